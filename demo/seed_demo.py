@@ -1,0 +1,178 @@
+"""Runs the seed document's complete example as it stands, then shows what the scheduler knows about it.
+
+The example runs until Ctrl-C, twice: once on threads, once on worker processes. So this script presses
+Ctrl-C twice, and looks at each scheduler just before.
+"""
+
+from __future__ import annotations
+
+import re
+import signal
+import sys
+import tempfile
+import threading
+import time
+import types
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+DOCUMENT = Path(__file__).resolve().parent.parent / "tests/data/seed-blocking-scheduler.md"
+# Runs come every five seconds: two on threads, one on processes.
+THREADS_SECONDS = 10.5
+PROCESSES_SECONDS = 5.8
+AGAIN_SECONDS = 0.7
+RUNS_SHOWN = 5
+
+
+def complete_example() -> str:
+    """Return the last and longest Python block of the seed document."""
+    text = DOCUMENT.read_text(encoding="utf-8")
+    blocks: list[str] = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return max(blocks, key=len)
+
+
+@dataclass
+class Presser:
+    """Presses Ctrl-C for the person, once per part of the example, and looks at the scheduler before."""
+
+    namespace: dict[str, Any]
+    seconds: Sequence[float]
+    reports: list[str] = field(default_factory=list)
+    failure: Exception | None = None
+    pressing: bool = False
+    stopped: threading.Event = field(default_factory=threading.Event)
+    """Set when the person pressed Ctrl-C, or when the example has ended."""
+    ended: threading.Event = field(default_factory=threading.Event)
+
+    def run(self) -> None:
+        titles = ("worker threads", "worker processes")
+        for title, seconds in zip(titles, self.seconds, strict=True):
+            heading(f"The seed's example on {title}, for {seconds:.0f} s (Ctrl-C ends the demo)")
+            self.stopped.wait(seconds)
+            self.look(title)
+            if self.stopped.is_set():
+                break
+            self.press()
+        # The example swallows its first Ctrl-C, so a person's may have to be pressed again.
+        while not self.ended.wait(AGAIN_SECONDS):
+            self.press()
+
+    def look(self, title: str) -> None:
+        try:
+            self.reports.append(f"On {title}\n\n{report(self.namespace.get('scheduler'))}")
+        except Exception as error:  # noqa: BLE001 - main() raises it, when the example has ended
+            self.failure = error
+
+    def press(self) -> None:
+        """Interrupt the main thread as Ctrl-C does."""
+        self.pressing = True
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    def interrupted(self, *_: object) -> None:
+        """Take a SIGINT: raise as Python does, and note whose it was."""
+        if not self.pressing:
+            self.stopped.set()
+        self.pressing = False
+        raise KeyboardInterrupt
+
+
+def heading(text: str) -> None:
+    print(f"\n── {text}\n", flush=True)
+
+
+def report(scheduler: Any) -> str:
+    """Return the table of a scheduler's jobs and what its ledger holds."""
+    if scheduler is None:
+        return "There is no scheduler yet."
+    runs = scheduler.get_runs()
+    counts = Counter(str(run.outcome or "running") for run in runs)
+    summary = ", ".join(f"{outcome} {count}" for outcome, count in sorted(counts.items()))
+    latest = sorted(runs, key=lambda run: run.fire_time)[-RUNS_SHOWN:]
+    return "\n\n".join(
+        [
+            table(
+                ("job", "trigger", "next run", "last run", "outcome"),
+                map(job_row, scheduler.get_jobs()),
+            ),
+            f"The ledger holds: {summary or 'nothing yet'}",
+            table(("fire time", "job", "outcome", "reason"), map(run_row, latest)),
+        ]
+    )
+
+
+def job_row(job: Any) -> tuple[str, ...]:
+    last = job.last_run
+    seen = (clock(last.fire_time), str(last.outcome or "running")) if last else ("-", "-")
+    return (f"{job.name} ({job.id[:8]})", str(job.trigger), clock(job.next_run_time), *seen)
+
+
+def run_row(run: Any) -> tuple[str, ...]:
+    why = run.reason or run.error or ""
+    return (clock(run.fire_time), run.job_id[:8], str(run.outcome or "running"), str(why))
+
+
+def clock(moment: datetime | None) -> str:
+    return f"{moment:%H:%M:%S}" if moment else "-"
+
+
+def table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return the rows under their titles, in aligned columns."""
+    lines = [titles, *rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    lines.insert(1, ["─" * width for width in widths])
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
+
+
+def run_as_main(source: str, folder: str) -> types.ModuleType:
+    """Return a module that worker processes find as the script they belong to, ready to be run."""
+    script = Path(folder, "seed_example.py")
+    script.write_text(source, encoding="utf-8")
+    module = types.ModuleType("__main__")
+    module.__file__ = str(script)
+    sys.modules["__main__"] = module
+    return module
+
+
+def main(seconds: Sequence[float] = (THREADS_SECONDS, PROCESSES_SECONDS)) -> int:
+    """Run the example, press Ctrl-C at its two waits, and show what was seen."""
+    began = time.monotonic()
+    source = complete_example()
+    with tempfile.TemporaryDirectory() as folder:
+        module = run_as_main(source, folder)
+        presser = Presser(module.__dict__, seconds)
+        press_until_ended(presser, compile(source, str(module.__file__), "exec"))
+    for text in presser.reports:
+        heading(text)
+    if presser.failure:
+        raise presser.failure
+    print(f"\nThe demo took {time.monotonic() - began:.0f} s.")
+    return 0
+
+
+def press_until_ended(presser: Presser, example: types.CodeType) -> None:
+    """Run the example in this thread while the presser does in another."""
+    before = signal.signal(signal.SIGINT, presser.interrupted)
+    thread = threading.Thread(target=presser.run, name="presser", daemon=True)
+    thread.start()
+    try:
+        exec(example, presser.namespace)  # noqa: S102 - running the document is the demo's point
+    except KeyboardInterrupt:
+        presser.stopped.set()
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        presser.ended.set()
+        thread.join()
+        signal.signal(signal.SIGINT, before)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,112 @@
+"""Days of a month as bit masks: the calendar arithmetic of cron, on integers.
+
+Bit 0 of a month's mask is the 1st. Weekdays count from Monday = 0. ISO weeks follow ISO 8601.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+
+FIRST_YEAR = 1970
+LAST_YEAR = 9999
+
+ALL_WEEKDAYS = 0x7F
+ALL_WEEKS = (1 << 54) - 2
+LAST = 5
+"""The position that stands for the last weekday of its kind in a month."""
+
+_EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
+_ENDS = (0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365)
+_LEAP_ENDS = (0, *(31 + 29 + end - 59 if end >= 59 else end for end in _ENDS[1:]))
+
+
+def is_leap(year: int) -> bool:
+    """Return whether the year has a February 29th."""
+    return year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+
+
+def year_start(year: int) -> int:
+    """Return January 1st as days since 1970-01-01."""
+    past = year - 1
+    return 365 * past + past // 4 - past // 100 + past // 400 + 1 - _EPOCH_ORDINAL
+
+
+def month_end(year: int, month: int) -> int:
+    """Return how many days the year has had when the month (1-12; 0 for none) is over."""
+    return (_LEAP_ENDS if is_leap(year) else _ENDS)[month]
+
+
+def year_shape(year: int) -> int:
+    """Return a number that years share only if their days, weekdays and ISO weeks fall alike."""
+    return (year_start(year) + 3) % 7 * 4 + is_leap(year) * 2 + is_leap(year - 1)
+
+
+@lru_cache(maxsize=128)
+def _weekday_masks(weekdays: int) -> tuple[int, ...]:
+    """Return the days of a month on the given weekdays, for each weekday that the 1st can have."""
+    return tuple(
+        sum(1 << day for day in range(31) if weekdays >> (first + day) % 7 & 1)
+        for first in range(7)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class MonthDays:
+    """Which days of a month match: day of month AND ISO week AND weekday; with ``either``, day OR weekday.
+
+    :ivar numbers: days of the month as bits, bit 1 = the 1st
+    :ivar last: the last day of the month matches too
+    :ivar positions: ``(n, weekday)`` pairs, n = 0-4 for the 1st to 5th, ``LAST`` for the last
+    :ivar weeks: ISO weeks as bits, bit 1 = week 1
+    :ivar weekdays: weekdays as bits, bit 0 = Monday
+    """
+
+    numbers: int
+    last: bool = False
+    positions: tuple[tuple[int, int], ...] = ()
+    weeks: int = ALL_WEEKS
+    weekdays: int = ALL_WEEKDAYS
+    either: bool = False
+
+    def mask(self, year: int, month: int) -> int:
+        """Return the matching days of a month as bits."""
+        found = self.dates(year, month)
+        if self.weekdays != ALL_WEEKDAYS:
+            first, length = _month(year, month)
+            on = _weekday_masks(self.weekdays)[(first + 3) % 7] & ((1 << length) - 1)
+            found = found | on if self.either else found & on
+        if self.weeks != ALL_WEEKS and found:
+            found &= self._in_weeks(year, month)
+        return found
+
+    def dates(self, year: int, month: int) -> int:
+        """Return the days that the day-of-month field alone matches, as bits."""
+        first, length = _month(year, month)
+        found = self.numbers >> 1 & ((1 << length) - 1)
+        if self.last:
+            found |= 1 << (length - 1)
+        for position, weekday in self.positions:
+            day = (weekday - first - 3) % 7
+            day += (length - 1 - day) // 7 * 7 if position == LAST else 7 * position
+            if day < length:
+                found |= 1 << day
+        return found
+
+    def _in_weeks(self, year: int, month: int) -> int:
+        first, length = _month(year, month)
+        found, day = 0, 0
+        while day < length:
+            until = min(day + 7 - (first + day + 3) % 7, length)
+            week = date.fromordinal(first + day + _EPOCH_ORDINAL).isocalendar()[1]
+            if self.weeks >> week & 1:
+                found |= (1 << until) - (1 << day)
+            day = until
+        return found
+
+
+def _month(year: int, month: int) -> tuple[int, int]:
+    """Return the first day of a month (since 1970) and its length."""
+    before = month_end(year, month - 1)
+    return year_start(year) + before, month_end(year, month) - before

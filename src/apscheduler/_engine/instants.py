@@ -1,0 +1,39 @@
+"""The one vocabulary of time inside the engine: integer microseconds on the UTC line.
+
+Order and arithmetic happen on these integers; datetimes exist at the API only. Two aware
+datetimes of one zone are never compared or subtracted by wall clock: Python ignores the fold there.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, tzinfo
+
+SECOND = 1_000_000
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+NEVER = 1 << 62
+"""Later than every instant a datetime can hold: the due time of a paused or finished job."""
+
+LATEST = 253_402_300_799_999_999
+"""9999-12-31T23:59:59.999999 UTC, the last instant a datetime can hold."""
+
+
+def to_us(moment: datetime) -> int:
+    """Return the UTC instant of an aware datetime in microseconds since 1970."""
+    delta = moment - EPOCH
+    return (delta.days * 86_400 + delta.seconds) * SECOND + delta.microseconds
+
+
+def from_us(instant: int, zone: tzinfo) -> datetime:
+    """Return the instant as an aware datetime in ``zone``: a wall time that exists, with its fold."""
+    moment = EPOCH + timedelta(microseconds=instant)
+    return moment if zone is UTC else moment.astimezone(zone)
+
+
+def duration_us(delta: timedelta) -> int:
+    """Return a timedelta in microseconds."""
+    return (delta.days * 86_400 + delta.seconds) * SECOND + delta.microseconds

@@ -1,0 +1,122 @@
+"""One call of a job's function and what it comes to, in words that travel."""
+
+from __future__ import annotations
+
+import os.path
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from apscheduler._engine.instants import SECOND
+from apscheduler.executors.base import JobTimeoutError
+from apscheduler.runs.claims import Claim, Result
+from apscheduler.runs.context import RunContext, make_context
+from apscheduler.runs.outcomes import Outcome
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+TRACEBACK_LIMIT = 64 * 1024
+
+_OUR_FOLDERS = (
+    os.path.dirname(__file__) + os.sep,
+    os.path.join(os.path.dirname(os.__file__), "asyncio") + os.sep,
+)
+"""Frames of these at a traceback's beginning say nothing about the job."""
+
+_PLAIN_VALUES = frozenset((bool, int, float, str, bytes, list, tuple, dict, set, type(None)))
+
+
+def is_awaitable(value: object) -> bool:
+    """Return whether a function's return value still has to be awaited."""
+    kind = value.__class__
+    return kind not in _PLAIN_VALUES and hasattr(kind, "__await__")
+
+
+def capped(text: str) -> str:
+    """Return the text with its middle left out where it is longer than the limit."""
+    if len(text) <= TRACEBACK_LIMIT:
+        return text
+    half = TRACEBACK_LIMIT // 2 - 40
+    left_out = len(text) - 2 * half
+    return f"{text[:half]}\n... {left_out} characters left out ...\n{text[-half:]}"
+
+
+def traceback_text(exc: BaseException) -> str:
+    """Return the exception's traceback as text, without its headline (as 3.x's events have it)."""
+    import traceback  # noqa: PLC0415 - only failures pay for it
+
+    try:
+        return capped("".join(traceback.format_tb(exc.__traceback__)))
+    except Exception as problem:  # noqa: BLE001 - source lines come from files, loaders, anywhere
+        return f"  (the traceback cannot be shown: {type(problem).__name__})\n"
+
+
+def let_go(exc: BaseException) -> str:
+    """Return the traceback's text; drop our own frames and all locals, so that no cycle stays."""
+    traceback: TracebackType | None = exc.__traceback__
+    while traceback is not None and traceback.tb_frame.f_code.co_filename.startswith(_OUR_FOLDERS):
+        traceback = traceback.tb_next
+    if traceback is None:
+        text = traceback_text(exc)  # the call itself failed: our frame is all there is to show
+        exc.__traceback__ = None
+        return text
+    exc.__traceback__ = traceback
+    text = traceback_text(exc)
+    while traceback is not None:
+        with suppress(RuntimeError):  # it still runs: a generator or another thread has it
+            traceback.tb_frame.clear()
+        traceback = traceback.tb_next
+    return text
+
+
+def failed(fire: int, started: int, finished: int, exc: BaseException) -> Result:
+    """Return the result of a call that raised."""
+    return Result(fire, Outcome.FAILED, started, finished, None, exc, let_go(exc))
+
+
+def executed(fire: int, started: int, finished: int, retval: Any) -> Result:
+    """Return the result of a call that returned."""
+    return Result(fire, Outcome.EXECUTED, started, finished, retval)
+
+
+def missed(fire: int, now: int, reason: str | None) -> Result:
+    """Return the result of a run that came too late to start."""
+    return Result(fire, Outcome.MISSED, 0, now, reason=reason)
+
+
+def timed_out(job: Any, fire: int, started: int, finished: int, reason: str | None = None) -> Result:
+    """Return the result of a run that did not end in time."""
+    exc = JobTimeoutError(f"job {job.id!r} did not end within its timeout of {job.timeout} s")
+    return Result(fire, Outcome.TIMED_OUT, started, finished, exception=exc, reason=reason)
+
+
+def timeout_of(job: Any) -> float | None:
+    """Return the job's timeout in seconds; jobs of others may have none, mocks have anything."""
+    timeout = getattr(job, "timeout", None)
+    return timeout if timeout.__class__ in (int, float) else None
+
+
+def context_of(job: Any, fire: int, attempt: int = 1) -> RunContext:
+    """Return what ``current_run()`` says inside this run."""
+    return make_context(job.id, job._jobstore_alias or "default", job.trigger.at(fire), fire, attempt)
+
+
+def context_of_item(item: Any, fire: int) -> RunContext:
+    """Return what ``current_run()`` says inside this run of a claim or of a plain job."""
+    if isinstance(item, Claim):
+        return context_of(item.job, fire, item.attempt)
+    return context_of(item, fire)
+
+
+def lateness_text(fire: int, now: int) -> str:
+    """Return how late ``now`` is, in seconds."""
+    return f"{(now - fire) / SECOND:.3f} s"
+
+
+def thread_stack(ident: int) -> str:
+    """Return the stack of a running thread as text."""
+    import traceback  # noqa: PLC0415 - only hung jobs pay for it
+
+    frame = sys._current_frames().get(ident)
+    return "" if frame is None else capped("".join(traceback.format_stack(frame)))

@@ -1,0 +1,93 @@
+"""Running what a function left to be awaited, to its end, in an event loop of the calling thread."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from apscheduler.runs.context import RunContext, run_context
+
+Started = Callable[[asyncio.AbstractEventLoop, "asyncio.Task[Any]"], None]
+"""Told the loop and the task when the awaiting begins, so that a timeout can cancel it."""
+
+
+class CoroutineRunner:
+    """An event loop of one thread: made at the first coroutine, used for all that follow."""
+
+    def __init__(self) -> None:
+        self._runner: asyncio.Runner | None = None
+
+    def run(
+        self, awaitable: Awaitable[Any], context: RunContext, started: Started | None = None
+    ) -> Any:
+        """Await to the end and return the value; tasks left behind are cancelled, as by asyncio.run."""
+        if self._runner is None:
+            self._runner = asyncio.Runner()
+        runner = self._runner
+        try:
+            value = runner.run(_awaiting(awaitable, context, started))
+            leftover = asyncio.all_tasks(runner.get_loop())
+            if leftover:
+                runner.run(_cancel(leftover))
+        except BaseException:
+            self.close()  # whatever went wrong, the next coroutine gets a loop without a past
+            raise
+        return value
+
+    def close(self) -> None:
+        """Close the loop; the next coroutine makes another."""
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            runner.close()
+
+
+async def _awaiting(
+    awaitable: Awaitable[Any], context: RunContext, started: Started | None
+) -> Any:
+    run_context.set(context)
+    if started is not None:
+        task = asyncio.current_task()
+        if task is not None:
+            started(asyncio.get_running_loop(), task)
+    return await awaitable
+
+
+async def _cancel(tasks: set[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def run_here(
+    runner: CoroutineRunner,
+    awaitable: Awaitable[Any],
+    context: RunContext,
+    started: Started | None = None,
+) -> Any:
+    """Await to the end; where the calling thread already runs a loop, in a thread beside it."""
+    if asyncio._get_running_loop() is None:
+        return runner.run(awaitable, context, started)
+    said: list[Any] = []
+    beside = threading.Thread(
+        target=_run_beside, args=(awaitable, context, started, said), name="apscheduler-coroutine"
+    )
+    beside.start()
+    beside.join()
+    value, exc = said.pop()
+    if exc is not None:
+        raise exc
+    return value
+
+
+def _run_beside(
+    awaitable: Awaitable[Any], context: RunContext, started: Started | None, said: list[Any]
+) -> None:
+    runner = CoroutineRunner()
+    try:
+        said.append((runner.run(awaitable, context, started), None))
+    except BaseException as exc:  # noqa: BLE001 - raised again in the thread that waits
+        said.append((None, exc))
+    finally:
+        runner.close()

@@ -1,0 +1,195 @@
+"""3.x's way in: a job and its run times come without a claim, and events go back."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from apscheduler._engine.instants import NEVER, SECOND, to_us
+from apscheduler.events import JobExecutionEvent
+from apscheduler.executors import base
+from apscheduler.executors._attempt import (
+    executed,
+    failed,
+    is_awaitable,
+    lateness_text,
+    missed,
+)
+from apscheduler.runs.claims import Claim, Result
+from apscheduler.runs.context import RunContext, make_context, run_context
+from apscheduler.runs.outcomes import Outcome
+
+if TYPE_CHECKING:
+    from apscheduler.executors.base import BaseExecutor
+    from apscheduler.executors._coroutines import CoroutineRunner
+
+
+class DirectClaim(Claim):
+    """A claim made from 3.x's arguments: lateness by the job's public attribute, times as they were given."""
+
+    __slots__ = ("grace", "jobstore", "times")
+
+    def __init__(
+        self, job: Any, jobstore: str | None, run_times: Sequence[datetime], sink: Any
+    ) -> None:
+        self.times = {to_us(moment): moment for moment in run_times}
+        super().__init__(job, list(self.times), sink)
+        self.jobstore = jobstore
+        grace = job.misfire_grace_time
+        self.grace = NEVER if grace is None else round(grace * SECOND)
+
+    def misses(self, fire: int, started: int) -> bool:
+        """Return whether a start at ``started`` is beyond the job's grace time (microseconds UTC)."""
+        return started - fire > self.grace
+
+    def event(self, result: Result) -> JobExecutionEvent:
+        """Return the result as listeners know it; the result itself rides along."""
+        event = JobExecutionEvent(
+            base.EVENT_CODES[result.outcome],
+            self.job.id,
+            self.jobstore,
+            self.times[result.fire],
+            result.retval,
+            result.exception,
+            result.traceback,
+        )
+        event.__dict__["_result"] = result
+        return event
+
+    def context(self, fire: int) -> RunContext:
+        """Return what ``current_run()`` says inside this run."""
+        return make_context(str(self.job.id), self.jobstore or "default", self.times[fire], fire)
+
+
+class EventSink:
+    """Collects the events of one direct claim and hands them to the executor at its release."""
+
+    def __init__(self, executor: BaseExecutor) -> None:
+        self._executor = executor
+        self._events: list[JobExecutionEvent] = []
+
+    def settle(self, claim: Claim, result: Result) -> bool:
+        """Keep the event of the first word about a fire time."""
+        if not claim.take(result.fire):
+            return False
+        log_outcome(self._executor._logger, claim, result)
+        if isinstance(claim, DirectClaim):
+            self._events.append(claim.event(result))
+        return True
+
+    def release(self, claim: Claim) -> None:
+        """Hand the events over, once."""
+        if claim.take_release():
+            events, self._events = self._events, []
+            self._executor._run_job_success(claim.job.id, events)
+
+
+def log_outcome(logger: logging.Logger, claim: Claim, result: Result) -> None:
+    """Log what went wrong; what went well is logged where it ran."""
+    if result.outcome is Outcome.MISSED:
+        logger.warning(
+            "Job %s missed its fire time by %s (%s); a larger misfire_grace_time than %s would have run it",
+            claim.job,
+            lateness_text(result.fire, result.finished),
+            result.reason or "it came late to its executor",
+            claim.job.misfire_grace_time,
+        )
+    elif result.outcome is not Outcome.EXECUTED:
+        exc = result.exception
+        logger.error(
+            "Job %s: %s%s",
+            claim.job,
+            "timed out" if result.outcome is Outcome.TIMED_OUT else "raised an exception",
+            f" ({result.reason})" if result.reason else "",
+            exc_info=None if exc is None else (type(exc), exc, exc.__traceback__),
+        )
+
+
+class _Collector:
+    """The sink of ``run_job``: nobody but the caller hears of it."""
+
+    def __init__(self, logger_name: str) -> None:
+        self.logger = logging.getLogger(logger_name)
+        self.events: list[JobExecutionEvent] = []
+
+    def settle(self, claim: Claim, result: Result) -> bool:
+        log_outcome(self.logger, claim, result)
+        if isinstance(claim, DirectClaim):
+            self.events.append(claim.event(result))
+        return True
+
+    def release(self, claim: Claim) -> None:
+        pass
+
+
+def run_events(
+    job: Any, jobstore: str, run_times: Sequence[datetime], logger_name: str
+) -> list[JobExecutionEvent]:
+    """Run the job once per run time in the calling thread; ``base.run_job`` documents it."""
+    collector = _Collector(logger_name)
+    claim = DirectClaim(job, jobstore, run_times, collector)
+    coroutines: CoroutineRunner | None = None
+    for fire in claim.fires:
+        started = base.now_us()
+        if claim.misses(fire, started):
+            collector.settle(claim, missed(fire, started, None))
+            continue
+        collector.logger.info("Job %s starts (scheduled at %s)", job, claim.times[fire])
+        token = run_context.set(claim.context(fire))
+        try:
+            retval = job.func(*job.args, **job.kwargs)
+            if is_awaitable(retval):
+                from apscheduler.executors._coroutines import (  # noqa: PLC0415 - asyncio
+                    CoroutineRunner,
+                    run_here,
+                )
+
+                coroutines = coroutines or CoroutineRunner()
+                retval = run_here(coroutines, retval, claim.context(fire))
+        except BaseException as exc:  # noqa: BLE001 - whatever a job raises is its outcome
+            collector.settle(claim, failed(fire, started, base.now_us(), exc))
+        else:
+            collector.logger.info("Job %s ended well", job)
+            collector.settle(claim, executed(fire, started, base.now_us(), retval))
+        finally:
+            run_context.reset(token)
+    if coroutines is not None:
+        coroutines.close()
+    return collector.events
+
+
+async def run_coroutine_events(
+    job: Any, jobstore: str, run_times: Sequence[datetime], logger_name: str
+) -> list[JobExecutionEvent]:
+    """Await the job once per run time in the running loop; ``base.run_coroutine_job`` documents it."""
+    collector = _Collector(logger_name)
+    claim = DirectClaim(job, jobstore, run_times, collector)
+    for fire in claim.fires:
+        started = base.now_us()
+        if claim.misses(fire, started):
+            collector.settle(claim, missed(fire, started, None))
+            continue
+        collector.logger.info("Job %s starts (scheduled at %s)", job, claim.times[fire])
+        token = run_context.set(claim.context(fire))
+        try:
+            retval = job.func(*job.args, **job.kwargs)
+            if is_awaitable(retval):
+                retval = await retval
+        except BaseException as exc:
+            collector.settle(claim, failed(fire, started, base.now_us(), exc))
+            if _is_cancellation(exc):
+                raise
+        else:
+            collector.logger.info("Job %s ended well", job)
+            collector.settle(claim, executed(fire, started, base.now_us(), retval))
+        finally:
+            run_context.reset(token)
+    return collector.events
+
+
+def _is_cancellation(exc: BaseException) -> bool:
+    from asyncio import CancelledError  # noqa: PLC0415 - loaded by whoever awaits
+
+    return isinstance(exc, CancelledError)

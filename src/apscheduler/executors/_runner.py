@@ -1,0 +1,284 @@
+"""Running claims and plain jobs in the calling thread: what every executor of threads shares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from apscheduler.events import EVENT_JOB_EXECUTED, JobExecutionEvent
+from apscheduler.executors._attempt import (
+    context_of_item,
+    executed,
+    failed,
+    is_awaitable,
+    missed,
+    thread_stack,
+    timed_out,
+    timeout_of,
+)
+from apscheduler.job import Job
+from apscheduler.runs.claims import Claim
+
+if TYPE_CHECKING:
+    from apscheduler.executors._coroutines import CoroutineRunner
+    from apscheduler.executors._watchdog import Watch, Watchdog
+    from apscheduler.runs.context import RunContext
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """The fire times of a claim that its first worker, given up, did not get to."""
+
+    claim: Claim
+    first: int
+
+
+class Runner:
+    """Runs items one after another; belongs to one thread.
+
+    :ivar owner: the executor
+    :ivar current: the item at work (that thread writes it, others read it)
+    :ivar fire: the fire time at work, where the item is a claim
+    :ivar abandoned: whether the thread was given up and replaced
+    """
+
+    __slots__ = ("_coroutines", "abandoned", "current", "fire", "ident", "owner")
+
+    def __init__(self, owner: Any) -> None:
+        self.owner = owner
+        self.current: Any = None
+        self.fire = 0
+        self.ident = 0
+        self.abandoned = False
+        self._coroutines: CoroutineRunner | None = None
+
+    def why_late(self) -> str:
+        """Return why an item came late to this runner."""
+        raise NotImplementedError
+
+    def watchdog(self) -> Watchdog:
+        """Return who watches this runner's timeouts."""
+        raise NotImplementedError
+
+    def replace(self, rest: Rest | None) -> str:
+        """Do without this runner, whose thread does not come back, and say what was done."""
+        raise NotImplementedError
+
+    def unwatched(self) -> None:
+        """Take note that no watchdog thread can be started any more."""
+        raise NotImplementedError
+
+    def take_items(self, popleft: Callable[[], Any], wait: Callable[[], bool]) -> None:
+        """Run what ``popleft`` gives; when it is empty, ``wait`` waits for more and says whether to go on.
+
+        The fast way through this loop is a plain job that returns; keep it flat.
+        """
+        owner = self.owner
+        now_us = owner._now_us
+        scheduler = owner._scheduler
+        while True:
+            try:
+                item = popleft()
+            except IndexError:
+                item = None
+                self.current = None
+                if not wait():
+                    return
+                continue
+            self.current = item
+            if item.__class__ is not Job or owner._info:
+                self._take_other(item)
+                if self.abandoned:
+                    return
+                continue
+            fire = item._fire
+            started = now_us()
+            if started - fire > item._grace:
+                scheduler._settle_lane(item, missed(fire, started, self.why_late()))
+                continue
+            try:
+                retval = item.func(*item.args, **item.kwargs)
+                if retval is not None and is_awaitable(retval):
+                    retval = self._await(retval)
+            except BaseException as exc:  # noqa: BLE001 - whatever a job raises is its outcome
+                scheduler._settle_lane(item, failed(fire, started, now_us(), exc))
+                continue
+            item._ledger.executed(item, fire, started, now_us())
+            item._busy = 0
+            if scheduler._listener_mask & EVENT_JOB_EXECUTED:
+                scheduler._dispatch_event(
+                    JobExecutionEvent(
+                        EVENT_JOB_EXECUTED,
+                        item.id,
+                        item._jobstore_alias,
+                        (item.trigger, fire),
+                        retval,
+                    )
+                )
+            retval = None
+
+    def current_run(self) -> RunContext | None:
+        """Return the context of what this thread runs."""
+        item = self.current
+        if item is None:
+            return None
+        return context_of_item(item, self.fire if isinstance(item, Claim) else item._fire)
+
+    def drop_current(self, exc: BaseException) -> bool:
+        """Settle what is left of the claim that was at work when an error of ours came up."""
+        claim = self.current
+        if isinstance(claim, Claim) and not self.abandoned:
+            now = self.owner._now_us()
+            for fire in claim.unsettled:
+                claim.sink.settle(claim, failed(fire, 0, now, exc))
+            claim.sink.release(claim)
+        return self.abandoned
+
+    def _await(self, awaitable: Any, watch: Watch | None = None) -> Any:
+        if self._coroutines is None:
+            from apscheduler.executors._coroutines import CoroutineRunner  # noqa: PLC0415 - asyncio
+
+            self._coroutines = CoroutineRunner()
+        context = self.current_run()
+        return self._coroutines.run(awaitable, context, watch.awaiting if watch else None)
+
+    # -- everything that is not the fast way -----------------------------------------------------------
+
+    def _take_other(self, item: Any) -> None:
+        if isinstance(item, Claim):
+            self._run_claim(item, 0)
+        elif item.__class__ is Rest:
+            self.current = item.claim
+            self._run_claim(item.claim, item.first)
+        else:
+            self._run_job_aloud(item)
+
+    def _run_job_aloud(self, job: Any) -> None:
+        """Run a plain job and log its start and end; also jobs of subclasses come this way."""
+        owner = self.owner
+        fire = job._fire
+        started = owner._now_us()
+        if started - fire > job._grace:
+            owner._scheduler._settle_lane(job, missed(fire, started, self.why_late()))
+            return
+        owner._log_start(job, fire)
+        try:
+            retval = job.func(*job.args, **job.kwargs)
+            if is_awaitable(retval):
+                retval = self._await(retval)
+        except BaseException as exc:  # noqa: BLE001 - whatever a job raises is its outcome
+            owner._scheduler._settle_lane(job, failed(fire, started, owner._now_us(), exc))
+            return
+        owner._log_success(job)
+        owner._scheduler._settle_lane(job, executed(fire, started, owner._now_us(), retval))
+
+    def _run_claim(self, claim: Claim, first: int) -> None:
+        """Run the fire times of a claim one after another."""
+        owner = self.owner
+        for index in range(first, len(claim.fires)):
+            fire = claim.fires[index]
+            if fire not in claim._open:
+                continue  # settled meanwhile by someone else
+            self.fire = fire
+            started = owner._now_us()
+            if claim.misses(fire, started):
+                reason = claim.late_because or self.why_late()
+                claim.sink.settle(claim, missed(fire, started, reason))
+                continue
+            owner._log_start(claim.job, fire)
+            timeout = timeout_of(claim.job)
+            if timeout is None:
+                self._run_fire(claim, fire, started)
+            else:
+                self._run_timed(claim, index, started, timeout)
+            if self.abandoned:
+                return
+        claim.sink.release(claim)
+
+    def _run_fire(self, claim: Claim, fire: int, started: int) -> None:
+        owner = self.owner
+        try:
+            retval = self._call(claim.job)
+        except BaseException as exc:  # noqa: BLE001 - whatever a job raises is its outcome
+            claim.sink.settle(claim, failed(fire, started, owner._now_us(), exc))
+            return
+        owner._log_success(claim.job)
+        claim.sink.settle(claim, executed(fire, started, owner._now_us(), retval))
+
+    def _call(self, job: Any, watch: Watch | None = None) -> Any:
+        retval = job.func(*job.args, **job.kwargs)
+        return self._await(retval, watch) if is_awaitable(retval) else retval
+
+    # -- with a timeout ----------------------------------------------------------------------------------
+
+    def _run_timed(self, claim: Claim, index: int, started: int, timeout: float) -> None:
+        from apscheduler.executors._watchdog import (  # noqa: PLC0415 - few jobs need it
+            STUCK,
+            Watch,
+            watched_call,
+        )
+
+        owner = self.owner
+        fire = claim.fires[index]
+        watch = Watch(
+            self.ident,
+            timeout,
+            on_timeout=lambda: self._settle_timeout(claim, index, started),
+            on_stuck=lambda: self._give_up(claim, index),
+        )
+        self._watch(watch)
+        value, exc, in_time = watched_call(watch, lambda: self._call(claim.job, watch))
+        if not in_time:
+            if watch.phase == STUCK:
+                self.abandoned = True
+            self._came_back(claim, index, started)
+            return
+        if exc is not None:
+            claim.sink.settle(claim, failed(fire, started, owner._now_us(), exc))
+            return
+        owner._log_success(claim.job)
+        claim.sink.settle(claim, executed(fire, started, owner._now_us(), value))
+
+    def _watch(self, watch: Watch) -> None:
+        try:
+            self.watchdog().add(watch)
+        except RuntimeError:  # no thread can be started any more; the run goes unwatched
+            self.unwatched()
+
+    def _settle_timeout(self, claim: Claim, index: int, started: int) -> None:
+        fire = claim.fires[index]
+        result = timed_out(claim.job, fire, started, self.owner._now_us())
+        claim.sink.settle(claim, result)
+        if index == len(claim.fires) - 1:
+            claim.sink.release(claim)
+
+    def _came_back(self, claim: Claim, index: int, started: int) -> None:
+        """After a timeout, on the worker's thread: the outcome stands; say so if it was given up."""
+        if self._coroutines is not None:
+            self._coroutines.close()
+        if self.abandoned:
+            self.owner._logger.warning(
+                "job %s has ended after all, long after its timeout; its outcome stays timed out",
+                claim.job.id,
+            )
+            return
+        self._settle_timeout(claim, index, started)
+
+    def _give_up(self, claim: Claim, index: int) -> None:
+        """After the grace, on the watchdog's side: the thread does not come back."""
+        self.abandoned = True
+        following = index + 1
+        done = self.replace(Rest(claim, following) if following < len(claim.fires) else None)
+        self.owner._logger.error(
+            "job %s was told to stop at its timeout of %s s and does not: %s. It is here:\n%s",
+            claim.job.id,
+            claim.job.timeout,
+            done,
+            thread_stack(self.ident),
+        )
+
+    def close(self) -> None:
+        """Free the event loop, if one was made."""
+        if self._coroutines is not None:
+            self._coroutines.close()

@@ -1,0 +1,246 @@
+"""Timeouts on threads: one thread that watches deadlines, and how it interrupts without hitting bystanders.
+
+A watched run goes through these phases, all changes under the watch's own lock::
+
+    RUNNING ── finish() by its thread ──► IN_TIME
+       │ deadline: the exception is raised in the thread (once), a coroutine is cancelled
+       ▼
+    EXPIRED ── finish() ──► CAME_BACK      the pending exception, if any, is taken back here
+       │ grace over
+       ▼
+    STUCK ──── finish() ──► stays STUCK    the thread was given up and replaced
+
+An exception is set only while the phase is RUNNING or EXPIRED, so after ``finish()`` none can arrive any more; one
+that arrives between the function's last instruction and ``finish()`` is absorbed by :func:`watched_call`.
+"""
+
+from __future__ import annotations
+
+import heapq
+import threading
+from collections.abc import Callable
+from itertools import count
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from apscheduler.executors.base import JobTimeoutError
+
+if TYPE_CHECKING:
+    import asyncio
+
+RUNNING, IN_TIME, EXPIRED, CAME_BACK, STUCK = range(5)
+GRACE_SECONDS = 0.5
+_COMPACT_FROM = 64
+
+
+def raise_in_thread(ident: int, exception: type[BaseException] | None) -> None:
+    """Raise the exception in another thread at its next bytecode; ``None`` takes a pending one back."""
+    try:
+        import ctypes  # noqa: PLC0415 - only timeouts need it
+    except ImportError:
+        return  # a Python built without it: the thread is given up after the grace instead
+    target = None if exception is None else ctypes.py_object(exception)
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), target)
+
+
+class Watch:
+    """One run that must end in time. ``phase`` is guarded by the lock."""
+
+    __slots__ = ("_lock", "_raised", "_task", "ident", "on_stuck", "on_timeout", "phase", "seconds")
+
+    def __init__(
+        self,
+        ident: int,
+        seconds: float,
+        on_timeout: Callable[[], None],
+        on_stuck: Callable[[], None],
+    ) -> None:
+        self.ident = ident
+        self.seconds = seconds
+        self.on_timeout = on_timeout
+        self.on_stuck = on_stuck
+        self.phase = RUNNING
+        self._lock = threading.Lock()
+        self._raised = False
+        self._task: tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]] | None = None
+
+    def awaiting(self, loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any]) -> None:
+        """Take note that the run became a task, which is cancelled rather than interrupted."""
+        with self._lock:
+            self._task = (loop, task)
+            late = self.phase != RUNNING
+        if late:
+            task.cancel()
+
+    def finish(self) -> bool:
+        """Called by the run's thread at its end: whether it was in time."""
+        with self._lock:
+            if self.phase == RUNNING:
+                self.phase = IN_TIME
+            elif self.phase == EXPIRED:
+                self.phase = CAME_BACK
+            if self._raised:
+                raise_in_thread(self.ident, None)
+                self._raised = False
+            self._task = None
+            return self.phase == IN_TIME
+
+    def expire(self) -> bool:
+        """Called at the deadline: interrupt the run; whether it was still running."""
+        with self._lock:
+            if self.phase != RUNNING:
+                return False
+            self.phase = EXPIRED
+            if self._task is None:
+                self._raise()
+                return True
+            loop, task = self._task
+        try:
+            loop.call_soon_threadsafe(task.cancel)
+        except RuntimeError:  # the loop closed this moment: the run is at its end
+            return True
+        return True
+
+    def press(self) -> None:
+        """Called in the middle of the grace: a task that does not yield is interrupted like a function."""
+        with self._lock:
+            if self.phase == EXPIRED and self._task is not None and not self._raised:
+                self._raise()
+
+    def give_up(self) -> bool:
+        """Called when the grace is over: whether the thread is stuck."""
+        with self._lock:
+            if self.phase != EXPIRED:
+                return False
+            self.phase = STUCK
+            return True
+
+    def _raise(self) -> None:
+        self._raised = True
+        raise_in_thread(self.ident, JobTimeoutError)
+
+
+def watched_call(watch: Watch, call: Callable[[], Any]) -> tuple[Any, BaseException | None, bool]:
+    """Call and return value, exception and whether it ended in time. Never raises."""
+    value: Any = None
+    error: BaseException | None = None
+    try:
+        try:
+            value = call()
+        except BaseException as exc:  # noqa: BLE001 - whatever a job raises is its outcome
+            error = exc
+        in_time = watch.finish()
+    except JobTimeoutError:  # arrived after the function's end; at most one ever comes
+        in_time = watch.finish()
+    return value, error, in_time
+
+
+class Watchdog:
+    """The thread that watches deadlines: started by the first watch, ended by ``close()``.
+
+    :ivar grace: how many seconds an interrupted run has to come back before its thread is given up
+    """
+
+    def __init__(self, name: str, grace: float = GRACE_SECONDS) -> None:
+        self.grace = grace
+        self._name = name
+        self._changed = threading.Condition(threading.Lock())
+        self._heap: list[tuple[float, int, int, Watch]] = []  # when, number, stage, watch
+        self._numbers = count()
+        self._compact_at = _COMPACT_FROM
+        self._thread: threading.Thread | None = None
+        self._closing = False
+
+    def add(self, watch: Watch) -> None:
+        """Watch from now on."""
+        with self._changed:
+            self._closing = False
+            if len(self._heap) >= self._compact_at:
+                self._compact()
+            self._push(monotonic() + watch.seconds, 0, watch)
+            if self._thread is None:
+                self._start()
+            elif self._heap[0][3] is watch:
+                self._changed.notify()
+
+    def close(self) -> None:
+        """End the thread as soon as nothing is watched any more."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+
+    def _start(self) -> None:
+        thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+        thread.start()  # raises where the interpreter is ending: the caller decides
+        self._thread = thread
+
+    def _push(self, when: float, stage: int, watch: Watch) -> None:
+        heapq.heappush(self._heap, (when, next(self._numbers), stage, watch))
+
+    def _compact(self) -> None:
+        """Drop the watches that ended in time (most, with long timeouts)."""
+        self._heap = [entry for entry in self._heap if entry[3].phase in (RUNNING, EXPIRED)]
+        heapq.heapify(self._heap)
+        self._compact_at = max(_COMPACT_FROM, 2 * len(self._heap))
+
+    def _run(self) -> None:
+        while True:
+            due = self._wait_for_due()
+            if not due:
+                return
+            reports = [report for stage, watch in due if (report := self._visit(stage, watch))]
+            if reports:
+                self._report(reports)
+
+    def _wait_for_due(self) -> list[tuple[int, Watch]]:
+        """Return the stages that are due; nothing when it is time to end."""
+        with self._changed:
+            while True:
+                if self._closing:
+                    self._compact()
+                    if not self._heap:
+                        self._thread = None
+                        return []
+                now = monotonic()
+                due = []
+                while self._heap and self._heap[0][0] <= now:
+                    _, _, stage, watch = heapq.heappop(self._heap)
+                    due.append((stage, watch))
+                if due:
+                    return due
+                pause = min(self._heap[0][0] - now, threading.TIMEOUT_MAX) if self._heap else None
+                self._changed.wait(pause)
+
+    def _visit(self, stage: int, watch: Watch) -> Callable[[], None] | None:
+        if stage == 0:
+            if not watch.expire():
+                return None
+            self._again(1, watch)
+            return watch.on_timeout
+        if stage == 1:
+            watch.press()
+            self._again(2, watch)
+            return None
+        return watch.on_stuck if watch.give_up() else None
+
+    def _again(self, stage: int, watch: Watch) -> None:
+        with self._changed:
+            self._push(monotonic() + self.grace / 2, stage, watch)
+
+    def _report(self, reports: list[Callable[[], None]]) -> None:
+        """Tell it from a thread beside: a listener that waits must not stop the watch."""
+        teller = threading.Thread(target=_tell, args=(reports,), name=self._name, daemon=True)
+        try:
+            teller.start()
+        except RuntimeError:  # the interpreter is ending and starts no more threads
+            _tell(reports)
+
+
+def _tell(reports: list[Callable[[], None]]) -> None:
+    for report in reports:
+        try:
+            report()
+        except BaseException:  # noqa: BLE001 - one report must not cost the others
+            import logging  # noqa: PLC0415 - almost never
+
+            logging.getLogger("apscheduler.executors").exception("reporting a timeout failed")

@@ -1,0 +1,124 @@
+"""One thread of our pool and its loop."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from apscheduler.executors._attempt import failed
+from apscheduler.executors._runner import Rest, Runner
+from apscheduler.job import Job
+from apscheduler.runs.context import lane_workers
+
+if TYPE_CHECKING:
+    from apscheduler.executors._threads import WorkerPool
+    from apscheduler.executors._watchdog import Watchdog
+
+
+class Worker(Runner):
+    """A thread that takes items off the pool's queue until the pool closes."""
+
+    __slots__ = (
+        "left",
+        "pool",
+        "thread",
+        "wake",
+    )
+
+    def __init__(self, pool: WorkerPool, name: str) -> None:
+        super().__init__(pool.owner)
+        self.pool = pool
+        self.left = threading.Event()
+        self.wake = threading.Lock()
+        self.wake.acquire()
+        self.thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def why_late(self) -> str:
+        """Return why an item came late to this worker."""
+        return self.pool.why_late()
+
+    def watchdog(self) -> Watchdog:
+        """Return the pool's watchdog."""
+        return self.pool.watchdog
+
+    def unwatched(self) -> None:
+        """Take note that no thread can be started any more."""
+        self.pool._cannot_start_thread()
+
+    def replace(self, rest: Rest | None) -> str:
+        """Leave this thread behind and let another one take its place."""
+        self.pool.give_up(self, rest)
+        self.left.set()
+        return f"its thread {self.thread.name} is left behind and replaced"
+
+    # -- the thread -----------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        self.ident = threading.get_ident()
+        lane_workers[self.ident] = self
+        try:
+            if self._initialize():
+                while not self._work():
+                    pass
+        finally:
+            lane_workers.pop(self.ident, None)
+            self.close()
+            self.pool.left(self)
+            self.left.set()
+
+    def _initialize(self) -> bool:
+        pool = self.pool
+        if pool.initializer is None:
+            return True
+        try:
+            pool.initializer(*pool.initargs)
+        except BaseException as exc:  # noqa: BLE001 - a user's function
+            self.owner._logger.exception(
+                "the initializer of executor %r raised: jobs that wait for a worker fail",
+                self.owner._alias,
+            )
+            self._fail_waiting(exc)
+            return False
+        return True
+
+    def _fail_waiting(self, exc: BaseException) -> None:
+        pool = self.pool
+        pool.left(self)
+        while pool.queue and not pool._workers:
+            try:
+                item = pool.queue.popleft()
+            except IndexError:
+                return
+            now = self.owner._now_us()
+            if isinstance(item, Job):
+                self.owner._scheduler._settle_lane(item, failed(item._fire, 0, now, exc))
+                continue
+            claim = item.claim if isinstance(item, Rest) else item
+            for fire in claim.unsettled:
+                claim.sink.settle(claim, failed(fire, 0, now, exc))
+            claim.sink.release(claim)
+
+    def _work(self) -> bool:
+        """Run items; ``True`` when this thread shall end. An exception of ours costs one item."""
+        try:
+            self.take_items(self.pool.queue.popleft, self._park)
+        except BaseException as exc:  # a worker outlives everything
+            self.owner._logger.exception(
+                "a worker of executor %r met an error of its own and goes on", self.owner._alias
+            )
+            return self.drop_current(exc)
+        return True
+
+    def _park(self) -> bool:
+        """Sleep until woken; ``False`` if the pool has closed and nothing waits."""
+        pool = self.pool
+        self.current = None
+        pool.parked.append(self)
+        if pool.queue or pool.closing:
+            try:
+                pool.parked.remove(self)
+            except ValueError:
+                self.wake.acquire()  # somebody has chosen this worker already
+            return bool(pool.queue) or not pool.closing
+        self.wake.acquire()
+        return True

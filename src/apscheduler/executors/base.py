@@ -1,0 +1,270 @@
+"""The contract of every executor.
+
+Two ways lead in:
+
+``submit_job(job, run_times)``  3.x's. Executors of others implement ``_do_submit_job`` and answer through
+    ``_run_job_success`` or ``_run_job_error``; instances are counted here, per job id.
+``submit_claims(items)``        the engine's. Instances were counted by the claim. The default translates each claim
+    to the first way, so any 3.x executor works; our own executors take claims directly, and where ``lane`` is true
+    also plain jobs (see executors/_threads.py), which spares them every object per run.
+"""
+
+from __future__ import annotations
+
+import logging
+from abc import ABCMeta, abstractmethod
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from threading import RLock
+from time import time_ns
+from typing import TYPE_CHECKING, Any
+
+from apscheduler._engine.instants import to_us
+from apscheduler.events import (
+    EVENT_JOB_CANCELLED,
+    EVENT_JOB_ERROR,
+    EVENT_JOB_EXECUTED,
+    EVENT_JOB_MISSED,
+    JobExecutionEvent,
+)
+from apscheduler.runs.claims import Claim, Result
+from apscheduler.runs.outcomes import Outcome
+
+if TYPE_CHECKING:
+    from apscheduler.job import Job
+
+_real_datetime = datetime
+
+EVENT_CODES = {
+    Outcome.EXECUTED: EVENT_JOB_EXECUTED,
+    Outcome.FAILED: EVENT_JOB_ERROR,
+    Outcome.TIMED_OUT: EVENT_JOB_ERROR,
+    Outcome.LOST: EVENT_JOB_ERROR,
+    Outcome.MISSED: EVENT_JOB_MISSED,
+    Outcome.CANCELLED: EVENT_JOB_CANCELLED,
+}
+OUTCOMES = {
+    EVENT_JOB_EXECUTED: Outcome.EXECUTED,
+    EVENT_JOB_ERROR: Outcome.FAILED,
+    EVENT_JOB_MISSED: Outcome.MISSED,
+}
+
+
+class MaxInstancesReachedError(Exception):
+    """As many instances of the job are running as its ``max_instances`` allows."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(
+            f"job {job.id!r} has reached its maximum number of instances ({job.max_instances})"
+        )
+
+
+class JobTimeoutError(TimeoutError):
+    """The job did not end within its ``timeout``."""
+
+
+class WorkerDiedError(RuntimeError):
+    """The process that ran the job ended before the job did."""
+
+
+def now_us() -> int:
+    """Return the current instant in microseconds UTC (tests may patch this module's ``datetime``)."""
+    if datetime is _real_datetime:
+        return time_ns() // 1000
+    return to_us(datetime.now(UTC))
+
+
+class BaseExecutor(metaclass=ABCMeta):
+    """Abstract base class of all executors."""
+
+    lane = False
+    """Whether ``submit_claims`` takes plain jobs too (their fire time in ``job._fire``, ``job._busy`` set)."""
+    inline = False
+    """Whether jobs run inside ``submit_claims``, so that their outcome is known before SUBMITTED is told."""
+
+    _scheduler: Any = None
+    _lock: Any = None
+    _logger = logging.getLogger("apscheduler.executors")
+
+    def __init__(self) -> None:
+        self._instances: dict[str, int] = defaultdict(int)
+        self._open_claims: dict[str, list[Claim]] = {}
+        self._alias = ""
+        self._now_us = now_us
+
+    def start(self, scheduler: Any, alias: str) -> None:
+        """Called by the scheduler when it starts, or when the executor is added to a running one.
+
+        :param scheduler: the scheduler that is starting this executor
+        :param alias: alias of this executor as it was assigned to the scheduler
+        """
+        self._scheduler = scheduler
+        self._lock = scheduler._create_lock() or RLock()
+        self._logger = logging.getLogger(f"apscheduler.executors.{alias}")
+        self._alias = alias
+        clock = vars(scheduler).get("_clock")  # not getattr: a mock has every attribute
+        self._now_us = now_us if clock is None else clock.now_us
+
+    def shutdown(self, wait: bool = True) -> None:
+        """Free what the executor holds.
+
+        :param wait: whether to wait until all submitted jobs have ended
+        """
+
+    # -- 3.x's way in -----------------------------------------------------------------------------
+
+    def submit_job(self, job: Job, run_times: list[datetime]) -> None:
+        """Submit a job for execution, one instance for all of ``run_times``.
+
+        :raises MaxInstancesReachedError: if the maximum number of instances of this job is running
+        """
+        with self._lock:
+            if self._instances[job.id] >= job.max_instances:
+                raise MaxInstancesReachedError(job)
+            self._instances[job.id] += 1
+        try:
+            self._do_submit_job(job, run_times)
+        except BaseException:
+            self._forget_instance(job.id)
+            raise
+
+    @abstractmethod
+    def _do_submit_job(self, job: Job, run_times: list[datetime]) -> None:
+        """Start the job, and see to it that one of the two methods below is called in the end."""
+
+    def _run_job_success(self, job_id: str, events: Sequence[JobExecutionEvent] | None) -> None:
+        """Take what ``run_job`` or ``run_coroutine_job`` returned."""
+        self._forget_instance(job_id)
+        events = events or ()
+        claim = self._claim_answered(job_id, events)
+        if claim is None:
+            for event in events:
+                self._scheduler._dispatch_event(event)
+            return
+        for event in events:
+            claim.sink.settle(claim, self._result_of(event))
+        for fire in claim.unsettled:
+            claim.sink.settle(claim, self._unanswered(fire))
+        claim.sink.release(claim)
+
+    def _run_job_error(
+        self, job_id: str, exc: BaseException, traceback: Any = None
+    ) -> None:
+        """Take the exception that kept the whole submission from running."""
+        self._forget_instance(job_id)
+        claim = self._claim_answered(job_id, ())
+        if claim is None:
+            exc_info = (type(exc), exc, traceback if traceback is not None else exc.__traceback__)
+            self._logger.error("Could not run job %s", job_id, exc_info=exc_info)
+            return
+        now = self._now_us()
+        for fire in claim.unsettled:
+            claim.sink.settle(claim, Result(fire, Outcome.FAILED, 0, now, exception=exc))
+        claim.sink.release(claim)
+
+    def _forget_instance(self, job_id: str) -> None:
+        with self._lock:
+            left = self._instances.get(job_id, 0) - 1
+            if left > 0:
+                self._instances[job_id] = left
+            else:
+                self._instances.pop(job_id, None)
+
+    def forget_job(self, job_id: str) -> None:
+        """Forget how many instances run under this id: the job is gone, a new one may take its id."""
+        if self._instances:
+            with self._lock:
+                self._instances.pop(job_id, None)
+
+    # -- the engine's way in ------------------------------------------------------------------------
+
+    def submit_claims(self, items: Sequence[Any]) -> list[tuple[Any, BaseException]]:
+        """Take claims (and, where ``lane`` is true, jobs); return those that were refused, with why."""
+        refused: list[tuple[Any, BaseException]] = []
+        for claim in items:
+            job = claim.job
+            claims = self._open_claims.setdefault(job.id, [])
+            claims.append(claim)
+            try:
+                self.submit_job(job, [job.trigger.at(fire) for fire in claim.fires])
+            except BaseException as exc:  # noqa: BLE001 - an executor of someone else may raise anything
+                self._drop_claim(claim)
+                refused.append((claim, exc))
+        return refused
+
+    def _drop_claim(self, claim: Claim) -> None:
+        claims = self._open_claims.get(claim.job.id, [])
+        if claim in claims:
+            claims.remove(claim)
+        if not claims:
+            self._open_claims.pop(claim.job.id, None)
+
+    def _claim_answered(self, job_id: str, events: Sequence[JobExecutionEvent]) -> Claim | None:
+        """Return the claim these events answer: the one with their fire time, else the oldest."""
+        claims = self._open_claims.get(job_id)
+        if not claims:
+            return None
+        answered = claims[0]
+        if events:
+            fire = to_us(events[0].scheduled_run_time)
+            answered = next((claim for claim in claims if fire in claim.fires), answered)
+        self._drop_claim(answered)
+        return answered
+
+    def _result_of(self, event: JobExecutionEvent) -> Result:
+        known: Result | None = event.__dict__.get("_result")
+        if known is not None:
+            return known
+        return Result(
+            to_us(event.scheduled_run_time),
+            OUTCOMES.get(event.code, Outcome.FAILED),
+            0,
+            self._now_us(),
+            event.retval,
+            event.exception,
+            event.traceback,
+        )
+
+    def _unanswered(self, fire: int) -> Result:
+        return Result(
+            fire,
+            Outcome.LOST,
+            0,
+            self._now_us(),
+            reason=f"executor {self._alias!r} reported success without a word about this fire time",
+        )
+
+
+def run_job(
+    job: Any, jobstore_alias: str, run_times: Sequence[datetime], logger_name: str
+) -> list[JobExecutionEvent]:
+    """Call a job's function once per run time, in the calling thread, and return the events.
+
+    A run that is later than the job's ``misfire_grace_time`` is missed; ``async def`` functions run to their end.
+
+    :param job: the job
+    :param jobstore_alias: alias of the job's store
+    :param run_times: the fire times (aware)
+    :param logger_name: where to log what happens
+    """
+    from apscheduler.executors._direct import run_events  # noqa: PLC0415 - it imports this module
+
+    return run_events(job, jobstore_alias, run_times, logger_name)
+
+
+async def run_coroutine_job(
+    job: Any, jobstore_alias: str, run_times: Sequence[datetime], logger_name: str
+) -> list[JobExecutionEvent]:
+    """Do what :func:`run_job` does in the running event loop.
+
+    :param job: the job
+    :param jobstore_alias: alias of the job's store
+    :param run_times: the fire times (aware)
+    :param logger_name: where to log what happens
+    """
+    from apscheduler.executors._direct import (  # noqa: PLC0415 - it imports this module
+        run_coroutine_events,
+    )
+
+    return await run_coroutine_events(job, jobstore_alias, run_times, logger_name)

@@ -1,0 +1,114 @@
+"""An executor that runs jobs where it stands, in the thread that submits them (the scheduler's own)."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from apscheduler.executors._own import OwnExecutor
+from apscheduler.executors._runner import Rest, Runner
+from apscheduler.runs.context import lane_workers
+
+if TYPE_CHECKING:
+    from apscheduler.executors._watchdog import Watchdog
+
+
+class InlineRunner(Runner):
+    """Runs one batch in the thread that brought it."""
+
+    __slots__ = ()
+
+    def run_all(self, items: Sequence[Any]) -> None:
+        """Run the batch; an exception of ours costs one item."""
+        queue = deque(items)
+        while queue:
+            try:
+                self.take_items(queue.popleft, _no_more)
+            except Exception as exc:
+                self.owner._logger.exception(
+                    "executor %r met an error of its own and goes on", self.owner._alias
+                )
+                self.drop_current(exc)
+
+    def why_late(self) -> str:
+        """Return why an item came late: nothing waits here but for the jobs before it."""
+        return f"executor {self.owner._alias!r} runs one job after another"
+
+    def watchdog(self) -> Watchdog:
+        """Return the executor's watchdog."""
+        watchdog: Watchdog = self.owner._watchdog()
+        return watchdog
+
+    def unwatched(self) -> None:
+        """Take note that no thread can be started any more."""
+        self.owner._logger.warning(
+            "executor %r cannot watch timeouts: no more threads can be started", self.owner._alias
+        )
+
+    def replace(self, rest: Rest | None) -> str:
+        """Say that this thread cannot be replaced: it is the caller's, who waits for it."""
+        self.abandoned = False
+        return "it runs in the thread of the scheduler, which has to wait for it"
+
+
+def _no_more() -> bool:
+    return False
+
+
+class DebugExecutor(OwnExecutor):
+    """Runs jobs in the thread that submits them: one after another, in order, before ``submit`` returns.
+
+    ``async def`` functions run to their end in an event loop of their own. A ``timeout`` is raised in the
+    calling thread; a call that cannot be interrupted (a long ``time.sleep``) keeps the thread until it returns,
+    though its outcome is known at the deadline.
+    """
+
+    inline = True
+    lane = True
+    capacity = 1
+
+    _dog: Watchdog | None = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._runners: list[InlineRunner] = []
+
+    def shutdown(self, wait: bool = True) -> None:
+        """End the watchdog, if there is one."""
+        dog, self._dog = self._dog, None
+        if dog is not None:
+            dog.close()
+
+    def _submit(self, items: Sequence[Any]) -> list[tuple[Any, BaseException]]:
+        runner = InlineRunner(self)
+        runner.ident = threading.get_ident()
+        outer = lane_workers.get(runner.ident)  # a job may submit to this executor itself
+        lane_workers[runner.ident] = runner
+        self._runners.append(runner)
+        try:
+            runner.run_all(items)
+        finally:
+            self._runners.remove(runner)
+            if outer is None:
+                lane_workers.pop(runner.ident, None)
+            else:
+                lane_workers[runner.ident] = outer
+            runner.close()
+        return []
+
+    def _watchdog(self) -> Watchdog:
+        if self._dog is None:
+            from apscheduler.executors._watchdog import Watchdog  # noqa: PLC0415 - few need it
+
+            self._dog = Watchdog(f"apscheduler-{self._alias}-watchdog", self.timeout_grace)
+        return self._dog
+
+    def in_flight(self) -> list[Any]:
+        """Return the claims and plain jobs that are running: a snapshot. New."""
+        return [item for runner in self._runners if (item := runner.current) is not None]
+
+    def running_count(self) -> int:
+        """Return how many jobs are running now. New."""
+        return len(self._runners)

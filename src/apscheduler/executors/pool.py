@@ -1,0 +1,144 @@
+"""Executors that run jobs in pools: threads of ours, processes of ours, or any pool you bring."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from apscheduler.executors._own import OwnExecutor
+
+if TYPE_CHECKING:
+    from apscheduler.executors._futures import FutureRuns
+    from apscheduler.executors._threads import WorkerPool
+
+class BasePoolExecutor(OwnExecutor):
+    """Runs jobs in any ``concurrent.futures.Executor``, the standard library's or someone else's.
+
+    :param pool: the pool, an object with ``submit(function, *args)`` that returns a future
+    """
+
+    _engine: Any = None
+
+    def __init__(self, pool: Any) -> None:
+        super().__init__()
+        self._pool = pool
+
+    def start(self, scheduler: Any, alias: str) -> None:
+        """Called by the scheduler; may be called again after :meth:`shutdown`."""
+        super().start(scheduler, alias)
+        self._start_engine()
+
+    def _start_engine(self) -> None:
+        from apscheduler.executors._futures import FutureRuns  # noqa: PLC0415 - threads need none of it
+
+        engine: FutureRuns | None = self._engine
+        if engine is None or engine.closed:
+            self._engine = FutureRuns(self, self._pool)
+            self._pool = self._engine.pool
+
+    def _submit(self, items: Sequence[Any]) -> list[tuple[Any, BaseException]]:
+        try:
+            refused: list[tuple[Any, BaseException]] = self._engine.submit(items)
+        except RuntimeError as exc:
+            return [(item, exc) for item in items]
+        return refused
+
+    def shutdown(self, wait: bool = True) -> None:
+        """Take nothing more; what was submitted still runs.
+
+        :param wait: whether to wait until all of it has ended
+        """
+        if self._engine is not None:
+            self._engine.shutdown(wait)
+
+    # -- what the scheduler asks ---------------------------------------------------------------------
+
+    def in_flight(self) -> list[Any]:
+        """Return the claims (and plain jobs) that are queued or running: a snapshot. New."""
+        items: list[Any] = [] if self._engine is None else self._engine.in_flight()
+        return items
+
+    @property
+    def capacity(self) -> int | None:
+        """How many jobs can run at a time, ``None`` where the pool does not say. New."""
+        return getattr(self._pool, "_max_workers", None)
+
+    def running_count(self) -> int:
+        """Return how many jobs are running now. New."""
+        return 0 if self._engine is None else self._engine.running_count()
+
+
+class ThreadPoolExecutor(BasePoolExecutor):
+    """Runs jobs in threads of its own.
+
+    ``async def`` functions run to their end in an event loop of the worker's thread.
+
+    :param max_workers: how many jobs can run at a time
+    :param pool_kwargs: ``thread_name_prefix``, ``initializer`` and ``initargs``, as in
+        :class:`concurrent.futures.ThreadPoolExecutor`
+    :raises ValueError: if ``max_workers`` is less than 1
+    :raises TypeError: if ``pool_kwargs`` has an unknown name
+    """
+
+    lane = True
+    _engine: WorkerPool | None
+
+    def __init__(
+        self, max_workers: int = 10, pool_kwargs: Mapping[str, Any] | None = None
+    ) -> None:
+        self._options = checked_options(
+            type(self), pool_kwargs, ("thread_name_prefix", "initializer", "initargs")
+        )
+        self._max_workers = checked_workers(max_workers)
+        super().__init__(self._make_pool())
+
+    def _make_pool(self) -> WorkerPool:
+        from apscheduler.executors._threads import WorkerPool  # noqa: PLC0415 - not for other pools
+
+        return WorkerPool(self._max_workers, **self._options)
+
+    def _start_engine(self) -> None:
+        if self._pool.closing:
+            self._pool = self._make_pool()
+        self._engine = self._pool
+        # Without a daemon thread the scheduler outlives the main thread, and then no thread can be made.
+        outlives = vars(self._scheduler).get("_daemon") is False
+        self._pool.start(self, all_workers=outlives)
+
+    def _submit(self, items: Sequence[Any]) -> list[tuple[Any, BaseException]]:
+        try:
+            self._pool.submit(items)
+        except RuntimeError as exc:
+            return [(item, exc) for item in items]
+        return []
+
+
+def checked_workers(max_workers: Any) -> int:
+    """Return how many workers were asked for.
+
+    :raises ValueError: if it is not a whole number above 0
+    """
+    workers = int(max_workers)
+    if workers < 1:
+        raise ValueError(f"max_workers must be at least 1, not {max_workers!r}")
+    return workers
+
+
+def checked_options(
+    owner: type, options: Mapping[str, Any] | None, known: Sequence[str]
+) -> dict[str, Any]:
+    """Return the pool's options.
+
+    :raises TypeError: if one has an unknown name, or the initializer cannot be called
+    """
+    options = dict(options or {})
+    for name in options:
+        if name not in known:
+            near = get_close_matches(name, known)
+            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
+            raise TypeError(f"pool_kwargs of {owner.__name__} has an unknown option {name!r}; {hint}")
+    initializer: Callable[..., object] | None = options.get("initializer")
+    if initializer is not None and not callable(initializer):
+        raise TypeError(f"initializer must be a callable, not {initializer!r}")
+    return options

@@ -1,0 +1,456 @@
+"""A job: what to run, when, and under which policies.
+
+Public attributes and the pickled state are APScheduler 3's. The slots that begin with an underscore belong to the
+engine; who may write each of them is said beside it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta, tzinfo
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, Final
+
+from apscheduler._engine.instants import NEVER, SECOND, from_us, to_us
+from apscheduler._engine.planning import plan
+from apscheduler.callables import check_callable_args
+from apscheduler.moments import asbool, convert_to_datetime, datetime_repr
+from apscheduler.references import get_callable_name, obj_to_ref, ref_to_obj
+from apscheduler.triggers.base import BaseTrigger
+
+if TYPE_CHECKING:
+    from apscheduler.runs.outcomes import Run
+
+CATCH_UP_LIMIT: Final = 10_000
+"""So many overdue fire times of one job run in one go without ``coalesce``; older ones are one ledger record."""
+
+_NO_GRACE_LIMIT: Final = NEVER
+
+
+class Job:
+    """One job of a scheduler. Made by :meth:`BaseScheduler.add_job`, not by hand.
+
+    :ivar str id: the unique identifier of this job
+    :ivar str name: the description of this job
+    :ivar func: the callable to run
+    :ivar str func_ref: its textual reference (``None`` where it has none)
+    :ivar tuple args: positional arguments to the callable
+    :ivar dict kwargs: keyword arguments to the callable
+    :ivar bool coalesce: whether to run once instead of several times when several runs are overdue
+    :ivar trigger: the trigger that says when it is due
+    :ivar str executor: alias of the executor that runs it
+    :ivar misfire_grace_time: how many seconds late it may start (``None``: no limit)
+    :ivar int max_instances: how many instances of it may run at a time
+    :ivar timeout: after how many seconds a run is ended as timed out (``None``: never). New.
+    :ivar datetime.datetime next_run_time: the next fire time (``None`` while paused)
+    """
+
+    __slots__ = (  # noqa: RUF023 - grouped by owner
+        "_scheduler",
+        "_jobstore_alias",
+        "args",
+        "coalesce",
+        "executor",
+        "func",
+        "func_ref",
+        "id",
+        "kwargs",
+        "max_instances",
+        "misfire_grace_time",
+        "name",
+        "timeout",
+        "trigger",
+        "__weakref__",
+        # The store's, written under its lock:
+        "_due",  # next fire time, microseconds; NEVER while paused; unset while pending
+        "_shown",  # the datetime a user gave for it, shown with the user's zone
+        "_step",  # constant distance of the fire times, 0 where there is none
+        "_grace",  # misfire_grace_time in microseconds
+        "_lane",  # alias of the executor whose fast lane may take the job itself, else None
+        "_running",  # instances claimed through a Claim and not released
+        "_ledger",  # where its outcomes go
+        # The fast lane's: set by the claim while not busy, cleared by the worker at the end:
+        "_busy",  # 1 from claim to settle
+        "_fire",  # the fire time claimed
+        "_last",  # number of its newest ledger row
+    )
+
+    id: str
+    name: str
+    func: Any
+    func_ref: str | None
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    coalesce: bool
+    trigger: BaseTrigger
+    executor: str
+    misfire_grace_time: float | None
+    max_instances: int
+    timeout: float | None
+    _scheduler: Any
+    _jobstore_alias: str | None
+    _due: int
+    _shown: datetime | None
+    _step: int
+    _grace: int
+    _lane: str | None
+    _running: int
+    _ledger: Any
+    _busy: int
+    _fire: int
+    _last: int
+
+    def __init__(self, scheduler: Any, id: str | None = None, **kwargs: Any) -> None:
+        self._scheduler = scheduler
+        self._jobstore_alias = None
+        self._reset_engine_state()
+        self._modify(id=os.urandom(16).hex() if not id else id, **kwargs)
+
+    def _reset_engine_state(self) -> None:
+        self._shown = None
+        self._step = 0
+        self._grace = _NO_GRACE_LIMIT
+        self._lane = None
+        self._running = 0
+        self._busy = 0
+        self._fire = 0
+        self._last = 0
+        self._ledger = None
+        self.timeout = None
+
+    # -- what users do with a job -------------------------------------------------------------
+
+    def modify(self, **changes: Any) -> Job:
+        """Change attributes of this job (see :meth:`BaseScheduler.modify_job`) and return it."""
+        self._scheduler.modify_job(self.id, self._jobstore_alias, **changes)
+        return self
+
+    def reschedule(self, trigger: str | BaseTrigger, **trigger_args: Any) -> Job:
+        """Replace the trigger of this job (see :meth:`BaseScheduler.reschedule_job`) and return it."""
+        self._scheduler.reschedule_job(self.id, self._jobstore_alias, trigger, **trigger_args)
+        return self
+
+    def pause(self) -> Job:
+        """Take the job's next fire time away until it is resumed, and return it."""
+        self._scheduler.pause_job(self.id, self._jobstore_alias)
+        return self
+
+    def resume(self) -> Job:
+        """Give the job its next fire time from now, and return it (a finished job is removed)."""
+        self._scheduler.resume_job(self.id, self._jobstore_alias)
+        return self
+
+    def remove(self) -> None:
+        """Remove the job from its store.
+
+        :raises apscheduler.jobstores.base.JobLookupError: if it is not there any more
+        """
+        self._scheduler.remove_job(self.id, self._jobstore_alias)
+
+    @property
+    def pending(self) -> bool:
+        """Whether the job waits for the scheduler's start to be added to its store."""
+        return self._jobstore_alias is None
+
+    @property
+    def last_run(self) -> Run | None:
+        """The newest outcome of this job that the ledger still holds, ``None`` if there is none. New."""
+        run: Run | None = self._scheduler._last_run(self)
+        return run
+
+    @property
+    def next_run_time(self) -> datetime | None:
+        """The next fire time (aware), ``None`` while paused; not there while the job is pending."""
+        try:
+            due = self._due
+        except AttributeError:
+            raise AttributeError(
+                f"job {self.id!r} is pending: it gets its next_run_time when the scheduler starts"
+            ) from None
+        if due == NEVER:
+            return None
+        shown = self._shown
+        if shown is not None and to_us(shown) == due:
+            return shown
+        return self.trigger.at(due)
+
+    @next_run_time.setter
+    def next_run_time(self, moment: datetime | None) -> None:
+        self._due = NEVER if moment is None else to_us(moment)
+        self._shown = moment
+
+    # -- changes, checked as a whole before the first is made ------------------------------------
+
+    def _modify(self, **changes: Any) -> None:
+        self._apply(self._checked(changes))
+
+    def _apply(self, approved: dict[str, Any]) -> None:
+        """Set what :meth:`_checked` approved."""
+        for key, value in approved.items():
+            setattr(self, key, value)
+
+    def _checked(self, changes: dict[str, Any]) -> dict[str, Any]:
+        """Return the changes as they will be set, all of them right.
+
+        :raises TypeError, ValueError, AttributeError: for the first that is wrong; the job is as it was
+        """
+        approved: dict[str, Any] = {}
+        if "id" in changes:
+            approved["id"] = self._checked_id(changes.pop("id"))
+        if "func" in changes or "args" in changes or "kwargs" in changes:
+            self._check_call(changes, approved)
+        for key, value in changes.items():
+            try:
+                check = _CHECKS[key]
+            except KeyError:
+                raise _unknown_attributes(self, changes) from None
+            approved[key] = check(self, value)
+        return approved
+
+    def _checked_id(self, value: object) -> str:
+        if value.__class__ is not str and not isinstance(value, str) or not value:
+            raise TypeError(f"a job's id must be a nonempty string, not {value!r}")
+        if hasattr(self, "id"):
+            raise ValueError(f"the id of a job cannot be changed ({self.id!r} to {value!r})")
+        return value
+
+    def _check_call(self, changes: dict[str, Any], approved: dict[str, Any]) -> None:
+        func = changes.pop("func") if "func" in changes else self.func
+        args = changes.pop("args") if "args" in changes else self.args
+        kwargs = changes.pop("kwargs") if "kwargs" in changes else self.kwargs
+        if isinstance(func, str):
+            ref: str | None = func
+            func = ref_to_obj(func)
+        elif callable(func):
+            try:
+                ref = obj_to_ref(func)
+            except ValueError:
+                ref = None  # fine in memory; a store that has to write it down refuses it
+        else:
+            raise TypeError(
+                f"func must be a callable or a text like 'package.module:function', not {func!r}"
+            )
+        if not hasattr(self, "name") and changes.get("name") is None:
+            changes["name"] = get_callable_name(func)
+        if isinstance(args, str) or not isinstance(args, Iterable):
+            raise TypeError(f"args must be a list or tuple of arguments, not {args!r}")
+        if isinstance(kwargs, str) or not isinstance(kwargs, Mapping):
+            raise TypeError(f"kwargs must be a mapping of argument names to values, not {kwargs!r}")
+        check_callable_args(func, args, kwargs)
+        approved["func"] = func
+        approved["func_ref"] = ref
+        approved["args"] = tuple(args)
+        approved["kwargs"] = dict(kwargs)
+
+    # -- what the engine and its neighbours ask ----------------------------------------------------
+
+    def _refresh(self) -> None:
+        """Derive the engine's numbers from the public attributes (after a change, by the store)."""
+        self._step = self.trigger.step_us
+        grace = self.misfire_grace_time
+        self._grace = _NO_GRACE_LIMIT if grace is None else round(grace * SECOND)
+        plain = self.timeout is None and self.max_instances == 1
+        self._lane = self.executor if plain else None
+
+    def _get_run_times(self, now: datetime) -> list[datetime]:
+        """Return the fire times from the next one up to ``now``."""
+        instant = to_us(now)
+        if self._due > instant:
+            return []
+        planned = plan(
+            self.trigger, self._due, instant, coalesce=False, grace=None, limit=CATCH_UP_LIMIT
+        )
+        return [self.trigger.at(fire) for fire in planned.run]
+
+    def _zone(self) -> tzinfo:
+        """Return the zone in which fire times of this job are shown."""
+        return self.trigger.at(0).tzinfo or UTC
+
+    # -- 3.x's wire format ---------------------------------------------------------------------------
+
+    def __getstate__(self) -> dict[str, Any]:
+        if not self.func_ref:
+            raise ValueError(
+                f"job {self.id!r} cannot be written down: there is no importable name for "
+                f"{self.func!r}; use a function of a module, or a text like 'module:function'"
+            )
+        args = self.args
+        owner = getattr(self.func, "__self__", None)
+        if owner is not None and not isinstance(owner, type) and self._is_method_ref():
+            args = (owner, *args)  # the reference names the plain function, which needs its self
+        state = {
+            "version": 1,
+            "id": self.id,
+            "func": self.func_ref,
+            "trigger": self.trigger,
+            "executor": self.executor,
+            "args": args,
+            "kwargs": self.kwargs,
+            "name": self.name,
+            "misfire_grace_time": self.misfire_grace_time,
+            "coalesce": self.coalesce,
+            "max_instances": self.max_instances,
+            "next_run_time": self.next_run_time,
+        }
+        if self.timeout is not None:
+            state["timeout"] = self.timeout
+        return state
+
+    def _is_method_ref(self) -> bool:
+        return hasattr(self.func, "__func__") and obj_to_ref(self.func) == self.func_ref
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        if state.get("version", 1) > 1:
+            raise ValueError(
+                f"this job was written as version {state['version']}, and only version 1 can be read here"
+            )
+        self._scheduler = None
+        self._jobstore_alias = None
+        self._reset_engine_state()
+        self.id = state["id"]
+        self.func_ref = state["func"]
+        self.func = ref_to_obj(state["func"])
+        self.trigger = state["trigger"]
+        self.executor = state["executor"]
+        self.args = state["args"]
+        self.kwargs = state["kwargs"]
+        self.name = state["name"]
+        self.misfire_grace_time = state["misfire_grace_time"]
+        self.coalesce = state["coalesce"]
+        self.max_instances = state["max_instances"]
+        self.timeout = state.get("timeout")
+        self.next_run_time = state["next_run_time"]
+
+    def __eq__(self, other: object) -> bool:
+        return self.id == other.id if isinstance(other, Job) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment] # equal by id and changeable, as in 3.x
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} (id={self.id} name={self.name})>"
+
+    def __str__(self) -> str:
+        if not hasattr(self, "_due"):
+            status = "pending"
+        elif self.next_run_time is None:
+            status = "paused"
+        else:
+            status = f"next run at: {datetime_repr(self.next_run_time)}"
+        return f"{self.name} (trigger: {self.trigger}, {status})"
+
+
+# A name that 3.x lists among the slots stays listed, though here it is computed when asked for.
+Job.__slots__ = (*Job.__slots__, "next_run_time")
+
+
+def _check_name(_job: Job, value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise TypeError(f"name must be a nonempty string, not {value!r}")
+    return value
+
+
+def _check_grace(_job: Job, value: Any) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, timedelta):
+        value = value.total_seconds()
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+        raise TypeError(
+            "misfire_grace_time must be a positive number of seconds, a timedelta, "
+            f"or None for no limit, not {value!r}"
+        )
+    return value
+
+
+def _check_timeout(_job: Job, value: Any) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, timedelta):
+        value = value.total_seconds()
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"timeout must be seconds, a timedelta, or None for none, not {value!r}")
+    if not 0 < value < NEVER / SECOND:
+        raise ValueError(f"timeout must be more than 0 seconds, not {value!r}")
+    return value
+
+
+def _check_coalesce(_job: Job, value: object) -> bool:
+    return bool(value)
+
+
+def _check_max_instances(_job: Job, value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
+        raise TypeError(f"max_instances must be a positive integer, not {value!r}")
+    return value
+
+
+def _check_trigger(_job: Job, value: object) -> BaseTrigger:
+    if not isinstance(value, BaseTrigger):
+        raise TypeError(
+            f"trigger must be an instance of a trigger class, not {value!r} "
+            "(reschedule() and add_job() take a trigger's name)"
+        )
+    return value
+
+
+def _check_executor(_job: Job, value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"executor must be the alias of an executor (a string), not {value!r}")
+    return value
+
+
+def _check_next_run_time(job: Job, value: Any) -> datetime | None:
+    moment = convert_to_datetime(value, job._scheduler.timezone, "next_run_time")
+    return None if moment is None else _existing(moment)
+
+
+def _existing(moment: datetime) -> datetime:
+    """Return the datetime with a wall time that exists in its zone."""
+    zone = moment.tzinfo
+    return moment if zone is None or zone is UTC else from_us(to_us(moment), zone)
+
+
+_CHECKS: Final = {
+    "name": _check_name,
+    "misfire_grace_time": _check_grace,
+    "timeout": _check_timeout,
+    "coalesce": _check_coalesce,
+    "max_instances": _check_max_instances,
+    "trigger": _check_trigger,
+    "executor": _check_executor,
+    "next_run_time": _check_next_run_time,
+}
+
+
+def _unknown_attributes(job: Job, changes: dict[str, Any]) -> AttributeError:
+    unknown = [key for key in changes if key not in _CHECKS]
+    hints = [f"did you mean {near[0]}?" for key in unknown if (near := get_close_matches(key, _CHECKS))]
+    return AttributeError(
+        f"these attributes of job {getattr(job, 'id', '(new)')!r} cannot be modified: "
+        f"{', '.join(unknown)}" + (f" ({' '.join(hints)})" if hints else "")
+    )
+
+
+def checked_default(name: str, value: Any) -> Any:
+    """Return a value of ``job_defaults`` as jobs take it; texts (of configuration files) are read.
+
+    :raises ValueError, TypeError: if it is not right for the attribute
+    """
+    if isinstance(value, str):
+        value = asbool(value) if name == "coalesce" else _number(name, value)
+    return _CHECKS[name](_NO_JOB, value)
+
+
+def _number(name: str, text: str) -> float | None:
+    if text.strip().lower() in {"", "none"}:
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        if name == "max_instances":
+            raise
+        return float(text)
+
+
+_NO_JOB: Any = None

@@ -1,0 +1,1 @@
+"""What is remembered: the jobs, and beside them the ledger of their runs."""

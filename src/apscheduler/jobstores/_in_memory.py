@@ -1,0 +1,71 @@
+"""What stores with a ledger in memory do with a plan: write down what will not run, make a claim of what will."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from apscheduler.runs import reasons
+from apscheduler.runs.claims import Claim, Result
+from apscheduler.runs.ledger import Detail
+from apscheduler.runs.memory import RunsInMemory
+from apscheduler.runs.outcomes import Outcome
+
+if TYPE_CHECKING:
+    from apscheduler._engine.planning import Plan, Rollup
+    from apscheduler.job import Job
+    from apscheduler.jobstores.base import ClaimBatch, ClaimRequest
+
+
+class ClaimsInMemory(RunsInMemory):
+    """Sorts planned fire times into a batch and their outcomes into the ledger."""
+
+    def _put(
+        self,
+        batch: ClaimBatch,
+        job: Job,
+        planned: Plan,
+        request: ClaimRequest,
+        *,
+        late_because: str | None,
+        busy: bool,
+        refused: bool,
+    ) -> Claim | None:
+        """Return the claim that was put into the batch, if there is one."""
+        if planned.coalesced:
+            self._roll(batch, job, Outcome.COALESCED, planned.coalesced, request.now)
+        if planned.missed:
+            self._roll(batch, job, Outcome.MISSED, planned.missed, request.now)
+        if refused:
+            exc = reasons.no_executor(job)
+            results = [
+                Result(fire, Outcome.FAILED, 0, request.now, exception=exc) for fire in planned.run
+            ]
+            self._write_all(job, results)
+            batch.refused.append((job, results))
+            return None
+        if busy:
+            reason = reasons.skipped(job)
+            self._write_all(
+                job,
+                [
+                    Result(fire, Outcome.SKIPPED, 0, request.now, reason=reason)
+                    for fire in planned.run
+                ],
+            )
+            batch.skipped.append((job, planned.run))
+            return None
+        claim = Claim(job, planned.run, request.sink, late_because=late_because)
+        batch.claims.append(claim)
+        return claim
+
+    def _write_all(self, job: Job, results: list[Result]) -> None:
+        for result in results:
+            self.ledger.write(job, result)
+
+    def _roll(
+        self, batch: ClaimBatch, job: Job, outcome: Outcome, rollup: Rollup, now: int
+    ) -> None:
+        reason = reasons.COALESCED if outcome is Outcome.COALESCED else reasons.TOO_MANY
+        detail = Detail(reason=reason, count=rollup.count, last=rollup.last)
+        self.ledger.record(job.id, rollup.first, 0, now, outcome, detail)
+        batch.rolled.append((job, outcome, rollup))

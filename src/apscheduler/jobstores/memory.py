@@ -1,0 +1,268 @@
+"""Jobs in memory: no durability, no serialisation, no round trip.
+
+``_lock`` guards the jobs, the due queue and every ``_due`` of a job in the store; nothing foreign is called under
+it. So a claim has three steps where a trigger or policy needs planning: take (locked), plan (not locked), commit
+(locked, and only if the job is still there with the same next fire time). Jobs with one due fire time and a trigger
+of ours are claimed in the first step already; where an executor takes them as they are, no object is made for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from operator import attrgetter
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from apscheduler._engine.buckets import SHIFT, DueQueue
+from apscheduler._engine.instants import NEVER, SECOND, to_us
+from apscheduler._engine.planning import Plan
+from apscheduler.jobstores._in_memory import ClaimsInMemory
+from apscheduler.jobstores.base import (
+    ClaimBatch,
+    ClaimRequest,
+    ConflictingIdError,
+    JobLookupError,
+    SharedJobStore,
+    due_order,
+)
+from apscheduler.runs.ledger import DEFAULT_CAPACITY
+
+if TYPE_CHECKING:
+    from apscheduler.job import Job
+    from apscheduler.runs.claims import Claim
+
+_LONGEST_BACKOFF = 64 * SECOND
+
+
+class MemoryJobStore(ClaimsInMemory, SharedJobStore):
+    """Stores jobs in an array in RAM.
+
+    :param history: how many outcomes of runs the ledger keeps
+    """
+
+    def __init__(self, *, history: int = DEFAULT_CAPACITY) -> None:
+        super().__init__(history)
+        self._lock = Lock()
+        self._jobs: dict[str, Job] = {}
+        self._queue: DueQueue[Job] = DueQueue(attrgetter("_due"))
+        self._listed: list[Job] | None = None  # a snapshot for get_all_jobs, None when out of date
+        self._stale = 0
+        self._trigger_failures: dict[str, int] = {}
+
+    # -- 3.x's contract ---------------------------------------------------------------------------
+
+    def lookup_job(self, job_id: str) -> Job | None:
+        return self._jobs.get(job_id)
+
+    def get_due_jobs(self, now: datetime) -> list[Job]:
+        instant = to_us(now)
+        return due_order([job for job in list(self._jobs.values()) if job._due <= instant])
+
+    def get_next_run_time(self) -> datetime | None:
+        with self._lock:
+            jobs = list(self._jobs.values())
+        earliest = min(jobs, key=attrgetter("_due"), default=None)
+        return None if earliest is None else earliest.next_run_time
+
+    def get_all_jobs(self) -> list[Job]:
+        with self._lock:
+            if self._listed is None:
+                self._listed = due_order(self._jobs.values())
+            return self._listed.copy()
+
+    def add_job(self, job: Job) -> None:
+        job._refresh()
+        with self._lock:
+            if job.id in self._jobs:
+                raise ConflictingIdError(job.id)
+            self._enter(job)
+
+    def add_jobs(self, jobs: Sequence[Job]) -> None:
+        for job in jobs:
+            job._refresh()
+        with self._lock:
+            taken = next((job.id for job in jobs if job.id in self._jobs), None)
+            if taken is not None:
+                raise ConflictingIdError(taken)
+            for job in jobs:
+                self._enter(job)
+
+    def _enter(self, job: Job) -> None:
+        job._ledger = self.ledger
+        self._jobs[job.id] = job
+        self._listed = None
+        if job._due != NEVER:
+            self._queue.push(job, job._due)
+
+    def update_job(self, job: Job) -> None:
+        job._refresh()
+        with self._lock:
+            if job.id not in self._jobs:
+                raise JobLookupError(job.id)
+            self._leave(self._jobs[job.id], gone=self._jobs[job.id] is not job)
+            self._enter(job)
+
+    def remove_job(self, job_id: str) -> None:
+        with self._lock:
+            job = self._jobs.pop(job_id, None)
+            if job is None:
+                raise JobLookupError(job_id)
+            self._leave(job, gone=True)
+
+    def remove_all_jobs(self) -> None:
+        with self._lock:
+            for job in self._jobs.values():
+                job._due = NEVER
+            self._jobs.clear()
+            self._queue.clear()
+            self._trigger_failures.clear()
+            self._listed, self._stale = None, 0
+
+    def shutdown(self) -> None:
+        self.remove_all_jobs()
+
+    def _leave(self, job: Job, *, gone: bool) -> None:
+        """Leave the job's queue entry behind as stale, and sweep when most entries are."""
+        if gone:
+            job._due = NEVER
+            self._trigger_failures.pop(job.id, None)
+        self._listed = None
+        self._stale += 1
+        if self._stale > len(self._jobs) + 1024:
+            self._stale = 0
+            self._queue.rebuild(
+                (each, each._due) for each in self._jobs.values() if each._due != NEVER
+            )
+
+    def modify_job(self, job: Job, approved: dict[str, Any]) -> None:
+        with self._lock:
+            if self._jobs.get(job.id) is not job:
+                raise JobLookupError(job.id)
+            job._apply(approved)
+            job._refresh()
+            self._leave(job, gone=False)
+            if job._due != NEVER:
+                self._queue.push(job, job._due)
+
+    # -- the claim -----------------------------------------------------------------------------------
+
+    def next_due(self) -> int | None:
+        with self._lock:
+            return self._queue.next_instant()
+
+    def claim_due(self, request: ClaimRequest) -> ClaimBatch:
+        batch = ClaimBatch()
+        with self._lock:
+            due = self._queue.take(request.now, request.limit)
+            batch.more = len(due) >= request.limit
+            if due:
+                self._listed = None
+            others = self._claim_plain(due, request, batch)
+        for job, instant in others:
+            self._claim_planned(job, instant, request, batch)
+        return batch
+
+    def _claim_plain(
+        self, due: Iterable[Job], request: ClaimRequest, batch: ClaimBatch
+    ) -> list[tuple[Job, int]]:
+        """Claim jobs with one due fire time and nothing else to decide; return the others.
+
+        The loop that a million due jobs go through: local names, no calls for interval triggers, the list of the
+        last bucket kept at hand (0.25 µs a job instead of 0.9).
+        """
+        now, lanes, has_lane = request.now, request.lanes, request.lanes.keys()
+        queue, front_id = self._queue, self._queue.front_id
+        last_id, append = -1, None
+        others: list[tuple[Job, int]] = []
+        for job in due:
+            instant = job._due
+            if instant > now:
+                continue  # moved or removed since it was queued
+            lane = job._lane
+            step = job._step
+            if lane not in has_lane or job._busy or job._running or now - instant > job._grace:
+                others.append((job, instant))
+                continue
+            if step:
+                following: int | None = instant + step
+            elif job.trigger.native:
+                following = job.trigger.next_us(instant, now)
+            else:
+                others.append((job, instant))
+                continue
+            if following is None:
+                del self._jobs[job.id]
+                job._due = NEVER
+                batch.finished.append(job)
+            elif following > now:
+                job._due = following
+                bucket_id = following >> SHIFT
+                if bucket_id != last_id:
+                    if bucket_id <= front_id:
+                        queue.push(job, following)
+                        front_id, last_id = queue.front_id, -1
+                        bucket_id = -1
+                    else:
+                        append, last_id = queue.bucket(bucket_id).append, bucket_id
+                if bucket_id >= 0 and append is not None:
+                    append(job)
+            else:
+                others.append((job, instant))
+                continue
+            job._busy = 1
+            job._fire = instant
+            lanes[lane].append(job)  # type: ignore[index] # None is in no lane
+        return others
+
+    def _claim_planned(
+        self, job: Job, instant: int, request: ClaimRequest, batch: ClaimBatch
+    ) -> None:
+        try:
+            planned = request.plan(job, instant)
+        except Exception as exc:  # noqa: BLE001 - whatever a trigger raises costs this job only
+            self._retry_later(job, instant, request.now)
+            batch.broken.append((job, exc))
+            return
+        refused = not request.has_executor(job.executor)
+        with self._lock:
+            if job._due != instant or self._jobs.get(job.id) is not job:
+                self._requeue(job)  # changed meanwhile: the change decides
+                return
+            self._trigger_failures.pop(job.id, None)
+            self._advance(job, planned, batch, keep=refused)
+            busy = job._running + job._busy >= job.max_instances
+            if not refused and not busy:
+                job._running += 1
+        late = request.late_because(instant, job._grace)
+        self._put(batch, job, planned, request, late_because=late, busy=busy, refused=refused)
+
+    def _advance(self, job: Job, planned: Plan, batch: ClaimBatch, *, keep: bool) -> None:
+        if planned.next is not None:
+            job._due = planned.next
+            self._queue.push(job, planned.next)
+            return
+        job._due = NEVER
+        if not keep:
+            del self._jobs[job.id]
+            batch.finished.append(job)
+
+    def _requeue(self, job: Job) -> None:
+        if job._due != NEVER and self._jobs.get(job.id) is job:
+            self._queue.push(job, job._due)
+
+    def _retry_later(self, job: Job, instant: int, now: int) -> None:
+        """Look at a job again after a while that doubles with each failure of its trigger."""
+        with self._lock:
+            if self._jobs.get(job.id) is not job:
+                return
+            failures = self._trigger_failures.get(job.id, 0) + 1
+            self._trigger_failures[job.id] = failures
+            self._queue.push(job, max(now, instant) + min(_LONGEST_BACKOFF, SECOND << failures - 1))
+
+    def release(self, claim: Claim) -> None:
+        with self._lock:
+            claim.job._running -= 1
+
+    def _known_job(self, job_id: str) -> Job | None:
+        return self._jobs.get(job_id)

@@ -1,0 +1,95 @@
+"""What travels from a store's claim to an executor and back: claims out, results in.
+
+A claim is one instance of a job: one or more fire times that were handed over together and run one after another.
+Each of its fire times is settled once: the first word about it wins, be it the worker's, the watchdog's or the
+pool's, and ``Claim.take`` (one atomic dictionary pop) decides who was first. After the last one the claim is
+released, which frees the job's instance slot.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from apscheduler.runs.outcomes import Outcome
+
+if TYPE_CHECKING:
+    from apscheduler.job import Job
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one fire time of a claim.
+
+    :ivar fire: the fire time, microseconds UTC
+    :ivar started: when the function was called (microseconds UTC), 0 if it was not
+    :ivar finished: when the outcome was known (microseconds UTC)
+    :ivar reason: in words, where the outcome alone does not say it
+    """
+
+    fire: int
+    outcome: Outcome
+    started: int
+    finished: int
+    retval: Any = None
+    exception: BaseException | None = None
+    traceback: str | None = None
+    reason: str | None = None
+
+
+class Sink(Protocol):
+    """Where an executor reports to. Callable from any thread, never while holding a lock."""
+
+    def settle(self, claim: Claim, result: Result) -> bool:
+        """Record the outcome of one fire time; ``False`` if another outcome was there first."""
+
+    def release(self, claim: Claim) -> None:
+        """Free the claim's instance slot (once; later calls do nothing)."""
+
+
+class Claim:
+    """One instance of a job on its way through an executor.
+
+    :ivar job: the job as it was when claimed
+    :ivar fires: the fire times that run in this instance, in order (microseconds UTC)
+    :ivar late_because: why the claim itself came late (asleep, down, store), ``None`` if it came in time
+    :ivar attempt: 1 for the first attempt
+    :ivar sink: where outcomes go
+    """
+
+    __slots__ = ("_open", "_unreleased", "attempt", "fires", "job", "late_because", "sink", "slot")
+
+    def __init__(
+        self, job: Job, fires: list[int], sink: Sink, *, late_because: str | None = None
+    ) -> None:
+        self.job = job
+        self.fires = fires
+        self.sink = sink
+        self.late_because = late_because
+        self.attempt = 1
+        self.slot: Any = None  # the store's own, to know the instance by
+        self._open = dict.fromkeys(fires, True)
+        self._unreleased = [True]
+
+    def take(self, fire: int) -> bool:
+        """Return whether the caller is the first to settle this fire time (atomic)."""
+        return self._open.pop(fire, False)
+
+    def take_release(self) -> bool:
+        """Return whether the caller is the first to release the claim (atomic)."""
+        try:
+            return self._unreleased.pop()
+        except IndexError:
+            return False
+
+    @property
+    def unsettled(self) -> list[int]:
+        """The fire times nobody has settled yet, in order."""
+        return list(self._open)
+
+    def misses(self, fire: int, started: int) -> bool:
+        """Return whether a start at ``started`` is beyond the job's grace time (microseconds UTC)."""
+        return started - fire > self.job._grace
+
+    def __repr__(self) -> str:
+        return f"<Claim (job={self.job.id} fires={self.fires})>"

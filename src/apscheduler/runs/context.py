@@ -1,0 +1,59 @@
+"""What a job can know about its own run: ``from apscheduler import current_run``."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import datetime
+from threading import get_ident
+from typing import Protocol
+
+from apscheduler.runs.outcomes import fire_id
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """The run that the calling code is part of.
+
+    :ivar job_id: identifier of the job
+    :ivar jobstore: alias of its job store
+    :ivar scheduled_time: the fire time (aware)
+    :ivar attempt: 1 for the first attempt
+    :ivar fire_id: an idempotency key, the same for each attempt of this fire time
+    """
+
+    job_id: str
+    jobstore: str
+    scheduled_time: datetime
+    attempt: int
+    fire_id: str
+
+
+class LaneWorker(Protocol):
+    """A thread that runs jobs without making a context for each; it can say what it runs when asked."""
+
+    def current_run(self) -> RunContext | None:
+        """Return the context of the job this thread is calling."""
+
+
+run_context: ContextVar[RunContext | None] = ContextVar("apscheduler_run", default=None)
+lane_workers: dict[int, LaneWorker] = {}
+"""Worker threads by thread ident; each writes and removes its own entry."""
+
+
+def current_run() -> RunContext | None:
+    """Return what the calling code's run is: job id, scheduled time, attempt and fire id.
+
+    Works in every executor, worker processes and coroutines included; ``None`` outside of a job.
+    """
+    context = run_context.get()
+    if context is None and (worker := lane_workers.get(get_ident())) is not None:
+        context = worker.current_run()
+    return context
+
+
+def make_context(
+    job_id: str, jobstore: str, scheduled_time: datetime, instant: int, attempt: int = 1
+) -> RunContext:
+    """Return the context of one attempt at the fire time ``instant`` (microseconds, UTC)."""
+    return RunContext(job_id, jobstore, scheduled_time, attempt, fire_id(job_id, instant))

@@ -1,0 +1,27 @@
+"""Why a fire time did not run, in the words that the ledger and the log use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from apscheduler._engine.instants import NEVER
+
+if TYPE_CHECKING:
+    from apscheduler.job import Job
+
+COALESCED = "rolled into a later fire time, because coalesce is set"
+TOO_MANY = "too many runs were overdue to catch up one by one"
+
+
+def skipped(job: Job) -> str:
+    """Return why no further instance was started."""
+    noun = "instance was" if job.max_instances == 1 else "instances were"
+    return f"{job.max_instances} {noun} still running, and max_instances is {job.max_instances}"
+
+
+def no_executor(job: Job) -> LookupError:
+    """Return the error for a job whose executor is not there."""
+    hint = " and resume it" if job._due == NEVER else ""
+    return LookupError(
+        f"there is no executor {job.executor!r}; add_executor() it, or modify the job{hint}"
+    )

@@ -1,0 +1,277 @@
+"""THE loop: collect and claim what is due, hand it to the executors, say when to come back.
+
+One pass per store and batch:
+
+    claim      the store moves next fire times and counts instances in one atomic step (jobstores/base.py)
+    announce   what will not run is written down, logged and told; what will is told as submitted
+    hand over  each executor gets its share of the batch in one call
+
+No lock is held here at all. One store, trigger, executor or listener that raises costs its own jobs a delay and one
+log line; a failing store is asked again after ``jobstore_retry_interval``. A crash between claim and hand-over loses
+nothing that memory did not hold; shared stores recover it by the claim's row.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from apscheduler._engine.instants import NEVER, SECOND, from_us
+from apscheduler._engine.planning import Plan, Rollup, plan
+from apscheduler.events import (
+    EVENT_JOB_COALESCED,
+    EVENT_JOB_MAX_INSTANCES,
+    EVENT_JOB_MISSED,
+    EVENT_JOB_REMOVED,
+    EVENT_JOB_SUBMITTED,
+    EVENT_JOBSTORE_ERROR,
+    JobEvent,
+    JobExecutionEvent,
+    JobRollupEvent,
+    JobSubmissionEvent,
+    StoreErrorEvent,
+)
+from apscheduler.executors.base import MaxInstancesReachedError
+from apscheduler.job import CATCH_UP_LIMIT, Job
+from apscheduler.jobstores.base import ClaimBatch, ClaimRequest
+from apscheduler.runs import reasons
+from apscheduler.runs.claims import Result
+from apscheduler.runs.outcomes import Outcome
+from apscheduler.schedulers._lateness import Lateness
+from apscheduler.schedulers._sinks import StoreSink, report
+
+if TYPE_CHECKING:
+    from apscheduler.executors.base import BaseExecutor
+    from apscheduler.schedulers._stores import Store
+
+BATCH = 2000
+"""Jobs claimed at a time: enough to make the fixed cost vanish, few enough that workers start at once."""
+
+
+class Dispatcher:
+    """The loop of one scheduler. Used by the loop's thread only."""
+
+    def __init__(self, scheduler: Any) -> None:
+        self._scheduler = scheduler
+        self.lateness = Lateness()
+        self._retry_at: dict[str, int] = {}
+        self._sinks: dict[int, StoreSink] = {}
+
+    def run_pass(self) -> float | None:
+        """Run everything that is due; return the seconds until the next thing is (``None``: nothing is)."""
+        scheduler = self._scheduler
+        wake_at = NEVER
+        for alias, store in scheduler._claiming_stores():
+            wake_at = min(wake_at, self._serve(alias, store))
+        now = scheduler._now_us()
+        self.lateness.pass_ended(now, wake_at)
+        if scheduler._logger.isEnabledFor(logging.DEBUG):
+            when = "a change" if wake_at == NEVER else from_us(wake_at, scheduler.timezone)
+            scheduler._logger.debug("Nothing more is due; waiting for %s", when)
+        return None if wake_at == NEVER else max(wake_at - now, 0) / SECOND
+
+    def _serve(self, alias: str, store: Store) -> int:
+        """Run what is due in one store; return the instant to come back to it."""
+        retry_at = self._retry_at.get(alias, 0)
+        now: int = self._scheduler._now_us()
+        # A clock that was set back must not keep a failed store waiting for longer than its interval.
+        if now < retry_at <= now + self._retry_interval():
+            return retry_at
+        try:
+            self._claim_all(alias, store)
+            due = store.next_due()
+        except Exception as exc:  # noqa: BLE001 - whatever a store raises
+            return self._store_failed(alias, exc)
+        if alias in self._retry_at:
+            del self._retry_at[alias]
+            self.lateness.store_is_back(alias)
+            self._scheduler._logger.info("Job store %r answers again", alias)
+        return NEVER if due is None else due
+
+    def _claim_all(self, alias: str, store: Store) -> None:
+        scheduler = self._scheduler
+        more = True
+        while more and scheduler._is_dispatching():
+            now = scheduler._now_us()
+            lanes = scheduler._lanes()
+            request = ClaimRequest(
+                now,
+                BATCH,
+                lanes,
+                scheduler._executors.__contains__,
+                lambda job, due, now=now: _plan(job, due, now),  # type: ignore[misc]
+                self.lateness.judge(now, alias),
+                self._sink(store),
+            )
+            batch = store.claim_due(request)
+            self._hand_over(batch, lanes)
+            if batch.error is not None:
+                raise batch.error
+            more = batch.more
+
+    def _sink(self, store: Store) -> StoreSink:
+        sink = self._sinks.get(id(store))
+        if sink is None:
+            sink = self._sinks[id(store)] = StoreSink(self._scheduler, store)
+        return sink
+
+    def _retry_interval(self) -> int:
+        return round(self._scheduler.jobstore_retry_interval * SECOND)
+
+    def _store_failed(self, alias: str, exc: Exception) -> int:
+        scheduler = self._scheduler
+        retry_at: int = scheduler._now_us() + self._retry_interval()
+        self._retry_at[alias] = retry_at
+        self.lateness.store_went_down(alias)
+        scheduler._logger.warning(
+            "Job store %r failed; its jobs wait and it is asked again in %g s",
+            alias,
+            scheduler.jobstore_retry_interval,
+            exc_info=exc,
+        )
+        scheduler._dispatch_event(StoreErrorEvent(EVENT_JOBSTORE_ERROR, alias, exc))
+        return retry_at
+
+    # -- hand over -----------------------------------------------------------------------------------
+
+    def _hand_over(
+        self, batch: ClaimBatch, lanes: dict[str, list[Job]]
+    ) -> None:
+        shares: dict[str, list[Any]] = {alias: jobs for alias, jobs in lanes.items() if jobs}
+        for claim in batch.claims:
+            shares.setdefault(claim.job.executor, []).append(claim)
+        if not shares and not batch.finished:
+            self._announce_the_rest(batch)
+            return
+        executors = self._scheduler._executors
+        inline = {alias for alias in shares if getattr(executors.get(alias), "inline", False) is True}
+        for alias in inline:
+            self._submit(executors.get(alias), alias, shares[alias])
+        self._announce_removed(batch)
+        self._announce_the_rest(batch)
+        self._announce_submitted(shares)
+        for alias, items in shares.items():
+            if alias not in inline:
+                self._submit(executors.get(alias), alias, items)
+
+    def _submit(
+        self, executor: BaseExecutor | None, alias: str, items: list[Any]
+    ) -> None:
+        try:
+            if executor is None:
+                raise LookupError(f"executor {alias!r} was removed meanwhile")
+            refused = executor.submit_claims(items)
+        except BaseException as exc:
+            if not isinstance(exc, Exception):
+                self._refuse_all(items, exc)
+                raise
+            self._refuse_all(items, exc)
+            return
+        for item, exc in refused:
+            self._refuse(item, exc)
+
+    def _refuse_all(self, items: list[Any], exc: BaseException) -> None:
+        for item in items:
+            self._refuse(item, exc)
+
+    def _refuse(self, item: Any, exc: BaseException) -> None:
+        """Settle what an executor did not take."""
+        scheduler = self._scheduler
+        now = scheduler._now_us()
+        if isinstance(item, Job):
+            scheduler._settle_lane(item, Result(item._fire, Outcome.FAILED, 0, now, exception=exc))
+            return
+        if isinstance(exc, MaxInstancesReachedError):
+            for fire in item.unsettled:
+                reason = reasons.skipped(item.job)
+                item.sink.settle(item, Result(fire, Outcome.SKIPPED, 0, now, reason=reason))
+            item.sink.release(item)
+            self._announce_skipped(item.job, item.fires)
+            return
+        for fire in item.unsettled:
+            item.sink.settle(item, Result(fire, Outcome.FAILED, 0, now, exception=exc))
+        item.sink.release(item)
+
+    # -- announce --------------------------------------------------------------------------------------
+
+    def _announce_removed(self, batch: ClaimBatch) -> None:
+        scheduler = self._scheduler
+        told = scheduler._listener_mask & EVENT_JOB_REMOVED
+        if not told and not scheduler._logger.isEnabledFor(logging.INFO):
+            return
+        for job in batch.finished:
+            scheduler._logger.info("Job %s has no further fire time and was removed", job.id)
+            scheduler._dispatch_event(JobEvent(EVENT_JOB_REMOVED, job.id, job._jobstore_alias))
+
+    def _announce_submitted(self, shares: dict[str, list[Any]]) -> None:
+        scheduler = self._scheduler
+        if not scheduler._listener_mask & EVENT_JOB_SUBMITTED:
+            return
+        for items in shares.values():
+            for item in items:
+                job = item if isinstance(item, Job) else item.job
+                fires = [item._fire] if job is item else item.fires
+                times = [job.trigger.at(fire) for fire in fires]
+                scheduler._dispatch_event(
+                    JobSubmissionEvent(EVENT_JOB_SUBMITTED, job.id, job._jobstore_alias, times)
+                )
+
+    def _announce_the_rest(self, batch: ClaimBatch) -> None:
+        for job, outcome, rollup in batch.rolled:
+            self._announce_rollup(job, outcome, rollup)
+        for job, fires in batch.skipped:
+            self._announce_skipped(job, fires)
+        for job, results in batch.refused:
+            for result in results:
+                report(self._scheduler, job, result)
+        for job, exc in batch.broken:
+            self._scheduler._logger.error(
+                "The trigger of job %r raised; the job is kept and tried again",
+                job.id,
+                exc_info=exc,
+            )
+
+    def _announce_rollup(self, job: Job, outcome: Outcome, rollup: Rollup) -> None:
+        scheduler = self._scheduler
+        first, last = job.trigger.at(rollup.first), job.trigger.at(rollup.last)
+        span = (job.id, rollup.count, first, last)
+        if outcome is Outcome.COALESCED:
+            scheduler._logger.info(
+                "Job %r: %d overdue runs (%s to %s) were %s", *span, reasons.COALESCED
+            )
+            scheduler._dispatch_event(
+                JobRollupEvent(
+                    EVENT_JOB_COALESCED, job.id, job._jobstore_alias, rollup.count, first, last
+                )
+            )
+            return
+        scheduler._logger.warning(
+            "Job %r missed %d runs (%s to %s): %s (at most %d at a time). "
+            "With coalesce=True one run would stand for all of them.",
+            *(*span, reasons.TOO_MANY, CATCH_UP_LIMIT),
+        )
+        # Listeners of 3.x expect an execution event under this code.
+        scheduler._dispatch_event(
+            JobExecutionEvent(EVENT_JOB_MISSED, job.id, job._jobstore_alias, first)
+        )
+
+    def _announce_skipped(self, job: Job, fires: list[int]) -> None:
+        scheduler = self._scheduler
+        times = [job.trigger.at(fire) for fire in fires]
+        more = f" and {len(times) - 1} more" if len(times) > 1 else ""
+        scheduler._logger.warning(
+            'Job "%s" was not started for %s%s: %s. A higher max_instances, a longer interval '
+            "or a timeout would let it run.",
+            *(job, times[0], more, reasons.skipped(job)),
+        )
+        scheduler._dispatch_event(
+            JobSubmissionEvent(EVENT_JOB_MAX_INSTANCES, job.id, job._jobstore_alias, times)
+        )
+
+
+def _plan(job: Job, due: int, now: int) -> Plan:
+    grace = None if job._grace == NEVER else job._grace
+    return plan(
+        job.trigger, due, now, coalesce=job.coalesce, grace=grace, limit=CATCH_UP_LIMIT
+    )
+

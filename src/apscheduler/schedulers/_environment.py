@@ -1,0 +1,38 @@
+"""What kind of process a scheduler finds itself in."""
+
+from __future__ import annotations
+
+import sys
+
+
+def is_reimporting_main() -> bool:
+    """Return whether this process only re-imports its parent's main module.
+
+    multiprocessing's spawn and forkserver do that before a worker's work begins; a script without a main guard
+    would start its scheduler once more there.
+    """
+    multiprocessing = sys.modules.get("multiprocessing.process")
+    if multiprocessing is None:
+        return False
+    return bool(getattr(multiprocessing.current_process(), "_inheriting", False))
+
+
+def check_uwsgi() -> None:
+    """Refuse to start under uWSGI with threads disabled: nothing would ever run.
+
+    :raises RuntimeError: in that case
+    """
+    uwsgi = sys.modules.get("uwsgi")
+    options = getattr(uwsgi, "opt", None)
+    if not options:
+        return
+    if not any(_is_set(options, name) for name in ("threads", "enable-threads")):
+        raise RuntimeError(
+            "uWSGI runs this application with threads disabled, so no job could ever run; "
+            "give uwsgi the option --enable-threads (or --threads N)"
+        )
+
+
+def _is_set(options: dict[object, object], name: str) -> bool:
+    value = options.get(name, options.get(name.encode()))
+    return value not in (None, False, b"false", "false", b"0", "0", 0)

@@ -1,0 +1,69 @@
+"""Why a claim came late. Instants in microseconds; written by the loop's thread.
+
+The loop knows when it last looked and when it meant to look again, so it can tell a sleeping machine from a store
+that was away, from a scheduler that was not running, and from a job whose time had passed before it came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from apscheduler._engine.instants import SECOND
+
+_OVERSLEPT = SECOND
+"""A wake-up later than this was not the operating system's scheduling but a sleep or a clock step."""
+
+
+class Lateness:
+    """What the loop remembers about its own lateness."""
+
+    def __init__(self) -> None:
+        self._started_at = 0
+        self._resumed_at = 0
+        self._looked_at = 0
+        self._wake_at = 0
+        self._stores_down: set[str] = set()
+        self._stores_back: set[str] = set()
+
+    def started(self, now: int) -> None:
+        """The scheduler starts."""
+        self._started_at, self._looked_at, self._resumed_at = now, 0, 0
+
+    def resumed(self, now: int) -> None:
+        """The scheduler goes on after a pause."""
+        self._resumed_at = now
+
+    def pass_ended(self, now: int, wake_at: int) -> None:
+        """A pass found everything that was due at ``now`` and means to come back at ``wake_at``."""
+        self._looked_at, self._wake_at = now, wake_at
+        self._stores_back.clear()
+
+    def store_went_down(self, alias: str) -> None:
+        """A call of the store raised."""
+        self._stores_down.add(alias)
+
+    def store_is_back(self, alias: str) -> None:
+        """The store answers again."""
+        self._stores_down.discard(alias)
+        self._stores_back.add(alias)
+
+    def judge(self, now: int, alias: str) -> Callable[[int, int], str | None]:
+        """Return the judge of this pass: (fire time, grace) to the cause, ``None`` where it is not late."""
+
+        def cause(instant: int, grace: int) -> str | None:
+            return self._cause(instant, now, alias) if now - instant > grace else None
+
+        return cause
+
+    def _cause(self, instant: int, now: int, alias: str) -> str:
+        if alias in self._stores_down or alias in self._stores_back:
+            return f"job store {alias!r} was not reachable"
+        if instant < self._started_at:
+            return "the scheduler was not running, or the job was not there yet"
+        if instant < self._resumed_at:
+            return "the scheduler was paused"
+        if instant <= self._looked_at:
+            return "its time had passed when it was added, changed or resumed"
+        if now - self._wake_at > _OVERSLEPT:
+            return "the process was asleep or held up, or the clock was set forward"
+        return "the scheduler's loop was busy"

@@ -1,0 +1,81 @@
+"""A scheduler's options: from dictionaries, dotted keys and keywords to one checked configuration."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import Any, Final
+
+SCHEDULER_OPTIONS: Final = frozenset(
+    {
+        "clock",
+        "daemon",
+        "event_loop",
+        "executor",
+        "executors",
+        "io_loop",
+        "job_defaults",
+        "jobstore_retry_interval",
+        "jobstores",
+        "logger",
+        "reactor",
+        "standalone",
+        "timezone",
+    }
+)
+JOB_DEFAULTS: Final = frozenset({"coalesce", "max_instances", "misfire_grace_time", "timeout"})
+
+
+class UnknownOptionWarning(UserWarning):
+    """An option was given that nothing reads: most likely a misspelt name."""
+
+
+def combine(gconfig: Mapping[str, Any], prefix: str | None, options: dict[str, Any]) -> dict[str, Any]:
+    """Return one nested configuration: the prefixed keys of ``gconfig``, then the keywords over them.
+
+    :raises TypeError: if ``gconfig`` is no mapping, or a dotted key goes through something that is none
+    """
+    if not isinstance(gconfig, Mapping):
+        raise TypeError(f"the configuration must be a mapping of option names, not {gconfig!r}")
+    flat = dict(gconfig)
+    if prefix:
+        flat = {key[len(prefix) :]: value for key, value in flat.items() if key.startswith(prefix)}
+    config: dict[str, Any] = {}
+    for key, value in flat.items():
+        _set_dotted(config, key, value)
+    config.update(options)
+    return config
+
+
+def _set_dotted(config: dict[str, Any], key: str, value: Any) -> None:
+    *path, last = key.split(".")
+    place = config
+    for part in path:
+        place = place.setdefault(part, {})
+        if not isinstance(place, dict):
+            raise TypeError(f"option {key!r} needs {part!r} to be a group of options, but it is {place!r}")
+    place[last] = value
+
+
+def warn_unknown(given: Iterable[str], known: Iterable[str], what: str, stacklevel: int) -> None:
+    """Warn about each name that is not known, with the closest one that is."""
+    for name in sorted(set(given) - set(known)):
+        near = get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(known))}"
+        warnings.warn(
+            f"{what} {name!r} is not known and has no effect; {hint}",
+            UnknownOptionWarning,
+            stacklevel=stacklevel + 1,
+        )
+
+
+def group(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Return a group of options of the configuration.
+
+    :raises TypeError: if it is there but no mapping
+    """
+    value = config.get(name) or {}
+    if not isinstance(value, Mapping):
+        raise TypeError(f"the option {name!r} must be a mapping, not {value!r}")
+    return value

@@ -1,0 +1,352 @@
+"""The part of a scheduler that keeps its executors, job stores and options."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator, Mapping, MutableMapping
+from difflib import get_close_matches
+from threading import RLock
+from typing import Any
+
+from apscheduler.events import (
+    EVENT_ALL,
+    EVENT_EXECUTOR_ADDED,
+    EVENT_EXECUTOR_REMOVED,
+    EVENT_JOBSTORE_ADDED,
+    EVENT_JOBSTORE_REMOVED,
+    SchedulerEvent,
+)
+from apscheduler.executors.base import BaseExecutor
+from apscheduler.job import Job, checked_default
+from apscheduler.jobstores.base import BaseJobStore
+from apscheduler.moments import astimezone
+from apscheduler.references import maybe_ref
+from apscheduler.schedulers import SchedulerAlreadyRunningError
+from apscheduler.schedulers._listeners import tell
+from apscheduler.schedulers._options import (
+    JOB_DEFAULTS,
+    SCHEDULER_OPTIONS,
+    combine,
+    group,
+    warn_unknown,
+)
+from apscheduler.schedulers._plugins import Plugins, load_plugin
+from apscheduler.schedulers._stores import Store, as_claiming
+
+STATE_STOPPED = 0
+STATE_RUNNING = 1
+STATE_PAUSED = 2
+
+STANDARD_DEFAULTS = {"misfire_grace_time": 1, "coalesce": True, "max_instances": 1}
+
+
+class Registry:
+    """Executors, job stores, listeners and options of one scheduler.
+
+    ``_jobstores_lock`` guards the dictionaries here; nothing foreign is called under it.
+    """
+
+    _executor_plugins: MutableMapping[str, Any] = Plugins("executors")
+    _jobstore_plugins: MutableMapping[str, Any] = Plugins("jobstores")
+
+    timezone: Any
+    state: int
+    jobstore_retry_interval: float
+
+    def __init__(self) -> None:
+        self._executors: dict[str, BaseExecutor] = {}
+        self._executors_lock = self._create_lock()
+        self._jobstores: dict[str, BaseJobStore] = {}
+        self._jobstores_lock = self._create_lock()
+        self._claiming: dict[str, Store] = {}
+        self._listeners: list[tuple[Any, int]] = []
+        self._listeners_lock = self._create_lock()
+        self._listener_mask = 0
+        self._pending_jobs: list[tuple[Job, str, bool]] = []
+        self._logger = logging.getLogger("apscheduler.scheduler")
+        self._job_defaults: dict[str, Any] = dict(STANDARD_DEFAULTS)
+        self._clock: Any = None
+
+    # -- options --------------------------------------------------------------------------------------
+
+    def configure(
+        self, gconfig: Mapping[str, Any] = {}, prefix: str | None = "apscheduler.", **options: Any
+    ) -> None:
+        """Set the options anew. Can only be done while the scheduler is not running.
+
+        :param gconfig: a "global" configuration whose keys begin with ``prefix`` (dots make groups)
+        :param options: options by name, over those of ``gconfig``
+        :raises SchedulerAlreadyRunningError: if the scheduler is running
+        """
+        if self.state != STATE_STOPPED:
+            raise SchedulerAlreadyRunningError
+        config = combine(gconfig, prefix, options)
+        warn_unknown(config, SCHEDULER_OPTIONS, "scheduler option", stacklevel=3)
+        self._configure(config)
+
+    def _configure(self, config: Mapping[str, Any]) -> None:
+        """Take the options from one nested configuration."""
+        self._logger = maybe_ref(config.get("logger")) or logging.getLogger("apscheduler.scheduler")
+        zone = config.get("timezone")
+        self.timezone = astimezone(zone) if zone else _local_zone()
+        self.jobstore_retry_interval = float(config.get("jobstore_retry_interval", 10))
+        self._clock = config.get("clock")
+        self._configure_job_defaults(group(config, "job_defaults"))
+        self._configure_executors(config)
+        self._configure_jobstores(group(config, "jobstores"))
+
+    def _configure_job_defaults(self, defaults: Mapping[str, Any]) -> None:
+        warn_unknown(defaults, JOB_DEFAULTS, "job default", stacklevel=5)
+        self._job_defaults = dict(STANDARD_DEFAULTS)
+        for name in JOB_DEFAULTS.intersection(defaults):
+            self._job_defaults[name] = checked_default(name, defaults[name])
+
+    def _configure_executors(self, config: Mapping[str, Any]) -> None:
+        specs = dict(group(config, "executors"))
+        if config.get("executor") is not None:
+            if "default" in specs:
+                raise ValueError("executor= and executors['default'] were both given; give one of them")
+            specs["default"] = config["executor"]
+        made = {alias: self._made_executor(spec, alias) for alias, spec in specs.items()}
+        self._executors.clear()
+        for alias, executor in made.items():
+            self.add_executor(executor, alias)
+
+    def _configure_jobstores(self, specs: Mapping[str, Any]) -> None:
+        made = {alias: self._made_jobstore(spec, alias) for alias, spec in specs.items()}
+        self._jobstores.clear()
+        self._claiming.clear()
+        for alias, store in made.items():
+            self.add_jobstore(store, alias)
+
+    def _made_executor(self, spec: Any, alias: str) -> Any:
+        if isinstance(spec, Mapping):
+            return self._create_plugin_instance("executor", dict(spec), alias)
+        return self._as_executor(spec, f"executors[{alias!r}]", {})
+
+    def _made_jobstore(self, spec: Any, alias: str) -> Any:
+        if isinstance(spec, Mapping):
+            return self._create_plugin_instance("jobstore", dict(spec), alias)
+        return self._as_jobstore(spec, f"jobstores[{alias!r}]", {})
+
+    def _create_plugin_instance(self, kind: str, spec: dict[str, Any], alias: str) -> Any:
+        """Make an executor or job store from a dictionary that names its type or class."""
+        plugin, cls = spec.pop("type", None), spec.pop("class", None)
+        if cls is not None:
+            made = maybe_ref(cls)(**spec)
+            return (self._as_executor if kind == "executor" else self._as_jobstore)(made, alias, {})
+        if plugin is None:
+            raise ValueError(
+                f"cannot make the {kind} {alias!r}: give its 'type' (a name) or its 'class'"
+            )
+        make = self._as_executor if kind == "executor" else self._as_jobstore
+        return make(plugin, alias, spec)
+
+    def _as_executor(self, given: Any, what: str, options: dict[str, Any]) -> BaseExecutor:
+        """Return an executor for an executor, a plug-in's name, or a concurrent.futures pool."""
+        if isinstance(given, BaseExecutor):
+            return given
+        if isinstance(given, str):
+            cls = load_plugin("executor", given, self._executor_plugins, _is_subclass(BaseExecutor))
+            made: BaseExecutor = cls(**options)
+            return made
+        if _is_futures_pool(given):
+            from apscheduler.executors.futures import FuturesExecutor
+
+            return FuturesExecutor(given)
+        raise TypeError(
+            f"expected an executor, the name of one, or a concurrent.futures.Executor for {what}, "
+            f"not {given!r}"
+        )
+
+    def _as_jobstore(self, given: Any, what: str, options: dict[str, Any]) -> BaseJobStore:
+        if isinstance(given, BaseJobStore):
+            return given
+        if isinstance(given, str):
+            cls = load_plugin("job store", given, self._jobstore_plugins, _is_subclass(BaseJobStore))
+            made: BaseJobStore = cls(**options)
+            return made
+        raise TypeError(f"expected a job store or the name of one for {what}, not {given!r}")
+
+    # -- executors --------------------------------------------------------------------------------------
+
+    def add_executor(self, executor: Any, alias: str = "default", **executor_opts: Any) -> None:
+        """Add an executor; one added to a running scheduler is started at once.
+
+        :param executor: an executor, the name of an executor plug-in, or any ``concurrent.futures.Executor``
+        :param alias: the alias by which jobs name it
+        :param executor_opts: what its class takes, where a name is given
+        :raises ValueError: if there is an executor of this alias
+        """
+        with self._executors_lock:
+            if alias in self._executors:
+                raise ValueError(f"there already is an executor with the alias {alias!r}")
+            made = self._as_executor(executor, f"executor {alias!r}", executor_opts)
+            self._executors[alias] = made
+        if self.state != STATE_STOPPED:
+            made.start(self, alias)
+        self._dispatch_event(SchedulerEvent(EVENT_EXECUTOR_ADDED, alias))
+
+    def remove_executor(self, alias: str, shutdown: bool = True) -> None:
+        """Remove an executor.
+
+        :param shutdown: whether to shut it down too
+        :raises KeyError: if there is none of this alias
+        """
+        executor = self._lookup_executor(alias)
+        with self._executors_lock:
+            self._executors.pop(alias, None)
+        if shutdown:
+            executor.shutdown()
+        self._dispatch_event(SchedulerEvent(EVENT_EXECUTOR_REMOVED, alias))
+
+    def _lookup_executor(self, alias: str) -> BaseExecutor:
+        try:
+            return self._executors[alias]
+        except KeyError:
+            raise KeyError(_unknown("executor", alias, self._executors)) from None
+
+    def _create_default_executor(self) -> BaseExecutor:
+        """Return the executor of a scheduler that was given none."""
+        from apscheduler.executors.pool import ThreadPoolExecutor
+
+        return ThreadPoolExecutor()
+
+    def _lanes(self) -> dict[str, list[Job]]:
+        """Return an empty list for each executor that takes jobs as they are."""
+        return {alias: [] for alias, each in list(self._executors.items()) if each.lane is True}
+
+    def _executor_logger(self, alias: str) -> logging.Logger:
+        return logging.getLogger(f"apscheduler.executors.{alias}")
+
+    # -- job stores ---------------------------------------------------------------------------------------
+
+    def add_jobstore(self, jobstore: Any, alias: str = "default", **jobstore_opts: Any) -> None:
+        """Add a job store; one added to a running scheduler is started at once.
+
+        :param jobstore: a job store, or the name of a job store plug-in
+        :param alias: the alias by which jobs name it
+        :param jobstore_opts: what its class takes, where a name is given
+        :raises ValueError: if there is a job store of this alias
+        """
+        with self._jobstores_lock:
+            if alias in self._jobstores:
+                raise ValueError(f"there already is a job store with the alias {alias!r}")
+            made = self._as_jobstore(jobstore, f"job store {alias!r}", jobstore_opts)
+            self._jobstores[alias] = made
+        if self.state != STATE_STOPPED:
+            made.start(self, alias)
+        self._dispatch_event(SchedulerEvent(EVENT_JOBSTORE_ADDED, alias))
+        if self.state != STATE_STOPPED:
+            self._add_pending_jobs(alias)
+            self.wakeup()
+
+    def remove_jobstore(self, alias: str, shutdown: bool = True) -> None:
+        """Remove a job store; its jobs stay in it.
+
+        :param shutdown: whether to shut it down too
+        :raises KeyError: if there is none of this alias
+        """
+        store = self._lookup_jobstore(alias)
+        with self._jobstores_lock:
+            self._jobstores.pop(alias, None)
+            self._claiming.pop(alias, None)
+        if shutdown:
+            store.shutdown()
+        self._dispatch_event(SchedulerEvent(EVENT_JOBSTORE_REMOVED, alias))
+
+    def _lookup_jobstore(self, alias: str) -> BaseJobStore:
+        try:
+            return self._jobstores[alias]
+        except KeyError:
+            raise KeyError(_unknown("job store", alias, self._jobstores)) from None
+
+    def _create_default_jobstore(self) -> BaseJobStore:
+        """Return the job store of a scheduler that was given none."""
+        from apscheduler.jobstores.memory import MemoryJobStore
+
+        return MemoryJobStore()
+
+    def _claiming_store(self, alias: str) -> Store:
+        """Return the store of this alias as one that claims.
+
+        :raises KeyError: if there is none
+        """
+        store = self._lookup_jobstore(alias)
+        claiming = self._claiming.get(alias)
+        if claiming is not None and (claiming is store or getattr(claiming, "store", None) is store):
+            return claiming
+        with self._jobstores_lock:
+            claiming = self._claiming[alias] = as_claiming(store, alias, self.timezone)
+        return claiming
+
+    def _claiming_stores(self) -> Iterator[tuple[str, Store]]:
+        for alias in list(self._jobstores):
+            yield alias, self._claiming_store(alias)
+
+    # -- listeners --------------------------------------------------------------------------------------------
+
+    def add_listener(self, callback: Any, mask: int = EVENT_ALL) -> None:
+        """Have ``callback(event)`` called for each event whose code is in ``mask``.
+
+        A coroutine function is run to its end in the thread that tells it.
+
+        :raises TypeError: if it is not callable
+        """
+        if not callable(callback):
+            raise TypeError(f"a listener must be callable with one event, not {callback!r}")
+        with self._listeners_lock:
+            self._listeners.append((callback, mask))
+            self._listener_mask |= mask
+
+    def remove_listener(self, callback: Any) -> None:
+        """Stop telling ``callback`` about events."""
+        with self._listeners_lock:
+            for position, (listener, _) in enumerate(self._listeners):
+                if listener == callback:
+                    del self._listeners[position]
+                    break
+            self._listener_mask = 0
+            for _, mask in self._listeners:
+                self._listener_mask |= mask
+
+    def _dispatch_event(self, event: SchedulerEvent) -> None:
+        """Tell the listeners; no lock is held while they are called."""
+        if self._listener_mask & event.code:
+            with self._listeners_lock:
+                listeners = list(self._listeners)
+            tell(listeners, event, self._logger)
+
+    # -- for hosts ------------------------------------------------------------------------------------------------
+
+    def _create_lock(self) -> Any:
+        """Return a re-entrant lock that fits the host's concurrency."""
+        return RLock()
+
+    def wakeup(self) -> None:
+        """Have the loop look for due jobs now (hosts say how)."""
+
+    def _add_pending_jobs(self, alias: str | None = None) -> None:
+        """Add the jobs that waited for the start (job operations say how)."""
+
+
+def _local_zone() -> Any:
+    """Return the machine's zone, by the name in schedulers.base that tests of clients patch."""
+    return sys.modules["apscheduler.schedulers.base"].get_localzone()
+
+
+def _unknown(what: str, alias: object, known: Mapping[str, Any]) -> str:
+    near = get_close_matches(str(alias), known, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"known are: {', '.join(sorted(known)) or 'none'}"
+    return f"there is no {what} with the alias {alias!r}; {hint}"
+
+
+def _is_subclass(base: type) -> Any:
+    return lambda candidate: isinstance(candidate, type) and issubclass(candidate, base)
+
+
+def _is_futures_pool(given: object) -> bool:
+    """Return whether this is a concurrent.futures.Executor, without importing that module first."""
+    futures = sys.modules.get("concurrent.futures._base") or sys.modules.get("concurrent.futures")
+    return futures is not None and isinstance(given, futures.Executor)

@@ -1,0 +1,87 @@
+"""Outcomes on their way back: into the ledger, the log and the events."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from apscheduler._engine.instants import NEVER, SECOND
+from apscheduler.events import JobExecutionEvent
+from apscheduler.executors.base import EVENT_CODES
+from apscheduler.runs.outcomes import Outcome
+
+if TYPE_CHECKING:
+    from apscheduler.job import Job
+    from apscheduler.runs.claims import Claim, Result
+    from apscheduler.schedulers._stores import Store
+
+
+class StoreSink:
+    """Takes the outcomes of the claims of one store. Called from workers' threads; holds no lock."""
+
+    def __init__(self, scheduler: Any, store: Store) -> None:
+        self._scheduler = scheduler
+        self._store = store
+
+    def settle(self, claim: Claim, result: Result) -> bool:
+        """Record the outcome of one fire time unless another one was there first."""
+        if not claim.take(result.fire):
+            return False
+        try:
+            self._store.settle(claim, result)
+        except Exception:
+            self._scheduler._logger.exception(
+                "The outcome of job %r (%s) could not be written to its store",
+                claim.job.id,
+                result.outcome,
+            )
+        report(self._scheduler, claim.job, result)
+        return True
+
+    def release(self, claim: Claim) -> None:
+        """Free the claim's instance slot."""
+        if claim.take_release():
+            self._store.release(claim)
+
+
+def report(scheduler: Any, job: Job, result: Result) -> None:
+    """Log an outcome that somebody may have to act on, and tell the listeners."""
+    if result.outcome not in (Outcome.EXECUTED, Outcome.SKIPPED):
+        _log(scheduler, job, result)
+    code = EVENT_CODES.get(result.outcome)
+    if code is not None and scheduler._listener_mask & code:
+        scheduler._dispatch_event(
+            JobExecutionEvent(
+                code,
+                job.id,
+                job._jobstore_alias,
+                (job.trigger, result.fire),
+                result.retval,
+                result.exception,
+                result.traceback,
+            )
+        )
+
+
+def _log(scheduler: Any, job: Job, result: Result) -> None:
+    logger = scheduler._executor_logger(job.executor)
+    when = job.trigger.at(result.fire)
+    if result.outcome is Outcome.MISSED:
+        logger.warning("%s", missed_text(job, result.fire, result.finished, result.reason))
+    elif result.outcome is Outcome.TIMED_OUT:
+        logger.error('Job "%s", due %s, timed out: %s', job, when, result.exception)
+    elif result.traceback:
+        logger.error('Job "%s", due %s, raised an exception\n%s', job, when, result.traceback)
+    else:
+        why = result.reason or result.exception or "no reason given"
+        logger.error('Job "%s", due %s: %s (%s)', job, when, result.outcome, why)
+
+
+def missed_text(job: Job, fire: int, now: int, reason: str | None) -> str:
+    """Return the log line for a missed run: which, how late, why, and what would have run it."""
+    late = (now - fire) / SECOND
+    grace = "unlimited" if job._grace == NEVER else f"{job._grace / SECOND:g} s"
+    return (
+        f'Job "{job}" missed its run of {job.trigger.at(fire)} by {late:.3f} s: '
+        f"{reason or 'it could not start in time'}. Its misfire_grace_time is {grace}; "
+        f"one above {late:.3f} (or None) would have run it."
+    )

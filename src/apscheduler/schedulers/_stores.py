@@ -1,0 +1,153 @@
+"""How the loop sees a job store: as one that claims.
+
+The built-in stores do so themselves. A plain store (3.x's contract, someone else's) is claimed from here, under a
+lock per store that no listener, executor or trigger ever sees held. Claims come before runs here too: the job's next
+fire time is written first, and what could not be written is not run, so an update that fails costs a delay and never a
+second run. (3.x ran first: with one failing update it ran the job again.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from threading import RLock
+from typing import TYPE_CHECKING, Any
+
+from apscheduler._engine.instants import from_us, to_us
+from apscheduler.jobstores._in_memory import ClaimsInMemory
+from apscheduler.jobstores.base import BaseJobStore, ClaimBatch, ClaimRequest, SharedJobStore
+
+if TYPE_CHECKING:
+    from apscheduler._engine.planning import Plan
+    from apscheduler.job import Job
+    from apscheduler.runs.claims import Claim
+
+
+class PlainStore(ClaimsInMemory):
+    """A plain job store with the claim added; its ledger is in memory."""
+
+    def __init__(self, store: BaseJobStore, alias: str, zone: Any) -> None:
+        super().__init__()
+        self.store = store
+        self._alias = alias
+        self._zone = zone
+        self._lock = RLock()
+        self._instances: dict[str, list[Claim]] = {}
+
+    def claim_due(self, request: ClaimRequest) -> ClaimBatch:
+        """Claim what is due, job by job, until the store raises."""
+        batch = ClaimBatch()
+        with self._lock:
+            due = self.store.get_due_jobs(from_us(request.now, self._zone))
+        for job in due:
+            job._refresh()
+            instant = job._due
+            if instant > request.now:
+                continue
+            try:
+                planned = request.plan(job, instant)
+            except Exception as exc:  # noqa: BLE001 - whatever a trigger raises costs this job only
+                batch.broken.append((job, exc))
+                continue
+            refused = not request.has_executor(job.executor)
+            try:
+                self._write(job, planned, batch, keep=refused)
+            except Exception as exc:  # noqa: BLE001 - whatever a store raises
+                batch.error = exc
+                return batch
+            self._take_slot(batch, job, planned, request, instant, refused=refused)
+        return batch
+
+    def _write(self, job: Job, planned: Plan, batch: ClaimBatch, *, keep: bool) -> None:
+        zone_time = None if planned.next is None else job.trigger.at(planned.next)
+        with self._lock:
+            if zone_time is None and not keep:
+                self.store.remove_job(job.id)
+                batch.finished.append(job)
+            else:
+                job._modify(next_run_time=zone_time)
+                self.store.update_job(job)
+
+    def _take_slot(
+        self,
+        batch: ClaimBatch,
+        job: Job,
+        planned: Plan,
+        request: ClaimRequest,
+        instant: int,
+        *,
+        refused: bool,
+    ) -> None:
+        late = request.late_because(instant, job._grace)
+        with self._lock:
+            instances = self._instances.setdefault(job.id, [])
+            busy = len(instances) >= job.max_instances
+            claim = self._put(
+                batch, job, planned, request, late_because=late, busy=busy, refused=refused
+            )
+            if claim is not None:
+                claim.slot = instances
+                instances.append(claim)
+
+    def release(self, claim: Claim) -> None:
+        """Free the claim's instance slot."""
+        with self._lock:
+            claim.slot.remove(claim)
+            if not claim.slot and self._instances.get(claim.job.id) is claim.slot:
+                del self._instances[claim.job.id]
+
+    def next_due(self) -> int | None:
+        """Return the instant of the earliest next run time."""
+        with self._lock:
+            moment = self.store.get_next_run_time()
+        return None if moment is None else to_us(moment)
+
+    def modify_job(self, job: Job, approved: dict[str, Any]) -> None:
+        """Set approved attributes and write the job."""
+        job._apply(approved)
+        self.update_job(job)
+
+    def add_job(self, job: Job) -> None:
+        """Add the job to the store."""
+        job._refresh()
+        with self._lock:
+            self.store.add_job(job)
+
+    def add_jobs(self, jobs: Sequence[Job]) -> None:
+        """Add several jobs, one by one."""
+        for job in jobs:
+            self.add_job(job)
+
+    def update_job(self, job: Job) -> None:
+        """Write the newer version of a job."""
+        with self._lock:
+            self.store.update_job(job)
+
+    def remove_job(self, job_id: str) -> None:
+        """Remove the job; instances that still run do not count for a later job of this id."""
+        with self._lock:
+            self.store.remove_job(job_id)
+            self._instances.pop(job_id, None)
+
+    def remove_all_jobs(self) -> None:
+        """Remove all jobs."""
+        with self._lock:
+            self.store.remove_all_jobs()
+            self._instances.clear()
+
+    def lookup_job(self, job_id: str) -> Job | None:
+        """Return the job of this id."""
+        with self._lock:
+            return self.store.lookup_job(job_id)
+
+    def get_all_jobs(self) -> list[Job]:
+        """Return all jobs, by next run time."""
+        with self._lock:
+            return self.store.get_all_jobs()
+
+
+Store = SharedJobStore | PlainStore
+
+
+def as_claiming(store: BaseJobStore, alias: str, zone: Any) -> Store:
+    """Return the store itself where it claims, else with the claim added."""
+    return store if isinstance(store, SharedJobStore) else PlainStore(store, alias, zone)

@@ -1,0 +1,338 @@
+"""The scheduler: a face. Options and parts are in _registry, jobs in _jobs, the loop in _dispatch.
+
+A host subclasses :class:`BaseScheduler` with a ``wakeup`` that has :meth:`BaseScheduler._process_jobs` called soon, and
+calls it again after the seconds it returns.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import weakref
+from abc import ABCMeta, abstractmethod
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from apscheduler._engine.instants import from_us, to_us
+from apscheduler.events import (
+    EVENT_ALL,
+    EVENT_ALL_JOBS_REMOVED,
+    EVENT_EXECUTOR_ADDED,
+    EVENT_EXECUTOR_REMOVED,
+    EVENT_JOB_ADDED,
+    EVENT_JOB_MAX_INSTANCES,
+    EVENT_JOB_MODIFIED,
+    EVENT_JOB_REMOVED,
+    EVENT_JOB_SUBMITTED,
+    EVENT_JOBSTORE_ADDED,
+    EVENT_JOBSTORE_REMOVED,
+    EVENT_SCHEDULER_PAUSED,
+    EVENT_SCHEDULER_RESUMED,
+    EVENT_SCHEDULER_SHUTDOWN,
+    EVENT_SCHEDULER_STARTED,
+    SchedulerEvent,
+)
+from apscheduler.runs.outcomes import Outcome, Run, RunQuery
+from apscheduler.schedulers import SchedulerAlreadyRunningError, SchedulerNotRunningError
+from apscheduler.schedulers._dispatch import Dispatcher
+from apscheduler.schedulers._environment import check_uwsgi, is_reimporting_main
+from apscheduler.schedulers._jobs import JobOperations
+from apscheduler.schedulers._registry import STATE_PAUSED, STATE_RUNNING, STATE_STOPPED
+from apscheduler.schedulers._sinks import report
+
+if TYPE_CHECKING:
+    from apscheduler.job import Job
+    from apscheduler.runs.claims import Result
+
+__all__ = [
+    "EVENT_ALL",
+    "EVENT_ALL_JOBS_REMOVED",
+    "EVENT_EXECUTOR_ADDED",
+    "EVENT_EXECUTOR_REMOVED",
+    "EVENT_JOBSTORE_ADDED",
+    "EVENT_JOBSTORE_REMOVED",
+    "EVENT_JOB_ADDED",
+    "EVENT_JOB_MAX_INSTANCES",
+    "EVENT_JOB_MODIFIED",
+    "EVENT_JOB_REMOVED",
+    "EVENT_JOB_SUBMITTED",
+    "EVENT_SCHEDULER_PAUSED",
+    "EVENT_SCHEDULER_RESUMED",
+    "EVENT_SCHEDULER_SHUTDOWN",
+    "EVENT_SCHEDULER_STARTED",
+    "STATE_PAUSED",
+    "STATE_RUNNING",
+    "STATE_STOPPED",
+    "BaseScheduler",
+]
+
+_real_datetime = datetime
+
+
+def get_localzone() -> Any:
+    """Return the machine's time zone."""
+    from apscheduler.moments import local_zone
+
+    return local_zone()
+
+
+class BaseScheduler(JobOperations, metaclass=ABCMeta):
+    """Abstract base class of all schedulers.
+
+    Takes the options of :meth:`configure`:
+
+    :param logger: the logger (or its name's reference) of the scheduler's own log lines
+    :param timezone: the zone of triggers that name none (default: the machine's)
+    :param jobstore_retry_interval: seconds until a failed job store is asked again
+    :param job_defaults: ``misfire_grace_time``, ``coalesce``, ``max_instances``, ``timeout`` of jobs that give none
+    :param jobstores: job stores by alias
+    :param executors: executors by alias
+    :param executor: the default executor: an executor, its name, or a ``concurrent.futures.Executor``
+    :param clock: an object with ``now_us()``, the time in microseconds UTC, instead of the system's clock
+    """
+
+    def __init__(self, gconfig: Mapping[str, Any] = {}, **options: Any) -> None:
+        self.state = STATE_STOPPED
+        super().__init__()
+        self._pending_index = {}
+        self._dispatcher = Dispatcher(self)
+        _living.add(self)
+        self.configure(gconfig, **options)
+
+    def __getstate__(self) -> None:
+        raise TypeError(
+            "schedulers cannot be pickled: a job must not hold its scheduler as an argument or owner. "
+            "Let the job's function find it in a module instead"
+        )
+
+    # -- life --------------------------------------------------------------------------------------------
+
+    def start(self, paused: bool = False) -> None:
+        """Start the executors and job stores and process jobs from now on.
+
+        In a worker process that is re-importing the main module (a script without a main guard) it does nothing.
+
+        :param paused: whether to wait for :meth:`resume` with processing jobs
+        :raises SchedulerAlreadyRunningError: if the scheduler is running
+        :raises RuntimeError: under uWSGI with threads disabled
+        """
+        if self.state != STATE_STOPPED:
+            raise SchedulerAlreadyRunningError
+        if is_reimporting_main():
+            self._logger.info("Not started: this process is only re-importing its parent's main module")
+            return
+        check_uwsgi()
+        self._add_default_parts()
+        for alias, executor in list(self._executors.items()):
+            executor.start(self, alias)
+        for alias, store in list(self._jobstores.items()):
+            store.start(self, alias)
+        self._dispatcher.lateness.started(self._now_us())
+        self._add_pending_jobs()
+        self.state = STATE_PAUSED if paused else STATE_RUNNING
+        self._logger.info("Scheduler started")
+        self._dispatch_event(SchedulerEvent(EVENT_SCHEDULER_STARTED))
+        if not paused:
+            self.wakeup()
+
+    def _add_default_parts(self) -> None:
+        if "default" not in self._executors:
+            self.add_executor(self._create_default_executor(), "default")
+        if "default" not in self._jobstores:
+            self.add_jobstore(self._create_default_jobstore(), "default")
+
+    @abstractmethod
+    def shutdown(self, wait: bool = True) -> None:
+        """Stop processing jobs and free executors and job stores.
+
+        :param wait: whether to wait until running jobs have ended
+        :raises SchedulerNotRunningError: if the scheduler is not running
+        """
+        if self.state == STATE_STOPPED:
+            raise SchedulerNotRunningError
+        self.state = STATE_STOPPED
+        for part in (*list(self._executors.values()), *list(self._jobstores.values())):
+            try:
+                if part in self._jobstores.values():
+                    part.shutdown()
+                else:
+                    part.shutdown(wait)  # type: ignore[call-arg] # an executor
+            except Exception:
+                self._logger.exception("%r could not be shut down cleanly", part)
+        self._logger.info("Scheduler has been shut down")
+        self._dispatch_event(SchedulerEvent(EVENT_SCHEDULER_SHUTDOWN))
+
+    def pause(self) -> None:
+        """Stop processing jobs until :meth:`resume`; what runs goes on.
+
+        :raises SchedulerNotRunningError: if the scheduler is not running
+        """
+        if self.state == STATE_STOPPED:
+            raise SchedulerNotRunningError
+        if self.state == STATE_RUNNING:
+            self.state = STATE_PAUSED
+            self._logger.info("Paused scheduler job processing")
+            self._dispatch_event(SchedulerEvent(EVENT_SCHEDULER_PAUSED))
+
+    def resume(self) -> None:
+        """Go on processing jobs.
+
+        :raises SchedulerNotRunningError: if the scheduler is not running
+        """
+        if self.state == STATE_STOPPED:
+            raise SchedulerNotRunningError
+        if self.state == STATE_PAUSED:
+            self._dispatcher.lateness.resumed(self._now_us())
+            self.state = STATE_RUNNING
+            self._logger.info("Resumed scheduler job processing")
+            self._dispatch_event(SchedulerEvent(EVENT_SCHEDULER_RESUMED))
+            self.wakeup()
+
+    @property
+    def running(self) -> bool:
+        """Whether the scheduler has been started (and, if so, not whether it is paused)."""
+        return self.state != STATE_STOPPED
+
+    @abstractmethod
+    def wakeup(self) -> None:
+        """Have the loop look for due jobs now. Does nothing while the scheduler is not running."""
+
+    def _process_jobs(self) -> float | None:
+        """Run what is due and return the seconds until the next job is (``None``: nothing is scheduled)."""
+        if self.state != STATE_RUNNING:
+            return None
+        return self._dispatcher.run_pass()
+
+    def _is_dispatching(self) -> bool:
+        return self.state == STATE_RUNNING
+
+    # -- time --------------------------------------------------------------------------------------------
+
+    def _now_us(self) -> int:
+        """Return the scheduler's time (tests of clients patch this module's ``datetime``)."""
+        if self._clock is not None:
+            instant: int = self._clock.now_us()
+            return instant
+        return to_us(datetime.now(UTC))
+
+    def _now(self) -> datetime:
+        return from_us(self._now_us(), self.timezone)
+
+    # -- the ledger ----------------------------------------------------------------------------------------
+
+    def get_runs(
+        self,
+        job_id: str | None = None,
+        jobstore: str | None = None,
+        *,
+        outcome: Outcome | str | None = None,
+        since: datetime | None = None,
+        limit: int = 100,
+    ) -> list[Run]:
+        """Return what became of past fire times, newest first. New.
+
+        :param job_id: only those of this job
+        :param jobstore: only those of this store's jobs
+        :param outcome: only those with this outcome (such as ``"missed"``)
+        :param since: only fire times from this (aware) time on
+        :param limit: how many at most
+        :raises ValueError: for an outcome that does not exist, or a limit below 1
+        """
+        if limit < 1:
+            raise ValueError(f"limit must be at least 1, not {limit!r}")
+        query = RunQuery(job_id, None if outcome is None else Outcome(outcome), since, limit)
+        runs: list[Run] = []
+        for alias, store in self._claiming_stores():
+            if jobstore in (None, alias):
+                runs.extend(store.runs(query))
+        if len(self._jobstores) > 1:
+            runs.sort(key=lambda run: run.finished_at or run.fire_time, reverse=True)
+        return runs[:limit]
+
+    def get_running(self) -> list[Run]:
+        """Return the runs that are queued or running in this process now (their outcome is ``None``). New."""
+        found: list[Run] = []
+        for executor in list(self._executors.values()):
+            found.extend(_in_flight(executor))
+        return found
+
+    def outcome_counts(self) -> dict[Outcome, int]:
+        """Return how many fire times the kept history accounts for, by outcome. New."""
+        totals: dict[Outcome, int] = {}
+        for _, store in self._claiming_stores():
+            for outcome, count in store.outcome_counts().items():
+                totals[outcome] = totals.get(outcome, 0) + count
+        return totals
+
+    def _last_run(self, job: Job) -> Run | None:
+        if job._jobstore_alias is None or job._jobstore_alias not in self._jobstores:
+            return None
+        return self._claiming_store(job._jobstore_alias).last_run(job)
+
+    def _settle_lane(self, job: Job, result: Result) -> None:
+        """Take the outcome of a job that ran without a claim object (see MemoryJobStore)."""
+        job._ledger.write(job, result)
+        job._busy = 0
+        report(self, job, result)
+
+    # -- export and import ---------------------------------------------------------------------------------
+
+    def export_jobs(self, outfile: Any, jobstore: str | None = None) -> None:
+        """Write jobs as JSON (3.11's format).
+
+        :param outfile: a path or a text file object
+        :param jobstore: alias of the store to export (default: all)
+        :raises ValueError: if the scheduler is not running (pending jobs have no state to write yet)
+        """
+        from apscheduler.schedulers._transfer import export_jobs
+
+        export_jobs(self, outfile, jobstore)
+
+    def import_jobs(self, infile: Any, jobstore: str = "default") -> None:
+        """Add jobs from a file that :meth:`export_jobs` (or 3.11) wrote, replacing those of the same id.
+
+        Such a file can name any callable and hold pickles: import only what you trust.
+
+        :param infile: a path or a text file object
+        :param jobstore: alias of the store to put them into
+        """
+        from apscheduler.schedulers._transfer import import_jobs
+
+        import_jobs(self, infile, jobstore)
+
+    # -- fork ------------------------------------------------------------------------------------------------
+
+    def _after_fork_in_child(self) -> None:
+        """Be stopped: the threads of this scheduler did not come along. It may be started again."""
+        self._executors_lock = self._create_lock()
+        self._jobstores_lock = self._create_lock()
+        self._listeners_lock = self._create_lock()
+        self._dispatcher = Dispatcher(self)
+        self.state = STATE_STOPPED
+
+
+def _in_flight(executor: Any) -> list[Run]:
+    listed = getattr(type(executor), "in_flight", None)
+    if listed is None:
+        return []
+    runs: list[Run] = []
+    for item in listed(executor):
+        job = getattr(item, "job", item)
+        fires = item.unsettled if job is not item else [item._fire]
+        alias = job._jobstore_alias or ""
+        runs.extend(Run(job.id, alias, job.trigger.at(fire), None) for fire in fires)
+    return runs
+
+
+_living: weakref.WeakSet[BaseScheduler] = weakref.WeakSet()
+
+
+def _forked() -> None:
+    for scheduler in list(_living):
+        if scheduler.state != STATE_STOPPED:
+            scheduler._after_fork_in_child()
+
+
+if sys.platform != "win32":
+    os.register_at_fork(after_in_child=_forked)

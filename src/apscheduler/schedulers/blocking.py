@@ -1,0 +1,64 @@
+"""A scheduler that runs in the foreground: ``start()`` blocks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apscheduler._engine.instants import NEVER
+from apscheduler.schedulers._waiting import Wakeup
+from apscheduler.schedulers.base import STATE_STOPPED, BaseScheduler
+
+__all__ = ["STATE_STOPPED", "BlockingScheduler"]
+
+LONGEST_WAIT = 10.0
+"""Seconds. No sleep is longer, so that a clock step or a suspend is noticed within it."""
+
+
+class BlockingScheduler(BaseScheduler):
+    """A scheduler for programs that do nothing else: :meth:`start` returns after :meth:`shutdown`."""
+
+    _event: Any = None
+
+    def start(self, *args: Any, **kwargs: Any) -> None:
+        """Start the scheduler and process jobs in the calling thread until :meth:`shutdown`.
+
+        :param paused: whether to wait for :meth:`resume` with processing jobs
+        """
+        self._begin_waiting()
+        super().start(*args, **kwargs)
+        if self.state != STATE_STOPPED:
+            self._main_loop()
+
+    def _begin_waiting(self) -> None:
+        if self._event is None or self.state == STATE_STOPPED:
+            self._event = Wakeup()
+
+    def shutdown(self, wait: bool = True) -> None:
+        """Stop processing jobs; :meth:`start` returns. See :meth:`BaseScheduler.shutdown`."""
+        super().shutdown(wait)
+        self._event.set()
+
+    def wakeup(self) -> None:
+        if self._event is not None:
+            self._event.set()
+
+    def _wake_for(self, due: int) -> None:
+        if due < self._sleeping_until:
+            self.wakeup()
+
+    _sleeping_until = NEVER
+
+    def _main_loop(self) -> None:
+        """Process jobs until the scheduler is stopped, whatever raises."""
+        event = self._event
+        while self.state != STATE_STOPPED:
+            try:
+                wait_seconds = self._process_jobs()
+            except Exception:
+                self._logger.exception("The scheduler's loop met an error and goes on")
+                wait_seconds = 1.0
+            if wait_seconds is None or wait_seconds > LONGEST_WAIT:
+                wait_seconds = LONGEST_WAIT
+            if wait_seconds > 0:
+                event.wait(wait_seconds)
+            event.clear()

@@ -1,0 +1,84 @@
+"""The contract of every trigger, spoken twice: datetimes for users, integer microseconds for the engine.
+
+A trigger of someone else's overrides :meth:`BaseTrigger.get_next_fire_time` alone; the integer methods
+then go through it. Our own triggers override the integer methods too, which is where their speed comes from.
+"""
+
+from __future__ import annotations
+
+import random
+from abc import ABCMeta, abstractmethod
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from apscheduler._engine.instants import from_us, to_us
+
+_INTEGER_METHODS = ("next_us", "latest_us", "count_us")
+
+
+class BaseTrigger(metaclass=ABCMeta):
+    """Abstract base class of all triggers."""
+
+    __slots__ = ()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        # A subclass that changes the datetime method alone must be asked through it by the engine too.
+        if "get_next_fire_time" in cls.__dict__ and "next_us" not in cls.__dict__:
+            for name in _INTEGER_METHODS:
+                setattr(cls, name, BaseTrigger.__dict__[name])
+            cls.step_us = 0
+            cls.native = False
+
+    @abstractmethod
+    def get_next_fire_time(
+        self, previous_fire_time: datetime | None, now: datetime
+    ) -> datetime | None:
+        """Return the next fire time, or ``None`` if there is none.
+
+        :param previous_fire_time: the fire time before it (aware), ``None`` for the first
+        :param now: the current time (aware)
+        """
+
+    native: bool = False
+    """Whether the integer methods are the trigger's own: quick, without side effects, never waiting."""
+
+    step_us: int = 0
+    """The constant distance of the fire times in microseconds, where they have one (0 elsewhere)."""
+
+    def at(self, instant: int) -> datetime:
+        """Return the instant (microseconds, UTC) as users are shown it: aware, in the trigger's zone."""
+        return from_us(instant, getattr(self, "timezone", None) or UTC)
+
+    def next_us(self, previous: int | None, now: int) -> int | None:
+        """Return :meth:`get_next_fire_time` on integer microseconds."""
+        before = None if previous is None else self.at(previous)
+        found = self.get_next_fire_time(before, self.at(now))
+        return None if found is None else to_us(found)
+
+    def latest_us(self, first: int, now: int) -> int | None:
+        """Return the last fire time up to and including ``now`` of the series that begins with ``first``.
+
+        ``None`` says that the trigger cannot tell without walking the series; ours always can.
+        ``first`` itself is a fire time whatever the trigger says (a user may have set it) and is <= ``now``.
+        """
+        return None
+
+    def count_us(self, first: int, last: int, limit: int) -> int:
+        """Return how many fire times the series has from ``first`` to ``last``, both included, counted up to ``limit``."""
+        count, current = 1, first
+        while current < last and count < limit:
+            following = self.next_us(current, last)
+            if following is None or following <= current:
+                break
+            current, count = following, count + 1
+        return count
+
+    def _apply_jitter(
+        self, next_fire_time: datetime | None, jitter: float | None, now: datetime
+    ) -> datetime | None:
+        """Return the fire time delayed by up to ``jitter`` seconds (never moved earlier)."""
+        if next_fire_time is None or not jitter:
+            return next_fire_time
+        delayed = next_fire_time.astimezone(UTC) + timedelta(seconds=random.uniform(0, jitter))  # noqa: S311 - spreads load, guards nothing
+        return delayed.astimezone(next_fire_time.tzinfo)

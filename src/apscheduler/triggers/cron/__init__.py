@@ -1,0 +1,302 @@
+"""The cron trigger: fires when the wall clock of its zone shows a time that its fields match."""
+
+from __future__ import annotations
+
+import random
+from bisect import bisect_left
+from datetime import date, datetime, tzinfo
+from typing import Any
+
+from apscheduler._engine.cron import CronTable
+from apscheduler._engine.cron_line import count_fires, latest_fire, next_fire
+from apscheduler._engine.instants import HOUR, NEVER, SECOND, to_us
+from apscheduler._engine.zones import ZoneLine, zone_line
+from apscheduler.triggers.base import BaseTrigger
+from apscheduler.triggers.cron.compiling import compile_fields
+from apscheduler.triggers.cron.crontab import CrontabWeekdayWarning, crontab_fields
+from apscheduler.triggers.cron.fields import (
+    DEFAULT_VALUES,
+    BaseField,
+    DayOfMonthField,
+    DayOfWeekField,
+    MonthField,
+    WeekField,
+)
+from apscheduler.util import astimezone, convert_to_datetime, datetime_repr, timezone_repr
+
+__all__ = ("CronTrigger", "CrontabWeekdayWarning")
+
+_NO_WINDOW: tuple[int, int, int, tuple[int, ...]] = (0, 1, 0, ())
+_LONG_AGO = -NEVER
+
+
+class CronTrigger(BaseTrigger):
+    """Fires at every instant whose wall time matches all the fields, in a repeated hour both times.
+
+    Fields lower than the lowest one given take their minimum, fields higher take every value.
+    A matching wall time that a clock change jumps over is fired at the instant it would have had without
+    the change where 3.11.3 does so; the wall time handed out always exists.
+
+    :param year: 4-digit year
+    :param month: month 1-12 or jan-dec
+    :param day: day of the month 1-31, ``last``, or the n-th of a weekday (``2nd fri``, ``last sun``)
+    :param week: ISO week 1-53
+    :param day_of_week: weekday 0-6 or mon-sun (0 is Monday); together with ``day`` both must match
+    :param hour: hour 0-23
+    :param minute: minute 0-59
+    :param second: second 0-59
+    :param start_date: earliest fire time, inclusive (datetime, date or ISO text)
+    :param end_date: latest fire time, inclusive
+    :param timezone: zone of the fields and of naive dates (tzinfo or name); the local zone if not given
+    :param jitter: each fire time is delayed by up to so many seconds, at random
+    :raises ValueError: if a field cannot be read; the message names field, place and what is allowed
+    :raises TypeError: if the zone, a date or the jitter has an unusable type
+    """
+
+    FIELD_NAMES = ("year", "month", "day", "week", "day_of_week", "hour", "minute", "second")
+    FIELDS_MAP: dict[str, type[BaseField]] = {  # noqa: RUF012 - 3.x's public attribute
+        "year": BaseField,
+        "month": MonthField,
+        "week": WeekField,
+        "day": DayOfMonthField,
+        "day_of_week": DayOfWeekField,
+        "hour": BaseField,
+        "minute": BaseField,
+        "second": BaseField,
+    }
+
+    __slots__ = (
+        "_end",
+        "_line",
+        "_start",
+        "_table",
+        "_window",
+        "end_date",
+        "fields",
+        "jitter",
+        "start_date",
+        "timezone",
+    )
+
+    native = True
+
+    timezone: tzinfo
+    start_date: datetime | None
+    end_date: datetime | None
+    fields: list[BaseField]
+    jitter: float | None
+    _table: CronTable
+    _line: ZoneLine
+    _start: int
+    _end: int
+    # Where fire times can be read off: (hour's instant, first and last start that it answers, marks).
+    _window: tuple[int, int, int, tuple[int, ...]]
+
+    def __init__(
+        self,
+        year: int | str | None = None,
+        month: int | str | None = None,
+        day: int | str | None = None,
+        week: int | str | None = None,
+        day_of_week: int | str | None = None,
+        hour: int | str | None = None,
+        minute: int | str | None = None,
+        second: int | str | None = None,
+        start_date: datetime | date | str | None = None,
+        end_date: datetime | date | str | None = None,
+        timezone: tzinfo | str | None = None,
+        jitter: float | None = None,
+    ) -> None:
+        self.timezone = _zone(timezone, start_date, end_date)
+        self.start_date = convert_to_datetime(start_date, self.timezone, "start_date")
+        self.end_date = convert_to_datetime(end_date, self.timezone, "end_date")
+        self.jitter = _checked_jitter(jitter)
+        given = (year, month, day, week, day_of_week, hour, minute, second)
+        self.fields = self._fields(dict(zip(self.FIELD_NAMES, given, strict=True)))
+        self._prepare()
+
+    @classmethod
+    def from_crontab(
+        cls,
+        expr: str,
+        timezone: tzinfo | str | None = None,
+        *,
+        start_date: datetime | date | str | None = None,
+        end_date: datetime | date | str | None = None,
+        jitter: float | None = None,
+    ) -> CronTrigger:
+        """Return the trigger of a crontab line's five fields: minute, hour, day, month, weekday.
+
+        As in 3.x a numeric weekday counts from 0 = Monday, where crontab counts from Sunday; it is warned of once
+        per expression. Day and weekday must both match, where crontab wants one of them.
+
+        :param expr: the five fields, separated by blanks
+        :param timezone: see the class; so are the others
+        :raises ValueError: if there are not five fields, or one cannot be read
+        """
+        return cls(
+            **crontab_fields(expr),
+            start_date=start_date,
+            end_date=end_date,
+            timezone=timezone,
+            jitter=jitter,
+        )
+
+    def get_next_fire_time(
+        self, previous_fire_time: datetime | None, now: datetime
+    ) -> datetime | None:
+        """Return the next fire time in the trigger's zone, ``None`` if there is none.
+
+        :param previous_fire_time: the fire time before it; ``None`` for the first, which ``start_date`` bounds
+        :param now: the current time
+        """
+        line = self._line
+        start = line.instant(now)
+        if previous_fire_time is None:
+            found = self.next_us(None, start)
+        elif previous_fire_time is now:
+            found = self.next_us(start, start)
+        else:
+            found = self.next_us(line.instant(previous_fire_time), start)
+        return None if found is None else line.at(found)
+
+    def next_us(self, previous: int | None, now: int) -> int | None:
+        """Return the fire time after ``previous``, in microseconds."""
+        if previous is None:
+            start = now if now > self._start else self._start
+        else:
+            start = previous + 1 if previous <= now else now
+        base, low, high, marks = self._window
+        if low <= start <= high:
+            return base + marks[bisect_left(marks, start - base)]
+        return self._search(start, previous)
+
+    def latest_us(self, first: int, now: int) -> int | None:
+        """Return the last fire time up to ``now`` of the series from ``first``, jitter left aside."""
+        until = min(now, self._end)
+        if until <= first:
+            return first
+        return latest_fire(self._table, self._line, first, until)
+
+    def count_us(self, first: int, last: int, limit: int) -> int:
+        """Return how many fire times lie from ``first`` to ``last``, counted up to ``limit``."""
+        until = min(last, self._end)
+        return min(1 + count_fires(self._table, self._line, first, until, limit - 1), limit)
+
+    def _search(self, start: int, previous: int | None) -> int | None:
+        found = next_fire(self._table, self._line, start)
+        if found is None or found > self._end:
+            return None
+        if self.jitter:
+            return self._delayed(found, previous)
+        if len(self._table.marks) > 1:
+            self._remember(found)
+        return found
+
+    def _delayed(self, base: int, previous: int | None) -> int | None:
+        """Return the fire time moved later at random, within ``end_date`` and always after ``previous``."""
+        if previous is not None and base <= previous:
+            later = next_fire(self._table, self._line, previous + 1)
+            if later is None or later > self._end:
+                return None
+            base = later
+        spread = abs(self.jitter or 0) * SECOND
+        return min(base + int(random.uniform(0, spread)), self._end)  # noqa: S311 - spreads load, guards nothing
+
+    def _remember(self, found: int) -> None:
+        """Keep the hour of ``found``: while its offset holds, fire times in it are read off the marks."""
+        window = self._line.window(found)
+        local = found + window.offset
+        if self._table.next_local(local) != local:  # the fire of a gap: its hour need not match
+            return
+        marks = self._table.marks
+        base = found - local % HOUR
+        last = min(base + marks[-1], window.end - 1, self._end)
+        if last < base + marks[-1]:
+            index = bisect_left(marks, last - base + 1)
+            last = base + marks[index - 1]
+        self._window = (base, max(base, window.start), last, marks)
+
+    def _fields(self, given: dict[str, Any]) -> list[BaseField]:
+        named = [name for name in self.FIELD_NAMES if given[name] is not None]
+        lowest = self.FIELD_NAMES.index(named[-1]) if named else len(self.FIELD_NAMES)
+        fields = []
+        for index, name in enumerate(self.FIELD_NAMES):
+            default = "*" if index < lowest or not named else DEFAULT_VALUES[name]
+            value = given[name]
+            chosen = default if value is None else value
+            fields.append(self.FIELDS_MAP[name](name, chosen, value is None))
+        return fields
+
+    def _prepare(self) -> None:
+        self._table = compile_fields(self.fields)
+        self._line = zone_line(self.timezone)
+        self._start = _LONG_AGO if self.start_date is None else to_us(self.start_date)
+        self._end = NEVER if self.end_date is None else to_us(self.end_date)
+        self._window = _NO_WINDOW
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {
+            "version": 2,
+            "timezone": self.timezone,
+            "start_date": self.start_date,
+            "end_date": self.end_date,
+            "fields": self.fields,
+            "jitter": self.jitter,
+        }
+
+    def __setstate__(self, state: dict[str, Any] | tuple[None, dict[str, Any]]) -> None:
+        # The states of 3.0's first releases were pairs.
+        values: dict[str, Any] = state[1] if isinstance(state, tuple) else state
+        if values.get("version", 1) > 2:  # noqa: PLR2004
+            raise ValueError(
+                f"a {type(self).__name__} was stored in version {values['version']} of its format; this "
+                "release reads versions up to 2: upgrade it, or store the job again"
+            )
+        self.timezone = _stored_zone(values["timezone"])
+        self.start_date = values["start_date"]
+        self.end_date = values["end_date"]
+        self.fields = values["fields"]
+        self.jitter = values.get("jitter")
+        self._prepare()
+
+    def __str__(self) -> str:
+        return f"cron[{', '.join(self._options())}]"
+
+    def __repr__(self) -> str:
+        options = self._options()
+        if self.start_date:
+            options.append(f"start_date='{datetime_repr(self.start_date)}'")
+        if self.end_date:
+            options.append(f"end_date='{datetime_repr(self.end_date)}'")
+        if self.jitter:
+            options.append(f"jitter={self.jitter}")
+        name, fields = type(self).__name__, ", ".join(options)
+        return f"<{name} ({fields}, timezone='{timezone_repr(self.timezone)}')>"
+
+    def _options(self) -> list[str]:
+        return [f"{field.name}='{field}'" for field in self.fields if not field.is_default]
+
+
+def _zone(zone: Any, start_date: Any, end_date: Any) -> tzinfo:
+    """Return the zone given, else that of the dates, else the local one."""
+    if zone:
+        found = astimezone(zone)
+    else:
+        zones = (getattr(value, "tzinfo", None) for value in (start_date, end_date))
+        found = next((value for value in zones if value is not None), None)
+    if found is None:
+        from tzlocal import get_localzone  # only now: reading it costs a stat of the system's zone
+
+        return get_localzone()
+    return found
+
+
+def _stored_zone(zone: Any) -> tzinfo:
+    return zone if isinstance(zone, tzinfo) else (astimezone(zone) or _zone(None, None, None))
+
+
+def _checked_jitter(jitter: Any) -> float | None:
+    if jitter is None or (isinstance(jitter, int | float) and not isinstance(jitter, bool)):
+        return jitter
+    raise TypeError(f"jitter is a number of seconds, not {type(jitter).__name__} ({jitter!r})")

@@ -1,0 +1,200 @@
+"""The fields of a cron trigger: the classes that stored cron triggers of 3.x name, with their attributes."""
+
+from __future__ import annotations
+
+import re
+from calendar import monthrange
+from datetime import date
+from typing import Any
+
+from apscheduler.triggers.cron.expressions import (
+    MAX_VALUES,
+    MIN_VALUES,
+    MONTHS,
+    WEEKDAYS,
+    AllExpression,
+    LastDayOfMonthExpression,
+    MonthRangeExpression,
+    RangeExpression,
+    WeekdayPositionExpression,
+    WeekdayRangeExpression,
+    guess,
+)
+
+__all__ = (
+    "DEFAULT_VALUES",
+    "MAX_VALUES",
+    "MIN_VALUES",
+    "BaseField",
+    "DayOfMonthField",
+    "DayOfWeekField",
+    "MonthField",
+    "WeekField",
+)
+
+DEFAULT_VALUES: dict[str, int | str] = {
+    "year": "*",
+    "month": 1,
+    "day": 1,
+    "week": "*",
+    "day_of_week": "*",
+    "hour": 0,
+    "minute": 0,
+    "second": 0,
+}
+SEPARATOR = re.compile(" *, *")
+
+
+class BaseField:
+    """A field of a cron trigger: its name and the expressions of which one must match.
+
+    :param name: ``year`` ... ``second``
+    :param exprs: what was written: a number, or text with the expressions separated by commas
+    :param is_default: whether the value was not given by the user
+    :raises ValueError: if an expression cannot be read or is out of range; says which, where, and what is allowed
+    """
+
+    REAL = True
+    COMPILERS: list[type[AllExpression]] = [AllExpression, RangeExpression]  # noqa: RUF012 - 3.x's public attribute
+
+    name: str
+    is_default: bool
+    expressions: list[AllExpression]
+
+    def __init__(self, name: str, exprs: object, is_default: bool = False) -> None:
+        self.name = name
+        self.is_default = is_default
+        self.compile_expressions(exprs)
+
+    def get_min(self, dateval: date) -> int:
+        """Return the lowest value that the field can have."""
+        return MIN_VALUES[self.name]
+
+    def get_max(self, dateval: date) -> int:
+        """Return the highest value that the field can have around ``dateval``."""
+        return MAX_VALUES[self.name]
+
+    def get_value(self, dateval: date) -> int:
+        """Return the field's value in ``dateval``."""
+        value: int = getattr(dateval, self.name)
+        return value
+
+    def get_next_value(self, dateval: date) -> int | None:
+        """Return the first matching value from the one in ``dateval`` on, ``None`` if none is left."""
+        found = [expression.get_next_value(dateval, self) for expression in self.expressions]
+        return min((value for value in found if value is not None), default=None)
+
+    def compile_expressions(self, exprs: object) -> None:
+        """Replace the field's expressions by those written in ``exprs``.
+
+        :raises ValueError: see the class
+        """
+        self.expressions = []
+        text = str(exprs).strip()
+        position = 0
+        for part in SEPARATOR.split(text):
+            position = text.index(part, position)
+            self._compile(part, text, position)
+            position += len(part)
+
+    def compile_expression(self, expr: str) -> None:
+        """Add one expression to the field.
+
+        :raises ValueError: see the class
+        """
+        self._compile(expr, expr, 0)
+
+    def _compile(self, expr: str, text: str, position: int) -> None:
+        place = f'cron field {self.name!r}: "{expr}" at position {position + 1} of "{text}"'
+        for compiler in self.COMPILERS:
+            match = compiler.value_re.match(expr)
+            if match is None:
+                continue
+            try:
+                expression = compiler(**match.groupdict())
+                expression.validate_range(self.name)
+            except ValueError as exc:
+                raise ValueError(f"{place}: {exc}") from None
+            self.expressions.append(expression)
+            return
+        raise ValueError(f"{place} is not understood; allowed: {self._allowed()}{self._hint(expr)}")
+
+    def _allowed(self) -> str:
+        low, high = MIN_VALUES[self.name], MAX_VALUES[self.name]
+        forms = [f"*, */n, numbers {low}-{high}, ranges a-b, a-b/n, several of them with commas"]
+        if WeekdayRangeExpression in self.COMPILERS:
+            forms.append(f"names {', '.join(WEEKDAYS)} (0 = Monday)")
+        if MonthRangeExpression in self.COMPILERS:
+            forms.append(f"names {', '.join(MONTHS)}")
+        if LastDayOfMonthExpression in self.COMPILERS:
+            forms.append("last, and 1st to 5th or last with a weekday such as '2nd fri'")
+        return "; ".join(forms)
+
+    def _hint(self, expr: str) -> str:
+        names = []
+        if WeekdayRangeExpression in self.COMPILERS:
+            names = WEEKDAYS
+        elif MonthRangeExpression in self.COMPILERS:
+            names = MONTHS
+        elif LastDayOfMonthExpression in self.COMPILERS:
+            names = ["last", *WeekdayPositionExpression.options]
+        for word in re.findall(r"\w+", expr):
+            if not word.isdigit() and word.lower() not in names:
+                return guess(word, names)
+        return ""
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and vars(self)["expressions"] == vars(other)["expressions"]
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __str__(self) -> str:
+        return ",".join(map(str, self.expressions))
+
+    def __repr__(self) -> str:
+        return f"{self.__class__.__name__}({self.name!r}, {str(self)!r})"
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+
+
+class WeekField(BaseField):
+    """ISO 8601 weeks of the year."""
+
+    REAL = False
+
+    def get_value(self, dateval: date) -> int:
+        """Return the ISO week of ``dateval``."""
+        return dateval.isocalendar()[1]
+
+
+class DayOfMonthField(BaseField):
+    """Days of the month, by number, as the last one, or as the n-th of a weekday."""
+
+    COMPILERS = [  # noqa: RUF012 - 3.x's public attribute
+        AllExpression,
+        RangeExpression,
+        WeekdayPositionExpression,
+        LastDayOfMonthExpression,
+    ]
+
+    def get_max(self, dateval: date) -> int:
+        """Return the number of days of the month of ``dateval``."""
+        return monthrange(dateval.year, dateval.month)[1]
+
+
+class DayOfWeekField(BaseField):
+    """Days of the week: 0 or ``mon`` to 6 or ``sun``."""
+
+    REAL = False
+    COMPILERS = [AllExpression, RangeExpression, WeekdayRangeExpression]  # noqa: RUF012 - 3.x's public attribute
+
+    def get_value(self, dateval: date) -> int:
+        """Return the weekday of ``dateval``, Monday = 0."""
+        return dateval.weekday()
+
+
+class MonthField(BaseField):
+    """Months, by number or name."""
+
+    COMPILERS = [AllExpression, RangeExpression, MonthRangeExpression]  # noqa: RUF012 - 3.x's public attribute

@@ -1,0 +1,39 @@
+"""Settings and fixtures of the whole suite."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tools import commands
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# No deadlines: they measure this machine, not the product.
+settings.register_profile(
+    "normal", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("long", settings.get_profile("normal"), max_examples=5000)
+settings.load_profile("long" if os.environ.get(commands.LONG_MARK) else "normal")
+
+
+@pytest.fixture(scope="session")
+def project_root() -> Path:
+    """The checkout's root folder."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """The golden data of the reference and the documents that tests read."""
+    return ROOT / "tests" / "data"
+
+
+@pytest.fixture(scope="session")
+def reference_python() -> Path:
+    """The Python in whose environment the reference implementation is installed: ask it by subprocess."""
+    given = os.environ.get("TICKWRIGHT_REFERENCE_PYTHON")
+    return Path(given) if given else commands.reference()

@@ -1,0 +1,75 @@
+"""The command ``apscheduler``."""
+
+from __future__ import annotations
+
+import pytest
+from click.testing import CliRunner
+
+from apscheduler.cli import main
+
+
+def asked(*words: str) -> tuple[int, str]:
+    result = CliRunner().invoke(main, words)
+    return result.exit_code, result.output
+
+
+def test_next_prints_the_following_fire_times_of_a_cron_trigger() -> None:
+    code, output = asked(
+        *["next", "cron", "hour=10", "day_of_week=mon-fri", "--count", "3"],
+        *["--timezone", "Europe/Berlin", "--after", "2026-03-26T12:00"],
+    )
+    assert code == 0, output
+    assert output.splitlines() == [
+        "Fri 2026-03-27 10:00:00+01:00 CET",
+        "Mon 2026-03-30 10:00:00+02:00 CEST",
+        "Tue 2026-03-31 10:00:00+02:00 CEST",
+    ]
+
+
+def test_next_reads_whole_numbers_for_intervals() -> None:
+    code, output = asked(
+        *["next", "interval", "hours=12", "start_date=2026-03-28 00:00:00", "--count", "2"],
+        *["--timezone", "UTC", "--after", "2026-03-28T01:00+00:00"],
+    )
+    assert code == 0, output
+    assert output.splitlines() == [
+        "Sat 2026-03-28 12:00:00+00:00 UTC",
+        "Sun 2026-03-29 00:00:00+00:00 UTC",
+    ]
+
+
+def test_next_says_when_a_trigger_ends() -> None:
+    code, output = asked("next", "date", "run_date=2026-05-01 08:00:00", "--timezone", "UTC")
+    assert code == 0, output
+    assert output.splitlines() == [
+        "Fri 2026-05-01 08:00:00+00:00 UTC",
+        "No further fire time after these 1.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["next", "corn"], "no trigger 'corn'; the closest is 'cron'"),
+        (["next", "xyz"], "known are calendarinterval, cron, date, interval"),
+        (["next", "cron", "hour"], "'hour' was given where NAME=VALUE is expected"),
+        (["next", "cron", "=5"], "NAME=VALUE"),
+        (["next", "cron", "hour=25"], "cron: "),
+        (["next", "interval", "fortnights=1"], "interval: "),
+        (["next", "interval", "hours=1", "--timezone", "Europe/Berlim"], "interval: "),
+        (["next", "interval", "hours=1", "--after", "soon"], "soon"),
+        (["next", "interval", "hours=1", "--count", "0"], "--count"),
+    ],
+)
+def test_next_explains_what_it_cannot_read(words, complaint) -> None:
+    code, output = asked(*words)
+    assert code == 2
+    assert complaint in output
+    assert "Traceback" not in output
+
+
+def test_version_names_our_version_and_the_api_we_speak() -> None:
+    code, output = asked("version")
+    assert code == 0
+    assert output.startswith("tickwright ")
+    assert "APScheduler API 3.11." in output

@@ -1,0 +1,209 @@
+"""The import layers of docs/explanation/architecture.md: a module imports its own layer and below only."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tools import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+PACKAGE = "apscheduler"
+# Bottom up, by the first name below the package.
+LAYERS = (
+    {"_engine"},
+    {"callables", "moments", "references", "util"},
+    {"triggers"},
+    {"events", "job"},
+    {"serializers"},
+    {"runs"},
+    {"jobstores", "executors"},
+    {"cluster"},
+    {"schedulers"},
+    {"metrics", "testing", "integrations", "web"},
+    {"cli"},
+)
+# (importing module, imported module): why it may, although it lies above. Inside functions only.
+LAZY_EXCEPTIONS = {
+    (
+        "apscheduler",
+        "apscheduler.runs.context",
+    ): "the public name current_run, loaded when asked for",
+}
+# All the engine may import of the standard library: no clock, thread, I/O, logging or randomness.
+PURE = {
+    "__future__",
+    "bisect",
+    "calendar",
+    "collections",
+    "dataclasses",
+    "datetime",
+    "enum",
+    "functools",
+    "heapq",
+    "itertools",
+    "math",
+    "operator",
+    "typing",
+}
+CLOCK_READERS = {"now", "today", "utcnow"}
+
+
+def modules(source: Path) -> dict[str, Path]:
+    """Return every module of the package in ``source``: dotted name -> file."""
+    found = {}
+    for path in sorted((source / PACKAGE).rglob("*.py")):
+        parts = path.relative_to(source).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+def imports(name: str, path: Path, known: set[str]) -> Iterator[tuple[str, bool]]:
+    """Yield each module that a file imports at run time, and whether a function does it."""
+    package = name if path.stem == "__init__" else name.rpartition(".")[0]
+
+    def walk(node: ast.AST, lazy: bool) -> Iterator[tuple[str, bool]]:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+                yield from walk(ast.Module(child.orelse, []), lazy)
+                continue
+            yield from ((target, lazy) for target in targets(child, package, known))
+            is_function = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+            yield from walk(child, lazy or is_function)
+
+    yield from walk(ast.parse(path.read_text(encoding="utf-8")), lazy=False)
+
+
+def targets(node: ast.AST, package: str, known: set[str]) -> list[str]:
+    """Return the modules that one statement or call imports."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom):
+        parts = package.split(".")
+        above = ".".join(parts[: len(parts) - node.level + 1]) if node.level else ""
+        base = ".".join(filter(None, [above, node.module]))
+        names = [f"{base}.{alias.name}" for alias in node.names]
+        return [name if name in known else base for name in names]
+    if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+        return [a.value for a in node.args[:1] if isinstance(a, ast.Constant)]
+    return []
+
+
+def layer(module: str) -> int | None:
+    """Return the height of a module's layer; the package itself only holds numbers and lies lowest."""
+    if module == PACKAGE:
+        return -1
+    part = module.split(".")[1]
+    return next((height for height, names in enumerate(LAYERS) if part in names), None)
+
+
+def violations(source: Path) -> list[str]:
+    """Return one line per import that the layers forbid."""
+    found = []
+    known = modules(source)
+    for name, path in known.items():
+        if layer(name) is None:
+            found.append(f"{name} has no layer: add it to LAYERS and to the architecture page")
+            continue
+        for target, lazy in imports(name, path, set(known)):
+            found += [f"{name} imports {target}: {why}" for why in objections(name, target, lazy)]
+        if layer(name) == 0:
+            found += [f"{name} reads the clock: {call}" for call in clock_readings(path)]
+    return found
+
+
+def objections(name: str, target: str, lazy: bool) -> Iterator[str]:
+    """Yield why ``name`` must not import ``target``."""
+    owner = target.partition(".")[0]
+    if owner != PACKAGE:
+        if layer(name) == 0 and owner not in PURE:
+            yield "the engine is pure"
+        return
+    if target == f"{PACKAGE}.util":
+        yield "it is a face for users of 3.x; import what is behind it"
+    own, other = layer(name), layer(target)
+    excused = lazy and (name, target) in LAZY_EXCEPTIONS
+    if not excused and (own is None or other is None or other > own):
+        yield "it lies in a higher layer"
+
+
+def clock_readings(path: Path) -> list[str]:
+    """Return the calls in a file that read the clock."""
+    calls = [n for n in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(n, ast.Call)]
+    attributes = [c for c in calls if isinstance(c.func, ast.Attribute)]
+    return [ast.unparse(c) for c in attributes if c.func.attr in CLOCK_READERS]
+
+
+def test_every_module_imports_its_own_layer_and_below_only() -> None:
+    assert violations(ROOT / "src") == []
+
+
+def test_every_lazy_exception_is_still_needed() -> None:
+    known = modules(ROOT / "src")
+    used = {
+        (name, target)
+        for name, path in known.items()
+        for target, lazy in imports(name, path, set(known))
+        if lazy
+    }
+    assert set(LAZY_EXCEPTIONS) <= used
+
+
+@pytest.mark.parametrize(
+    ("module", "code", "complaint"),
+    [
+        ("triggers/cron", "import apscheduler.job", "higher layer"),
+        ("triggers/cron", "from apscheduler import job", "higher layer"),
+        ("triggers/cron", "from ..job import Job", "higher layer"),
+        ("triggers/cron", "def late():\n    from apscheduler.job import Job", "higher layer"),
+        (
+            "triggers/cron",
+            "from importlib import import_module\nimport_module('apscheduler.job')",
+            "higher",
+        ),
+        (
+            "job",
+            "try:\n    import apscheduler.schedulers\nexcept ImportError:\n    raise",
+            "higher layer",
+        ),
+        ("job", "from apscheduler.util import normalize", "face for users"),
+        ("job", "from apscheduler import util", "face for users"),
+        ("job", "from apscheduler import current_run", None),
+        ("_engine/planning", "import time", "pure"),
+        ("_engine/planning", "from threading import Lock", "pure"),
+        ("_engine/planning", "def f():\n    import logging", "pure"),
+        (
+            "_engine/planning",
+            "from datetime import datetime\nx = datetime.now()",
+            "reads the clock",
+        ),
+        ("newcomer", "", "no layer"),
+        ("job", "import time\nfrom apscheduler._engine import planning", None),
+        (
+            "triggers/cron",
+            "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from apscheduler.job import Job",
+            None,
+        ),
+    ],
+)
+def test_the_check_itself_catches_a_violation(tmp_path, module, code, complaint) -> None:
+    package = tmp_path / PACKAGE
+    for name in (
+        "__init__",
+        "job",
+        "util",
+        "schedulers",
+        "triggers/__init__",
+        "_engine/__init__",
+        module,
+    ):
+        path = package / f"{name}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(code if name == module else "")
+    found = violations(tmp_path)
+    assert (complaint in found[0]) if complaint else (found == [])

@@ -1,0 +1,84 @@
+"""What pyproject.toml promises to those who install the distribution."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib import import_module
+
+import pytest
+
+from tests.test_public_api import TO_COME
+from tools import ROOT
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+# The plug-ins that 3.11.3's metadata names, by group: alias and target below the group's package.
+PLUGINS = {
+    "triggers": {
+        "and": "combining:AndTrigger",
+        "calendarinterval": "calendarinterval:CalendarIntervalTrigger",
+        "cron": "cron:CronTrigger",
+        "date": "date:DateTrigger",
+        "interval": "interval:IntervalTrigger",
+        "or": "combining:OrTrigger",
+    },
+    "executors": {
+        "asyncio": "asyncio:AsyncIOExecutor",
+        "debug": "debug:DebugExecutor",
+        "gevent": "gevent:GeventExecutor",
+        "processpool": "pool:ProcessPoolExecutor",
+        "threadpool": "pool:ThreadPoolExecutor",
+        "tornado": "tornado:TornadoExecutor",
+        "twisted": "twisted:TwistedExecutor",
+    },
+    "jobstores": {
+        "etcd": "etcd:EtcdJobStore",
+        "memory": "memory:MemoryJobStore",
+        "mongodb": "mongodb:MongoDBJobStore",
+        "redis": "redis:RedisJobStore",
+        "rethinkdb": "rethinkdb:RethinkDBJobStore",
+        "sqlalchemy": "sqlalchemy:SQLAlchemyJobStore",
+        "zookeeper": "zookeeper:ZooKeeperJobStore",
+    },
+}
+OURS = [
+    pytest.param(target, id=f"{group} {alias}")
+    for group, aliases in PROJECT["entry-points"].items()
+    for alias, target in aliases.items()
+]
+
+
+@pytest.mark.parametrize("group", PLUGINS)
+def test_the_plugins_of_3_11_are_there_under_their_aliases(group) -> None:
+    package = f"apscheduler.{group}"
+    expected = {alias: f"{package}.{target}" for alias, target in PLUGINS[group].items()}
+    due = {a: target for a, target in expected.items() if target.partition(":")[0] not in TO_COME}
+    assert due.items() <= PROJECT["entry-points"][package].items()
+
+
+@pytest.mark.parametrize("target", OURS)
+def test_every_entry_point_can_be_loaded(target) -> None:
+    module, _, name = target.partition(":")
+    assert isinstance(getattr(import_module(module), name), type)
+
+
+def test_the_core_depends_on_three_distributions_only() -> None:
+    names = {text.partition(">")[0] for text in PROJECT["dependencies"]}
+    assert names == {"click", "tzdata", "tzlocal"}
+
+
+def test_the_extras_of_3_11_are_there_under_their_names() -> None:
+    of_3_11 = {
+        "etcd",
+        "gevent",
+        "mongodb",
+        "redis",
+        "rethinkdb",
+        "sqlalchemy",
+        "tornado",
+        "twisted",
+    }
+    assert of_3_11 | {"zookeeper"} <= PROJECT["optional-dependencies"].keys()
+
+
+def test_the_package_says_that_it_is_typed() -> None:
+    assert (ROOT / "src/apscheduler/py.typed").is_file()

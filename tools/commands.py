@@ -1,0 +1,179 @@
+"""The commands of ``dev.py``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from tools import ROOT, environments, machine_names, packaging
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+LONG_MARK = "TICKWRIGHT_LONG"
+LONG_TIMEOUT_SECONDS = "1800"
+WORKERS = 2
+# What worker processes print is seen at once, in the document's own language.
+DEMO_ENVIRONMENT = {"PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
+_NOTHING_COLLECTED = 5  # pytest's exit status
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    options, rest = _parser().parse_known_args(arguments)
+    if rest and options.command != "test":
+        _parser().error(f"{options.command} takes no {' '.join(rest)}")
+    options.pytest = rest
+    command: Callable[[argparse.Namespace], int] = options.run
+    try:
+        return command(options)
+    except environments.SetupError as error:
+        print(f"dev.py: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="dev.py", description="The project's one entry.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    for name, (run, text) in _commands().items():
+        command = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+        command.set_defaults(run=run)
+        if name == "test":
+            _add_test_options(command)
+    return parser
+
+
+def _commands() -> dict[str, tuple[Callable[[argparse.Namespace], int], str]]:
+    return {
+        "demo": (demo, "run the seed's complete example for about 15 s and show what happened"),
+        "test": (test, "run the tests; what it does not know goes to pytest"),
+        "check": (check, "formatting, ruff, mypy, import layers, no machine's names in files"),
+        "bench": (bench, "measure beside the reference implementation, as ratios"),
+        "docs": (docs, "run the documentation's code blocks and say where they are"),
+        "lock": (lock, "renew the pinned requirements from requirements/*.in"),
+        "package": (package, "build wheel and sdist, import the wheel in a fresh environment"),
+        "pythons": (pythons, "the fast tests on every other CPython >= 3.11 found here"),
+    }
+
+
+def command_names() -> set[str]:
+    """Return the names of all commands."""
+    return set(_commands())
+
+
+def _add_test_options(command: argparse.ArgumentParser) -> None:
+    extent = command.add_mutually_exclusive_group()
+    extent.add_argument("--fast", action="store_true", help="leave out what takes seconds")
+    extent.add_argument("--long", action="store_true", help="many more generated examples")
+    command.add_argument("--python", metavar="PATH", help="another CPython, in a .venv of its own")
+
+
+def demo(_: argparse.Namespace) -> int:
+    python = _environment()
+    # A session of its own: Ctrl-C reaches the demo through us, and not its worker processes too.
+    running = subprocess.Popen(
+        [python, "-u", "demo/seed_demo.py"], cwd=ROOT, start_new_session=True
+    )
+    while True:
+        try:
+            return running.wait()
+        except KeyboardInterrupt:
+            running.send_signal(signal.SIGINT)
+
+
+def test(options: argparse.Namespace) -> int:
+    python = _environment(options.python)
+    environment = os.environ | ({LONG_MARK: "1"} if options.long else {})
+    patience = ["--timeout", LONG_TIMEOUT_SECONDS] if options.long else []
+    if options.fast:
+        chosen = ["-m", "not slow and not serial", *_parallel()]
+        return _pytest(python, [*chosen, *options.pytest], environment)
+    if options.pytest:
+        return _pytest(python, [*patience, *options.pytest], environment)
+    alone = _pytest(python, ["-m", "serial", *patience], environment)
+    together = _pytest(python, ["-m", "not serial", *_parallel(), *patience], environment)
+    return together or (0 if alone == _NOTHING_COLLECTED else alone)
+
+
+def _parallel() -> list[str]:
+    return ["-n", str(WORKERS), "--dist", "loadfile"]
+
+
+def check(_: argparse.Namespace) -> int:
+    python = str(_environment())
+    steps = {
+        "ruff format": [python, "-m", "ruff", "format", "--check", "."],
+        "ruff check": [python, "-m", "ruff", "check", "."],
+        "mypy": [python, "-m", "mypy"],
+        "import layers": [python, "-m", "pytest", "-q", "tests/test_layers.py"],
+    }
+    failed = [
+        name
+        for name, step in steps.items()
+        if subprocess.run(step, cwd=ROOT, check=False).returncode
+    ]
+    found = machine_names.findings()
+    print(*found, sep="\n", end="\n" if found else "")
+    failed += ["names of one machine"] if found else []
+    print(f"check: {'failed: ' + ', '.join(failed) if failed else 'all is well'}")
+    return 1 if failed else 0
+
+
+def bench(_: argparse.Namespace) -> int:
+    python = _environment()
+    environment = os.environ | {"TICKWRIGHT_REFERENCE_PYTHON": str(reference())}
+    command = [str(python), "-m", "benchmarks"]
+    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+
+
+def docs(_: argparse.Namespace) -> int:
+    python = _environment()
+    listing = "from tests.test_docs import listing; print(listing())"
+    shown = subprocess.run([python, "-c", listing], cwd=ROOT, check=False).returncode
+    return shown or _pytest(python, ["-q", "tests/test_docs.py"])
+
+
+def lock(_: argparse.Namespace) -> int:
+    python = _environment()
+    sources = sorted((ROOT / "requirements").glob("*.in"))
+    return max(environments.lock(python, source.stem) for source in sources)
+
+
+def package(_: argparse.Namespace) -> int:
+    return packaging.build_and_try(_environment())
+
+
+def pythons(_: argparse.Namespace) -> int:
+    others = environments.other_interpreters()
+    if not others:
+        print("No other CPython >= 3.11 is installed here; the tests ran on this one only.")
+    failed = 0
+    for version, interpreter in others.items():
+        print(f"The fast tests on CPython {version}:", flush=True)
+        options = argparse.Namespace(fast=True, long=False, python=interpreter, pytest=["-q"])
+        failed |= test(options)
+    return failed
+
+
+def reference() -> Path:
+    """Return the Python of the environment in which the reference implementation is installed."""
+    return environments.ensure(".venv-reference", "reference", project=False)
+
+
+def _environment(interpreter: str | None = None) -> Path:
+    if interpreter is None:
+        return environments.ensure(".venv", "dev", project=True)
+    version = environments.version_of(interpreter)
+    return environments.ensure(f".venv-{version}", "dev", project=True, interpreter=interpreter)
+
+
+def _pytest(python: Path, arguments: list[str], environment: dict[str, str] | None = None) -> int:
+    command = [str(python), "-m", "pytest", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
