@@ -21,6 +21,7 @@ from apscheduler._engine.instants import DAY, HOUR, MINUTE, SECOND
 
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 _LAST_DAY = date(LAST_YEAR, 12, 31).toordinal() - _EPOCH_ORDINAL
+_PATIENCE = 12  # years without a match before all years are looked at; leap years are 8 apart at most
 _ALL_MONTHS = 0b1_1111_1111_1110
 
 
@@ -61,6 +62,7 @@ class CronTable:
         "_first_time",
         "_following_hour",
         "_last_time",
+        "_live",
         "_shapes",
         "_year",
         "days",
@@ -73,7 +75,7 @@ class CronTable:
     def __init__(
         self, years: int, months: int, days: DayRule, hours: int, minutes: int, seconds: int
     ) -> None:
-        self.years = years
+        self.years = self._live = years
         self.months = months & _ALL_MONTHS
         self.days = days
         self.hours = hours
@@ -174,7 +176,8 @@ class CronTable:
         return whole + (bisect_left(self.marks, inner) if self.hours >> hour & 1 else 0)
 
     def _next_from(self, year: int, day: int) -> int | None:
-        left = self.years >> (year - FIRST_YEAR)
+        left = self._live >> (year - FIRST_YEAR)
+        vain = 0
         while left:
             skip = _lowest(left)
             left >>= skip + 1
@@ -185,10 +188,14 @@ class CronTable:
                 self._year = found
                 return max(day, first) + _lowest(rest)
             year += 1
+            vain += 1
+            if vain == _PATIENCE:
+                left &= self._sift() >> (year - FIRST_YEAR)
         return None
 
     def _previous_from(self, year: int, day: int) -> int | None:
-        left = self.years & ((2 << (year - FIRST_YEAR)) - 1)
+        left = self._live & ((2 << (year - FIRST_YEAR)) - 1)
+        vain = 0
         while left:
             top = left.bit_length() - 1
             left ^= 1 << top
@@ -197,7 +204,19 @@ class CronTable:
             if rest:
                 self._year = found
                 return first + rest.bit_length() - 1
+            vain += 1
+            if vain == _PATIENCE:
+                left &= self._sift()
         return None
+
+    def _sift(self) -> int:
+        """Drop the years without a match for good: the calendar repeats after 400 years."""
+        cycle = range(FIRST_YEAR, FIRST_YEAR + 400)
+        good = sum(1 << (year - FIRST_YEAR) for year in cycle if self._load(year)[2])
+        for length in (400, 800, 1600, 3200, 6400):
+            good |= good << length
+        self._live = self.years & good
+        return self._live
 
     def _load(self, year: int) -> tuple[int, int, int]:
         """Return a year's first day, the day after its last one, and its matching days as bits."""

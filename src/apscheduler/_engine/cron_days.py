@@ -73,7 +73,7 @@ class MonthDays:
     def mask(self, year: int, month: int) -> int:
         """Return the matching days of a month as bits."""
         found = self.dates(year, month)
-        if self.weekdays != ALL_WEEKDAYS:
+        if self.weekdays != ALL_WEEKDAYS or self.either:
             first, length = _month(year, month)
             on = _weekday_masks(self.weekdays)[(first + 3) % 7] & ((1 << length) - 1)
             found = found | on if self.either else found & on

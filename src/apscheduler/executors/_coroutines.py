@@ -20,20 +20,40 @@ class CoroutineRunner:
         self._runner: asyncio.Runner | None = None
 
     def run(
-        self, awaitable: Awaitable[Any], context: RunContext, started: Started | None = None
+        self, awaitable: Awaitable[Any], context: RunContext | None, started: Started | None = None
     ) -> Any:
         """Await to the end and return the value; tasks left behind are cancelled, as by asyncio.run."""
         if self._runner is None:
             self._runner = asyncio.Runner()
         runner = self._runner
         try:
-            value = runner.run(_awaiting(awaitable, context, started))
-            leftover = asyncio.all_tasks(runner.get_loop())
-            if leftover:
-                runner.run(_cancel(leftover))
-        except BaseException:
-            self.close()  # whatever went wrong, the next coroutine gets a loop without a past
+            try:
+                return runner.run(_awaiting(awaitable, context, started))
+            finally:
+                leftover = asyncio.all_tasks(runner.get_loop())
+                if leftover:
+                    runner.run(_cancel(leftover))
+        except Exception:
             raise
+        except BaseException:
+            self.close()  # interrupted inside the loop: the next coroutine gets one without a past
+            raise
+
+    def run_anywhere(
+        self, awaitable: Awaitable[Any], context: RunContext | None, started: Started | None = None
+    ) -> Any:
+        """Await to the end; where the calling thread already runs a loop, in a thread beside it."""
+        if asyncio._get_running_loop() is None:
+            return self.run(awaitable, context, started)
+        said: list[Any] = []
+        beside = threading.Thread(
+            target=_run_beside, args=(awaitable, context, started, said), name="apscheduler-coroutine"
+        )
+        beside.start()
+        beside.join()
+        value, exc = said.pop()
+        if exc is not None:
+            raise exc
         return value
 
     def close(self) -> None:
@@ -44,7 +64,7 @@ class CoroutineRunner:
 
 
 async def _awaiting(
-    awaitable: Awaitable[Any], context: RunContext, started: Started | None
+    awaitable: Awaitable[Any], context: RunContext | None, started: Started | None
 ) -> Any:
     run_context.set(context)
     if started is not None:
@@ -60,29 +80,8 @@ async def _cancel(tasks: set[asyncio.Task[Any]]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def run_here(
-    runner: CoroutineRunner,
-    awaitable: Awaitable[Any],
-    context: RunContext,
-    started: Started | None = None,
-) -> Any:
-    """Await to the end; where the calling thread already runs a loop, in a thread beside it."""
-    if asyncio._get_running_loop() is None:
-        return runner.run(awaitable, context, started)
-    said: list[Any] = []
-    beside = threading.Thread(
-        target=_run_beside, args=(awaitable, context, started, said), name="apscheduler-coroutine"
-    )
-    beside.start()
-    beside.join()
-    value, exc = said.pop()
-    if exc is not None:
-        raise exc
-    return value
-
-
 def _run_beside(
-    awaitable: Awaitable[Any], context: RunContext, started: Started | None, said: list[Any]
+    awaitable: Awaitable[Any], context: RunContext | None, started: Started | None, said: list[Any]
 ) -> None:
     runner = CoroutineRunner()
     try:

@@ -143,11 +143,10 @@ def run_events(
             if is_awaitable(retval):
                 from apscheduler.executors._coroutines import (  # noqa: PLC0415 - asyncio
                     CoroutineRunner,
-                    run_here,
                 )
 
                 coroutines = coroutines or CoroutineRunner()
-                retval = run_here(coroutines, retval, claim.context(fire))
+                retval = coroutines.run_anywhere(retval, claim.context(fire))
         except BaseException as exc:  # noqa: BLE001 - whatever a job raises is its outcome
             collector.settle(claim, failed(fire, started, base.now_us(), exc))
         else:

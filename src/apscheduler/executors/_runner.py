@@ -45,6 +45,9 @@ class Runner:
 
     __slots__ = ("_coroutines", "abandoned", "current", "fire", "ident", "owner")
 
+    replaceable = True
+    """Whether another thread can take over from one that does not come back."""
+
     def __init__(self, owner: Any) -> None:
         self.owner = owner
         self.current: Any = None
@@ -126,10 +129,12 @@ class Runner:
         return context_of_item(item, self.fire if isinstance(item, Claim) else item._fire)
 
     def drop_current(self, exc: BaseException) -> bool:
-        """Settle what is left of the claim that was at work when an error of ours came up."""
+        """Settle what is left of the item that was at work when an error of ours came up."""
         claim = self.current
-        if isinstance(claim, Claim) and not self.abandoned:
-            now = self.owner._now_us()
+        now = self.owner._now_us()
+        if isinstance(claim, Job) and claim._busy:
+            self.owner._scheduler._settle_lane(claim, failed(claim._fire, 0, now, exc))
+        elif isinstance(claim, Claim) and not self.abandoned:
             for fire in claim.unsettled:
                 claim.sink.settle(claim, failed(fire, 0, now, exc))
             claim.sink.release(claim)
@@ -141,7 +146,9 @@ class Runner:
 
             self._coroutines = CoroutineRunner()
         context = self.current_run()
-        return self._coroutines.run(awaitable, context, watch.awaiting if watch else None)
+        return self._coroutines.run_anywhere(
+            awaitable, context, watch.awaiting if watch else None
+        )
 
     # -- everything that is not the fast way -----------------------------------------------------------
 
@@ -227,12 +234,16 @@ class Runner:
             on_timeout=lambda: self._settle_timeout(claim, index, started),
             on_stuck=lambda: self._give_up(claim, index),
         )
-        self._watch(watch)
-        value, exc, in_time = watched_call(watch, lambda: self._call(claim.job, watch))
+
+        def call() -> Any:
+            self._watch(watch)  # in here, because from now on the exception may arrive
+            return self._call(claim.job, watch)
+
+        value, exc, in_time = watched_call(watch, call)
         if not in_time:
-            if watch.phase == STUCK:
-                self.abandoned = True
-            self._came_back(claim, index, started)
+            if exc is not None:
+                exc.__traceback__ = None  # its frames hold it
+            self._came_back(claim, index, started, stuck=watch.phase == STUCK)
             return
         if exc is not None:
             claim.sink.settle(claim, failed(fire, started, owner._now_us(), exc))
@@ -253,11 +264,12 @@ class Runner:
         if index == len(claim.fires) - 1:
             claim.sink.release(claim)
 
-    def _came_back(self, claim: Claim, index: int, started: int) -> None:
-        """After a timeout, on the worker's thread: the outcome stands; say so if it was given up."""
+    def _came_back(self, claim: Claim, index: int, started: int, *, stuck: bool) -> None:
+        """After a timeout, on the run's thread: the outcome stands; say so if the thread was given up."""
         if self._coroutines is not None:
             self._coroutines.close()
-        if self.abandoned:
+        if stuck:
+            self.abandoned = self.replaceable
             self.owner._logger.warning(
                 "job %s has ended after all, long after its timeout; its outcome stays timed out",
                 claim.job.id,
@@ -267,15 +279,16 @@ class Runner:
 
     def _give_up(self, claim: Claim, index: int) -> None:
         """After the grace, on the watchdog's side: the thread does not come back."""
-        self.abandoned = True
+        stack = thread_stack(self.ident)
         following = index + 1
+        self.abandoned = self.replaceable
         done = self.replace(Rest(claim, following) if following < len(claim.fires) else None)
         self.owner._logger.error(
             "job %s was told to stop at its timeout of %s s and does not: %s. It is here:\n%s",
             claim.job.id,
             claim.job.timeout,
             done,
-            thread_stack(self.ident),
+            stack,
         )
 
     def close(self) -> None:

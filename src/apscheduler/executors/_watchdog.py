@@ -83,7 +83,10 @@ class Watch:
                 raise_in_thread(self.ident, None)
                 self._raised = False
             self._task = None
-            return self.phase == IN_TIME
+            if self.phase != IN_TIME:
+                return False
+            self.on_timeout = self.on_stuck = _nothing  # they hold the job, the heap holds the watch
+            return True
 
     def expire(self) -> bool:
         """Called at the deadline: interrupt the run; whether it was still running."""
@@ -118,6 +121,10 @@ class Watch:
     def _raise(self) -> None:
         self._raised = True
         raise_in_thread(self.ident, JobTimeoutError)
+
+
+def _nothing() -> None:
+    pass
 
 
 def watched_call(watch: Watch, call: Callable[[], Any]) -> tuple[Any, BaseException | None, bool]:

@@ -20,6 +20,8 @@ class InlineRunner(Runner):
 
     __slots__ = ()
 
+    replaceable = False
+
     def run_all(self, items: Sequence[Any]) -> None:
         """Run the batch; an exception of ours costs one item."""
         queue = deque(items)
@@ -49,7 +51,6 @@ class InlineRunner(Runner):
 
     def replace(self, rest: Rest | None) -> str:
         """Say that this thread cannot be replaced: it is the caller's, who waits for it."""
-        self.abandoned = False
         return "it runs in the thread of the scheduler, which has to wait for it"
 
 

@@ -200,6 +200,8 @@ class JobOperations(Registry):
                 made = cls(timezone=self.timezone, **trigger_args)
         except TypeError as exc:
             raise _better_type_error(cls, trigger, trigger_args, exc) from exc
+        if self._clock is not None:
+            made.begin_at(self._now_us())
         return made
 
     def _add_pending(self, job: Job, alias: str, replace_existing: bool) -> None:

@@ -50,6 +50,12 @@ class BaseTrigger(metaclass=ABCMeta):
         """Return the instant (microseconds, UTC) as users are shown it: aware, in the trigger's zone."""
         return from_us(instant, getattr(self, "timezone", None) or UTC)
 
+    def begin_at(self, now: int) -> None:
+        """Take ``now`` (microseconds UTC) for the current time where one was read at construction.
+
+        For schedulers whose clock is not the system's; triggers with nothing but explicit dates ignore it.
+        """
+
     def next_us(self, previous: int | None, now: int) -> int | None:
         """Return :meth:`get_next_fire_time` on integer microseconds."""
         before = None if previous is None else self.at(previous)

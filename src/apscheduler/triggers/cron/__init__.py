@@ -248,7 +248,7 @@ class CronTrigger(BaseTrigger):
     def __setstate__(self, state: dict[str, Any] | tuple[None, dict[str, Any]]) -> None:
         # The states of 3.0's first releases were pairs.
         values: dict[str, Any] = state[1] if isinstance(state, tuple) else state
-        if values.get("version", 1) > 2:  # noqa: PLR2004
+        if values.get("version", 1) > 2:
             raise ValueError(
                 f"a {type(self).__name__} was stored in version {values['version']} of its format; this "
                 "release reads versions up to 2: upgrade it, or store the job again"
@@ -293,7 +293,7 @@ def _zone(zone: Any, start_date: Any, end_date: Any) -> tzinfo:
 
 
 def _stored_zone(zone: Any) -> tzinfo:
-    return zone if isinstance(zone, tzinfo) else (astimezone(zone) or _zone(None, None, None))
+    return zone if isinstance(zone, tzinfo) else _zone(zone, None, None)
 
 
 def _checked_jitter(jitter: Any) -> float | None:

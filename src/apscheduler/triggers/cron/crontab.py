@@ -37,7 +37,7 @@ def crontab_fields(expr: str) -> dict[str, str]:
     :raises ValueError: if there are not exactly five
     """
     values = expr.split()
-    if len(values) != 5:  # noqa: PLR2004
+    if len(values) != 5:
         raise ValueError(
             f"a crontab expression has 5 fields (minute hour day month weekday); {expr!r} has "
             f"{len(values)}{_hint(expr)}"

@@ -198,7 +198,9 @@ class MonthRangeExpression(_NamedRangeExpression):
     :raises ValueError: if there is no such month, or the range runs backwards
     """
 
-    value_re = re.compile(r"(?P<first>[a-z]+)(?:-(?P<last>[a-z]+))?(?:/(?P<step>\d+))?$", re.I)
+    value_re = re.compile(
+        r"(?P<first>[a-z]+)(?:-(?P<last>[a-z]+))?(?:/(?P<step>\d+))?$", re.IGNORECASE
+    )
     names = MONTHS
     kind = "month"
     base = 1
@@ -212,7 +214,9 @@ class WeekdayRangeExpression(_NamedRangeExpression):
     :raises ValueError: if there is no such weekday, or the range runs backwards
     """
 
-    value_re = re.compile(r"(?P<first>[a-z]+)(?:-(?P<last>[a-z]+))?(?:/(?P<step>\d+))?$", re.I)
+    value_re = re.compile(
+        r"(?P<first>[a-z]+)(?:-(?P<last>[a-z]+))?(?:/(?P<step>\d+))?$", re.IGNORECASE
+    )
     names = WEEKDAYS
     kind = "weekday"
     base = 0
@@ -228,7 +232,7 @@ class WeekdayPositionExpression(AllExpression):
 
     options = ["1st", "2nd", "3rd", "4th", "5th", "last"]  # noqa: RUF012 - 3.x's public attribute
     value_re = re.compile(
-        rf"(?P<option_name>{'|'.join(options)}) +(?P<weekday_name>(?:\d+|\w+))$", re.I
+        rf"(?P<option_name>{'|'.join(options)}) +(?P<weekday_name>(?:\d+|\w+))$", re.IGNORECASE
     )
 
     option_num: int
@@ -243,7 +247,7 @@ class WeekdayPositionExpression(AllExpression):
         """Return the day of the month if it is not over on ``date``, ``None`` otherwise."""
         first, length = monthrange(date.year, date.month)
         day = (self.weekday - first) % 7 + 1
-        day += (length - day) // 7 * 7 if self.option_num == 5 else self.option_num * 7  # noqa: PLR2004
+        day += (length - day) // 7 * 7 if self.option_num == 5 else self.option_num * 7
         return day if date.day <= day <= length else None
 
     def __str__(self) -> str:
@@ -257,7 +261,7 @@ class WeekdayPositionExpression(AllExpression):
 class LastDayOfMonthExpression(AllExpression):
     """The last day of the month: ``last``."""
 
-    value_re = re.compile(r"last$", re.I)
+    value_re = re.compile(r"last$", re.IGNORECASE)
 
     def __init__(self) -> None:
         super().__init__(None)

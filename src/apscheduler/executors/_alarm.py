@@ -1,0 +1,110 @@
+"""Timeouts inside a worker process: a signal where there is one (it ends a ``time.sleep``), else a watchdog."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from typing import Any
+
+from apscheduler.executors import _remote
+from apscheduler.executors.base import JobTimeoutError
+
+_COROUTINE_GRACE = 0.25
+
+
+def call_in_time(
+    func: Any, args: Any, kwargs: Any, timeout: float
+) -> tuple[Any, BaseException | None, bool]:
+    """Call and return value, exception and whether it ended in time. Never raises."""
+    on_main = threading.current_thread() is threading.main_thread()
+    if on_main and hasattr(signal, "setitimer"):
+        return _call_with_signal(func, args, kwargs, timeout)
+    return _call_with_watchdog(func, args, kwargs, timeout)
+
+
+class _Alarm:
+    """Raises once, and only while the call runs."""
+
+    def __init__(self) -> None:
+        self.armed = True
+        self.rang = False
+
+    def ring(self, _signal: int, _frame: object) -> None:
+        if self.armed and not self.rang:
+            self.rang = True
+            raise JobTimeoutError("the job's timeout is over")
+
+
+def _call_with_signal(
+    func: Any, args: Any, kwargs: Any, timeout: float
+) -> tuple[Any, BaseException | None, bool]:
+    alarm = _Alarm()
+    value: Any = None
+    error: BaseException | None = None
+    cancelled = False
+    before = signal.signal(signal.SIGALRM, alarm.ring)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, timeout)
+        try:
+            value = func(*args, **kwargs)
+            if value is not None and hasattr(value.__class__, "__await__"):
+                # Cancelled politely at its deadline; the signal is for one that does not yield.
+                left = signal.setitimer(signal.ITIMER_REAL, timeout + _COROUTINE_GRACE)[0]
+                signal.setitimer(signal.ITIMER_REAL, left + _COROUTINE_GRACE)
+                value, cancelled = _await(value, left)
+        except BaseException as exc:  # noqa: BLE001 - whatever a job raises is its outcome
+            error = exc
+        alarm.armed = False
+    except JobTimeoutError:  # it rang after the function's end
+        alarm.armed = False
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+    return value, error, not (alarm.rang or cancelled)
+
+
+def _await(awaitable: Any, left: float) -> tuple[Any, bool]:
+    """Await for so many seconds at most; return the value and whether time was up."""
+    inner: list[BaseException] = []
+
+    async def guarded() -> Any:
+        try:
+            return await awaitable
+        except TimeoutError as exc:  # the job's own, not ours
+            inner.append(exc)
+            raise
+
+    try:
+        return _remote._run_coroutine(guarded(), left), False
+    except TimeoutError:
+        if inner:
+            raise
+        return None, True
+
+
+def _call_with_watchdog(
+    func: Any, args: Any, kwargs: Any, timeout: float
+) -> tuple[Any, BaseException | None, bool]:
+    from apscheduler.executors._watchdog import (  # noqa: PLC0415 - where there is no signal
+        Watch,
+        Watchdog,
+        watched_call,
+    )
+
+    dog = Watchdog("apscheduler-worker-watchdog")
+    watch = Watch(threading.get_ident(), timeout, _nothing, _nothing)
+
+    def call() -> Any:
+        dog.add(watch)
+        value = func(*args, **kwargs)
+        if value is not None and hasattr(value.__class__, "__await__"):
+            value = _remote._run_coroutine(value, timeout)
+        return value
+
+    try:
+        return watched_call(watch, call)
+    finally:
+        dog.close()
+
+
+def _nothing() -> None:
+    """Nobody has to be told: the answer says it."""

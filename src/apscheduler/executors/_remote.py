@@ -1,0 +1,248 @@
+"""Running a job's fire times in another process: what goes there, what comes back, and the running itself.
+
+Everything of the user's travels as bytes inside our own plain tuples, so that what does not pickle or unpickle costs
+its own run and never the channel. This module is imported by worker processes: it must stay cheap to import.
+
+A call: ``(blob, facts)`` with ``blob`` the pickled ``(function or its reference, args, kwargs, zone)`` and ``facts``
+``(job id, store alias, fires, grace, attempt, timeout)``. What comes back, per fire time:
+``(fire, outcome, started, finished, value, error)``, where ``value`` is the pickled return value, and ``error`` is
+``(pickled exception or None, its type's name, its text, its traceback)``.
+"""
+
+from __future__ import annotations
+
+import pickle
+import sys
+import time
+from typing import Any
+
+EXECUTED, FAILED, MISSED, TIMED_OUT = "executed", "failed", "missed", "timed_out"
+TEXT_LIMIT = 64 * 1024
+_NONE = pickle.dumps(None, 5)
+
+Facts = tuple[str, str, list[int], int, int, float | None]
+Error = tuple[bytes | None, str, str, str]
+Answer = tuple[int, str, int, int, bytes | None, Error | None]
+
+
+# -- on the scheduler's side ----------------------------------------------------------------------------
+
+
+def pack_call(job: Any, fire: int) -> bytes:
+    """Return what another process needs to call the job's function.
+
+    :raises Exception: whatever pickling raises
+    """
+    func = job.func
+    ref = getattr(job, "func_ref", None)
+    is_plain = func.__class__.__name__ == "function" and isinstance(ref, str)
+    if not is_plain and ref is not None and getattr(func, "__name__", "") == "<lambda>":
+        ref = None
+    what = ref if is_plain else func
+    zone = job.trigger.at(fire).tzinfo
+    try:
+        return pickle.dumps((what, job.args, job.kwargs, zone), 5)
+    except Exception:
+        return pickle.dumps((what, job.args, job.kwargs, None), 5)
+
+
+def unpack_error(error: Error) -> tuple[BaseException, str]:
+    """Return the exception (or one that says what it was) and its traceback as text."""
+    pickled, kind, text, traceback = error
+    if pickled is not None:
+        try:
+            exc = pickle.loads(pickled)  # noqa: S301 - from a worker process of ours
+        except BaseException as problem:  # noqa: BLE001 - an exception class of anyone
+            text = f"{text} (and the exception itself cannot be rebuilt here: {said(problem)})"
+        else:
+            if isinstance(exc, BaseException):
+                return exc, traceback
+    return RemoteError(f"{kind}: {text}" if text else kind), traceback
+
+
+class RemoteError(RuntimeError):
+    """Stands for an exception of a worker process that cannot travel; its text says which it was."""
+
+
+# -- in the worker process --------------------------------------------------------------------------------
+
+
+class Call:
+    """One call in this process, run fire by fire."""
+
+    def __init__(self, blob: bytes, facts: Facts) -> None:
+        self.job_id, self.jobstore, self.fires, self.grace, self.attempt, self.timeout = facts
+        self._blob = blob
+        self.fire = 0
+        self.zone: Any = None
+
+    def run(self, on_start: Any = None) -> list[Answer]:
+        """Run all fire times and return one answer for each. Never raises."""
+        answers: list[Answer] = []
+        try:
+            what, args, kwargs, self.zone = pickle.loads(self._blob)  # noqa: S301 - from our scheduler
+            func = resolve(what)
+        except BaseException as exc:  # noqa: BLE001 - a user's module may raise anything at import
+            now = time.time_ns() // 1000
+            why = f"the job's function or arguments cannot be loaded in the worker process: {said(exc)}"
+            error = (None, type(exc).__name__, why, _traceback(exc))
+            return [(fire, FAILED, 0, now, None, error) for fire in self.fires]
+        for index, fire in enumerate(self.fires):
+            self.fire = fire
+            if on_start is not None:
+                on_start(index)
+            answers.append(self._run_fire(func, args, kwargs))
+        return answers
+
+    def _run_fire(self, func: Any, args: Any, kwargs: Any) -> Answer:
+        fire = self.fire
+        started = time.time_ns() // 1000
+        if started - fire > self.grace:
+            return (fire, MISSED, 0, started, None, None)
+        value: Any = None
+        error: BaseException | None = None
+        in_time = True
+        context = _run_context()
+        token = context.set(self.context())
+        try:
+            if self.timeout is None:
+                try:
+                    value = func(*args, **kwargs)
+                    if value is not None and hasattr(value.__class__, "__await__"):
+                        value = _run_coroutine(value, None)
+                except BaseException as exc:  # noqa: BLE001 - whatever a job raises is its outcome
+                    error = exc
+            else:
+                from apscheduler.executors._alarm import call_in_time  # noqa: PLC0415 - few need it
+
+                value, error, in_time = call_in_time(func, args, kwargs, self.timeout)
+        finally:
+            context.reset(token)
+        finished = time.time_ns() // 1000
+        if not in_time:
+            return (fire, TIMED_OUT, started, finished, None, None)
+        if error is not None:
+            return (fire, FAILED, started, finished, None, pack_error(error))
+        if value is None:
+            return (fire, EXECUTED, started, finished, _NONE, None)
+        try:
+            return (fire, EXECUTED, started, finished, pickle.dumps(value, 5), None)
+        except BaseException as exc:  # noqa: BLE001 - anything can be raised by a user's __reduce__
+            why = f"the function returned a {type(value).__name__}, which cannot be pickled: {said(exc)}"
+            return (fire, FAILED, started, finished, None, (None, "TypeError", why, ""))
+
+    def context(self) -> Any:
+        """Return what ``current_run()`` says in this process."""
+        from datetime import UTC  # noqa: PLC0415 - see the top
+
+        from apscheduler._engine.instants import from_us  # noqa: PLC0415 - see the top
+        from apscheduler.runs.context import make_context  # noqa: PLC0415 - see the top
+
+        moment = from_us(self.fire, self.zone or UTC)
+        return make_context(self.job_id, self.jobstore, moment, self.fire, self.attempt)
+
+
+def run_call(blob: bytes, facts: Facts) -> list[Answer]:
+    """Run a call in this process: the function that travels to pools of others."""
+    return Call(blob, facts).run()
+
+
+def run_object(what: Any, args: Any, kwargs: Any, facts: Facts) -> list[Answer]:
+    """Run a call whose function does not pickle, in a pool that turned out to run in this very process."""
+    call = Call(b"", facts)
+    answers = []
+    for fire in call.fires:
+        call.fire = fire
+        answers.append(call._run_fire(what, args, kwargs))
+    return answers
+
+
+def _run_context() -> Any:
+    from apscheduler.runs.context import run_context  # noqa: PLC0415 - see the top
+
+    return run_context
+
+
+_resolved: dict[str, Any] = {}
+
+
+def resolve(what: Any) -> Any:
+    """Return the function; texts are ``module:qualified.name``, looked up once per process."""
+    if what.__class__ is not str:
+        return what
+    func = _resolved.get(what)
+    if func is None:
+        module_name, _, path = what.partition(":")
+        module = sys.modules.get(module_name)
+        if module is None:
+            import importlib  # noqa: PLC0415 - only for modules that are not there yet
+
+            module = importlib.import_module(module_name)
+        func = module
+        for name in path.split("."):
+            func = getattr(func, name)
+        _resolved[what] = func
+    return func
+
+
+_runner: Any = None
+
+
+def _run_coroutine(awaitable: Any, timeout: float | None) -> Any:
+    global _runner  # noqa: PLW0603 - one event loop per process
+    import asyncio  # noqa: PLC0415 - only coroutines pay for it
+
+    async def main() -> Any:
+        if timeout is None:
+            return await awaitable
+        async with asyncio.timeout(timeout):
+            return await awaitable
+
+    if _runner is None:
+        _runner = asyncio.Runner()
+    try:
+        return _runner.run(main())
+    except BaseException:
+        runner, _runner = _runner, None
+        runner.close()
+        raise
+
+
+def pack_error(exc: BaseException) -> Error:
+    """Return the exception in a form that always travels."""
+    traceback = _traceback(exc)
+    try:
+        pickled: bytes | None = pickle.dumps(exc, 5)
+    except BaseException:  # noqa: BLE001 - anything can be raised by a user's __reduce__
+        pickled = None
+    return (pickled, type(exc).__name__, said(exc, with_type=False), traceback)
+
+
+def said(exc: BaseException, *, with_type: bool = True) -> str:
+    """Return the exception in one line, whatever its own ``__str__`` does."""
+    kind = type(exc).__name__
+    try:
+        text = str(exc)[:TEXT_LIMIT]
+    except BaseException:  # noqa: BLE001 - a user's __str__
+        text = "(its text cannot be shown)"
+    return f"{kind}: {text}" if with_type else text
+
+
+def _traceback(exc: BaseException) -> str:
+    import traceback  # noqa: PLC0415 - only failures pay for it
+
+    found = exc.__traceback__
+    while found is not None and found.tb_next is not None and _is_ours(found):
+        found = found.tb_next
+    try:
+        text = "".join(traceback.format_tb(found))
+    except Exception:  # noqa: BLE001 - source lines come from files, loaders, anywhere
+        text = ""
+    exc.__traceback__ = None
+    half = TEXT_LIMIT // 2
+    return text if len(text) <= TEXT_LIMIT else f"{text[:half]}\n...\n{text[-half:]}"
+
+
+def _is_ours(traceback: Any) -> bool:
+    name: str = traceback.tb_frame.f_globals.get("__name__", "")
+    return name.startswith(("apscheduler.executors.", "asyncio."))
