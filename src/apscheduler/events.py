@@ -146,7 +146,9 @@ class JobExecutionEvent(JobEvent):
     @property
     def scheduled_run_time(self) -> datetime:
         """The fire time (aware), in the trigger's zone."""
-        if self._scheduled.__class__ is tuple:  # (trigger, instant) from the engine, made readable when read
+        if (
+            self._scheduled.__class__ is tuple
+        ):  # (trigger, instant) from the engine, made readable when read
             trigger, instant = self._scheduled
             self._scheduled = trigger.at(instant)
         moment: datetime = self._scheduled

@@ -7,9 +7,11 @@ engine; who may write each of them is said beside it.
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
-from difflib import get_close_matches
+from functools import lru_cache
+from sys import intern
 from typing import TYPE_CHECKING, Any, Final
 
 from apscheduler._engine.instants import NEVER, SECOND, from_us, to_us
@@ -26,6 +28,17 @@ CATCH_UP_LIMIT: Final = 10_000
 """So many overdue fire times of one job run in one go without ``coalesce``; older ones are one ledger record."""
 
 _NO_GRACE_LIMIT: Final = NEVER
+
+# Not os.urandom for each job (a system call costs more than the rest of adding it), and not the module's own
+# generator, which a program may have seeded to give the same numbers each time.
+_ids = random.Random()  # noqa: S311 - identifiers, not secrets
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_ids.seed)
+
+
+def new_id() -> str:
+    """Return a random identifier of 128 bits, in hexadecimal."""
+    return f"{_ids.getrandbits(128):032x}"
 
 
 class Job:
@@ -105,7 +118,7 @@ class Job:
         self._scheduler = scheduler
         self._jobstore_alias = None
         self._reset_engine_state()
-        self._modify(id=os.urandom(16).hex() if not id else id, **kwargs)
+        self._modify(id=id or new_id(), **kwargs)
 
     def _reset_engine_state(self) -> None:
         self._shown = None
@@ -209,7 +222,7 @@ class Job:
         return approved
 
     def _checked_id(self, value: object) -> str:
-        if value.__class__ is not str and not isinstance(value, str) or not value:
+        if not isinstance(value, str) or not value:
             raise TypeError(f"a job's id must be a nonempty string, not {value!r}")
         if hasattr(self, "id"):
             raise ValueError(f"the id of a job cannot be changed ({self.id!r} to {value!r})")
@@ -224,7 +237,7 @@ class Job:
             func = ref_to_obj(func)
         elif callable(func):
             try:
-                ref = obj_to_ref(func)
+                ref = intern(obj_to_ref(func))  # one text for all jobs of a function
             except ValueError:
                 ref = None  # fine in memory; a store that has to write it down refuses it
         else:
@@ -233,9 +246,11 @@ class Job:
             )
         if not hasattr(self, "name") and changes.get("name") is None:
             changes["name"] = get_callable_name(func)
-        if isinstance(args, str) or not isinstance(args, Iterable):
+        if args.__class__ is not tuple and (
+            isinstance(args, str) or not isinstance(args, Iterable)
+        ):
             raise TypeError(f"args must be a list or tuple of arguments, not {args!r}")
-        if isinstance(kwargs, str) or not isinstance(kwargs, Mapping):
+        if kwargs.__class__ is not dict and not isinstance(kwargs, Mapping):
             raise TypeError(f"kwargs must be a mapping of argument names to values, not {kwargs!r}")
         check_callable_args(func, args, kwargs)
         approved["func"] = func
@@ -248,8 +263,7 @@ class Job:
     def _refresh(self) -> None:
         """Derive the engine's numbers from the public attributes (after a change, by the store)."""
         self._step = self.trigger.step_us
-        grace = self.misfire_grace_time
-        self._grace = _NO_GRACE_LIMIT if grace is None else round(grace * SECOND)
+        self._grace = _grace_us(self.misfire_grace_time)
         plain = self.timeout is None and self.max_instances == 1
         self._lane = self.executor if plain else None
 
@@ -341,7 +355,12 @@ class Job:
 
 
 # A name that 3.x lists among the slots stays listed, though here it is computed when asked for.
-Job.__slots__ = (*Job.__slots__, "next_run_time")
+Job.__slots__ = (*Job.__slots__, "next_run_time")  # type: ignore[assignment]
+
+
+@lru_cache(maxsize=64)
+def _grace_us(grace: float | None) -> int:
+    return _NO_GRACE_LIMIT if grace is None else round(grace * SECOND)
 
 
 def _check_name(_job: Job, value: object) -> str:
@@ -425,7 +444,11 @@ _CHECKS: Final = {
 
 def _unknown_attributes(job: Job, changes: dict[str, Any]) -> AttributeError:
     unknown = [key for key in changes if key not in _CHECKS]
-    hints = [f"did you mean {near[0]}?" for key in unknown if (near := get_close_matches(key, _CHECKS))]
+    from difflib import get_close_matches
+
+    hints = [
+        f"did you mean {near[0]}?" for key in unknown if (near := get_close_matches(key, _CHECKS))
+    ]
     return AttributeError(
         f"these attributes of job {getattr(job, 'id', '(new)')!r} cannot be modified: "
         f"{', '.join(unknown)}" + (f" ({' '.join(hints)})" if hints else "")

@@ -40,7 +40,9 @@ class DueQueue(Generic[T]):
         self._front: list[T] = []
         self._front_keys: list[int] = []
         self._at = 0
-        self._late: list[int] = []  # heap: instant << 32 | ticket, for entries into the front bucket
+        self._late: list[
+            int
+        ] = []  # heap: instant << 32 | ticket, for entries into the front bucket
         self._tickets: dict[int, T] = {}
         self._ticket = 0
 

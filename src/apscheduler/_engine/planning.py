@@ -119,9 +119,7 @@ def _walked_back(
     return run
 
 
-def _walked_forward(
-    trigger: Series, due: int, now: int, keep: int, *, coalesce: bool
-) -> Plan:
+def _walked_forward(trigger: Series, due: int, now: int, keep: int, *, coalesce: bool) -> Plan:
     """Return the plan for a trigger that cannot look backwards, keeping the last ``keep`` members."""
     run, rolled, last_rolled = deque([due]), 0, due
     following = _after(trigger, due, now)

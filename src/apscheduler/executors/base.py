@@ -148,9 +148,7 @@ class BaseExecutor(metaclass=ABCMeta):
             claim.sink.settle(claim, self._unanswered(fire))
         claim.sink.release(claim)
 
-    def _run_job_error(
-        self, job_id: str, exc: BaseException, traceback: Any = None
-    ) -> None:
+    def _run_job_error(self, job_id: str, exc: BaseException, traceback: Any = None) -> None:
         """Take the exception that kept the whole submission from running."""
         self._forget_instance(job_id)
         claim = self._claim_answered(job_id, ())
@@ -248,7 +246,7 @@ def run_job(
     :param run_times: the fire times (aware)
     :param logger_name: where to log what happens
     """
-    from apscheduler.executors._direct import run_events  # noqa: PLC0415 - it imports this module
+    from apscheduler.executors._direct import run_events
 
     return run_events(job, jobstore_alias, run_times, logger_name)
 
@@ -263,7 +261,7 @@ async def run_coroutine_job(
     :param run_times: the fire times (aware)
     :param logger_name: where to log what happens
     """
-    from apscheduler.executors._direct import (  # noqa: PLC0415 - it imports this module
+    from apscheduler.executors._direct import (
         run_coroutine_events,
     )
 

@@ -8,6 +8,7 @@ of ours are claimed in the first step already; where an executor takes them as t
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from operator import attrgetter
@@ -43,12 +44,25 @@ class MemoryJobStore(ClaimsInMemory, SharedJobStore):
 
     def __init__(self, *, history: int = DEFAULT_CAPACITY) -> None:
         super().__init__(history)
+        self._pid = os.getpid()
         self._lock = Lock()
         self._jobs: dict[str, Job] = {}
         self._queue: DueQueue[Job] = DueQueue(attrgetter("_due"))
         self._listed: list[Job] | None = None  # a snapshot for get_all_jobs, None when out of date
         self._stale = 0
         self._trigger_failures: dict[str, int] = {}
+
+    def start(self, scheduler: Any, alias: str) -> None:
+        super().start(scheduler, alias)
+        if self._pid != os.getpid():
+            self._after_fork()
+
+    def _after_fork(self) -> None:
+        """Start afresh in a child process: whoever held the lock, or ran a job, is not here."""
+        self._pid, self._lock, self._listed = os.getpid(), Lock(), None
+        for job in self._jobs.values():
+            job._busy = job._running = 0
+        self._queue.rebuild((job, job._due) for job in self._jobs.values() if job._due != NEVER)
 
     # -- 3.x's contract ---------------------------------------------------------------------------
 
@@ -158,12 +172,19 @@ class MemoryJobStore(ClaimsInMemory, SharedJobStore):
             batch.more = len(due) >= request.limit
             if due:
                 self._listed = None
-            others = self._claim_plain(due, request, batch)
-        for job, instant in others:
-            self._claim_planned(job, instant, request, batch)
+            try:
+                others = self._claim_plain(due, request, batch)
+            except Exception:  # noqa: BLE001 - planned one by one, the trigger that raised is found
+                others = [(job, job._due) for job in due if job._due <= request.now]
+        for position, (job, instant) in enumerate(others):
+            try:
+                self._claim_planned(job, instant, request, batch)
+            except BaseException:  # a Ctrl-C: what was not planned yet goes back into the queue
+                self._put_back(others[position:])
+                raise
         return batch
 
-    def _claim_plain(
+    def _claim_plain(  # noqa: C901, PLR0912 - one flat loop is its point
         self, due: Iterable[Job], request: ClaimRequest, batch: ClaimBatch
     ) -> list[tuple[Job, int]]:
         """Claim jobs with one due fire time and nothing else to decide; return the others.
@@ -212,7 +233,7 @@ class MemoryJobStore(ClaimsInMemory, SharedJobStore):
                 continue
             job._busy = 1
             job._fire = instant
-            lanes[lane].append(job)  # type: ignore[index] # None is in no lane
+            lanes[lane].append(job)
         return others
 
     def _claim_planned(
@@ -227,8 +248,7 @@ class MemoryJobStore(ClaimsInMemory, SharedJobStore):
         refused = not request.has_executor(job.executor)
         with self._lock:
             if job._due != instant or self._jobs.get(job.id) is not job:
-                self._requeue(job)  # changed meanwhile: the change decides
-                return
+                return  # changed meanwhile: the change decides, and has queued it
             self._trigger_failures.pop(job.id, None)
             self._advance(job, planned, batch, keep=refused)
             busy = job._running + job._busy >= job.max_instances
@@ -247,9 +267,11 @@ class MemoryJobStore(ClaimsInMemory, SharedJobStore):
             del self._jobs[job.id]
             batch.finished.append(job)
 
-    def _requeue(self, job: Job) -> None:
-        if job._due != NEVER and self._jobs.get(job.id) is job:
-            self._queue.push(job, job._due)
+    def _put_back(self, jobs: Iterable[tuple[Job, int]]) -> None:
+        with self._lock:
+            for job, instant in jobs:
+                if job._due == instant and self._jobs.get(job.id) is job:
+                    self._queue.push(job, instant)
 
     def _retry_later(self, job: Job, instant: int, now: int) -> None:
         """Look at a job again after a while that doubles with each failure of its trigger."""

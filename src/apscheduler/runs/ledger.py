@@ -188,6 +188,7 @@ def as_run(entry: Entry, jobstore: str, zone: tzinfo = UTC) -> Run:
         fire_id=fire_id(entry.job_id, entry.fire),
     )
 
+
 def one_line(exc: BaseException) -> str:
     """Return an exception in one line, whatever its ``__str__`` does."""
     name = type(exc).__qualname__

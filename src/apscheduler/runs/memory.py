@@ -72,4 +72,3 @@ class RunsInMemory:
     def _known_job(self, job_id: str) -> Any:
         """Return the job if asking for it costs nothing."""
         return None
-

@@ -47,6 +47,9 @@ if TYPE_CHECKING:
 BATCH = 2000
 """Jobs claimed at a time: enough to make the fixed cost vanish, few enough that workers start at once."""
 
+BATCHES = 100
+"""Batches of one store before the others have their turn."""
+
 
 class Dispatcher:
     """The loop of one scheduler. Used by the loop's thread only."""
@@ -54,6 +57,7 @@ class Dispatcher:
     def __init__(self, scheduler: Any) -> None:
         self._scheduler = scheduler
         self.lateness = Lateness()
+        self.wake_at = NEVER
         self._retry_at: dict[str, int] = {}
         self._sinks: dict[int, StoreSink] = {}
 
@@ -64,6 +68,7 @@ class Dispatcher:
         for alias, store in scheduler._claiming_stores():
             wake_at = min(wake_at, self._serve(alias, store))
         now = scheduler._now_us()
+        self.wake_at = wake_at
         self.lateness.pass_ended(now, wake_at)
         if scheduler._logger.isEnabledFor(logging.DEBUG):
             when = "a change" if wake_at == NEVER else from_us(wake_at, scheduler.timezone)
@@ -90,8 +95,9 @@ class Dispatcher:
 
     def _claim_all(self, alias: str, store: Store) -> None:
         scheduler = self._scheduler
-        more = True
-        while more and scheduler._is_dispatching():
+        for _ in range(BATCHES):
+            if not scheduler._is_dispatching():
+                return
             now = scheduler._now_us()
             lanes = scheduler._lanes()
             request = ClaimRequest(
@@ -107,7 +113,8 @@ class Dispatcher:
             self._hand_over(batch, lanes)
             if batch.error is not None:
                 raise batch.error
-            more = batch.more
+            if not batch.more:
+                return
 
     def _sink(self, store: Store) -> StoreSink:
         sink = self._sinks.get(id(store))
@@ -116,11 +123,11 @@ class Dispatcher:
         return sink
 
     def _retry_interval(self) -> int:
-        return round(self._scheduler.jobstore_retry_interval * SECOND)
+        return int(self._scheduler.jobstore_retry_interval * SECOND)
 
     def _store_failed(self, alias: str, exc: Exception) -> int:
         scheduler = self._scheduler
-        retry_at: int = scheduler._now_us() + self._retry_interval()
+        retry_at = int(scheduler._now_us()) + self._retry_interval()
         self._retry_at[alias] = retry_at
         self.lateness.store_went_down(alias)
         scheduler._logger.warning(
@@ -134,9 +141,7 @@ class Dispatcher:
 
     # -- hand over -----------------------------------------------------------------------------------
 
-    def _hand_over(
-        self, batch: ClaimBatch, lanes: dict[str, list[Job]]
-    ) -> None:
+    def _hand_over(self, batch: ClaimBatch, lanes: dict[str, list[Job]]) -> None:
         shares: dict[str, list[Any]] = {alias: jobs for alias, jobs in lanes.items() if jobs}
         for claim in batch.claims:
             shares.setdefault(claim.job.executor, []).append(claim)
@@ -144,7 +149,9 @@ class Dispatcher:
             self._announce_the_rest(batch)
             return
         executors = self._scheduler._executors
-        inline = {alias for alias in shares if getattr(executors.get(alias), "inline", False) is True}
+        inline = {
+            alias for alias in shares if getattr(executors.get(alias), "inline", False) is True
+        }
         for alias in inline:
             self._submit(executors.get(alias), alias, shares[alias])
         self._announce_removed(batch)
@@ -154,25 +161,17 @@ class Dispatcher:
             if alias not in inline:
                 self._submit(executors.get(alias), alias, items)
 
-    def _submit(
-        self, executor: BaseExecutor | None, alias: str, items: list[Any]
-    ) -> None:
-        try:
-            if executor is None:
-                raise LookupError(f"executor {alias!r} was removed meanwhile")
-            refused = executor.submit_claims(items)
-        except BaseException as exc:
-            if not isinstance(exc, Exception):
-                self._refuse_all(items, exc)
-                raise
-            self._refuse_all(items, exc)
-            return
-        for item, exc in refused:
-            self._refuse(item, exc)
-
-    def _refuse_all(self, items: list[Any], exc: BaseException) -> None:
-        for item in items:
-            self._refuse(item, exc)
+    def _submit(self, executor: BaseExecutor | None, alias: str, items: list[Any]) -> None:
+        if executor is None:
+            gone = LookupError(f"executor {alias!r} was removed meanwhile")
+            refused: list[tuple[Any, BaseException]] = [(item, gone) for item in items]
+        else:
+            try:
+                refused = executor.submit_claims(items)
+            except Exception as exc:  # noqa: BLE001 - whatever an executor raises is told per job
+                refused = [(item, exc) for item in items]
+        for item, why in refused:
+            self._refuse(item, why)
 
     def _refuse(self, item: Any, exc: BaseException) -> None:
         """Settle what an executor did not take."""
@@ -271,7 +270,4 @@ class Dispatcher:
 
 def _plan(job: Job, due: int, now: int) -> Plan:
     grace = None if job._grace == NEVER else job._grace
-    return plan(
-        job.trigger, due, now, coalesce=job.coalesce, grace=grace, limit=CATCH_UP_LIMIT
-    )
-
+    return plan(job.trigger, due, now, coalesce=job.coalesce, grace=grace, limit=CATCH_UP_LIMIT)

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Mapping, MutableMapping
 from datetime import datetime
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from apscheduler._engine.instants import NEVER
 from apscheduler.events import (
@@ -31,9 +31,6 @@ from apscheduler.schedulers._registry import (
 )
 from apscheduler.triggers.base import BaseTrigger
 
-if TYPE_CHECKING:
-    from apscheduler.schedulers._stores import Store
-
 F = TypeVar("F", bound=Callable[..., Any])
 
 _JOB_OPTIONS = (
@@ -46,7 +43,7 @@ class JobOperations(Registry):
     """Adding, finding, changing and removing jobs."""
 
     _trigger_plugins: MutableMapping[str, Any] = Plugins("triggers")
-    _trigger_classes: dict[str, Any] = {}
+    _trigger_classes: ClassVar[dict[str, Any]] = {}
 
     def _now_us(self) -> int:
         raise NotImplementedError
@@ -210,7 +207,9 @@ class JobOperations(Registry):
             if taken is not None and any(taken is entry[0] for entry in self._pending_jobs):
                 if not replace_existing:
                     raise ConflictingIdError(job.id)
-                self._pending_jobs[:] = [each for each in self._pending_jobs if each[0] is not taken]
+                self._pending_jobs[:] = [
+                    each for each in self._pending_jobs if each[0] is not taken
+                ]
             self._pending_jobs.append((job, alias, replace_existing))
             self._pending_index[alias, job.id] = job
         self._logger.info("Job %s waits for the scheduler's start", job.id)
@@ -257,7 +256,9 @@ class JobOperations(Registry):
         job._shown = None
         job._jobstore_alias = alias
         self._logger.warning(
-            'Job "%s" (%s) was not kept: its trigger has no fire time from now on', job.name, job.trigger
+            'Job "%s" (%s) was not kept: its trigger has no fire time from now on',
+            job.name,
+            job.trigger,
         )
         self._dispatch_event(JobEvent(EVENT_JOB_ADDED, job.id, alias))
         self._dispatch_event(JobEvent(EVENT_JOB_REMOVED, job.id, alias))
@@ -266,16 +267,18 @@ class JobOperations(Registry):
         """Add the jobs that waited, all of them or those for one store; a failing one costs itself only."""
         with self._jobstores_lock:
             waiting = [each for each in self._pending_jobs if alias in (None, each[1])]
-            self._pending_jobs[:] = [each for each in self._pending_jobs if each not in waiting] if alias else []
+            self._pending_jobs[:] = (
+                [each for each in self._pending_jobs if each not in waiting] if alias else []
+            )
             if alias is None:
                 self._pending_index.clear()
         first_error: Exception | None = None
         for job, store_alias, replace_existing in waiting:
             try:
                 self._real_add_job(job, store_alias, replace_existing)
-            except Exception as exc:  # noqa: BLE001 - told below, after the others were added
+            except Exception as exc:
                 first_error = first_error or exc
-                self._logger.error("Pending job %s could not be added", job.id, exc_info=exc)
+                self._logger.exception("Pending job %s could not be added", job.id)
         if first_error is not None:
             raise first_error
 
@@ -350,7 +353,7 @@ class JobOperations(Registry):
                     lines.extend(f"    {job}" for job in jobs)
                     if not jobs:
                         lines.append("    No scheduled jobs")
-        print(*lines, sep="\n", file=out)  # noqa: T201 - printing is what it is for
+        print(*lines, sep="\n", file=out)
 
     # -- changing ---------------------------------------------------------------------------------------
 
@@ -424,7 +427,9 @@ class JobOperations(Registry):
 
     # -- removing -----------------------------------------------------------------------------------------
 
-    def remove_job(self, job_id: str, jobstore: str | None = None, *, missing_ok: bool = False) -> None:
+    def remove_job(
+        self, job_id: str, jobstore: str | None = None, *, missing_ok: bool = False
+    ) -> None:
         """Remove a job, so that it does not run any more (what runs already goes on).
 
         :param jobstore: alias of the store that holds it (default: the first that does)
@@ -468,7 +473,9 @@ class JobOperations(Registry):
                     each for each in self._pending_jobs if jobstore not in (None, each[1])
                 ]
                 self._pending_index.clear()
-                self._pending_index.update({(each[1], each[0].id): each[0] for each in self._pending_jobs})
+                self._pending_index.update(
+                    {(each[1], each[0].id): each[0] for each in self._pending_jobs}
+                )
         else:
             for alias, store in self._claiming_stores():
                 if jobstore in (None, alias):
@@ -490,9 +497,7 @@ def _is_paused(job: Job) -> bool:
     return getattr(job, "_due", None) == NEVER
 
 
-def _better_type_error(
-    cls: Any, name: str, given: Mapping[str, Any], exc: TypeError
-) -> TypeError:
+def _better_type_error(cls: Any, name: str, given: Mapping[str, Any], exc: TypeError) -> TypeError:
     """Return the error with the names that were not understood and their closest known ones."""
     from inspect import signature
 
@@ -507,10 +512,10 @@ def _better_type_error(
         return exc
     known = [*parameters, *_JOB_OPTIONS]
     hints = [
-        f"{key!r}" + (f" (did you mean {near[0]!r}?)" if (near := get_close_matches(key, known, 1)) else "")
+        f"{key!r}"
+        + (f" (did you mean {near[0]!r}?)" if (near := get_close_matches(key, known, 1)) else "")
         for key in unknown
     ]
     return TypeError(
-        f"the {name!r} trigger does not take {', '.join(hints)}; "
-        f"it takes {', '.join(parameters)}"
+        f"the {name!r} trigger does not take {', '.join(hints)}; it takes {', '.join(parameters)}"
     )

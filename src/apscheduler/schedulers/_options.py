@@ -31,7 +31,9 @@ class UnknownOptionWarning(UserWarning):
     """An option was given that nothing reads: most likely a misspelt name."""
 
 
-def combine(gconfig: Mapping[str, Any], prefix: str | None, options: dict[str, Any]) -> dict[str, Any]:
+def combine(
+    gconfig: Mapping[str, Any], prefix: str | None, options: dict[str, Any]
+) -> dict[str, Any]:
     """Return one nested configuration: the prefixed keys of ``gconfig``, then the keywords over them.
 
     :raises TypeError: if ``gconfig`` is no mapping, or a dotted key goes through something that is none
@@ -54,7 +56,9 @@ def _set_dotted(config: dict[str, Any], key: str, value: Any) -> None:
     for part in path:
         place = place.setdefault(part, {})
         if not isinstance(place, dict):
-            raise TypeError(f"option {key!r} needs {part!r} to be a group of options, but it is {place!r}")
+            raise TypeError(
+                f"option {key!r} needs {part!r} to be a group of options, but it is {place!r}"
+            )
     place[last] = value
 
 

@@ -106,7 +106,9 @@ class Registry:
         specs = dict(group(config, "executors"))
         if config.get("executor") is not None:
             if "default" in specs:
-                raise ValueError("executor= and executors['default'] were both given; give one of them")
+                raise ValueError(
+                    "executor= and executors['default'] were both given; give one of them"
+                )
             specs["default"] = config["executor"]
         made = {alias: self._made_executor(spec, alias) for alias, spec in specs.items()}
         self._executors.clear()
@@ -164,7 +166,9 @@ class Registry:
         if isinstance(given, BaseJobStore):
             return given
         if isinstance(given, str):
-            cls = load_plugin("job store", given, self._jobstore_plugins, _is_subclass(BaseJobStore))
+            cls = load_plugin(
+                "job store", given, self._jobstore_plugins, _is_subclass(BaseJobStore)
+            )
             made: BaseJobStore = cls(**options)
             return made
         raise TypeError(f"expected a job store or the name of one for {what}, not {given!r}")
@@ -275,7 +279,9 @@ class Registry:
         """
         store = self._lookup_jobstore(alias)
         claiming = self._claiming.get(alias)
-        if claiming is not None and (claiming is store or getattr(claiming, "store", None) is store):
+        if claiming is not None and (
+            claiming is store or getattr(claiming, "store", None) is store
+        ):
             return claiming
         with self._jobstores_lock:
             claiming = self._claiming[alias] = as_claiming(store, alias, self.timezone)
@@ -338,7 +344,9 @@ def _local_zone() -> Any:
 
 def _unknown(what: str, alias: object, known: Mapping[str, Any]) -> str:
     near = get_close_matches(str(alias), known, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"known are: {', '.join(sorted(known)) or 'none'}"
+    hint = (
+        f"did you mean {near[0]!r}?" if near else f"known are: {', '.join(sorted(known)) or 'none'}"
+    )
     return f"there is no {what} with the alias {alias!r}; {hint}"
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
-from apscheduler._engine.instants import from_us, to_us
+from apscheduler._engine.instants import SECOND, from_us, to_us
 from apscheduler.jobstores._in_memory import ClaimsInMemory
 from apscheduler.jobstores.base import BaseJobStore, ClaimBatch, ClaimRequest, SharedJobStore
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from apscheduler._engine.planning import Plan
     from apscheduler.job import Job
     from apscheduler.runs.claims import Claim
+
+
+_STILL_DUE_POLL = SECOND // 4
 
 
 class PlainStore(ClaimsInMemory):
@@ -32,22 +35,27 @@ class PlainStore(ClaimsInMemory):
         self._zone = zone
         self._lock = RLock()
         self._instances: dict[str, list[Claim]] = {}
+        self._claimed_at = 0
+        self._broken: dict[str, tuple[int, int]] = {}  # by job: failures of its trigger, retry at
 
     def claim_due(self, request: ClaimRequest) -> ClaimBatch:
         """Claim what is due, job by job, until the store raises."""
         batch = ClaimBatch()
         with self._lock:
             due = self.store.get_due_jobs(from_us(request.now, self._zone))
+        self._claimed_at = request.now
         for job in due:
             job._refresh()
             instant = job._due
-            if instant > request.now:
+            if instant > request.now or self._broken.get(job.id, (0, 0))[1] > request.now:
                 continue
             try:
                 planned = request.plan(job, instant)
             except Exception as exc:  # noqa: BLE001 - whatever a trigger raises costs this job only
+                self._retry_later(job.id, request.now)
                 batch.broken.append((job, exc))
                 continue
+            self._broken.pop(job.id, None)
             refused = not request.has_executor(job.executor)
             try:
                 self._write(job, planned, batch, keep=refused)
@@ -99,7 +107,15 @@ class PlainStore(ClaimsInMemory):
         """Return the instant of the earliest next run time."""
         with self._lock:
             moment = self.store.get_next_run_time()
-        return None if moment is None else to_us(moment)
+        if moment is None:
+            return None
+        # A job that is due still, after the claim, is one whose trigger raises: look again now and then.
+        instant = to_us(moment)
+        return instant if instant > self._claimed_at else self._claimed_at + _STILL_DUE_POLL
+
+    def _retry_later(self, job_id: str, now: int) -> None:
+        failures = self._broken.get(job_id, (0, 0))[0] + 1
+        self._broken[job_id] = (failures, now + min(64 * SECOND, SECOND << failures - 1))
 
     def modify_job(self, job: Job, approved: dict[str, Any]) -> None:
         """Set approved attributes and write the job."""
@@ -127,6 +143,7 @@ class PlainStore(ClaimsInMemory):
         with self._lock:
             self.store.remove_job(job_id)
             self._instances.pop(job_id, None)
+            self._broken.pop(job_id, None)
 
     def remove_all_jobs(self) -> None:
         """Remove all jobs."""

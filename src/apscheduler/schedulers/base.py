@@ -120,7 +120,9 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         if self.state != STATE_STOPPED:
             raise SchedulerAlreadyRunningError
         if is_reimporting_main():
-            self._logger.info("Not started: this process is only re-importing its parent's main module")
+            self._logger.info(
+                "Not started: this process is only re-importing its parent's main module"
+            )
             return
         check_uwsgi()
         self._add_default_parts()
@@ -129,7 +131,11 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         for alias, store in list(self._jobstores.items()):
             store.start(self, alias)
         self._dispatcher.lateness.started(self._now_us())
-        self._add_pending_jobs()
+        try:
+            self._add_pending_jobs()
+        except Exception:
+            self._stop_executors(wait=False)
+            raise
         self.state = STATE_PAUSED if paused else STATE_RUNNING
         self._logger.info("Scheduler started")
         self._dispatch_event(SchedulerEvent(EVENT_SCHEDULER_STARTED))
@@ -152,16 +158,21 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         if self.state == STATE_STOPPED:
             raise SchedulerNotRunningError
         self.state = STATE_STOPPED
-        for part in (*list(self._executors.values()), *list(self._jobstores.values())):
+        self._stop_executors(wait=wait)
+        for alias, store in list(self._jobstores.items()):
             try:
-                if part in self._jobstores.values():
-                    part.shutdown()
-                else:
-                    part.shutdown(wait)  # type: ignore[call-arg] # an executor
+                store.shutdown()
             except Exception:
-                self._logger.exception("%r could not be shut down cleanly", part)
+                self._logger.exception("Job store %r could not be shut down cleanly", alias)
         self._logger.info("Scheduler has been shut down")
         self._dispatch_event(SchedulerEvent(EVENT_SCHEDULER_SHUTDOWN))
+
+    def _stop_executors(self, *, wait: bool) -> None:
+        for alias, executor in list(self._executors.items()):
+            try:
+                executor.shutdown(wait)
+            except Exception:
+                self._logger.exception("Executor %r could not be shut down cleanly", alias)
 
     def pause(self) -> None:
         """Stop processing jobs until :meth:`resume`; what runs goes on.

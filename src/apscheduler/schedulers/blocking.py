@@ -47,6 +47,7 @@ class BlockingScheduler(BaseScheduler):
             self.wakeup()
 
     _sleeping_until = NEVER
+    """When the sleeping loop will look again by itself; NEVER while it is awake. The loop's thread writes it."""
 
     def _main_loop(self) -> None:
         """Process jobs until the scheduler is stopped, whatever raises."""
@@ -60,5 +61,7 @@ class BlockingScheduler(BaseScheduler):
             if wait_seconds is None or wait_seconds > LONGEST_WAIT:
                 wait_seconds = LONGEST_WAIT
             if wait_seconds > 0:
+                self._sleeping_until = self._dispatcher.wake_at
                 event.wait(wait_seconds)
+                self._sleeping_until = NEVER
             event.clear()

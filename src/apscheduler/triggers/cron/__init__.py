@@ -11,6 +11,7 @@ from apscheduler._engine.cron import CronTable
 from apscheduler._engine.cron_line import count_fires, latest_fire, next_fire
 from apscheduler._engine.instants import HOUR, NEVER, SECOND, to_us
 from apscheduler._engine.zones import ZoneLine, zone_line
+from apscheduler.moments import astimezone, convert_to_datetime, datetime_repr, local_zone
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.cron.compiling import compile_fields
 from apscheduler.triggers.cron.crontab import CrontabWeekdayWarning, crontab_fields
@@ -22,7 +23,7 @@ from apscheduler.triggers.cron.fields import (
     MonthField,
     WeekField,
 )
-from apscheduler.util import astimezone, convert_to_datetime, datetime_repr, timezone_repr
+from apscheduler.triggers.jitter import check_jitter
 
 __all__ = ("CronTrigger", "CrontabWeekdayWarning")
 
@@ -51,6 +52,7 @@ class CronTrigger(BaseTrigger):
     :param jitter: each fire time is delayed by up to so many seconds, at random
     :raises ValueError: if a field cannot be read; the message names field, place and what is allowed
     :raises TypeError: if the zone, a date or the jitter has an unusable type
+    :raises ValueError: if the jitter is negative
     """
 
     FIELD_NAMES = ("year", "month", "day", "week", "day_of_week", "hour", "minute", "second")
@@ -110,7 +112,7 @@ class CronTrigger(BaseTrigger):
         self.timezone = _zone(timezone, start_date, end_date)
         self.start_date = convert_to_datetime(start_date, self.timezone, "start_date")
         self.end_date = convert_to_datetime(end_date, self.timezone, "end_date")
-        self.jitter = _checked_jitter(jitter)
+        self.jitter = check_jitter(jitter)
         given = (year, month, day, week, day_of_week, hour, minute, second)
         self.fields = self._fields(dict(zip(self.FIELD_NAMES, given, strict=True)))
         self._prepare()
@@ -200,7 +202,7 @@ class CronTrigger(BaseTrigger):
             if later is None or later > self._end:
                 return None
             base = later
-        spread = abs(self.jitter or 0) * SECOND
+        spread = (self.jitter or 0) * SECOND
         return min(base + int(random.uniform(0, spread)), self._end)  # noqa: S311 - spreads load, guards nothing
 
     def _remember(self, found: int) -> None:
@@ -272,7 +274,7 @@ class CronTrigger(BaseTrigger):
         if self.jitter:
             options.append(f"jitter={self.jitter}")
         name, fields = type(self).__name__, ", ".join(options)
-        return f"<{name} ({fields}, timezone='{timezone_repr(self.timezone)}')>"
+        return f"<{name} ({fields}, timezone='{self.timezone}')>"
 
     def _options(self) -> list[str]:
         return [f"{field.name}='{field}'" for field in self.fields if not field.is_default]
@@ -280,23 +282,12 @@ class CronTrigger(BaseTrigger):
 
 def _zone(zone: Any, start_date: Any, end_date: Any) -> tzinfo:
     """Return the zone given, else that of the dates, else the local one."""
-    if zone:
-        found = astimezone(zone)
-    else:
-        zones = (getattr(value, "tzinfo", None) for value in (start_date, end_date))
-        found = next((value for value in zones if value is not None), None)
-    if found is None:
-        from tzlocal import get_localzone  # only now: reading it costs a stat of the system's zone
-
-        return get_localzone()
-    return found
+    for given in (zone, getattr(start_date, "tzinfo", None), getattr(end_date, "tzinfo", None)):
+        found = astimezone(given) if given else None
+        if found is not None:
+            return found
+    return local_zone()
 
 
 def _stored_zone(zone: Any) -> tzinfo:
     return zone if isinstance(zone, tzinfo) else _zone(zone, None, None)
-
-
-def _checked_jitter(jitter: Any) -> float | None:
-    if jitter is None or (isinstance(jitter, int | float) and not isinstance(jitter, bool)):
-        return jitter
-    raise TypeError(f"jitter is a number of seconds, not {type(jitter).__name__} ({jitter!r})")

@@ -171,7 +171,7 @@ class _NamedRangeExpression(RangeExpression):
         if end is not None and start > end:
             raise ValueError(
                 f"the range begins with {first} and ends lower, with {last}; ranges do not wrap "
-                f"around: write {first}-{self.names[-1]},{self.names[0]}-{last}"
+                f"around: write {first}-{self.names[-1]},{self.names[0]}-{last} instead"
             )
         super().__init__(start + self.base, None if end is None else end + self.base, step)
 

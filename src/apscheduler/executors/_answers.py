@@ -1,0 +1,56 @@
+"""From the plain answers of a worker process to results."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+from apscheduler.executors import _remote
+from apscheduler.executors._attempt import timed_out, timeout_of
+from apscheduler.runs.claims import Claim, Result
+from apscheduler.runs.outcomes import Outcome
+
+
+def facts_of(claim: Claim, first: int) -> _remote.Facts:
+    """Return what a worker process must know about the claim beside the call."""
+    job = claim.job
+    fires = [fire for fire in claim.fires[first:] if fire in claim._open]
+    grace = getattr(claim, "grace", None)
+    return (
+        str(job.id),
+        job._jobstore_alias or "default",
+        fires,
+        job._grace if grace is None else grace,
+        claim.attempt,
+        timeout_of(job),
+    )
+
+
+def result_of(claim: Claim, answer: _remote.Answer, why_late: str, *, raw: bool = False) -> Result:
+    """Return the answer as a result."""
+    fire, outcome, started, finished, value, error = answer
+    if outcome == _remote.MISSED:
+        reason = claim.late_because or why_late
+        return Result(fire, Outcome.MISSED, 0, finished, reason=reason)
+    if outcome == _remote.TIMED_OUT:
+        return timed_out(claim.job, fire, started, finished)
+    if error is not None:
+        exc, traceback = _remote.unpack_error(error)
+        return Result(fire, Outcome.FAILED, started, finished, None, exc, traceback)
+    if raw or value is None:
+        return Result(fire, Outcome.EXECUTED, started, finished, value)
+    try:
+        return Result(fire, Outcome.EXECUTED, started, finished, _load(value))
+    except BaseException as problem:  # noqa: BLE001 - a user's __setstate__ or __init__
+        why = "what the function returned cannot be rebuilt in this process: " + _remote.said(problem)
+        return Result(fire, Outcome.FAILED, started, finished, None, _remote.RemoteError(why))
+
+
+def _load(value: bytes) -> Any:
+    return pickle.loads(value)  # noqa: S301 - from a worker process of ours
+
+
+def fail_rest(claim: Claim, fires: list[int], now: int, exc: BaseException, started: int = 0) -> None:
+    """Settle these fire times as failed."""
+    for fire in fires:
+        claim.sink.settle(claim, Result(fire, Outcome.FAILED, started, now, exception=exc))

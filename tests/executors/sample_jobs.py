@@ -1,0 +1,165 @@
+"""Jobs that worker processes can import."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+import time
+
+from apscheduler import current_run
+
+
+def add(a, b=1):
+    return a + b
+
+
+def nothing():
+    return None
+
+
+def pid():
+    return os.getpid()
+
+
+def fail():
+    raise ValueError("boom")
+
+
+def whoami():
+    run = current_run()
+    return (run.job_id, run.jobstore, run.scheduled_time, run.attempt, run.fire_id)
+
+
+async def whoami_async():
+    await asyncio.sleep(0)
+    return whoami()
+
+
+async def double(x):
+    await asyncio.sleep(0)
+    return 2 * x
+
+
+async def fail_async():
+    await asyncio.sleep(0)
+    raise ValueError("boom")
+
+
+class Doubler:
+    async def __call__(self, x):
+        return await double(x)
+
+
+def returns_coroutine(x):
+    return double(x)
+
+
+def raise_system_exit():
+    raise SystemExit(3)
+
+
+def raise_keyboard_interrupt():
+    raise KeyboardInterrupt
+
+
+def raise_generator_exit():
+    raise GeneratorExit
+
+
+class BadInit(Exception):
+    def __init__(self, one, two):
+        super().__init__(f"{one} and {two}")
+
+
+class BadReduce(Exception):
+    def __reduce__(self):
+        raise RuntimeError("not me")
+
+
+class BadText(Exception):
+    def __str__(self):
+        raise RuntimeError("no text")
+
+    __repr__ = __str__
+
+
+def raise_bad_init():
+    raise BadInit("this", "that")
+
+
+def raise_bad_reduce():
+    raise BadReduce("poison")
+
+
+def raise_bad_text():
+    raise BadText
+
+
+class Bomb:
+    """Pickles well, and raises when it is unpickled."""
+
+    def __reduce__(self):
+        return (_explode, ())
+
+
+def _explode():
+    raise RuntimeError("exploded while unpickling")
+
+
+def return_bomb():
+    return Bomb()
+
+
+def return_unpicklable():
+    return threading.Lock()
+
+
+def busy(seconds):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        pass
+
+
+def hang(seconds):
+    time.sleep(seconds)  # the subject: a call that does not yield to Python
+
+
+def hang_and_swallow(seconds):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            time.sleep(0.01)
+        except Exception:
+            continue
+
+
+async def hang_async(seconds):
+    await asyncio.sleep(seconds)
+
+
+def kill_self():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def exit_process():
+    os._exit(7)
+
+
+def large(size):
+    return b"x" * size
+
+
+def length(data):
+    return len(data)
+
+
+_calls = []
+
+
+def hang_first(seconds, path):
+    """Hang when called for the first time, by a mark in the file system."""
+    if not os.path.exists(path):
+        open(path, "w").close()
+        time.sleep(seconds)
