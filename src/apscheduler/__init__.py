@@ -6,8 +6,7 @@ third-party code compares them. Tickwright's own version is that of its distribu
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from apscheduler.runs.context import current_run
 

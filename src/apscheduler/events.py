@@ -7,7 +7,11 @@ The codes up to ``EVENT_JOB_MAX_INSTANCES`` and ``EVENT_ALL`` are APScheduler 3'
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 
 EVENT_SCHEDULER_STARTED = EVENT_SCHEDULER_START = 1 << 0
 EVENT_SCHEDULER_SHUTDOWN = 1 << 1

@@ -7,38 +7,45 @@ engine; who may write each of them is said beside it.
 from __future__ import annotations
 
 import os
-import random
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from sys import intern
-from typing import TYPE_CHECKING, Any, Final
 
 from apscheduler._engine.instants import NEVER, SECOND, from_us, to_us
-from apscheduler._engine.planning import plan
 from apscheduler.callables import check_callable_args
 from apscheduler.moments import asbool, convert_to_datetime, datetime_repr
+from apscheduler.names import closest
 from apscheduler.references import get_callable_name, obj_to_ref, ref_to_obj
 from apscheduler.triggers.base import BaseTrigger
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from apscheduler.runs.outcomes import Run
+    from typing import Any, Final
+
+    from apscheduler.runs.rows import Run
 
 CATCH_UP_LIMIT: Final = 10_000
 """So many overdue fire times of one job run in one go without ``coalesce``; older ones are one ledger record."""
 
 _NO_GRACE_LIMIT: Final = NEVER
 
-# Not os.urandom for each job (a system call costs more than the rest of adding it), and not the module's own
-# generator, which a program may have seeded to give the same numbers each time.
-_ids = random.Random()  # noqa: S311 - identifiers, not secrets
+_fresh_ids: list[str] = []
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_ids.seed)
+    os.register_at_fork(after_in_child=_fresh_ids.clear)
 
 
 def new_id() -> str:
-    """Return a random identifier of 128 bits, in hexadecimal."""
-    return f"{_ids.getrandbits(128):032x}"
+    """Return a random identifier of 128 bits, in hexadecimal.
+
+    From the system's generator, 256 at a time: a system call per job costs more than the rest of adding it.
+    """
+    try:
+        return _fresh_ids.pop()
+    except IndexError:
+        digits = os.urandom(16 * 256).hex()
+        _fresh_ids.extend(digits[at : at + 32] for at in range(32, len(digits), 32))
+        return digits[:32]
 
 
 class Job:
@@ -269,6 +276,8 @@ class Job:
 
     def _get_run_times(self, now: datetime) -> list[datetime]:
         """Return the fire times from the next one up to ``now``."""
+        from apscheduler._engine.planning import plan
+
         instant = to_us(now)
         if self._due > instant:
             return []
@@ -444,11 +453,7 @@ _CHECKS: Final = {
 
 def _unknown_attributes(job: Job, changes: dict[str, Any]) -> AttributeError:
     unknown = [key for key in changes if key not in _CHECKS]
-    from difflib import get_close_matches
-
-    hints = [
-        f"did you mean {near[0]}?" for key in unknown if (near := get_close_matches(key, _CHECKS))
-    ]
+    hints = [f"did you mean {near}?" for key in unknown if (near := closest(key, _CHECKS))]
     return AttributeError(
         f"these attributes of job {getattr(job, 'id', '(new)')!r} cannot be modified: "
         f"{', '.join(unknown)}" + (f" ({' '.join(hints)})" if hints else "")

@@ -12,7 +12,7 @@ from apscheduler._engine.cron import CronTable
 from apscheduler._engine.cron_days import ALL_WEEKDAYS, ALL_WEEKS, LAST, MonthDays
 from apscheduler._engine.instants import DAY, HOUR, MINUTE, SECOND
 
-EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - wall times have no zone
+EPOCH = datetime(1970, 1, 1)
 ALL_YEARS = (1 << 8030) - 1
 ALL_MONTHS = (1 << 13) - 2
 ALL_DAYS = (1 << 32) - 2
@@ -24,7 +24,7 @@ def bits(values: set[int]) -> int:
 
 
 def wall(*parts: int) -> int:
-    return (datetime(*parts) - EPOCH) // timedelta(microseconds=1)  # noqa: DTZ001
+    return (datetime(*parts) - EPOCH) // timedelta(microseconds=1)
 
 
 def day_number(day: date) -> int:

@@ -14,36 +14,38 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from heapq import heappop, heappush
-from typing import Generic, TypeVar
 
-T = TypeVar("T")
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 
 SHIFT = 20
 """Buckets are ``1 << SHIFT`` microseconds wide."""
 
 
-class DueQueue(Generic[T]):
+class DueQueue:
     """Items by the instant at which to look at them (integer microseconds).
 
     :param key: gives an item's present instant; a bucket is sorted by it when it becomes the front
     """
 
-    def __init__(self, key: Callable[[T], int]) -> None:
+    def __init__(self, key: Callable[[Any], int]) -> None:
         self._key = key
         self.clear()
 
     def clear(self) -> None:
         """Forget every entry."""
-        self.buckets: dict[int, list[T]] = {}
+        self.buckets: dict[int, list[Any]] = {}
         self._ids: list[int] = []  # heap of the keys of buckets
         self._front_id = -1  # the bucket that was sorted; earlier ones are empty
-        self._front: list[T] = []
+        self._front: list[Any] = []
         self._front_keys: list[int] = []
         self._at = 0
         self._late: list[
             int
         ] = []  # heap: instant << 32 | ticket, for entries into the front bucket
-        self._tickets: dict[int, T] = {}
+        self._tickets: dict[int, Any] = {}
         self._ticket = 0
 
     def __len__(self) -> int:
@@ -51,7 +53,7 @@ class DueQueue(Generic[T]):
         waiting = sum(map(len, self.buckets.values()))
         return waiting + len(self._front) - self._at + len(self._late)
 
-    def push(self, item: T, instant: int) -> None:
+    def push(self, item: Any, instant: int) -> None:
         """Enter an item to be looked at when ``instant`` has come."""
         bucket_id = instant >> SHIFT
         if bucket_id > self._front_id:
@@ -62,7 +64,7 @@ class DueQueue(Generic[T]):
             self._put_front_back()
             self.bucket(bucket_id).append(item)
 
-    def bucket(self, bucket_id: int) -> list[T]:
+    def bucket(self, bucket_id: int) -> list[Any]:
         """Return the list of a bucket behind the front, for appending."""
         items = self.buckets.get(bucket_id)
         if items is None:
@@ -75,7 +77,7 @@ class DueQueue(Generic[T]):
         """The bucket that is being worked off; appending to ``bucket(n)`` is right for greater ``n`` only."""
         return self._front_id
 
-    def _push_late(self, item: T, instant: int) -> None:
+    def _push_late(self, item: Any, instant: int) -> None:
         self._ticket = ticket = (self._ticket + 1) & 0xFFFF_FFFF
         self._tickets[ticket] = item
         heappush(self._late, instant << 32 | ticket)
@@ -104,9 +106,9 @@ class DueQueue(Generic[T]):
         self._front, self._front_keys, self._at = items, keys, 0
         return True
 
-    def take(self, now: int, limit: int) -> list[T]:
+    def take(self, now: int, limit: int) -> list[Any]:
         """Remove and return up to ``limit`` items whose instant is at or before ``now``, earliest first."""
-        taken: list[T] = []
+        taken: list[Any] = []
         while len(taken) < limit:
             part = self._take_front(now, limit - len(taken))
             if self._late and self._late[0] >> 32 <= now and len(taken) + len(part) < limit:
@@ -122,7 +124,7 @@ class DueQueue(Generic[T]):
             self._advance()
         return taken
 
-    def _take_front(self, now: int, limit: int) -> list[T]:
+    def _take_front(self, now: int, limit: int) -> list[Any]:
         at = self._at
         until = min(bisect_right(self._front_keys, now, at), at + limit)
         if at == 0 and until == len(self._front):
@@ -132,8 +134,8 @@ class DueQueue(Generic[T]):
         self._at = until
         return self._front[at:until]
 
-    def _take_late(self, now: int, limit: int) -> list[T]:
-        late: list[T] = []
+    def _take_late(self, now: int, limit: int) -> list[Any]:
+        late: list[Any] = []
         while self._late and len(late) < limit and self._late[0] >> 32 <= now:
             late.append(self._tickets.pop(heappop(self._late) & 0xFFFF_FFFF))
         return late
@@ -149,7 +151,7 @@ class DueQueue(Generic[T]):
             return late if front is None else front
         return min(front, late)
 
-    def rebuild(self, items: Iterable[tuple[T, int]]) -> None:
+    def rebuild(self, items: Iterable[tuple[Any, int]]) -> None:
         """Start afresh with these entries, leaving the stale ones behind."""
         self.clear()
         for item, instant in items:

@@ -21,7 +21,7 @@ from apscheduler._engine.instants import DAY, HOUR, MINUTE, SECOND
 
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 _LAST_DAY = date(LAST_YEAR, 12, 31).toordinal() - _EPOCH_ORDINAL
-_PATIENCE = 12  # years without a match before all years are looked at; leap years are 8 apart at most
+_PATIENCE = 3  # years without a match before all years are looked at, once per table
 _ALL_MONTHS = 0b1_1111_1111_1110
 
 
@@ -220,11 +220,12 @@ class CronTable:
 
     def _load(self, year: int) -> tuple[int, int, int]:
         """Return a year's first day, the day after its last one, and its matching days as bits."""
-        first, shape = year_start(year), year_shape(year)
+        first = year_start(year)
+        shape = year_shape(year, first)
         mask = self._shapes.get(shape)
         if mask is None:
             mask = self._shapes[shape] = self._mask(year)
-        return first, first + month_end(year, 12), mask
+        return first, first + 365 + (shape >> 1 & 1), mask
 
     def _mask(self, year: int) -> int:
         mask = 0

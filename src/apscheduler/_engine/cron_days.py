@@ -38,9 +38,12 @@ def month_end(year: int, month: int) -> int:
     return (_LEAP_ENDS if is_leap(year) else _ENDS)[month]
 
 
-def year_shape(year: int) -> int:
-    """Return a number that years share only if their days, weekdays and ISO weeks fall alike."""
-    return (year_start(year) + 3) % 7 * 4 + is_leap(year) * 2 + is_leap(year - 1)
+def year_shape(year: int, start: int) -> int:
+    """Return a number that years share only if their days, weekdays and ISO weeks fall alike.
+
+    Its bit 1 says whether the year is a leap year; ``start`` is its January 1st.
+    """
+    return (start + 3) % 7 * 4 + is_leap(year) * 2 + is_leap(year - 1)
 
 
 @lru_cache(maxsize=128)

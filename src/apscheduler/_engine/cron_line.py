@@ -23,6 +23,8 @@ from apscheduler._engine.zones import Window, ZoneLine
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 _REACH = 2 * DAY
 """Wall times come again, or are jumped over, by less than this."""
+_WALKED = 50
+"""Fewer fire times than this are counted one by one: a rare schedule need not know all clock changes between."""
 
 
 def next_fire(table: CronTable, line: ZoneLine, start: int) -> int | None:
@@ -81,6 +83,17 @@ def latest_fire(table: CronTable, line: ZoneLine, first: int, now: int) -> int:
 
 def count_fires(table: CronTable, line: ZoneLine, first: int, last: int, limit: int) -> int:
     """Return how many fire times lie in ``first < instant <= last``, counted up to ``limit``."""
+    count = 0
+    fire = next_fire(table, line, first + 1)
+    while fire is not None and fire <= last and count < _WALKED:
+        count += 1
+        fire = next_fire(table, line, fire + 1)
+    if count < _WALKED:
+        return min(count, limit)
+    return _count_by_windows(table, line, first, last, limit)
+
+
+def _count_by_windows(table: CronTable, line: ZoneLine, first: int, last: int, limit: int) -> int:
     count = 0
     before: Window | None = None
     for window in line.windows(first + 1, last):

@@ -13,8 +13,25 @@ The work is constant with coalesce where the trigger can look backwards, and bou
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
-from typing import Protocol
+
+from apscheduler._engine.records import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Series(Protocol):
+        """What planning asks of a trigger, on integer microseconds."""
+
+        def next_us(self, previous: int | None, now: int) -> int | None:
+            """Return the fire time after ``previous``."""
+
+        def latest_us(self, first: int, now: int) -> int | None:
+            """Return the last member <= ``now`` of the series from ``first``, None if unable."""
+
+        def count_us(self, first: int, last: int, limit: int) -> int:
+            """Return the number of members from ``first`` to ``last``."""
+
 
 COUNT_LIMIT = 10_000
 """Fire times are counted up to here; a larger count is said as this number."""
@@ -26,39 +43,36 @@ WALK_LIMIT = 1_000_000
 """So many steps of a foreign trigger that cannot look backwards; then it is taken up again from ``now``."""
 
 
-class Series(Protocol):
-    """What planning asks of a trigger, on integer microseconds."""
-
-    def next_us(self, previous: int | None, now: int) -> int | None:
-        """Return the fire time after ``previous``."""
-
-    def latest_us(self, first: int, now: int) -> int | None:
-        """Return the last member <= ``now`` of the series from ``first``, None if unable."""
-
-    def count_us(self, first: int, last: int, limit: int) -> int:
-        """Return the number of members from ``first`` to ``last``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rollup:
+class Rollup(Record):
     """Neighbouring fire times that share one fate.
 
     :ivar count: how many (at most ``COUNT_LIMIT`` are counted)
     """
 
-    count: int
-    first: int
-    last: int
+    __slots__ = ("count", "first", "last")
+
+    def __init__(self, count: int, first: int, last: int) -> None:
+        self.count = count
+        self.first = first
+        self.last = last
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Record):
     """What becomes of the due fire times, and the next one after them (``None``: no more)."""
 
-    run: list[int]
-    next: int | None
-    coalesced: Rollup | None = None
-    missed: Rollup | None = None
+    __slots__ = ("coalesced", "missed", "next", "run")
+
+    def __init__(
+        self,
+        run: list[int],
+        next: int | None,
+        coalesced: Rollup | None = None,
+        missed: Rollup | None = None,
+    ) -> None:
+        self.run = run
+        self.next = next
+        self.coalesced = coalesced
+        self.missed = missed
 
 
 def plan(

@@ -17,7 +17,6 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
-from threading import Lock
 from typing import NamedTuple
 
 from apscheduler._engine.instants import DAY, EPOCH, LATEST, SECOND, duration_us, to_us
@@ -164,7 +163,6 @@ class ZoneLine:
 
 
 _lines: dict[object, tuple[tzinfo, ZoneLine]] = {}
-_lines_lock = Lock()
 
 
 def zone_line(zone: tzinfo) -> ZoneLine:
@@ -173,11 +171,9 @@ def zone_line(zone: tzinfo) -> ZoneLine:
     known = _lines.get(key)
     if known is not None:
         return known[1]
-    line = ZoneLine(zone)
-    with _lines_lock:
-        if len(_lines) >= _ZONES_KEPT:
-            _lines.clear()
-        return _lines.setdefault(key, (zone, line))[1]
+    if len(_lines) >= _ZONES_KEPT:
+        _lines.clear()
+    return _lines.setdefault(key, (zone, ZoneLine(zone)))[1]
 
 
 def _key(zone: tzinfo) -> object:

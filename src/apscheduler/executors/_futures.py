@@ -41,12 +41,13 @@ _SLOTS = 1024
 class Submission:
     """One claim (or what is left of it) in the pool."""
 
-    __slots__ = ("claim", "first", "future", "pool", "raw", "slot", "stuck", "timeout")
+    __slots__ = ("claim", "first", "future", "moved", "pool", "raw", "slot", "stuck", "timeout")
 
     def __init__(self, claim: Claim, first: int, pool: Any) -> None:
         self.claim = claim
         self.first = first
         self.pool = pool
+        self.moved = False
         self.raw = False
         self.slot = -1
         self.stuck = False
@@ -155,6 +156,8 @@ class FutureRuns:
         submission.future = future
         self._ensure_thread()
         future.add_done_callback(lambda _future: self._answered(submission))
+        if submission.slot >= 0:
+            self._answers.put(None)  # the thread has to look at the clock from now on
 
     def _call_for(self, submission: Submission) -> tuple[Any, ...] | None:
         """Return function and arguments for the pool; ``None`` if the job cannot go there and was settled."""
@@ -213,7 +216,7 @@ class FutureRuns:
         pool = self.pool
         if not isinstance(pool, ThreadPoolExecutor):
             return "its thread is left behind"
-        pool._max_workers += 1  # type: ignore[attr-defined]
+        pool._max_workers += 1
         try:
             if rest is not None and not self.closed:
                 self._send(rest.claim, rest.first)
@@ -281,11 +284,13 @@ class FutureRuns:
             self._forget(submission)
 
     def _settle(self, submission: Submission) -> None:
-        claim, future = submission.claim, submission.future
-        late = submission.stuck
+        claim, future, late = submission.claim, submission.future, submission.stuck
         if future.cancelled():
-            self._settle_cancelled(claim)
-        elif (exc := future.exception()) is not None:
+            if not submission.moved:
+                self._settle_cancelled(claim)
+                claim.sink.release(claim)
+            return
+        if (exc := future.exception()) is not None:
             if isinstance(exc, BrokenExecutor):
                 self._rebuild(submission.pool, exc)
                 exc = _died(exc)
@@ -296,10 +301,8 @@ class FutureRuns:
                     self.owner._log_success(claim.job)
                 result = result_of(claim, answer, self.why_late(), raw=submission.raw)
                 claim.sink.settle(claim, result)
-        elif not claim.unsettled:
-            return  # a thread of the pool ran it and has told everything itself
         else:
-            return
+            return  # a thread of the pool ran it and has told everything itself
         if late:
             self.owner._logger.warning(
                 "job %s has ended after all, long after its timeout; its outcome stays timed out",
@@ -314,6 +317,7 @@ class FutureRuns:
             claim.sink.settle(claim, Result(fire, Outcome.CANCELLED, 0, now, reason=reason))
 
     def _forget(self, submission: Submission) -> None:
+        submission.future = None  # its callback holds the submission
         with self._changed:
             self._open.discard(submission)
             if not self._open:
@@ -366,9 +370,13 @@ class FutureRuns:
             if fresh is None:
                 return
             self.pool = self.owner._pool = fresh
-        waiting = [s for s in self._open.copy() if s.pool is pool and s.future is not None]
-        for submission in waiting:
-            if submission.future.cancel():
+        for submission in [s for s in self._open.copy() if s.pool is pool]:
+            future = submission.future
+            if future is None:
+                continue
+            submission.moved = True  # before its callback can ask
+            submission.moved = future.cancel()
+            if submission.moved:
                 self._forget(submission)
                 self._send(submission.claim, submission.first)
         ender = threading.Thread(target=self._end_pool, args=(pool,), daemon=True)
@@ -430,10 +438,8 @@ class FutureRuns:
 
     def running_count(self) -> int:
         """Return how many claims run, as far as the pool says."""
-        return sum(
-            submission.future is not None and submission.future.running()
-            for submission in self._open.copy()
-        )
+        futures = [submission.future for submission in self._open.copy()]
+        return sum(future is not None and future.running() for future in futures)
 
     def why_late(self) -> str:
         """Return why something waited in this pool."""
@@ -463,24 +469,27 @@ def revived(pool: Any) -> Any:
 
 def rebuilt(pool: Any) -> Any:
     """Return a new pool with the options of this one; ``None`` where they are not known."""
-    if type(pool) is ProcessPoolExecutor:
-        options = {
-            "max_workers": pool._max_workers,
-            "mp_context": pool._mp_context,
-            "initializer": pool._initializer,
-            "initargs": pool._initargs,
-        }
-        per_child = getattr(pool, "_max_tasks_per_child", None)
-        if per_child is not None:
-            options["max_tasks_per_child"] = per_child
-        return ProcessPoolExecutor(**options)
-    if type(pool) is ThreadPoolExecutor:
-        return ThreadPoolExecutor(
-            pool._max_workers,
-            pool._thread_name_prefix,
-            pool._initializer,
-            pool._initargs,
-        )
-    return None
+    kind = type(pool)
+    names: dict[str, str] = _OPTIONS.get(kind, {})
+    if not all(hasattr(pool, attribute) for attribute in names.values()):
+        return None
+    options = {name: getattr(pool, attribute) for name, attribute in names.items()}
+    return kind(**options) if options else None
 
 
+_OPTIONS: dict[type, dict[str, str]] = {
+    ProcessPoolExecutor: {
+        "max_workers": "_max_workers",
+        "mp_context": "_mp_context",
+        "initializer": "_initializer",
+        "initargs": "_initargs",
+        "max_tasks_per_child": "_max_tasks_per_child",
+    },
+    ThreadPoolExecutor: {
+        "max_workers": "_max_workers",
+        "thread_name_prefix": "_thread_name_prefix",
+        "initializer": "_initializer",
+        "initargs": "_initargs",
+    },
+}
+"""Where the standard library's pools keep their options."""

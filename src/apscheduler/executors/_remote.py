@@ -5,7 +5,7 @@ its own run and never the channel. This module is imported by worker processes: 
 
 A call: ``(blob, facts)`` with ``blob`` the pickled ``(function or its reference, args, kwargs, zone)`` and ``facts``
 ``(job id, store alias, fires, grace, attempt, timeout)``. What comes back, per fire time:
-``(fire, outcome, started, finished, value, error)``, where ``value`` is the pickled return value, and ``error`` is
+``(fire, outcome, started, finished, value, error)``, where ``value`` is the pickled return value or ``None``, and ``error`` is
 ``(pickled exception or None, its type's name, its text, its traceback)``.
 """
 
@@ -14,15 +14,17 @@ from __future__ import annotations
 import pickle
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 EXECUTED, FAILED, MISSED, TIMED_OUT = "executed", "failed", "missed", "timed_out"
 TEXT_LIMIT = 64 * 1024
-_NONE = pickle.dumps(None, 5)
 
 Facts = tuple[str, str, list[int], int, int, float | None]
 Error = tuple[bytes | None, str, str, str]
-Answer = tuple[int, str, int, int, bytes | None, Error | None]
+Answer = tuple[int, str, int, int, Any, Error | None]
 
 
 # -- on the scheduler's side ----------------------------------------------------------------------------
@@ -36,8 +38,6 @@ def pack_call(job: Any, fire: int) -> bytes:
     func = job.func
     ref = getattr(job, "func_ref", None)
     is_plain = func.__class__.__name__ == "function" and isinstance(ref, str)
-    if not is_plain and ref is not None and getattr(func, "__name__", "") == "<lambda>":
-        ref = None
     what = ref if is_plain else func
     zone = job.trigger.at(fire).tzinfo
     try:
@@ -73,12 +73,12 @@ class Call:
     def __init__(self, blob: bytes, facts: Facts) -> None:
         self.job_id, self.jobstore, self.fires, self.grace, self.attempt, self.timeout = facts
         self._blob = blob
+        self.raw = False  # whether the value goes back as it is
         self.fire = 0
         self.zone: Any = None
 
-    def run(self, on_start: Any = None) -> list[Answer]:
-        """Run all fire times and return one answer for each. Never raises."""
-        answers: list[Answer] = []
+    def run(self, on_start: Any = None) -> Iterator[Answer]:
+        """Run all fire times and yield one answer for each. Never raises."""
         try:
             what, args, kwargs, self.zone = pickle.loads(self._blob)  # noqa: S301 - from our scheduler
             func = resolve(what)
@@ -86,13 +86,14 @@ class Call:
             now = time.time_ns() // 1000
             why = f"the job's function or arguments cannot be loaded in the worker process: {said(exc)}"
             error = (None, type(exc).__name__, why, _traceback(exc))
-            return [(fire, FAILED, 0, now, None, error) for fire in self.fires]
+            for fire in self.fires:
+                yield (fire, FAILED, 0, now, None, error)
+            return
         for index, fire in enumerate(self.fires):
             self.fire = fire
             if on_start is not None:
                 on_start(index)
-            answers.append(self._run_fire(func, args, kwargs))
-        return answers
+            yield self._run_fire(func, args, kwargs)
 
     def _run_fire(self, func: Any, args: Any, kwargs: Any) -> Answer:
         fire = self.fire
@@ -123,8 +124,8 @@ class Call:
             return (fire, TIMED_OUT, started, finished, None, None)
         if error is not None:
             return (fire, FAILED, started, finished, None, pack_error(error))
-        if value is None:
-            return (fire, EXECUTED, started, finished, _NONE, None)
+        if value is None or self.raw:
+            return (fire, EXECUTED, started, finished, value, None)
         try:
             return (fire, EXECUTED, started, finished, pickle.dumps(value, 5), None)
         except BaseException as exc:  # noqa: BLE001 - anything can be raised by a user's __reduce__
@@ -144,12 +145,13 @@ class Call:
 
 def run_call(blob: bytes, facts: Facts) -> list[Answer]:
     """Run a call in this process: the function that travels to pools of others."""
-    return Call(blob, facts).run()
+    return list(Call(blob, facts).run())
 
 
 def run_object(what: Any, args: Any, kwargs: Any, facts: Facts) -> list[Answer]:
-    """Run a call whose function does not pickle, in a pool that turned out to run in this very process."""
+    """Run a call whose parts the pool itself brought here, in whatever way it does that."""
     call = Call(b"", facts)
+    call.raw = True
     answers = []
     for fire in call.fires:
         call.fire = fire
@@ -262,4 +264,4 @@ def run_marked(blob: bytes, facts: Facts, path: str, slot: int) -> list[Answer]:
     except OSError:  # a worker on another machine: its own alarm has to do
         return run_call(blob, facts)
     board.begin(slot, 0)
-    return Call(blob, facts).run(lambda index: board.started(slot, index))
+    return list(Call(blob, facts).run(lambda index: board.started(slot, index)))

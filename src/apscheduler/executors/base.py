@@ -18,7 +18,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from threading import RLock
 from time import time_ns
-from typing import TYPE_CHECKING, Any
 
 from apscheduler._engine.instants import to_us
 from apscheduler.events import (
@@ -31,7 +30,10 @@ from apscheduler.events import (
 from apscheduler.runs.claims import Claim, Result
 from apscheduler.runs.outcomes import Outcome
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from apscheduler.job import Job
 
 _real_datetime = datetime

@@ -10,7 +10,9 @@ from apscheduler.executors._own import OwnExecutor
 
 if TYPE_CHECKING:
     from apscheduler.executors._futures import FutureRuns
+    from apscheduler.executors._processes import ProcessPool
     from apscheduler.executors._threads import WorkerPool
+
 
 class BasePoolExecutor(OwnExecutor):
     """Runs jobs in any ``concurrent.futures.Executor``, the standard library's or someone else's.
@@ -142,3 +144,81 @@ def checked_options(
     if initializer is not None and not callable(initializer):
         raise TypeError(f"initializer must be a callable, not {initializer!r}")
     return options
+
+
+class ProcessPoolExecutor(BasePoolExecutor):
+    """Runs jobs in processes of its own.
+
+    Functions travel by reference, arguments and results by pickle; what does not pickle fails its own run only. A
+    worker that is killed or hangs costs the run it was in, and is replaced. ``async def`` functions run to their end.
+
+    :param max_workers: how many jobs can run at a time
+    :param pool_kwargs: ``mp_context`` (a context of :mod:`multiprocessing` or its name, ``"spawn"`` if not given),
+        ``initializer``, ``initargs`` and ``max_tasks_per_child``, as in
+        :class:`concurrent.futures.ProcessPoolExecutor`
+    :raises ValueError: if ``max_workers`` is less than 1, or there is no such context
+    :raises TypeError: if ``pool_kwargs`` has an unknown name
+    """
+
+    _engine: ProcessPool | None
+
+    def __init__(
+        self, max_workers: int = 10, pool_kwargs: Mapping[str, Any] | None = None
+    ) -> None:
+        known = ("mp_context", "initializer", "initargs", "max_tasks_per_child")
+        self._options = checked_options(type(self), pool_kwargs, known)
+        self._options["mp_context"] = checked_context(self._options.get("mp_context"))
+        checked_tasks(self._options.get("max_tasks_per_child"))
+        self._max_workers = checked_workers(max_workers)
+        super().__init__(self._make_pool())
+
+    def _make_pool(self) -> ProcessPool:
+        from apscheduler.executors._processes import ProcessPool  # noqa: PLC0415 - not for threads
+
+        return ProcessPool(self._max_workers, **self._options)
+
+    def _start_engine(self) -> None:
+        if self._pool.closing:
+            self._pool = self._make_pool()
+        self._engine = self._pool
+        self._pool.start(self)
+
+    def _submit(self, items: Sequence[Any]) -> list[tuple[Any, BaseException]]:
+        try:
+            self._pool.submit(items)
+        except RuntimeError as exc:
+            return [(item, exc) for item in items]
+        return []
+
+
+def checked_context(context: Any) -> Any:
+    """Return the multiprocessing context that was asked for.
+
+    :raises ValueError: if this platform has none of that name
+    """
+    import multiprocessing  # noqa: PLC0415 - not for threads
+
+    if context is None:
+        context = "spawn"
+    if not isinstance(context, str):
+        return context
+    known = multiprocessing.get_all_start_methods()
+    if context not in known:
+        near = get_close_matches(context, known)
+        hint = f"did you mean {near[0]!r}?" if near else f"this platform has {', '.join(known)}"
+        raise ValueError(f"there is no multiprocessing context {context!r}; {hint}")
+    return multiprocessing.get_context(context)
+
+
+def checked_tasks(tasks: Any) -> None:
+    """Check after how many calls a worker process is replaced.
+
+    :raises TypeError: if it is not an integer
+    :raises ValueError: if it is less than 1
+    """
+    if tasks is None:
+        return
+    if not isinstance(tasks, int):
+        raise TypeError(f"max_tasks_per_child must be an integer or None, not {tasks!r}")
+    if tasks < 1:
+        raise ValueError(f"max_tasks_per_child must be at least 1, not {tasks!r}")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from apscheduler.runs import reasons
 from apscheduler.runs.claims import Claim, Result
 from apscheduler.runs.ledger import Detail
 from apscheduler.runs.memory import RunsInMemory
 from apscheduler.runs.outcomes import Outcome
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from apscheduler._engine.planning import Plan, Rollup
     from apscheduler.job import Job

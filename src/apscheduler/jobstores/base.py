@@ -11,16 +11,17 @@ from __future__ import annotations
 import logging
 from abc import ABCMeta, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
 
-from apscheduler._engine.planning import Plan, Rollup
-from apscheduler.runs.claims import Claim, Result, Sink
-from apscheduler.runs.outcomes import Outcome, Run, RunQuery
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
+    from apscheduler._engine.planning import Plan, Rollup
     from apscheduler.job import Job
+    from apscheduler.runs.claims import Claim, Result, Sink
+    from apscheduler.runs.outcomes import Outcome
+    from apscheduler.runs.rows import Run, RunQuery
 
 
 class JobLookupError(KeyError):
@@ -126,7 +127,6 @@ class BaseJobStore(metaclass=ABCMeta):
         return f"<{type(self).__name__}>"
 
 
-@dataclass(slots=True)
 class ClaimRequest:
     """What a scheduler asks of a store in one pass.
 
@@ -139,16 +139,27 @@ class ClaimRequest:
     :ivar sink: where the claims' outcomes go
     """
 
-    now: int
-    limit: int
-    lanes: dict[str, list[Job]]
-    has_executor: Callable[[str], bool]
-    plan: Callable[[Job, int], Plan]
-    late_because: Callable[[int, int], str | None]
-    sink: Sink
+    __slots__ = ("has_executor", "lanes", "late_because", "limit", "now", "plan", "sink")
+
+    def __init__(
+        self,
+        now: int,
+        limit: int,
+        lanes: dict[str, list[Job]],
+        has_executor: Callable[[str], bool],
+        plan: Callable[[Job, int], Plan],
+        late_because: Callable[[int, int], str | None],
+        sink: Sink,
+    ) -> None:
+        self.now = now
+        self.limit = limit
+        self.lanes = lanes
+        self.has_executor = has_executor
+        self.plan = plan
+        self.late_because = late_because
+        self.sink = sink
 
 
-@dataclass(slots=True)
 class ClaimBatch:
     """What a store answers.
 
@@ -162,14 +173,20 @@ class ClaimBatch:
     :ivar error: what a plain store raised half-way; the claims made before it stand
     """
 
-    claims: list[Claim] = field(default_factory=list)
-    skipped: list[tuple[Job, list[int]]] = field(default_factory=list)
-    rolled: list[tuple[Job, Outcome, Rollup]] = field(default_factory=list)
-    refused: list[tuple[Job, list[Result]]] = field(default_factory=list)
-    finished: list[Job] = field(default_factory=list)
-    broken: list[tuple[Job, BaseException]] = field(default_factory=list)
-    more: bool = False
-    error: BaseException | None = None
+    __slots__ = (
+        *("broken", "claims", "error", "finished", "more"),
+        *("refused", "rolled", "skipped"),
+    )
+
+    def __init__(self) -> None:
+        self.claims: list[Claim] = []
+        self.skipped: list[tuple[Job, list[int]]] = []
+        self.rolled: list[tuple[Job, Outcome, Rollup]] = []
+        self.refused: list[tuple[Job, list[Result]]] = []
+        self.finished: list[Job] = []
+        self.broken: list[tuple[Job, BaseException]] = []
+        self.more = False
+        self.error: BaseException | None = None
 
 
 class SharedJobStore(BaseJobStore):

@@ -13,7 +13,6 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from operator import attrgetter
 from threading import Lock
-from typing import TYPE_CHECKING, Any
 
 from apscheduler._engine.buckets import SHIFT, DueQueue
 from apscheduler._engine.instants import NEVER, SECOND, to_us
@@ -29,7 +28,10 @@ from apscheduler.jobstores.base import (
 )
 from apscheduler.runs.ledger import DEFAULT_CAPACITY
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from apscheduler.job import Job
     from apscheduler.runs.claims import Claim
 
@@ -47,7 +49,7 @@ class MemoryJobStore(ClaimsInMemory, SharedJobStore):
         self._pid = os.getpid()
         self._lock = Lock()
         self._jobs: dict[str, Job] = {}
-        self._queue: DueQueue[Job] = DueQueue(attrgetter("_due"))
+        self._queue: DueQueue = DueQueue(attrgetter("_due"))
         self._listed: list[Job] | None = None  # a snapshot for get_all_jobs, None when out of date
         self._stale = 0
         self._trigger_failures: dict[str, int] = {}

@@ -1,6 +1,27 @@
 """The ledger: every fire time of every job and what became of it."""
 
-from apscheduler.runs.context import RunContext, current_run
-from apscheduler.runs.outcomes import Outcome, Run
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from apscheduler.runs.context import RunContext, current_run
+    from apscheduler.runs.outcomes import Outcome
+    from apscheduler.runs.rows import Run
 
 __all__ = ["Outcome", "Run", "RunContext", "current_run"]
+
+_HOMES = {
+    "Outcome": "apscheduler.runs.outcomes",
+    "Run": "apscheduler.runs.rows",
+    "RunContext": "apscheduler.runs.context",
+    "current_run": "apscheduler.runs.context",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Load a name when it is first asked for: most programs never ask."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES[name]), name)

@@ -8,17 +8,26 @@ released, which frees the job's instance slot.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
-
+from apscheduler._engine.records import Record
 from apscheduler.runs.outcomes import Outcome
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, Protocol
+
     from apscheduler.job import Job
 
+    class Sink(Protocol):
+        """Where an executor reports to. Callable from any thread, never while holding a lock."""
 
-@dataclass(frozen=True, slots=True)
-class Result:
+        def settle(self, claim: Claim, result: Result) -> bool:
+            """Record the outcome of one fire time; ``False`` if another outcome was there first."""
+
+        def release(self, claim: Claim) -> None:
+            """Free the claim's instance slot (once; later calls do nothing)."""
+
+
+class Result(Record):
     """What became of one fire time of a claim.
 
     :ivar fire: the fire time, microseconds UTC
@@ -27,24 +36,30 @@ class Result:
     :ivar reason: in words, where the outcome alone does not say it
     """
 
-    fire: int
-    outcome: Outcome
-    started: int
-    finished: int
-    retval: Any = None
-    exception: BaseException | None = None
-    traceback: str | None = None
-    reason: str | None = None
+    __slots__ = (
+        *("fire", "outcome", "started", "finished"),
+        *("retval", "exception", "traceback", "reason"),
+    )
 
-
-class Sink(Protocol):
-    """Where an executor reports to. Callable from any thread, never while holding a lock."""
-
-    def settle(self, claim: Claim, result: Result) -> bool:
-        """Record the outcome of one fire time; ``False`` if another outcome was there first."""
-
-    def release(self, claim: Claim) -> None:
-        """Free the claim's instance slot (once; later calls do nothing)."""
+    def __init__(
+        self,
+        fire: int,
+        outcome: Outcome,
+        started: int,
+        finished: int,
+        retval: Any = None,
+        exception: BaseException | None = None,
+        traceback: str | None = None,
+        reason: str | None = None,
+    ) -> None:
+        self.fire = fire
+        self.outcome = outcome
+        self.started = started
+        self.finished = finished
+        self.retval = retval
+        self.exception = exception
+        self.traceback = traceback
+        self.reason = reason
 
 
 class Claim:

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
-from dataclasses import dataclass
 from datetime import datetime
 from threading import get_ident
-from typing import Protocol
 
+from apscheduler._engine.records import Record
 from apscheduler.runs.outcomes import fire_id
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
 
-@dataclass(frozen=True, slots=True)
-class RunContext:
+    class LaneWorker(Protocol):
+        """A thread that runs jobs without making a context for each; it can say what it runs when asked."""
+
+        def current_run(self) -> RunContext | None:
+            """Return the context of the job this thread is calling."""
+
+
+class RunContext(Record):
     """The run that the calling code is part of.
 
     :ivar job_id: identifier of the job
@@ -22,18 +30,16 @@ class RunContext:
     :ivar fire_id: an idempotency key, the same for each attempt of this fire time
     """
 
-    job_id: str
-    jobstore: str
-    scheduled_time: datetime
-    attempt: int
-    fire_id: str
+    __slots__ = ("attempt", "fire_id", "job_id", "jobstore", "scheduled_time")
 
-
-class LaneWorker(Protocol):
-    """A thread that runs jobs without making a context for each; it can say what it runs when asked."""
-
-    def current_run(self) -> RunContext | None:
-        """Return the context of the job this thread is calling."""
+    def __init__(
+        self, job_id: str, jobstore: str, scheduled_time: datetime, attempt: int, fire_id: str
+    ) -> None:
+        self.job_id = job_id
+        self.jobstore = jobstore
+        self.scheduled_time = scheduled_time
+        self.attempt = attempt
+        self.fire_id = fire_id
 
 
 run_context: ContextVar[RunContext | None] = ContextVar("apscheduler_run", default=None)

@@ -13,15 +13,15 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, tzinfo
 from itertools import count
-from typing import TYPE_CHECKING, Any
 
-from apscheduler._engine.instants import from_us
-from apscheduler.runs.outcomes import CODES, EXECUTED, Outcome, Run, fire_id
+from apscheduler._engine.records import Record
+from apscheduler.runs.outcomes import CODES, EXECUTED, Outcome
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from apscheduler.job import Job
     from apscheduler.runs.claims import Result
 
@@ -29,29 +29,50 @@ DEFAULT_CAPACITY = 10_000
 TEXT_LIMIT = 64 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Detail:
+class Detail(Record):
     """What a row says beyond its times."""
 
-    reason: str | None = None
-    error: str | None = None
-    traceback: str | None = None
-    attempt: int = 1
-    count: int = 1
-    last: int | None = None
+    __slots__ = ("attempt", "count", "error", "last", "reason", "traceback")
+
+    def __init__(
+        self,
+        reason: str | None = None,
+        error: str | None = None,
+        traceback: str | None = None,
+        attempt: int = 1,
+        count: int = 1,
+        last: int | None = None,
+    ) -> None:
+        self.reason = reason
+        self.error = error
+        self.traceback = traceback
+        self.attempt = attempt
+        self.count = count
+        self.last = last
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One row as it is kept: instants in microseconds, ``started`` 0 where the function was not called."""
+class Entry(Record):
+    """One row as it is kept: instants in microseconds, ``started`` 0 where nothing was called."""
 
-    number: int
-    job_id: str
-    fire: int
-    started: int
-    finished: int
-    outcome: Outcome
-    detail: Detail
+    __slots__ = ("detail", "finished", "fire", "job_id", "number", "outcome", "started")
+
+    def __init__(
+        self,
+        number: int,
+        job_id: str,
+        fire: int,
+        started: int,
+        finished: int,
+        outcome: Outcome,
+        detail: Detail,
+    ) -> None:
+        self.number = number
+        self.job_id = job_id
+        self.fire = fire
+        self.started = started
+        self.finished = finished
+        self.outcome = outcome
+        self.detail = detail
 
 
 _PLAIN = Detail()
@@ -167,26 +188,6 @@ class Ledger:
         for row in self.newest_first():
             totals[row.outcome] = totals.get(row.outcome, 0) + row.detail.count
         return totals
-
-
-def as_run(entry: Entry, jobstore: str, zone: tzinfo = UTC) -> Run:
-    """Return a row as users see it."""
-    detail = entry.detail
-    return Run(
-        job_id=entry.job_id,
-        jobstore=jobstore,
-        fire_time=from_us(entry.fire, zone),
-        outcome=entry.outcome,
-        reason=detail.reason,
-        started_at=from_us(entry.started, UTC) if entry.started else None,
-        finished_at=from_us(entry.finished, UTC),
-        attempt=detail.attempt,
-        count=detail.count,
-        last_fire_time=None if detail.last is None else from_us(detail.last, zone),
-        error=detail.error,
-        traceback=detail.traceback,
-        fire_id=fire_id(entry.job_id, entry.fire),
-    )
 
 
 def one_line(exc: BaseException) -> str:

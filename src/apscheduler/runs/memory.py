@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from datetime import UTC
-from typing import TYPE_CHECKING, Any
 
 from apscheduler._engine.instants import to_us
-from apscheduler.runs.ledger import DEFAULT_CAPACITY, Entry, Ledger, as_run
-from apscheduler.runs.outcomes import RunQuery
+from apscheduler.runs.ledger import DEFAULT_CAPACITY, Entry, Ledger
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     from apscheduler.job import Job
     from apscheduler.runs.claims import Claim, Result
-    from apscheduler.runs.outcomes import Outcome, Run
+    from apscheduler.runs.outcomes import Outcome
+    from apscheduler.runs.rows import Run, RunQuery
 
 
 class RunsInMemory:
@@ -52,6 +53,8 @@ class RunsInMemory:
     def last_run(self, job: Job) -> Run | None:
         """Return the newest outcome of this job that is still kept."""
         entry = self.ledger.entry(job._last)
+        from apscheduler.runs.rows import RunQuery, as_run
+
         if entry is None or entry.job_id != job.id:
             return next(iter(self.runs(RunQuery(job_id=job.id, limit=1))), None)
         return as_run(entry, self.alias, job._zone())
@@ -61,6 +64,8 @@ class RunsInMemory:
         return self.ledger.counts()
 
     def _shown(self, entry: Entry) -> Run:
+        from apscheduler.runs.rows import as_run
+
         job = self._known_job(entry.job_id)
         return as_run(entry, self.alias, UTC if job is None else job._zone())
 

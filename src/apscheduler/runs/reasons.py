@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from apscheduler._engine.instants import NEVER
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from apscheduler.job import Job
 

@@ -14,7 +14,6 @@ nothing that memory did not hold; shared stores recover it by the claim's row.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
 
 from apscheduler._engine.instants import NEVER, SECOND, from_us
 from apscheduler._engine.planning import Plan, Rollup, plan
@@ -40,7 +39,10 @@ from apscheduler.runs.outcomes import Outcome
 from apscheduler.schedulers._lateness import Lateness
 from apscheduler.schedulers._sinks import StoreSink, report
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from apscheduler.executors.base import BaseExecutor
     from apscheduler.schedulers._stores import Store
 

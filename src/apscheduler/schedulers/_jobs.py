@@ -6,8 +6,6 @@ import sys
 import warnings
 from collections.abc import Callable, Mapping, MutableMapping
 from datetime import datetime
-from difflib import get_close_matches
-from typing import Any, ClassVar, TypeVar
 
 from apscheduler._engine.instants import NEVER
 from apscheduler.events import (
@@ -21,6 +19,7 @@ from apscheduler.events import (
 from apscheduler.job import Job
 from apscheduler.jobstores.base import ConflictingIdError, JobLookupError
 from apscheduler.markers import undefined
+from apscheduler.names import closest
 from apscheduler.schedulers._plugins import Plugins, load_plugin
 from apscheduler.schedulers._registry import (
     STATE_RUNNING,
@@ -31,7 +30,12 @@ from apscheduler.schedulers._registry import (
 )
 from apscheduler.triggers.base import BaseTrigger
 
-F = TypeVar("F", bound=Callable[..., Any])
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, ClassVar, TypeVar
+
+    F = TypeVar("F", bound=Callable[..., Any])
+
 
 _JOB_OPTIONS = (
     *("args", "coalesce", "executor", "id", "jobstore", "kwargs", "max_instances"),
@@ -512,8 +516,7 @@ def _better_type_error(cls: Any, name: str, given: Mapping[str, Any], exc: TypeE
         return exc
     known = [*parameters, *_JOB_OPTIONS]
     hints = [
-        f"{key!r}"
-        + (f" (did you mean {near[0]!r}?)" if (near := get_close_matches(key, known, 1)) else "")
+        f"{key!r}" + (f" (did you mean {near!r}?)" if (near := closest(key, known)) else "")
         for key in unknown
     ]
     return TypeError(

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
-from typing import Any, Final
+
+from apscheduler.names import hint
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Final
+
 
 SCHEDULER_OPTIONS: Final = frozenset(
     {
@@ -65,10 +70,8 @@ def _set_dotted(config: dict[str, Any], key: str, value: Any) -> None:
 def warn_unknown(given: Iterable[str], known: Iterable[str], what: str, stacklevel: int) -> None:
     """Warn about each name that is not known, with the closest one that is."""
     for name in sorted(set(given) - set(known)):
-        near = get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(known))}"
         warnings.warn(
-            f"{what} {name!r} is not known and has no effect; {hint}",
+            f"{what} {name!r} is not known and has no effect; {hint(name, known)}",
             UnknownOptionWarning,
             stacklevel=stacklevel + 1,
         )

@@ -7,9 +7,14 @@ of importlib.metadata where nobody asks for another name.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, MutableMapping
-from difflib import get_close_matches
 from importlib import import_module
-from typing import Any, Final
+
+from apscheduler.names import hint
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Final
+
 
 BUILT_IN: Final[dict[str, dict[str, str]]] = {
     "triggers": {
@@ -60,7 +65,7 @@ class BuiltIn:
         return f"BuiltIn({self.name!r}, {self.value!r})"
 
 
-class Plugins(MutableMapping[str, Any]):
+class Plugins(MutableMapping):  # type: ignore[type-arg] # names to BuiltIns and entry points
     """The plug-ins of one kind by name; entry points of others are looked for at the first unknown name."""
 
     def __init__(self, kind: str) -> None:
@@ -109,9 +114,9 @@ def load_plugin(
     try:
         plugin = plugins[name]
     except KeyError:
-        near = get_close_matches(name, list(plugins), n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(plugins))}"
-        raise LookupError(f"there is no {kind} by the name {name!r}; {hint}") from None
+        raise LookupError(
+            f"there is no {kind} by the name {name!r}; {hint(name, plugins)}"
+        ) from None
     loaded = plugin.load()
     if not is_right(loaded):
         raise TypeError(f"the {kind} plug-in {name!r} gave {loaded!r}, which is not a {kind} class")

@@ -5,9 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Iterator, Mapping, MutableMapping
-from difflib import get_close_matches
 from threading import RLock
-from typing import Any
 
 from apscheduler.events import (
     EVENT_ALL,
@@ -21,6 +19,7 @@ from apscheduler.executors.base import BaseExecutor
 from apscheduler.job import Job, checked_default
 from apscheduler.jobstores.base import BaseJobStore
 from apscheduler.moments import astimezone
+from apscheduler.names import hint
 from apscheduler.references import maybe_ref
 from apscheduler.schedulers import SchedulerAlreadyRunningError
 from apscheduler.schedulers._listeners import tell
@@ -32,7 +31,13 @@ from apscheduler.schedulers._options import (
     warn_unknown,
 )
 from apscheduler.schedulers._plugins import Plugins, load_plugin
-from apscheduler.schedulers._stores import Store, as_claiming
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from apscheduler.schedulers._stores import Store
+
 
 STATE_STOPPED = 0
 STATE_RUNNING = 1
@@ -283,6 +288,8 @@ class Registry:
             claiming is store or getattr(claiming, "store", None) is store
         ):
             return claiming
+        from apscheduler.schedulers._stores import as_claiming
+
         with self._jobstores_lock:
             claiming = self._claiming[alias] = as_claiming(store, alias, self.timezone)
         return claiming
@@ -343,11 +350,7 @@ def _local_zone() -> Any:
 
 
 def _unknown(what: str, alias: object, known: Mapping[str, Any]) -> str:
-    near = get_close_matches(str(alias), known, n=1)
-    hint = (
-        f"did you mean {near[0]!r}?" if near else f"known are: {', '.join(sorted(known)) or 'none'}"
-    )
-    return f"there is no {what} with the alias {alias!r}; {hint}"
+    return f"there is no {what} with the alias {alias!r}; {hint(alias, known)}"
 
 
 def _is_subclass(base: type) -> Any:

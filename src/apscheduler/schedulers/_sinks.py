@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from apscheduler._engine.instants import NEVER, SECOND
 from apscheduler.events import JobExecutionEvent
 from apscheduler.executors.base import EVENT_CODES
 from apscheduler.runs.outcomes import Outcome
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from apscheduler.job import Job
     from apscheduler.runs.claims import Claim, Result
     from apscheduler.schedulers._stores import Store

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from threading import RLock
-from typing import TYPE_CHECKING, Any
 
 from apscheduler._engine.instants import SECOND, from_us, to_us
 from apscheduler.jobstores._in_memory import ClaimsInMemory
 from apscheduler.jobstores.base import BaseJobStore, ClaimBatch, ClaimRequest, SharedJobStore
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from apscheduler._engine.planning import Plan
     from apscheduler.job import Job
     from apscheduler.runs.claims import Claim

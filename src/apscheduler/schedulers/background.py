@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from threading import Thread, current_thread
-from typing import Any
 
 from apscheduler.moments import asbool
 from apscheduler.schedulers.base import BaseScheduler
 from apscheduler.schedulers.blocking import BlockingScheduler
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class BackgroundScheduler(BlockingScheduler):

@@ -12,7 +12,6 @@ import weakref
 from abc import ABCMeta, abstractmethod
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
 
 from apscheduler._engine.instants import from_us, to_us
 from apscheduler.events import (
@@ -33,17 +32,20 @@ from apscheduler.events import (
     EVENT_SCHEDULER_STARTED,
     SchedulerEvent,
 )
-from apscheduler.runs.outcomes import Outcome, Run, RunQuery
+from apscheduler.runs.outcomes import Outcome
 from apscheduler.schedulers import SchedulerAlreadyRunningError, SchedulerNotRunningError
-from apscheduler.schedulers._dispatch import Dispatcher
 from apscheduler.schedulers._environment import check_uwsgi, is_reimporting_main
 from apscheduler.schedulers._jobs import JobOperations
 from apscheduler.schedulers._registry import STATE_PAUSED, STATE_RUNNING, STATE_STOPPED
-from apscheduler.schedulers._sinks import report
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from apscheduler.job import Job
     from apscheduler.runs.claims import Result
+    from apscheduler.runs.rows import Run
+    from apscheduler.schedulers._dispatch import Dispatcher
 
 __all__ = [
     "EVENT_ALL",
@@ -96,7 +98,6 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         self.state = STATE_STOPPED
         super().__init__()
         self._pending_index = {}
-        self._dispatcher = Dispatcher(self)
         _living.add(self)
         self.configure(gconfig, **options)
 
@@ -215,6 +216,17 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
             return None
         return self._dispatcher.run_pass()
 
+    _loop: Dispatcher | None = None
+
+    @property
+    def _dispatcher(self) -> Dispatcher:
+        """The loop, imported and made when it is first needed: at the start."""
+        if self._loop is None:
+            from apscheduler.schedulers._dispatch import Dispatcher
+
+            self._loop = Dispatcher(self)
+        return self._loop
+
     def _is_dispatching(self) -> bool:
         return self.state == STATE_RUNNING
 
@@ -250,6 +262,8 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         :param limit: how many at most
         :raises ValueError: for an outcome that does not exist, or a limit below 1
         """
+        from apscheduler.runs.rows import RunQuery
+
         if limit < 1:
             raise ValueError(f"limit must be at least 1, not {limit!r}")
         query = RunQuery(job_id, None if outcome is None else Outcome(outcome), since, limit)
@@ -283,6 +297,8 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
 
     def _settle_lane(self, job: Job, result: Result) -> None:
         """Take the outcome of a job that ran without a claim object (see MemoryJobStore)."""
+        from apscheduler.schedulers._sinks import report
+
         job._ledger.write(job, result)
         job._busy = 0
         report(self, job, result)
@@ -319,11 +335,13 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         self._executors_lock = self._create_lock()
         self._jobstores_lock = self._create_lock()
         self._listeners_lock = self._create_lock()
-        self._dispatcher = Dispatcher(self)
+        self._loop = None
         self.state = STATE_STOPPED
 
 
 def _in_flight(executor: Any) -> list[Run]:
+    from apscheduler.runs.rows import Run
+
     listed = getattr(type(executor), "in_flight", None)
     if listed is None:
         return []

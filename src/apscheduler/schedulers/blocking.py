@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from apscheduler._engine.instants import NEVER
 from apscheduler.schedulers._waiting import Wakeup
 from apscheduler.schedulers.base import STATE_STOPPED, BaseScheduler
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 
 __all__ = ["STATE_STOPPED", "BlockingScheduler"]
 

@@ -6,12 +6,15 @@ then go through it. Our own triggers override the integer methods too, which is 
 
 from __future__ import annotations
 
-import random
 from abc import ABCMeta, abstractmethod
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from apscheduler._engine.instants import from_us, to_us
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 
 _INTEGER_METHODS = ("next_us", "latest_us", "count_us")
 
@@ -86,5 +89,7 @@ class BaseTrigger(metaclass=ABCMeta):
         """Return the fire time delayed by up to ``jitter`` seconds (never moved earlier)."""
         if next_fire_time is None or not jitter:
             return next_fire_time
+        import random
+
         delayed = next_fire_time.astimezone(UTC) + timedelta(seconds=random.uniform(0, jitter))  # noqa: S311 - spreads load, guards nothing
         return delayed.astimezone(next_fire_time.tzinfo)

@@ -1,76 +1,75 @@
-"""Once, at a date and time."""
+"""A trigger that fires once."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime
 from typing import Any
 
 from apscheduler._engine.instants import from_us, to_us
-from apscheduler.moments import astimezone, convert_to_datetime, datetime_repr, local_zone
+from apscheduler.moments import astimezone, convert_to_datetime, datetime_repr, local_zone, normalize
+from apscheduler.triggers.arguments import state_of
 from apscheduler.triggers.base import BaseTrigger
+
+_VERSION = 1
 
 
 class DateTrigger(BaseTrigger):
-    """Fires once.
+    """Fires once, at ``run_date``.
 
-    :param run_date: when (a datetime, a date, or a text such as ``2030-01-31 18:30:00``; default: now)
-    :param timezone: zone of a date that names none (default: the machine's)
-    :raises TypeError, ValueError: if it is no date
+    :param run_date: when: a datetime, date or text (now if left out); a naive one is read in ``timezone``
+    :param timezone: zone or its name; the local one if left out
+    :raises TypeError: if an argument is of another type
+    :raises ValueError: if a text is no date, or names no zone
     """
 
-    __slots__ = ("_run", "run_date")
+    __slots__ = ("_instant", "_now_read", "run_date")
 
     native = True
 
-    run_date: datetime
-
     def __init__(self, run_date: Any = None, timezone: Any = None) -> None:
-        zone = astimezone(timezone) if timezone is not None else None
+        zone = None if timezone is None else astimezone(timezone)
+        self._now_read = run_date is None
         if run_date is None:
             moment = datetime.now(zone or local_zone())
-        elif isinstance(run_date, datetime) and run_date.tzinfo is not None:
-            moment = run_date
         else:
-            found = convert_to_datetime(run_date, zone or local_zone(), "run_date")
-            assert found is not None
-            moment = found
-        self._set(moment)
+            if zone is None and getattr(run_date, "tzinfo", None) is None:
+                zone = local_zone()
+            moment = convert_to_datetime(run_date, zone, "run_date")
+        self._begin(moment)
 
-    def _set(self, moment: datetime) -> None:
-        self._run = to_us(moment)
-        zone = moment.tzinfo
-        # In a gap the wall time that was given does not exist; show the one of the same instant.
-        self.run_date = moment if zone is UTC or zone is None else from_us(self._run, zone)
+    def _begin(self, moment: Any) -> None:
+        self.run_date = moment if moment.tzinfo is UTC else normalize(moment)
+        self._instant = to_us(self.run_date)
 
-    def at(self, instant: int) -> datetime:
-        if instant == self._run:
-            return self.run_date
-        zone: tzinfo = self.run_date.tzinfo or UTC
-        return from_us(instant, zone)
-
-    def next_us(self, previous: int | None, now: int) -> int | None:
-        return self._run if previous is None else None
-
-    def latest_us(self, first: int, now: int) -> int | None:
-        return first
+    def begin_at(self, now: int) -> None:
+        if self._now_read:
+            self.run_date, self._instant = self.at(now), now
 
     def get_next_fire_time(
         self, previous_fire_time: datetime | None, now: datetime
     ) -> datetime | None:
         return self.run_date if previous_fire_time is None else None
 
+    def at(self, instant: int) -> datetime:
+        if instant == self._instant:
+            return self.run_date
+        return from_us(instant, self.run_date.tzinfo or UTC)
+
+    def next_us(self, previous: int | None, now: int) -> int | None:
+        return self._instant if previous is None else None
+
+    def latest_us(self, first: int, now: int) -> int | None:
+        return first
+
+    def count_us(self, first: int, last: int, limit: int) -> int:
+        return 1
+
     def __getstate__(self) -> dict[str, Any]:
-        return {"version": 1, "run_date": self.run_date}
+        return {"version": _VERSION, "run_date": self.run_date}
 
     def __setstate__(self, state: Any) -> None:
-        if isinstance(state, tuple):
-            state = state[1]
-        if state.get("version", 1) > 1:
-            raise ValueError(
-                f"this date trigger was written as version {state['version']}; "
-                "version 1 can be read here"
-            )
-        self._set(state["run_date"])
+        self._now_read = False
+        self._begin(state_of(state, self, _VERSION)["run_date"])
 
     def __str__(self) -> str:
         return f"date[{datetime_repr(self.run_date)}]"

@@ -1,44 +1,52 @@
-"""Every so often: fire times at a constant distance of elapsed time."""
+"""A trigger that fires at a constant distance in real time, whatever wall clocks do."""
 
 from __future__ import annotations
 
-import random
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, timedelta
 from typing import Any
 
-from apscheduler._engine.instants import (
-    LATEST,
-    SECOND,
-    duration_us,
-    from_us,
-    to_us,
-)
-from apscheduler.moments import astimezone, convert_to_datetime, datetime_repr, local_zone, timezone_repr
+from apscheduler._engine.instants import LATEST, SECOND, duration_us, to_us
+from apscheduler._engine.zones import ZoneLine, zone_line
+from apscheduler.moments import convert_to_datetime, datetime_repr, datetime_utc_add
+from apscheduler.triggers.arguments import checked_jitter, delayed, state_of, stored_zone, zone_of
 from apscheduler.triggers.base import BaseTrigger
-from apscheduler.triggers.jitter import check_jitter, check_span
+
+_VERSION = 2
+_NO_LAST = -(1 << 62)
 
 
 class IntervalTrigger(BaseTrigger):
-    """Fires every ``interval`` from ``start_date`` on, until ``end_date``.
+    """Fires every so often, from ``start_date`` on.
 
-    :param weeks: number of weeks to wait
-    :param days: number of days (of 24 hours) to wait
-    :param hours: number of hours to wait
-    :param minutes: number of minutes to wait
-    :param seconds: number of seconds to wait; parts may be fractions, and nothing at all means one second
-    :param start_date: first fire time (default: one interval from now)
-    :param end_date: last possible fire time
-    :param timezone: zone of the dates and of the fire times (default: the start date's, else the machine's)
-    :param jitter: delay each fire time by up to so many seconds, at random
-    :raises TypeError, ValueError: for a negative interval, an end before the start, or what is no number or date
+    The interval is the sum of its parts, which may be fractions; a sum of 0 becomes one second, as in 3.x.
+    It is real time: ``days=1`` are 24 hours, also on the day on which clocks are moved.
+
+    :param start_date: first fire time: datetime, date or text (now plus the interval if left out)
+    :param end_date: latest possible fire time
+    :param timezone: zone or its name, in which dates are read and fire times shown; that of the dates or
+        the local one if left out
+    :param jitter: each run is delayed by up to so many seconds; the schedule itself stays in place
+    :raises TypeError: if an argument is of another type
+    :raises ValueError: if the interval or jitter is negative, or the end lies before the start
+    :raises OverflowError: if the interval is too long for a timedelta
     """
 
-    __slots__ = ("_end", "_end_shown", "_length", "_start", "_start_shown", "jitter", "step_us", "timezone")
+    __slots__ = (
+        "_end",
+        "_last",
+        "_line",
+        "_now_read",
+        "_start",
+        "_step",
+        "end_date",
+        "interval",
+        "interval_length",
+        "jitter",
+        "start_date",
+        "timezone",
+    )
 
     native = True
-
-    timezone: tzinfo
-    jitter: float | None
 
     def __init__(
         self,
@@ -52,120 +60,101 @@ class IntervalTrigger(BaseTrigger):
         timezone: Any = None,
         jitter: float | None = None,
     ) -> None:
-        if weeks or days or hours or minutes or seconds.__class__ is not int:
-            delta = timedelta(
-                weeks=weeks, days=days, hours=hours, minutes=minutes, seconds=seconds
-            )
-            length = duration_us(delta)
-        else:
-            length = seconds * SECOND  # the common case, six times as fast
-        if length < 0:
-            raise ValueError(
-                f"an interval cannot be negative: {timedelta(microseconds=length)!r} "
-                f"(weeks={weeks!r}, days={days!r}, hours={hours!r}, minutes={minutes!r}, "
-                f"seconds={seconds!r})"
-            )
-        self._set_zone(timezone, start_date, end_date)
-        self._set_dates(length or SECOND, start_date, end_date)
-        self.jitter = check_jitter(jitter)
-        self._set_step(length or SECOND)
-
-    def _set_zone(self, zone: Any, start_date: Any, end_date: Any) -> None:
-        if zone is not None:
-            self.timezone = _as_zone(zone)
-        elif isinstance(start_date, datetime) and start_date.tzinfo is not None:
-            self.timezone = _as_zone(start_date.tzinfo)
-        elif isinstance(end_date, datetime) and end_date.tzinfo is not None:
-            self.timezone = _as_zone(end_date.tzinfo)
-        else:
-            self.timezone = local_zone()
-
-    def _set_dates(self, length: int, start_date: Any, end_date: Any) -> None:
-        self._start_shown = self._end_shown = self._end = None
+        self.interval = _interval(weeks, days, hours, minutes, seconds)
+        self.timezone = zone_of(timezone, start_date, end_date)
+        self.jitter = None if jitter is None else checked_jitter(jitter)
+        self._now_read = start_date is None
         if start_date is None:
-            self._start = to_us(datetime.now(self.timezone)) + length
+            self.start_date = datetime_utc_add(datetime.now(self.timezone), self.interval)
         else:
-            shown = convert_to_datetime(start_date, self.timezone, "start_date")
-            self._start_shown, self._start = shown, to_us(shown)  # type: ignore[arg-type]
-        if end_date is not None:
-            shown = convert_to_datetime(end_date, self.timezone, "end_date")
-            self._end_shown, self._end = shown, to_us(shown)  # type: ignore[arg-type]
-            check_span(self, start_date)
+            self.start_date = convert_to_datetime(start_date, self.timezone, "start_date")
+        self.end_date = convert_to_datetime(end_date, self.timezone, "end_date")
+        self._prepare()
+        if self._end < self._start and not self._now_read:
+            raise ValueError(
+                f"end_date {datetime_repr(self.end_date)} lies before start_date "
+                f"{datetime_repr(self.start_date)}, so this trigger could never fire"
+            )
 
-    def _set_step(self, length: int) -> None:
-        self._length = length
-        self.step_us = length if self._end is None and not self.jitter else 0
-
-    @property
-    def interval(self) -> timedelta:
-        """The distance of the fire times."""
-        return timedelta(microseconds=self._length)
-
-    @property
-    def interval_length(self) -> float:
-        """The distance of the fire times in seconds."""
-        return self._length / SECOND
-
-    @property
-    def start_date(self) -> datetime:
-        """The first fire time (aware)."""
-        return self._start_shown or from_us(self._start, self.timezone)
-
-    @property
-    def end_date(self) -> datetime | None:
-        """The last possible fire time (aware)."""
-        return self._end_shown
+    def _prepare(self) -> None:
+        """Keep the integers that fire times are computed from."""
+        step = duration_us(self.interval)
+        if step == 0:
+            self.interval, self.interval_length, step = timedelta(seconds=1), 1.0, SECOND
+        else:
+            self.interval_length = step / SECOND
+        self._step = step
+        self._line: ZoneLine = zone_line(self.timezone)
+        self._start = to_us(self.start_date)
+        self._end = LATEST if self.end_date is None else to_us(self.end_date)
+        # No instant is at or before _NO_LAST: with jitter every call goes the long way.
+        self._last = _NO_LAST if self.jitter else self._end
 
     def begin_at(self, now: int) -> None:
-        if self._start_shown is None:
-            self._start = now + self._length
+        if self._now_read:
+            self._start = now + self._step
+            self.start_date = self.at(self._start)
 
-    def next_us(self, previous: int | None, now: int) -> int | None:
-        step = self.step_us
-        if step and previous is not None:
-            following = previous + step
-            return following if following <= LATEST else None
-        return self._next(previous, now)
+    @property
+    def step_us(self) -> int:  # type: ignore[override]
+        """The interval in microseconds, 0 with jitter or an end date."""
+        return self._step if self.end_date is None and not self.jitter else 0
 
-    def _next(self, previous: int | None, now: int) -> int | None:
-        length, start = self._length, self._start
-        if previous is not None:
-            base = previous + length
-            if self.jitter and previous >= start:
-                base = start + ((previous - start) // length + 1) * length
-        elif now <= start:
-            base = start
-        else:
-            base = start - (start - now) // length * length
-        end = self._end
-        if base > LATEST or (end is not None and base > end):
-            return None
-        if self.jitter:
-            base += round(random.uniform(0, self.jitter) * SECOND)  # noqa: S311 - spreads load, guards nothing
-            if end is not None and base > end:
-                return end
-        return base
-
-    def latest_us(self, first: int, now: int) -> int | None:
-        end = self._end
-        until = now if end is None or end > now else end
-        if until <= first:
-            return first
-        return first + (until - first) // self._length * self._length
-
-    def count_us(self, first: int, last: int, limit: int) -> int:
-        return min(limit, (last - first) // self._length + 1)
+    @property
+    def grid_us(self) -> tuple[int, int] | None:
+        """The start and the step of the fire times in microseconds, ``None`` with jitter."""
+        return None if self.jitter else (self._start, self._step)
 
     def get_next_fire_time(
         self, previous_fire_time: datetime | None, now: datetime
     ) -> datetime | None:
-        previous = None if previous_fire_time is None else to_us(previous_fire_time)
-        found = self.next_us(previous, 0 if previous is not None else to_us(now))
-        return None if found is None else from_us(found, self.timezone)
+        zone = self.timezone
+        if previous_fire_time is None or previous_fire_time.tzinfo is not zone or self._last != LATEST:
+            line = self._line
+            before = None if previous_fire_time is None else line.instant(previous_fire_time)
+            found = self.next_us(before, line.instant(now))
+            return None if found is None else line.at(found)
+        try:
+            # Offset and step at once: the sum is wall time of UTC, as fromutc() expects it.
+            offset: timedelta = previous_fire_time.utcoffset()  # type: ignore[assignment]
+            return zone.fromutc(previous_fire_time + (self.interval - offset))
+        except OverflowError:
+            return None
+
+    def at(self, instant: int) -> datetime:
+        return self._line.at(instant)
+
+    def next_us(self, previous: int | None, now: int) -> int | None:
+        if previous is not None:
+            following = previous + self._step
+            if following <= self._last:
+                return following
+            if not self.jitter:
+                return None
+            # The fire time before was delayed; its successor is the next on the schedule itself.
+            following = previous + self._step - (previous - self._start) % self._step
+        elif now > self._start:
+            following = now + (self._start - now) % self._step
+        else:
+            following = self._start
+        if following > self._end:
+            return None
+        return delayed(following, self.jitter, self._end) if self.jitter else following
+
+    def latest_us(self, first: int, now: int) -> int | None:
+        last = min(now, self._end)
+        if last <= first:
+            return first
+        if self.jitter:
+            return max(first, last - (last - self._start) % self._step)
+        return last - (last - first) % self._step
+
+    def count_us(self, first: int, last: int, limit: int) -> int:
+        return min(max(last - first, 0) // self._step + 1, limit)
 
     def __getstate__(self) -> dict[str, Any]:
         return {
-            "version": 2,
+            "version": _VERSION,
             "timezone": self.timezone,
             "start_date": self.start_date,
             "end_date": self.end_date,
@@ -174,36 +163,47 @@ class IntervalTrigger(BaseTrigger):
         }
 
     def __setstate__(self, state: Any) -> None:
-        # A tuple of two: the dictionary of the class and that of the slots, as 3.0 wrote it.
-        if isinstance(state, tuple):
-            state = state[1]
-        if state.get("version", 1) > 2:
-            raise ValueError(
-                f"this interval trigger was written as version {state['version']}; "
-                "versions 1 and 2 can be read here"
-            )
-        self.timezone = _as_zone(state["timezone"])
-        start, end = state["start_date"], state["end_date"]
-        self._start_shown, self._start = start, to_us(start)
-        self._end_shown, self._end = end, None if end is None else to_us(end)
-        self.jitter = state.get("jitter")
-        self._set_step(duration_us(state["interval"]))
+        values = state_of(state, self, _VERSION)
+        self.timezone = stored_zone(values["timezone"])
+        self.start_date = values["start_date"]
+        self.end_date = values["end_date"]
+        self.interval = values["interval"]
+        self.jitter = values.get("jitter")
+        self._now_read = False
+        self._prepare()
 
     def __str__(self) -> str:
-        return f"interval[{self.interval!s}]"
+        return f"interval[{self.interval}]"
 
     def __repr__(self) -> str:
-        options = [f"interval={self.interval!r}", f"start_date={datetime_repr(self.start_date)!r}"]
+        options = [
+            f"interval={self.interval!r}",
+            f"start_date='{datetime_repr(self.start_date)}'",
+        ]
         if self.end_date:
-            options.append(f"end_date={datetime_repr(self.end_date)!r}")
+            options.append(f"end_date='{datetime_repr(self.end_date)}'")
         if self.jitter:
             options.append(f"jitter={self.jitter}")
-        options.append(f"timezone={timezone_repr(self.timezone)!r}")
-        return f"<{type(self).__name__} ({', '.join(options)})>"
+        return f"<{type(self).__name__} ({', '.join(options)}, timezone='{self.timezone}')>"
 
 
-def _as_zone(zone: Any) -> tzinfo:
-    found = astimezone(zone)
-    return local_zone() if found is None else found
+def _interval(
+    weeks: float, days: float, hours: float, minutes: float, seconds: float
+) -> timedelta:
+    try:
+        interval = timedelta(days, seconds, 0, 0, minutes, hours, weeks)
+    except TypeError:
+        raise TypeError(_not_numbers(weeks, days, hours, minutes, seconds)) from None
+    if interval.days < 0:
+        raise ValueError(f"an interval cannot be negative ({interval}): the next run lies in the future")
+    return interval
 
 
+def _not_numbers(*parts: Any) -> str:
+    names = ("weeks", "days", "hours", "minutes", "seconds")
+    wrong = [
+        f"{name}={part!r}"
+        for name, part in zip(names, parts, strict=True)
+        if not isinstance(part, int | float)
+    ]
+    return f"an interval is made of numbers, not {', '.join(wrong)}: give for example seconds=5"

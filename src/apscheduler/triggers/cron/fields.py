@@ -92,10 +92,10 @@ class BaseField:
         self.expressions = []
         text = str(exprs).strip()
         position = 0
-        for part in SEPARATOR.split(text):
-            position = text.index(part, position)
-            self._compile(part, text, position)
-            position += len(part)
+        for separator in SEPARATOR.finditer(text):
+            self._compile(text[position : separator.start()], text, position)
+            position = separator.end()
+        self._compile(text[position:], text, position)
 
     def compile_expression(self, expr: str) -> None:
         """Add one expression to the field.

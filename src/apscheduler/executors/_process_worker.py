@@ -1,0 +1,106 @@
+"""The worker process of our own pool: reads calls from its pipe, runs them, writes answers.
+
+What comes is a list of ``(number, blob, facts)``, or nothing for "end". What goes is a list of ``(number, answers,
+done)``, or ``(number, None, True)`` for a call that was taken back before it began. Answers of quick calls travel
+together; nothing that is done waits longer than two milliseconds beside a call that runs on.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import threading
+import time
+from typing import Any
+
+from apscheduler.executors._board import Board
+from apscheduler.executors._remote import Call, pack_error
+
+READY, BROKEN = "ready", "broken"
+_FLUSH_SECONDS = 0.002
+
+
+def main(
+    pipe: Any, path: str, slot: int, initializer: Any, initargs: Any, inherited: list[Any]
+) -> None:
+    """Run this process."""
+    for other in inherited:
+        other.close()  # else a worker would not notice that the scheduler's process is gone
+    _set_signals()
+    _end_with_parent()
+    board = Board(path)
+    try:
+        if initializer is not None:
+            initializer(*initargs)
+    except BaseException as exc:  # noqa: BLE001 - a user's function; the scheduler's side reports it
+        pipe.send_bytes(pickle.dumps((BROKEN, pack_error(exc)), 5))
+        return
+    pipe.send_bytes(pickle.dumps((READY, os.getpid()), 5))
+    try:
+        _serve(pipe, board, slot)
+    except (EOFError, OSError):
+        return  # the scheduler's side is gone or has given this process up
+
+
+def _set_signals() -> None:
+    """Leave Ctrl-C to the scheduler's process, which gets it too."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+
+
+def _end_with_parent() -> None:
+    import multiprocessing  # noqa: PLC0415 - here already, it started this process
+
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        watch = threading.Thread(target=_outlive, args=(parent,), daemon=True)
+        watch.start()
+
+
+def _outlive(parent: Any) -> None:
+    parent.join()
+    os._exit(1)
+
+
+def _serve(pipe: Any, board: Board, slot: int) -> None:
+    sender = _Sender(pipe)
+    while True:
+        message = pipe.recv_bytes()
+        if not message:
+            return
+        for number, blob, facts in pickle.loads(message):  # noqa: S301 - from our scheduler
+            if not board.begin(slot, number):
+                sender.add(number, None, done=True)
+                continue
+            _run(Call(blob, facts), number, board, slot, sender)
+        sender.flush()
+
+
+def _run(call: Call, number: int, board: Board, slot: int, sender: _Sender) -> None:
+    left = len(call.fires)
+    for answer in call.run(lambda index: board.started(slot, index)):
+        left -= 1
+        sender.add(number, answer, done=left == 0)
+
+
+class _Sender:
+    """Collects answers and sends them together."""
+
+    def __init__(self, pipe: Any) -> None:
+        self._pipe = pipe
+        self._answers: list[Any] = []
+        self._flushed = time.monotonic()
+
+    def add(self, number: int, answer: Any, *, done: bool) -> None:
+        self._answers.append((number, answer, done))
+        if time.monotonic() - self._flushed > _FLUSH_SECONDS:
+            self.flush()
+
+    def flush(self) -> None:
+        if self._answers:
+            answers, self._answers = self._answers, []
+            self._pipe.send_bytes(pickle.dumps(answers, 5))
+        self._flushed = time.monotonic()

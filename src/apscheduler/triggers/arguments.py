@@ -1,0 +1,73 @@
+"""What the triggers' arguments have in common: how zones are found, and what a jitter may be."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from datetime import tzinfo
+from math import isfinite
+from typing import Any
+
+from apscheduler._engine.instants import SECOND
+from apscheduler.moments import astimezone, local_zone
+
+
+def zone_of(timezone: Any, *dates: Any) -> tzinfo:
+    """Return the zone given, else that of the first date that has one, else the local one."""
+    if isinstance(timezone, str) and not timezone:
+        timezone = None
+    zone = astimezone(timezone)
+    if zone is not None:
+        return zone
+    for moment in dates:
+        zone = astimezone(getattr(moment, "tzinfo", None))
+        if zone is not None:
+            return zone
+    return local_zone()
+
+
+def stored_zone(zone: Any) -> tzinfo:
+    """Return the zone of a stored trigger; releases before 3.10 wrote names and ``"local"`` too."""
+    return zone_of(None if zone == "local" else zone)
+
+
+def checked_jitter(jitter: Any) -> float | None:
+    """Return the jitter if it is one.
+
+    :raises TypeError: if it is no number
+    :raises ValueError: if it is negative or no finite number
+    """
+    if jitter is None:
+        return None
+    if isinstance(jitter, bool) or not isinstance(jitter, int | float):
+        raise TypeError(
+            f"jitter must be a number of seconds or None, not {type(jitter).__name__} ({jitter!r})"
+        )
+    if jitter < 0 or not isfinite(jitter):
+        raise ValueError(
+            f"jitter is the most seconds a run may be delayed, so it cannot be {jitter!r}: give 0 or more"
+        )
+    return jitter
+
+
+def delayed(instant: int, jitter: float | None, end: int) -> int:
+    """Return the instant moved later by up to ``jitter`` seconds, not beyond ``end``."""
+    # Stored triggers may hold a negative jitter, which 3.x accepted.
+    spread = abs(jitter or 0) * SECOND
+    return min(instant + int(random.uniform(0, spread)), end)  # noqa: S311 - spreads load, guards nothing
+
+
+def state_of(state: Any, trigger: object, newest: int) -> Mapping[str, Any]:
+    """Return the values of a pickled state.
+
+    :raises ValueError: if a later release wrote it
+    """
+    # The first releases of 3.x wrote pairs, as pickle does for slots.
+    values: Mapping[str, Any] = state[1] if isinstance(state, tuple) else state
+    version = values.get("version", 1)
+    if version > newest:
+        raise ValueError(
+            f"this {type(trigger).__name__} was stored in version {version} of its format, and this "
+            f"release reads versions up to {newest}: upgrade it, or store the job again"
+        )
+    return values
