@@ -155,11 +155,33 @@ def length(data):
     return len(data)
 
 
-_calls = []
-
 
 def hang_first(seconds, path):
     """Hang when called for the first time, by a mark in the file system."""
     if not os.path.exists(path):
         open(path, "w").close()
         time.sleep(seconds)
+
+
+def kill_first(path):
+    """Kill this process when called for the first time."""
+    if not os.path.exists(path):
+        open(path, "w").close()
+        kill_self()
+
+
+def slow_if(seconds):
+    if seconds:
+        time.sleep(seconds)
+
+
+_memory = None
+
+
+def remember(what):
+    global _memory
+    _memory = what
+
+
+def pid_and_memory():
+    return (os.getpid(), _memory)

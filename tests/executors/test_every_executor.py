@@ -376,7 +376,7 @@ def test_ten_thousand_failing_runs_leave_nothing_behind(
         before = len(gc.get_objects())
         for _ in range(10):
             thousand()
-        while executor.running_count():
+        while executor.in_flight():
             threading.Event().wait(0.001)
         after = len(gc.get_objects())  # with the collector off: cycles would show
     finally:

@@ -59,6 +59,13 @@ class Board:
         self._cells[at + 1] = index
         self._cells[at + 2] = time.monotonic_ns()
 
+    def go_on(self, slot: int, index: int) -> bool:
+        """Worker: say that a fire time begins, unless the limit (here one of fire times) forbids it."""
+        if index >= self._cells[slot * _FIELDS + 3]:
+            return False
+        self.started(slot, index)
+        return True
+
     def number(self, slot: int) -> int:
         """Return the number of the call that began last, -1 if none did."""
         return self._cells[slot * _FIELDS]

@@ -110,7 +110,7 @@ class FutureRuns:
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._open: set[Submission] = set()
-        self._answers: SimpleQueue[Submission | None] = SimpleQueue()
+        self._answers: SimpleQueue[tuple[Submission, Any] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._dog: Watchdog | None = None
         self._board: Board | None = None
@@ -155,7 +155,7 @@ class FutureRuns:
             raise
         submission.future = future
         self._ensure_thread()
-        future.add_done_callback(lambda _future: self._answered(submission))
+        future.add_done_callback(lambda done: self._answered(submission, done))
         if submission.slot >= 0:
             self._answers.put(None)  # the thread has to look at the clock from now on
 
@@ -230,11 +230,11 @@ class FutureRuns:
 
     # -- out ------------------------------------------------------------------------------------------------
 
-    def _answered(self, submission: Submission) -> None:
+    def _answered(self, submission: Submission, future: Any) -> None:
         if self._thread is None:
-            self._take_answer(submission)
+            self._take_answer(submission, future)
         else:
-            self._answers.put(submission)
+            self._answers.put((submission, future))
 
     def _ensure_thread(self) -> None:
         with self._lock:
@@ -253,12 +253,9 @@ class FutureRuns:
         while True:
             timed = any(submission.slot >= 0 for submission in self._open.copy())
             with suppress(Empty):
-                submission = self._answers.get(timeout=_TICK_SECONDS if timed else None)
-                if submission is None:
-                    if self._done():
-                        return
-                    continue
-                self._take_answer_safely(submission)
+                answer = self._answers.get(timeout=_TICK_SECONDS if timed else None)
+                if answer is not None:
+                    self._take_answer_safely(*answer)
             if timed:
                 self._check_timeouts()
             if self.closed and self._done():
@@ -271,20 +268,23 @@ class FutureRuns:
             self._thread = None
             return True
 
-    def _take_answer_safely(self, submission: Submission) -> None:
+    def _take_answer_safely(self, submission: Submission, future: Any) -> None:
         try:
-            self._take_answer(submission)
+            self._take_answer(submission, future)
         except BaseException:  # noqa: BLE001 - one answer must not cost the others
             self.owner._logger.exception("executor %r met an error of its own", self.owner._alias)
 
-    def _take_answer(self, submission: Submission) -> None:
+    def _take_answer(self, submission: Submission, future: Any) -> None:
         try:
-            self._settle(submission)
+            self._settle(submission, future)
         finally:
             self._forget(submission)
 
-    def _settle(self, submission: Submission) -> None:
-        claim, future, late = submission.claim, submission.future, submission.stuck
+    def _settle(self, submission: Submission, future: Any) -> None:
+        claim = submission.claim
+        if submission.stuck:
+            self._note_late(submission)
+            return
         if future.cancelled():
             if not submission.moved:
                 self._settle_cancelled(claim)
@@ -303,12 +303,15 @@ class FutureRuns:
                 claim.sink.settle(claim, result)
         else:
             return  # a thread of the pool ran it and has told everything itself
-        if late:
-            self.owner._logger.warning(
-                "job %s has ended after all, long after its timeout; its outcome stays timed out",
-                claim.job.id,
-            )
         claim.sink.release(claim)
+
+    def _note_late(self, submission: Submission) -> None:
+        if isinstance(submission.pool, ThreadPoolExecutor):
+            return  # its runner has said so
+        self.owner._logger.warning(
+            "job %s has ended after all, long after its timeout; its outcome stays timed out",
+            submission.claim.job.id,
+        )
 
     def _settle_cancelled(self, claim: Claim) -> None:
         now = self.owner._now_us()
@@ -340,6 +343,8 @@ class FutureRuns:
 
     def _leave_behind(self, submission: Submission, index: int, started: float) -> None:
         claim = submission.claim
+        if self._board is not None:
+            self._board.limit(submission.slot, index + 1)  # it must not go on if it comes back
         submission.slot = -1
         submission.stuck = True
         fires = facts_of(claim, submission.first)[2]

@@ -2,7 +2,7 @@
 
 What comes is a list of ``(number, blob, facts)``, or nothing for "end". What goes is a list of ``(number, answers,
 done)``, or ``(number, None, True)`` for a call that was taken back before it began. Answers of quick calls travel
-together; nothing that is done waits longer than two milliseconds beside a call that runs on.
+together, and wait a few milliseconds at most beside a call that runs on.
 """
 
 from __future__ import annotations
@@ -87,20 +87,39 @@ def _run(call: Call, number: int, board: Board, slot: int, sender: _Sender) -> N
 
 
 class _Sender:
-    """Collects answers and sends them together."""
+    """Collects answers and sends them together; a thread sends those that a longer call would hold up."""
 
     def __init__(self, pipe: Any) -> None:
         self._pipe = pipe
+        self._lock = threading.Lock()
         self._answers: list[Any] = []
         self._flushed = time.monotonic()
+        self._waiting = threading.Event()
+        self._thread: threading.Thread | None = None
 
     def add(self, number: int, answer: Any, *, done: bool) -> None:
         self._answers.append((number, answer, done))
         if time.monotonic() - self._flushed > _FLUSH_SECONDS:
             self.flush()
+        elif not self._waiting.is_set():
+            self._waiting.set()
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._send_what_waits, daemon=True)
+                self._thread.start()
 
     def flush(self) -> None:
-        if self._answers:
-            answers, self._answers = self._answers, []
-            self._pipe.send_bytes(pickle.dumps(answers, 5))
-        self._flushed = time.monotonic()
+        with self._lock:
+            if self._answers:
+                answers, self._answers = self._answers, []
+                self._pipe.send_bytes(pickle.dumps(answers, 5))
+            self._flushed = time.monotonic()
+
+    def _send_what_waits(self) -> None:
+        while True:
+            self._waiting.wait()
+            time.sleep(_FLUSH_SECONDS)
+            self._waiting.clear()
+            try:
+                self.flush()
+            except OSError:  # the scheduler's side is gone: the main thread meets it too
+                return

@@ -373,8 +373,8 @@ class ProcessPool:
             self._greet(worker, *said)
             return
         for number, answer, done in said:
-            sent = worker.sent[0]
-            if sent.number != number:
+            sent = worker.sent[0] if worker.sent else None
+            if sent is None or sent.number != number:
                 continue
             if answer is None:
                 worker.sent.popleft()
@@ -459,7 +459,7 @@ class ProcessPool:
             return
         number = board.number(worker.slot)
         started = board.start(worker.slot)[1]
-        if number != worker.sent[0].number or not started or now - started < TAKE_BACK_SECONDS:
+        if number >= worker.sent[-1].number or not started or now - started < TAKE_BACK_SECONDS:
             return
         board.limit(worker.slot, number + 1)
         worker.taken_back = True

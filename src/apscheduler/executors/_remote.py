@@ -91,8 +91,8 @@ class Call:
             return
         for index, fire in enumerate(self.fires):
             self.fire = fire
-            if on_start is not None:
-                on_start(index)
+            if on_start is not None and on_start(index) is False:
+                return  # the scheduler's side has given this call up
             yield self._run_fire(func, args, kwargs)
 
     def _run_fire(self, func: Any, args: Any, kwargs: Any) -> Answer:
@@ -264,4 +264,4 @@ def run_marked(blob: bytes, facts: Facts, path: str, slot: int) -> list[Answer]:
     except OSError:  # a worker on another machine: its own alarm has to do
         return run_call(blob, facts)
     board.begin(slot, 0)
-    return list(Call(blob, facts).run(lambda index: board.started(slot, index)))
+    return list(Call(blob, facts).run(lambda index: board.go_on(slot, index)))

@@ -8,24 +8,20 @@ Children of other authors, who may count from the fire time before, are still as
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import reduce
-from math import gcd
 from typing import Any
 
-from apscheduler._engine.instants import LATEST, to_us
+from apscheduler._engine.instants import LATEST, from_us, to_us
 from apscheduler.references import obj_to_ref, ref_to_obj
 from apscheduler.triggers.arguments import checked_jitter, delayed, state_of
 from apscheduler.triggers.base import BaseTrigger
+from apscheduler.triggers.grids import Grid, meeting_of
 
 _VERSION = 1
 
 ROUNDS = 20_000
 """So often And lets its children advance in search of a common fire time (about 0.1 s); then it gives up."""
-
-Grid = tuple[int, int]
-"""Fire times at a constant distance: one of them and the distance, in microseconds."""
 
 
 class BaseCombiningTrigger(BaseTrigger):
@@ -113,43 +109,45 @@ class AndTrigger(BaseCombiningTrigger):
         times = _first_times(self.triggers, previous, now)
         if times is None or min(times) == max(times):
             return times and times[0]
-        grid = _common_grid(self.triggers)
+        grid = _grid(self.triggers)
         if grid is None:
             return None
-        others = [trigger for trigger in self.triggers if grid_of(trigger) is None]
-        ends = [trigger for trigger in self.triggers if grid_of(trigger) is not None]
+        others = [trigger for trigger in self.triggers if _grid_of(trigger) is None]
         target = max(times)
         for _ in range(ROUNDS):
-            meeting = _on_grid(grid, target)
+            latest = grid.at_or_after(target)
             for trigger in others:
-                reached = _reach(trigger, previous, meeting)
+                reached = _reach(trigger, previous, latest)
                 if reached is None:
                     return None
-                if reached > meeting:
-                    meeting = reached
-            if meeting == target or not others:
-                return meeting if all(_fires_at(t, meeting) for t in ends) else None
-            target = meeting
-        _log_giving_up(self, target)
+                latest = reached
+            if latest == target:
+                return target if self._all_fire_at(target) else None
+            target = latest
+        _log_giving_up(self, max(times), target)
         return None
 
+    def _all_fire_at(self, instant: int) -> bool:
+        """Tell whether no child on the grid has ended before ``instant``."""
+        on_grid = [trigger for trigger in self.triggers if _grid_of(trigger) is not None]
+        return all(trigger.next_us(None, instant) == instant for trigger in on_grid)
+
     def latest_us(self, first: int, now: int) -> int | None:
-        starts = _first_times(self.triggers, first, first + 1)
-        if starts is None or max(starts) > now:
+        starts, grid = _first_times(self.triggers, first, first + 1), _grid(self.triggers)
+        if starts is None or grid is None:
             return first
-        target = now
+        target, earliest = now, max(starts)
         for _ in range(ROUNDS):
-            times = [_latest(child, start, target) for child, start in zip(self.triggers, starts, strict=True)]
-            known = [time for time in times if time is not None]
-            if len(known) < len(times):
-                return None
-            lowest = min(known)
-            if lowest <= first or any(time < start for time, start in zip(known, starts, strict=True)):
+            if target < earliest:
                 return first
-            if lowest == max(known):
-                return lowest
-            if lowest < max(starts):
-                return first
+            lowest = grid.at_or_before(target)
+            for trigger, start in zip(self.triggers, starts, strict=True):
+                latest = trigger.latest_us(start, target)
+                if latest is None:
+                    return None
+                lowest = min(lowest, latest)
+            if lowest == target:
+                return target
             target = lowest
         return None
 
@@ -195,3 +193,89 @@ class OrTrigger(BaseCombiningTrigger):
 
     def __str__(self) -> str:
         return f"or[{', '.join(map(str, self.triggers))}]"
+
+
+def after(trigger: BaseTrigger, previous: int | None, now: int) -> int | None:
+    """Return the trigger's first fire time, or the first after ``previous`` on its own schedule."""
+    if previous is None:
+        return trigger.next_us(None, now)
+    if not trigger.native:  # it may count from the fire time before
+        following = trigger.next_us(previous, now)
+        return None if following is None or following <= previous else following
+    first = trigger.next_us(None, previous + 1)
+    if first is None or first > previous:
+        return first
+    # Its series begins at a fixed instant, whatever the time: go along it.
+    latest = trigger.latest_us(first, previous)
+    return trigger.next_us(first if latest is None else latest, previous + 1)
+
+
+def _first_times(
+    triggers: Sequence[BaseTrigger], previous: int | None, now: int
+) -> list[int] | None:
+    """Return each trigger's first fire time after ``previous``, ``None`` if one has none."""
+    times = [after(trigger, previous, now) for trigger in triggers]
+    known = [time for time in times if time is not None]
+    return known if len(known) == len(times) else None
+
+
+def _reach(trigger: BaseTrigger, previous: int | None, target: int) -> int | None:
+    """Return the trigger's first fire time at or after ``target``."""
+    if trigger.native:
+        return after(trigger, target - 1, target)
+    found = trigger.next_us(previous, target)
+    for _ in range(ROUNDS):
+        if found is None or found >= target:
+            return found
+        following = trigger.next_us(found, target)
+        if following is None or following <= found:
+            return None
+        found = following
+    return None
+
+
+def _grid_of(trigger: BaseTrigger) -> Grid | None:
+    found = getattr(trigger, "grid_us", None) if trigger.native else None
+    return Grid(*found) if found else None
+
+
+def _grid(triggers: Sequence[BaseTrigger]) -> Grid | None:
+    """Return where all triggers with a constant distance meet, ``None`` if they never do."""
+    return meeting_of(grid for grid in map(_grid_of, triggers) if grid is not None)
+
+
+def _log_giving_up(trigger: AndTrigger, start: int, end: int) -> None:
+    import logging  # start-up time
+
+    logging.getLogger("apscheduler.triggers").warning(
+        "%s has no next fire time: from %s to %s its triggers never fired at one instant, and the "
+        "search ends after %d steps. Its job ends with this; use triggers that meet",
+        trigger,
+        from_us(start, UTC),
+        from_us(end, UTC),
+        ROUNDS,
+    )
+
+
+def _checked(triggers: Any, name: str) -> Any:
+    if isinstance(triggers, BaseTrigger) or not isinstance(triggers, Sequence):
+        raise TypeError(f"{name} combines a list of triggers, not {triggers!r}: put them into [...]")
+    for trigger in triggers:
+        if not isinstance(trigger, BaseTrigger):
+            raise TypeError(
+                f"{name} combines triggers, and {trigger!r} ({type(trigger).__name__}) is none: "
+                "give objects like CronTrigger(hour=3)"
+            )
+    if not triggers:
+        raise ValueError(f"{name} needs at least one trigger to combine")
+    return triggers
+
+
+def _restored(ref: str, state: Any) -> Any:
+    child = ref_to_obj(ref)
+    trigger = child.__new__(child)
+    if hasattr(trigger, "__setstate__"):
+        trigger.__setstate__(state)
+    else:
+        trigger.__dict__.update(state or {})
+    return trigger

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import random
 from bisect import bisect_left
 from datetime import date, datetime, tzinfo
 from typing import Any
 
 from apscheduler._engine.cron import CronTable
 from apscheduler._engine.cron_line import count_fires, latest_fire, next_fire
-from apscheduler._engine.instants import HOUR, NEVER, SECOND, to_us
+from apscheduler._engine.instants import HOUR, NEVER, to_us
 from apscheduler._engine.zones import ZoneLine, zone_line
-from apscheduler.moments import astimezone, convert_to_datetime, datetime_repr, local_zone
+from apscheduler.moments import convert_to_datetime, datetime_repr
+from apscheduler.triggers.arguments import checked_jitter, delayed, state_of, stored_zone, zone_of
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.cron.compiling import compile_fields
 from apscheduler.triggers.cron.crontab import CrontabWeekdayWarning, crontab_fields
@@ -23,7 +23,6 @@ from apscheduler.triggers.cron.fields import (
     MonthField,
     WeekField,
 )
-from apscheduler.triggers.jitter import check_jitter
 
 __all__ = ("CronTrigger", "CrontabWeekdayWarning")
 
@@ -109,10 +108,10 @@ class CronTrigger(BaseTrigger):
         timezone: tzinfo | str | None = None,
         jitter: float | None = None,
     ) -> None:
-        self.timezone = _zone(timezone, start_date, end_date)
+        self.timezone = zone_of(timezone, start_date, end_date)
         self.start_date = convert_to_datetime(start_date, self.timezone, "start_date")
         self.end_date = convert_to_datetime(end_date, self.timezone, "end_date")
-        self.jitter = check_jitter(jitter)
+        self.jitter = checked_jitter(jitter)
         given = (year, month, day, week, day_of_week, hour, minute, second)
         self.fields = self._fields(dict(zip(self.FIELD_NAMES, given, strict=True)))
         self._prepare()
@@ -202,8 +201,7 @@ class CronTrigger(BaseTrigger):
             if later is None or later > self._end:
                 return None
             base = later
-        spread = (self.jitter or 0) * SECOND
-        return min(base + int(random.uniform(0, spread)), self._end)  # noqa: S311 - spreads load, guards nothing
+        return delayed(base, self.jitter, self._end)
 
     def _remember(self, found: int) -> None:
         """Keep the hour of ``found``: while its offset holds, fire times in it are read off the marks."""
@@ -248,14 +246,8 @@ class CronTrigger(BaseTrigger):
         }
 
     def __setstate__(self, state: dict[str, Any] | tuple[None, dict[str, Any]]) -> None:
-        # The states of 3.0's first releases were pairs.
-        values: dict[str, Any] = state[1] if isinstance(state, tuple) else state
-        if values.get("version", 1) > 2:
-            raise ValueError(
-                f"a {type(self).__name__} was stored in version {values['version']} of its format; this "
-                "release reads versions up to 2: upgrade it, or store the job again"
-            )
-        self.timezone = _stored_zone(values["timezone"])
+        values = state_of(state, self, newest=2)
+        self.timezone = stored_zone(values["timezone"])
         self.start_date = values["start_date"]
         self.end_date = values["end_date"]
         self.fields = values["fields"]
@@ -278,16 +270,3 @@ class CronTrigger(BaseTrigger):
 
     def _options(self) -> list[str]:
         return [f"{field.name}='{field}'" for field in self.fields if not field.is_default]
-
-
-def _zone(zone: Any, start_date: Any, end_date: Any) -> tzinfo:
-    """Return the zone given, else that of the dates, else the local one."""
-    for given in (zone, getattr(start_date, "tzinfo", None), getattr(end_date, "tzinfo", None)):
-        found = astimezone(given) if given else None
-        if found is not None:
-            return found
-    return local_zone()
-
-
-def _stored_zone(zone: Any) -> tzinfo:
-    return zone if isinstance(zone, tzinfo) else _zone(zone, None, None)
