@@ -115,6 +115,7 @@ def signature(function: Any) -> list[inspect.Parameter]:
 
 def recorded(text: str) -> list[tuple[str, Any, ast.expr | None]]:
     """Parse a recorded signature into (name, kind, default)."""
+    text = text.replace("<undefined>", "undefined")
     arguments = ast.parse(f"def f{text}: ...").body[0].args  # type: ignore[attr-defined]
     plain = [(a.arg, inspect.Parameter.POSITIONAL_OR_KEYWORD) for a in arguments.args]
     defaults = [None] * (len(plain) - len(arguments.defaults)) + arguments.defaults

@@ -116,7 +116,9 @@ def iscoroutinefunction_partial(f: Any) -> bool:
     if f.__class__ is FunctionType and not f.__dict__:
         return bool(f.__code__.co_flags & _COROUTINE)
     return _is_async(f) or (
-        callable(f) and not isinstance(f, type | FunctionType | MethodType) and _is_async(f.__call__)
+        callable(f)
+        and not isinstance(f, type | FunctionType | MethodType)
+        and _is_async(f.__call__)
     )
 
 

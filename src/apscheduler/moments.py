@@ -18,6 +18,7 @@ _MOMENT = re.compile(
     r"(Z|[+-]\d\d:\d\d)?)?",
     re.ASCII,
 )
+_OUR_ZONES = (ZoneInfo, timezone)
 _TRUE = frozenset({"true", "yes", "on", "y", "t", "1"})
 _FALSE = frozenset({"false", "no", "off", "n", "f", "0"})
 
@@ -56,8 +57,8 @@ def astimezone(obj: Any) -> tzinfo | None:
     :raises ValueError: if the text cannot be the name of a zone
     :raises TypeError: if ``obj`` is neither a name nor a tzinfo
     """
-    if obj is None:
-        return None
+    if obj is None or type(obj) in _OUR_ZONES:
+        return obj  # type: ignore[no-any-return]
     if isinstance(obj, str):
         return zone_named(obj)
     if not isinstance(obj, tzinfo):
@@ -98,8 +99,12 @@ def _no_zone(name: str) -> str:
     by_folded = {zone.lower(): zone for zone in sorted(available_timezones())}
     close = get_close_matches(name.lower(), by_folded, n=3)
     hint = " or ".join(by_folded[zone] for zone in close)
-    return f"there is no time zone {name!r}; did you mean {hint}?" if hint else (
-        f"there is no time zone {name!r}: expected a name of the tz database, like 'Europe/Berlin'"
+    return (
+        f"there is no time zone {name!r}; did you mean {hint}?"
+        if hint
+        else (
+            f"there is no time zone {name!r}: expected a name of the tz database, like 'Europe/Berlin'"
+        )
     )
 
 
@@ -157,7 +162,9 @@ def convert_to_datetime(input: Any, tz: Any, arg_name: str | None) -> datetime |
     if moment.tzinfo is not None:
         return moment
     if tz is None:
-        raise ValueError(f"{arg_name} {input!r} names no time zone, and none is given to read it in")
+        raise ValueError(
+            f"{arg_name} {input!r} names no time zone, and none is given to read it in"
+        )
     zone = zone_named(tz) if isinstance(tz, str) else tz
     if not isinstance(zone, tzinfo):
         raise TypeError(f"tz must be a name or a tzinfo, not {type(tz).__name__} ({tz!r})")
@@ -212,10 +219,12 @@ def localize(dt: datetime, tzinfo: Any) -> datetime:
 def normalize(dt: datetime) -> datetime:
     """Return the same instant with a wall time that exists in its zone."""
     zone = dt.tzinfo
-    if zone is UTC:
-        return dt.replace(fold=0) if dt.fold else dt
     if zone is None:
         return dt.astimezone().replace(tzinfo=None)
+    if not dt.fold and type(zone) in _OUR_ZONES:
+        # A wall time that neither fold moves comes exactly once (PEP 495): most do, and this is quick.
+        if type(zone) is timezone or dt.replace(fold=1).utcoffset() == dt.utcoffset():
+            return dt
     return dt.astimezone(UTC).astimezone(zone)
 
 

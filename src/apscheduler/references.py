@@ -42,7 +42,7 @@ def obj_to_ref(obj: Any) -> str:
     if obj.__class__ is FunctionType:
         return _reference(obj, obj.__module__, obj.__qualname__)
     if isinstance(obj, partial):
-        raise ValueError(
+        raise ValueError(  # noqa: TRY004 - 3.x's type: it has no name, yet it is a callable
             f"{obj!r} has no name to store: pass the function itself, and its arguments as args and kwargs"
         )
     name = get_callable_name(obj)
@@ -78,7 +78,9 @@ def _reference(obj: Any, module: Any, name: str) -> str:
             "use a function at module level"
         )
     if not isinstance(module, str):
-        raise ValueError(f"{obj!r} belongs to no module by whose name it could be found again")
+        raise ValueError(  # noqa: TRY004 - as above
+            f"{obj!r} belongs to no module by whose name it could be found again"
+        )
     return f"{module}:{name}"
 
 
@@ -112,7 +114,9 @@ def ref_to_obj(ref: Any) -> Any:
     :raises LookupError: if the module cannot be imported or has no such object
     """
     if not isinstance(ref, str):
-        raise TypeError(f"a reference is a text like {_EXAMPLE}, not {type(ref).__name__} ({ref!r})")
+        raise TypeError(
+            f"a reference is a text like {_EXAMPLE}, not {type(ref).__name__} ({ref!r})"
+        )
     module, colon, path = ref.partition(":")
     if not colon or not module:
         raise ValueError(f"{ref!r} is not a reference: write it like {_EXAMPLE}")
@@ -128,7 +132,9 @@ def ref_to_obj(ref: Any) -> Any:
 def _imported(module: str, ref: str) -> Any:
     loaded = sys.modules.get(module)
     # While a module is being imported its names may not be there yet; importing waits for them.
-    if loaded is not None and not getattr(getattr(loaded, "__spec__", None), "_initializing", False):
+    if loaded is not None and not getattr(
+        getattr(loaded, "__spec__", None), "_initializing", False
+    ):
         return loaded
     from importlib import import_module
 
@@ -141,7 +147,9 @@ def _imported(module: str, ref: str) -> Any:
 def _not_there(ref: str, owner: Any, name: str) -> str:
     from difflib import get_close_matches
 
-    close = get_close_matches(name, [known for known in dir(owner) if not known.startswith("__")], n=1)
+    close = get_close_matches(
+        name, [known for known in dir(owner) if not known.startswith("__")], n=1
+    )
     hint = f"; did you mean {close[0]}?" if close else ""
     return f"cannot find {ref!r}: {owner!r} has no {name!r}{hint}"
 

@@ -155,7 +155,6 @@ def length(data):
     return len(data)
 
 
-
 def hang_first(seconds, path):
     """Hang when called for the first time, by a mark in the file system."""
     if not os.path.exists(path):

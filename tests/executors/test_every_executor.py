@@ -202,7 +202,9 @@ def test_a_job_that_does_not_end_is_timed_out_in_time(running, make_claim, recor
 
 
 def test_a_job_that_ends_within_its_timeout_is_executed(running, make_claim, recorder):
-    results = run(running, recorder, [make_claim(sample_jobs.add, 1, timeout=30) for _ in range(20)])
+    results = run(
+        running, recorder, [make_claim(sample_jobs.add, 1, timeout=30) for _ in range(20)]
+    )
     assert {result.outcome for result in results} == {Outcome.EXECUTED}
 
 
@@ -343,9 +345,7 @@ def test_an_executor_starts_again_after_its_shutdown(kind, started, make_claim, 
 
 @pytest.mark.trap(100)
 @pytest.mark.parametrize("kind", ["debug", "threads", "futures-threads"])
-def test_ten_thousand_failing_runs_leave_nothing_behind(
-    kind, started, make_job, monkeypatch
-):
+def test_ten_thousand_failing_runs_leave_nothing_behind(kind, started, make_job, monkeypatch):
     executor = started(MAKERS[kind]())
     monkeypatch.setattr(executor._logger, "disabled", True)
 

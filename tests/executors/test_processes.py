@@ -83,11 +83,13 @@ def test_quick_calls_behind_one_that_turns_slow_go_elsewhere(started, make_claim
 def test_large_arguments_and_values_travel(started, make_claim, recorder, size):
     executor = started(ProcessPoolExecutor(1))
     data = b"x" * size
-    executor.submit_claims([make_claim(sample_jobs.length, data), make_claim(sample_jobs.large, size)])
+    executor.submit_claims(
+        [make_claim(sample_jobs.length, data), make_claim(sample_jobs.large, size)]
+    )
     recorder.wait(2)
-    assert {len(r.retval) if isinstance(r.retval, bytes) else r.retval for r in recorder.results} == {
-        size
-    }
+    assert {
+        len(r.retval) if isinstance(r.retval, bytes) else r.retval for r in recorder.results
+    } == {size}
 
 
 def test_an_initializer_that_raises_fails_the_jobs_with_its_words(started, make_claim, recorder):

@@ -100,7 +100,9 @@ def test_a_pool_that_was_shut_down_works_again_after_start(make_claim, recorder,
     assert recorder.wait()[0].outcome is Outcome.EXECUTED
 
 
-def test_capacity_stays_after_twenty_jobs_that_never_come_back(make_claim, recorder, started, caplog):
+def test_capacity_stays_after_twenty_jobs_that_never_come_back(
+    make_claim, recorder, started, caplog
+):
     executor = started(ThreadPoolExecutor(2))
     executor.timeout_grace = 0.05
     hold = threading.Event()

@@ -84,7 +84,7 @@ def _await(awaitable: Any, left: float) -> tuple[Any, bool]:
 def _call_with_watchdog(
     func: Any, args: Any, kwargs: Any, timeout: float
 ) -> tuple[Any, BaseException | None, bool]:
-    from apscheduler.executors._watchdog import (  # noqa: PLC0415 - where there is no signal
+    from apscheduler.executors._watchdog import (
         Watch,
         Watchdog,
         watched_call,

@@ -42,7 +42,9 @@ def result_of(claim: Claim, answer: _remote.Answer, why_late: str, *, raw: bool 
     try:
         return Result(fire, Outcome.EXECUTED, started, finished, _load(value))
     except BaseException as problem:  # noqa: BLE001 - a user's __setstate__ or __init__
-        why = "what the function returned cannot be rebuilt in this process: " + _remote.said(problem)
+        why = "what the function returned cannot be rebuilt in this process: " + _remote.said(
+            problem
+        )
         return Result(fire, Outcome.FAILED, started, finished, None, _remote.RemoteError(why))
 
 
@@ -50,7 +52,9 @@ def _load(value: bytes) -> Any:
     return pickle.loads(value)  # noqa: S301 - from a worker process of ours
 
 
-def fail_rest(claim: Claim, fires: list[int], now: int, exc: BaseException, started: int = 0) -> None:
+def fail_rest(
+    claim: Claim, fires: list[int], now: int, exc: BaseException, started: int = 0
+) -> None:
     """Settle these fire times as failed."""
     for fire in fires:
         claim.sink.settle(claim, Result(fire, Outcome.FAILED, started, now, exception=exc))

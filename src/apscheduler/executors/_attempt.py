@@ -44,7 +44,7 @@ def capped(text: str) -> str:
 
 def traceback_text(exc: BaseException) -> str:
     """Return the exception's traceback as text, without its headline (as 3.x's events have it)."""
-    import traceback  # noqa: PLC0415 - only failures pay for it
+    import traceback
 
     try:
         return capped("".join(traceback.format_tb(exc.__traceback__)))
@@ -85,7 +85,9 @@ def missed(fire: int, now: int, reason: str | None) -> Result:
     return Result(fire, Outcome.MISSED, 0, now, reason=reason)
 
 
-def timed_out(job: Any, fire: int, started: int, finished: int, reason: str | None = None) -> Result:
+def timed_out(
+    job: Any, fire: int, started: int, finished: int, reason: str | None = None
+) -> Result:
     """Return the result of a run that did not end in time."""
     exc = JobTimeoutError(f"job {job.id!r} did not end within its timeout of {job.timeout} s")
     return Result(fire, Outcome.TIMED_OUT, started, finished, exception=exc, reason=reason)
@@ -99,7 +101,9 @@ def timeout_of(job: Any) -> float | None:
 
 def context_of(job: Any, fire: int, attempt: int = 1) -> RunContext:
     """Return what ``current_run()`` says inside this run."""
-    return make_context(job.id, job._jobstore_alias or "default", job.trigger.at(fire), fire, attempt)
+    return make_context(
+        job.id, job._jobstore_alias or "default", job.trigger.at(fire), fire, attempt
+    )
 
 
 def context_of_item(item: Any, fire: int) -> RunContext:
@@ -116,7 +120,7 @@ def lateness_text(fire: int, now: int) -> str:
 
 def thread_stack(ident: int) -> str:
     """Return the stack of a running thread as text."""
-    import traceback  # noqa: PLC0415 - only hung jobs pay for it
+    import traceback
 
     frame = sys._current_frames().get(ident)
     return "" if frame is None else capped("".join(traceback.format_stack(frame)))

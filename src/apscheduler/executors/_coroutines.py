@@ -47,7 +47,9 @@ class CoroutineRunner:
             return self.run(awaitable, context, started)
         said: list[Any] = []
         beside = threading.Thread(
-            target=_run_beside, args=(awaitable, context, started, said), name="apscheduler-coroutine"
+            target=_run_beside,
+            args=(awaitable, context, started, said),
+            name="apscheduler-coroutine",
         )
         beside.start()
         beside.join()

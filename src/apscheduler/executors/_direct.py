@@ -22,8 +22,8 @@ from apscheduler.runs.context import RunContext, make_context, run_context
 from apscheduler.runs.outcomes import Outcome
 
 if TYPE_CHECKING:
-    from apscheduler.executors.base import BaseExecutor
     from apscheduler.executors._coroutines import CoroutineRunner
+    from apscheduler.executors.base import BaseExecutor
 
 
 class DirectClaim(Claim):
@@ -141,7 +141,7 @@ def run_events(
         try:
             retval = job.func(*job.args, **job.kwargs)
             if is_awaitable(retval):
-                from apscheduler.executors._coroutines import (  # noqa: PLC0415 - asyncio
+                from apscheduler.executors._coroutines import (
                     CoroutineRunner,
                 )
 
@@ -189,6 +189,6 @@ async def run_coroutine_events(
 
 
 def _is_cancellation(exc: BaseException) -> bool:
-    from asyncio import CancelledError  # noqa: PLC0415 - loaded by whoever awaits
+    from asyncio import CancelledError
 
     return isinstance(exc, CancelledError)

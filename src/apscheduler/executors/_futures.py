@@ -24,7 +24,7 @@ from time import monotonic
 from typing import Any
 
 from apscheduler.executors import _remote
-from apscheduler.executors._answers import fail_rest, facts_of, result_of
+from apscheduler.executors._answers import facts_of, fail_rest, result_of
 from apscheduler.executors._attempt import timed_out, timeout_of
 from apscheduler.executors._board import Board
 from apscheduler.executors._runner import Rest, Runner
@@ -271,7 +271,7 @@ class FutureRuns:
     def _take_answer_safely(self, submission: Submission, future: Any) -> None:
         try:
             self._take_answer(submission, future)
-        except BaseException:  # noqa: BLE001 - one answer must not cost the others
+        except BaseException:
             self.owner._logger.exception("executor %r met an error of its own", self.owner._alias)
 
     def _take_answer(self, submission: Submission, future: Any) -> None:
@@ -459,7 +459,9 @@ def _nothing() -> None:
 
 
 def _died(exc: BaseException) -> WorkerDiedError:
-    died = WorkerDiedError(f"the process that ran the job, or one beside it in its pool, ended: {exc}")
+    died = WorkerDiedError(
+        f"the process that ran the job, or one beside it in its pool, ended: {exc}"
+    )
     died.__cause__ = exc
     return died
 

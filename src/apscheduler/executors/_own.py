@@ -49,7 +49,7 @@ class OwnExecutor(BaseExecutor):
         raise NotImplementedError
 
     def _do_submit_job(self, job: Job, run_times: list[datetime]) -> None:
-        from apscheduler.executors._direct import DirectClaim, EventSink  # noqa: PLC0415 - 3.x's way
+        from apscheduler.executors._direct import DirectClaim, EventSink
 
         claim = DirectClaim(job, job._jobstore_alias, run_times, EventSink(self))
         for _, exc in self._submit([claim]):

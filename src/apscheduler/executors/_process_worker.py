@@ -52,7 +52,7 @@ def _set_signals() -> None:
 
 
 def _end_with_parent() -> None:
-    import multiprocessing  # noqa: PLC0415 - here already, it started this process
+    import multiprocessing
 
     parent = multiprocessing.parent_process()
     if parent is not None:
@@ -98,7 +98,8 @@ class _Sender:
         self._thread: threading.Thread | None = None
 
     def add(self, number: int, answer: Any, *, done: bool) -> None:
-        self._answers.append((number, answer, done))
+        with self._lock:
+            self._answers.append((number, answer, done))
         if time.monotonic() - self._flushed > _FLUSH_SECONDS:
             self.flush()
         elif not self._waiting.is_set():

@@ -31,7 +31,7 @@ from typing import Any
 from weakref import WeakSet
 
 from apscheduler.executors import _process_worker, _remote
-from apscheduler.executors._answers import fail_rest, facts_of, result_of
+from apscheduler.executors._answers import facts_of, fail_rest, result_of
 from apscheduler.executors._attempt import timed_out, timeout_of
 from apscheduler.executors._board import NO_LIMIT, Board
 from apscheduler.executors._runner import Rest
@@ -153,7 +153,9 @@ class ProcessPool:
             if self._thread is None:
                 self._wakened, self._waker = multiprocessing.Pipe(duplex=False)
                 thread = threading.Thread(
-                    target=self._manage, name=f"apscheduler-{self.owner._alias}-processes", daemon=True
+                    target=self._manage,
+                    name=f"apscheduler-{self.owner._alias}-processes",
+                    daemon=True,
                 )
                 thread.start()
                 self._thread = thread
@@ -202,7 +204,9 @@ class ProcessPool:
 
     def _manage(self) -> None:
         if hasattr(signal, "pthread_sigmask"):
-            signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # inherited by starting workers
+            signal.pthread_sigmask(
+                signal.SIG_BLOCK, [signal.SIGINT]
+            )  # inherited by starting workers
         while True:
             try:
                 if self._turn():
@@ -459,11 +463,15 @@ class ProcessPool:
             return
         number = board.number(worker.slot)
         started = board.start(worker.slot)[1]
-        if number >= worker.sent[-1].number or not started or now - started < TAKE_BACK_SECONDS:
+        if not worker.sent[0].number <= number < worker.sent[-1].number:
+            return  # it has not begun with them, or nothing is left to take
+        if not started or now - started < TAKE_BACK_SECONDS:
             return
         board.limit(worker.slot, number + 1)
         worker.taken_back = True
-        number = board.number(worker.slot)  # it may have gone on meanwhile; then it says what it did
+        number = board.number(
+            worker.slot
+        )  # it may have gone on meanwhile; then it says what it did
         while worker.sent[-1].number > number:
             self.queue.appendleft(worker.sent.pop().claim)
 
@@ -559,7 +567,9 @@ class ProcessPool:
 
     def _lose(self, sent: Sent, code: int | None) -> None:
         now = self.owner._now_us()
-        reason = f"its worker process ended ({_exit_text(code)}) before it could say how the run ended"
+        reason = (
+            f"its worker process ended ({_exit_text(code)}) before it could say how the run ended"
+        )
         for fire in sent.fires:
             sent.claim.sink.settle(sent.claim, Result(fire, Outcome.LOST, 0, now, reason=reason))
         sent.claim.sink.release(sent.claim)

@@ -114,7 +114,7 @@ class Call:
                 except BaseException as exc:  # noqa: BLE001 - whatever a job raises is its outcome
                     error = exc
             else:
-                from apscheduler.executors._alarm import call_in_time  # noqa: PLC0415 - few need it
+                from apscheduler.executors._alarm import call_in_time
 
                 value, error, in_time = call_in_time(func, args, kwargs, self.timeout)
         finally:
@@ -134,10 +134,10 @@ class Call:
 
     def context(self) -> Any:
         """Return what ``current_run()`` says in this process."""
-        from datetime import UTC  # noqa: PLC0415 - see the top
+        from datetime import UTC
 
-        from apscheduler._engine.instants import from_us  # noqa: PLC0415 - see the top
-        from apscheduler.runs.context import make_context  # noqa: PLC0415 - see the top
+        from apscheduler._engine.instants import from_us
+        from apscheduler.runs.context import make_context
 
         moment = from_us(self.fire, self.zone or UTC)
         return make_context(self.job_id, self.jobstore, moment, self.fire, self.attempt)
@@ -160,7 +160,7 @@ def run_object(what: Any, args: Any, kwargs: Any, facts: Facts) -> list[Answer]:
 
 
 def _run_context() -> Any:
-    from apscheduler.runs.context import run_context  # noqa: PLC0415 - see the top
+    from apscheduler.runs.context import run_context
 
     return run_context
 
@@ -177,7 +177,7 @@ def resolve(what: Any) -> Any:
         module_name, _, path = what.partition(":")
         module = sys.modules.get(module_name)
         if module is None:
-            import importlib  # noqa: PLC0415 - only for modules that are not there yet
+            import importlib
 
             module = importlib.import_module(module_name)
         func = module
@@ -192,7 +192,7 @@ _runner: Any = None
 
 def _run_coroutine(awaitable: Any, timeout: float | None) -> Any:
     global _runner  # noqa: PLW0603 - one event loop per process
-    import asyncio  # noqa: PLC0415 - only coroutines pay for it
+    import asyncio
 
     async def main() -> Any:
         if timeout is None:
@@ -231,7 +231,7 @@ def said(exc: BaseException, *, with_type: bool = True) -> str:
 
 
 def _traceback(exc: BaseException) -> str:
-    import traceback  # noqa: PLC0415 - only failures pay for it
+    import traceback
 
     found = exc.__traceback__
     while found is not None and found.tb_next is not None and _is_ours(found):
@@ -258,7 +258,7 @@ def run_marked(blob: bytes, facts: Facts, path: str, slot: int) -> list[Answer]:
     try:
         board = _boards.get(path)
         if board is None:
-            from apscheduler.executors._board import Board  # noqa: PLC0415 - only timeouts need it
+            from apscheduler.executors._board import Board
 
             board = _boards[path] = Board(path)
     except OSError:  # a worker on another machine: its own alarm has to do

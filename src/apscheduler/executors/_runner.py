@@ -142,13 +142,11 @@ class Runner:
 
     def _await(self, awaitable: Any, watch: Watch | None = None) -> Any:
         if self._coroutines is None:
-            from apscheduler.executors._coroutines import CoroutineRunner  # noqa: PLC0415 - asyncio
+            from apscheduler.executors._coroutines import CoroutineRunner
 
             self._coroutines = CoroutineRunner()
         context = self.current_run()
-        return self._coroutines.run_anywhere(
-            awaitable, context, watch.awaiting if watch else None
-        )
+        return self._coroutines.run_anywhere(awaitable, context, watch.awaiting if watch else None)
 
     # -- everything that is not the fast way -----------------------------------------------------------
 
@@ -220,7 +218,7 @@ class Runner:
     # -- with a timeout ----------------------------------------------------------------------------------
 
     def _run_timed(self, claim: Claim, index: int, started: int, timeout: float) -> None:
-        from apscheduler.executors._watchdog import (  # noqa: PLC0415 - few jobs need it
+        from apscheduler.executors._watchdog import (
             STUCK,
             Watch,
             watched_call,

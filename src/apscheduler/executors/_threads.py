@@ -144,7 +144,7 @@ class WorkerPool:
         """The watchdog of this pool, made at the first timeout."""
         with self._lock:
             if self._watchdog is None:
-                from apscheduler.executors._watchdog import Watchdog  # noqa: PLC0415 - few need it
+                from apscheduler.executors._watchdog import Watchdog
 
                 self._watchdog = Watchdog(f"{self._prefix}_watchdog", self.owner.timeout_grace)
             return self._watchdog

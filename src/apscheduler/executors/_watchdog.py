@@ -36,7 +36,7 @@ _COMPACT_FROM = 64
 def raise_in_thread(ident: int, exception: type[BaseException] | None) -> None:
     """Raise the exception in another thread at its next bytecode; ``None`` takes a pending one back."""
     try:
-        import ctypes  # noqa: PLC0415 - only timeouts need it
+        import ctypes
     except ImportError:
         return  # a Python built without it: the thread is given up after the grace instead
     target = None if exception is None else ctypes.py_object(exception)
@@ -85,7 +85,9 @@ class Watch:
             self._task = None
             if self.phase != IN_TIME:
                 return False
-            self.on_timeout = self.on_stuck = _nothing  # they hold the job, the heap holds the watch
+            self.on_timeout = self.on_stuck = (
+                _nothing  # they hold the job, the heap holds the watch
+            )
             return True
 
     def expire(self) -> bool:
@@ -247,7 +249,7 @@ def _tell(reports: list[Callable[[], None]]) -> None:
     for report in reports:
         try:
             report()
-        except BaseException:  # noqa: BLE001 - one report must not cost the others
-            import logging  # noqa: PLC0415 - almost never
+        except BaseException:
+            import logging
 
             logging.getLogger("apscheduler.executors").exception("reporting a timeout failed")

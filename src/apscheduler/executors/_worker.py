@@ -72,7 +72,7 @@ class Worker(Runner):
             return True
         try:
             pool.initializer(*pool.initargs)
-        except BaseException as exc:  # noqa: BLE001 - a user's function
+        except BaseException as exc:
             self.owner._logger.exception(
                 "the initializer of executor %r raised: jobs that wait for a worker fail",
                 self.owner._alias,

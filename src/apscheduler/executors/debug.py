@@ -101,7 +101,7 @@ class DebugExecutor(OwnExecutor):
 
     def _watchdog(self) -> Watchdog:
         if self._dog is None:
-            from apscheduler.executors._watchdog import Watchdog  # noqa: PLC0415 - few need it
+            from apscheduler.executors._watchdog import Watchdog
 
             self._dog = Watchdog(f"apscheduler-{self._alias}-watchdog", self.timeout_grace)
         return self._dog

@@ -32,7 +32,7 @@ class BasePoolExecutor(OwnExecutor):
         self._start_engine()
 
     def _start_engine(self) -> None:
-        from apscheduler.executors._futures import FutureRuns  # noqa: PLC0415 - threads need none of it
+        from apscheduler.executors._futures import FutureRuns
 
         engine: FutureRuns | None = self._engine
         if engine is None or engine.closed:
@@ -86,9 +86,7 @@ class ThreadPoolExecutor(BasePoolExecutor):
     lane = True
     _engine: WorkerPool | None
 
-    def __init__(
-        self, max_workers: int = 10, pool_kwargs: Mapping[str, Any] | None = None
-    ) -> None:
+    def __init__(self, max_workers: int = 10, pool_kwargs: Mapping[str, Any] | None = None) -> None:
         self._options = checked_options(
             type(self), pool_kwargs, ("thread_name_prefix", "initializer", "initargs")
         )
@@ -96,7 +94,7 @@ class ThreadPoolExecutor(BasePoolExecutor):
         super().__init__(self._make_pool())
 
     def _make_pool(self) -> WorkerPool:
-        from apscheduler.executors._threads import WorkerPool  # noqa: PLC0415 - not for other pools
+        from apscheduler.executors._threads import WorkerPool
 
         return WorkerPool(self._max_workers, **self._options)
 
@@ -139,7 +137,9 @@ def checked_options(
         if name not in known:
             near = get_close_matches(name, known)
             hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
-            raise TypeError(f"pool_kwargs of {owner.__name__} has an unknown option {name!r}; {hint}")
+            raise TypeError(
+                f"pool_kwargs of {owner.__name__} has an unknown option {name!r}; {hint}"
+            )
     initializer: Callable[..., object] | None = options.get("initializer")
     if initializer is not None and not callable(initializer):
         raise TypeError(f"initializer must be a callable, not {initializer!r}")
@@ -162,9 +162,7 @@ class ProcessPoolExecutor(BasePoolExecutor):
 
     _engine: ProcessPool | None
 
-    def __init__(
-        self, max_workers: int = 10, pool_kwargs: Mapping[str, Any] | None = None
-    ) -> None:
+    def __init__(self, max_workers: int = 10, pool_kwargs: Mapping[str, Any] | None = None) -> None:
         known = ("mp_context", "initializer", "initargs", "max_tasks_per_child")
         self._options = checked_options(type(self), pool_kwargs, known)
         self._options["mp_context"] = checked_context(self._options.get("mp_context"))
@@ -173,7 +171,7 @@ class ProcessPoolExecutor(BasePoolExecutor):
         super().__init__(self._make_pool())
 
     def _make_pool(self) -> ProcessPool:
-        from apscheduler.executors._processes import ProcessPool  # noqa: PLC0415 - not for threads
+        from apscheduler.executors._processes import ProcessPool
 
         return ProcessPool(self._max_workers, **self._options)
 
@@ -196,7 +194,7 @@ def checked_context(context: Any) -> Any:
 
     :raises ValueError: if this platform has none of that name
     """
-    import multiprocessing  # noqa: PLC0415 - not for threads
+    import multiprocessing
 
     if context is None:
         context = "spawn"

@@ -14,11 +14,10 @@ from apscheduler.moments import astimezone, local_zone
 
 def zone_of(timezone: Any, *dates: Any) -> tzinfo:
     """Return the zone given, else that of the first date that has one, else the local one."""
-    if isinstance(timezone, str) and not timezone:
-        timezone = None
-    zone = astimezone(timezone)
-    if zone is not None:
-        return zone
+    if timezone:
+        zone = astimezone(timezone)
+        if zone is not None:
+            return zone
     for moment in dates:
         zone = astimezone(getattr(moment, "tzinfo", None))
         if zone is not None:

@@ -73,7 +73,7 @@ class CalendarIntervalTrigger(BaseTrigger):
         parts = _whole("hour", hour), _whole("minute", minute), _whole("second", second)
         self._now_read = start_date is None
         if start_date is None:
-            self.start_date = datetime.now(self.timezone).date()
+            self.start_date = datetime.now().date()  # noqa: DTZ005 - this machine's date, as in 3.x
         else:
             self.start_date = _day("start_date", start_date)
         self.end_date = None if end_date is None else _day("end_date", end_date)
@@ -233,7 +233,8 @@ class CalendarIntervalTrigger(BaseTrigger):
         self.end_date = None if end is None else _day("end_date", end)
         self.jitter = values.get("jitter")
         self._now_read = False
-        self._prepare(time(*values["time"], tzinfo=self.timezone))
+        hour, minute, second = values["time"]
+        self._prepare(time(hour, minute, second, tzinfo=self.timezone))
 
     def __repr__(self) -> str:
         units = ("years", "months", "weeks", "days")

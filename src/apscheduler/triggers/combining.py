@@ -7,7 +7,6 @@ Children of other authors, who may count from the fire time before, are still as
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -44,32 +43,9 @@ class BaseCombiningTrigger(BaseTrigger):
         """Whether all children are triggers of this package."""
         return all(trigger.native for trigger in self.triggers)
 
-    @property
-    def timezone(self) -> Any:
-        """The zone of the first child, in which fire times are shown where nothing else is known."""
-        first: BaseTrigger = self.triggers[0]
-        return first.at(0).tzinfo
-
-    def get_next_fire_time(
-        self, previous_fire_time: datetime | None, now: datetime
-    ) -> datetime | None:
-        previous = None if previous_fire_time is None else to_us(previous_fire_time)
-        found = self.next_us(previous, to_us(now))
-        return None if found is None else self.at(found)
-
-    def next_us(self, previous: int | None, now: int) -> int | None:
-        found = self._next(previous, now)
-        if found is None or not self.jitter:
-            return found
-        return delayed(found, self.jitter, LATEST)
-
     def begin_at(self, now: int) -> None:
         for trigger in self.triggers:
             trigger.begin_at(now)
-
-    @abstractmethod
-    def _next(self, previous: int | None, now: int) -> int | None:
-        """Return the next fire time, not yet delayed."""
 
     def __getstate__(self) -> dict[str, Any]:
         children = [(obj_to_ref(type(child)), child.__getstate__()) for child in self.triggers]
@@ -97,9 +73,10 @@ class AndTrigger(BaseCombiningTrigger):
     def get_next_fire_time(
         self, previous_fire_time: datetime | None, now: datetime
     ) -> datetime | None:
-        return super().get_next_fire_time(previous_fire_time, now)
+        return _next_datetime(self, previous_fire_time, now)
 
-    next_us = BaseCombiningTrigger.next_us
+    def next_us(self, previous: int | None, now: int) -> int | None:
+        return _jittered(self._next(previous, now), self.jitter)
 
     def at(self, instant: int) -> datetime:
         first: BaseTrigger = self.triggers[0]
@@ -107,8 +84,8 @@ class AndTrigger(BaseCombiningTrigger):
 
     def _next(self, previous: int | None, now: int) -> int | None:
         times = _first_times(self.triggers, previous, now)
-        if times is None or min(times) == max(times):
-            return times and times[0]
+        if not times or min(times) == max(times):
+            return times[0] if times else None
         grid = _grid(self.triggers)
         if grid is None:
             return None
@@ -134,7 +111,7 @@ class AndTrigger(BaseCombiningTrigger):
 
     def latest_us(self, first: int, now: int) -> int | None:
         starts, grid = _first_times(self.triggers, first, first + 1), _grid(self.triggers)
-        if starts is None or grid is None:
+        if not starts or grid is None:
             return first
         target, earliest = now, max(starts)
         for _ in range(ROUNDS):
@@ -163,9 +140,10 @@ class OrTrigger(BaseCombiningTrigger):
     def get_next_fire_time(
         self, previous_fire_time: datetime | None, now: datetime
     ) -> datetime | None:
-        return super().get_next_fire_time(previous_fire_time, now)
+        return _next_datetime(self, previous_fire_time, now)
 
-    next_us = BaseCombiningTrigger.next_us
+    def next_us(self, previous: int | None, now: int) -> int | None:
+        return _jittered(self._next(previous, now), self.jitter)
 
     def at(self, instant: int) -> datetime:
         shown: list[datetime] = [trigger.at(instant) for trigger in self.triggers]
@@ -193,6 +171,17 @@ class OrTrigger(BaseCombiningTrigger):
 
     def __str__(self) -> str:
         return f"or[{', '.join(map(str, self.triggers))}]"
+
+
+def _next_datetime(
+    trigger: AndTrigger | OrTrigger, previous: datetime | None, now: datetime
+) -> datetime | None:
+    found = trigger.next_us(None if previous is None else to_us(previous), to_us(now))
+    return None if found is None else trigger.at(found)
+
+
+def _jittered(found: int | None, jitter: float | None) -> int | None:
+    return delayed(found, jitter, LATEST) if found is not None and jitter else found
 
 
 def after(trigger: BaseTrigger, previous: int | None, now: int) -> int | None:
@@ -259,7 +248,9 @@ def _log_giving_up(trigger: AndTrigger, start: int, end: int) -> None:
 
 def _checked(triggers: Any, name: str) -> Any:
     if isinstance(triggers, BaseTrigger) or not isinstance(triggers, Sequence):
-        raise TypeError(f"{name} combines a list of triggers, not {triggers!r}: put them into [...]")
+        raise TypeError(
+            f"{name} combines a list of triggers, not {triggers!r}: put them into [...]"
+        )
     for trigger in triggers:
         if not isinstance(trigger, BaseTrigger):
             raise TypeError(

@@ -6,7 +6,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from apscheduler._engine.instants import from_us, to_us
-from apscheduler.moments import astimezone, convert_to_datetime, datetime_repr, local_zone, normalize
+from apscheduler.moments import (
+    astimezone,
+    convert_to_datetime,
+    datetime_repr,
+    local_zone,
+    normalize,
+)
 from apscheduler.triggers.arguments import state_of
 from apscheduler.triggers.base import BaseTrigger
 
@@ -35,11 +41,10 @@ class DateTrigger(BaseTrigger):
             if zone is None and getattr(run_date, "tzinfo", None) is None:
                 zone = local_zone()
             moment = convert_to_datetime(run_date, zone, "run_date")
-        self._begin(moment)
-
-    def _begin(self, moment: Any) -> None:
-        self.run_date = moment if moment.tzinfo is UTC else normalize(moment)
-        self._instant = to_us(self.run_date)
+            if moment is run_date:
+                moment = normalize(moment)
+        self.run_date = moment
+        self._instant = to_us(moment)
 
     def begin_at(self, now: int) -> None:
         if self._now_read:
@@ -69,7 +74,8 @@ class DateTrigger(BaseTrigger):
 
     def __setstate__(self, state: Any) -> None:
         self._now_read = False
-        self._begin(state_of(state, self, _VERSION)["run_date"])
+        self.run_date = normalize(state_of(state, self, _VERSION)["run_date"])
+        self._instant = to_us(self.run_date)
 
     def __str__(self) -> str:
         return f"date[{datetime_repr(self.run_date)}]"

@@ -1,0 +1,106 @@
+"""Operations on single jobs of a scheduler that holds many, and the list of all of them."""
+
+from __future__ import annotations
+
+import gc
+import random
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from time import perf_counter
+from typing import Any
+
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.interval import IntervalTrigger
+
+_schedulers: dict[int, Any] = {}
+_random = random.Random(1)  # noqa: S311 - places to put jobs at
+FAR = datetime.now(UTC) + timedelta(days=30)
+TRIGGER = IntervalTrigger(hours=1, timezone=UTC)
+
+
+def job() -> None:
+    """Never called: everything is due in a month."""
+
+
+def _holding(size: int) -> Any:
+    """Return a scheduler with so many jobs, a second apart: made once, and left as it was found."""
+    if size not in _schedulers:
+        scheduler = BackgroundScheduler(timezone=UTC)
+        scheduler.start(paused=True)
+        second = timedelta(seconds=1)
+        for number in range(size):
+            scheduler.add_job(
+                job, TRIGGER, id=f"job-{number}", next_run_time=FAR + number * second
+            )
+        gc.collect()
+        gc.freeze()  # a full collection over a million jobs would hit whoever happens to run
+        _schedulers[size] = scheduler
+    return _schedulers[size]
+
+
+def operations(size: int, count: int) -> dict[str, float]:
+    """Add jobs at random places, then pause, resume, reschedule and remove them."""
+    scheduler = _holding(size)
+    ids = [f"new-{number}" for number in range(count)]
+    places = [FAR + timedelta(seconds=_random.random() * size) for _ in ids]
+    found = {"add": _per_item(_adder(scheduler), zip(ids, places, strict=True), count)}
+    _random.shuffle(ids)
+    steps = {
+        "pause": scheduler.pause_job,
+        "resume": scheduler.resume_job,
+        "reschedule": lambda job_id: scheduler.reschedule_job(job_id, trigger=TRIGGER),
+    }
+    for name, step in steps.items():
+        found[name] = _per_item(step, ids, count)
+    # Removed from the middle, where the reference has to look and to move most.
+    middle = [f"job-{_random.randrange(size)}" for _ in range(3 * count)]
+    middle = list(dict.fromkeys(middle))[:count]
+    found["remove"] = _per_item(scheduler.remove_job, middle, len(middle))
+    for job_id in ids:
+        scheduler.remove_job(job_id)
+    for job_id in middle:
+        when = FAR + timedelta(seconds=int(job_id.removeprefix("job-")))
+        scheduler.add_job(job, TRIGGER, id=job_id, next_run_time=when)
+    return found
+
+
+def _adder(scheduler: Any) -> Callable[[tuple[str, datetime]], object]:
+    def add(item: tuple[str, datetime]) -> None:
+        scheduler.add_job(job, TRIGGER, id=item[0], next_run_time=item[1])
+
+    return add
+
+
+def _per_item(step: Callable[[Any], object], items: Any, count: int) -> float:
+    began = perf_counter()
+    for item in items:
+        step(item)
+    return (perf_counter() - began) / count * 1e6
+
+
+def add_by_alias(size: int, count: int) -> dict[str, float]:
+    """Add jobs as the tutorial does: an alias, its arguments, no id."""
+    scheduler = _holding(size)
+    began = perf_counter()
+    added = [scheduler.add_job(job, "interval", hours=1) for _ in range(count)]
+    passed = perf_counter() - began
+    for each in added:
+        each.remove()
+    return {"add": passed / count * 1e6}
+
+
+def listing(size: int, seconds: float, *, changed: bool = False) -> dict[str, float]:
+    """``get_jobs``, where ``changed`` after a change of one job each time."""
+    scheduler = _holding(size)
+    scheduler.get_jobs()
+    spent, calls = 0.0, 0
+    while spent < seconds or calls < 3:
+        if changed:
+            job_id = f"job-{_random.randrange(size)}"
+            scheduler.pause_job(job_id)
+            scheduler.modify_job(job_id, next_run_time=FAR)
+        began = perf_counter()
+        scheduler.get_jobs()
+        spent += perf_counter() - began
+        calls += 1
+    return {"us": spent / calls * 1e6}

@@ -1,0 +1,117 @@
+"""Walks along the fire times of one trigger."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from time import perf_counter
+from typing import Any
+from zoneinfo import ZoneInfo
+
+ZONE = ZoneInfo("Europe/Berlin")
+START = datetime(2026, 1, 1, tzinfo=ZONE)
+HOUR = timedelta(hours=1)
+
+FIELDS: dict[str, dict[str, Any]] = {
+    "every 5 minutes": {"minute": "*/5"},
+    "mon-fri 10:00": {"day_of_week": "mon-fri", "hour": 10, "minute": 0},
+    "Feb 29": {"month": 2, "day": 29},
+    "last day": {"day": "last"},
+    "daily 2:30": {"hour": 2, "minute": 30},
+    "every 10 s": {"second": "*/10"},
+}
+EXPRESSIONS = {
+    "every 5 minutes": "*/5 * * * *",
+    "mon-fri 10:00": "0 10 * * 1-5",
+    "Feb 29": "0 0 29 2 *",
+    "last day": "0 0 L * *",
+    "daily 2:30": "30 2 * * *",
+    "every 10 s": "*/10 * * * * *",
+}
+STEPS = {"Feb 29": 10}
+"""Fire times of one walk: 60 where nothing else is said, and Feb 29 stays within this century."""
+
+
+def _timed(walk: Callable[[int], object], kind: str, seconds: float) -> dict[str, float]:
+    steps = STEPS.get(kind, 60)
+    walk(steps)
+    walks, began = 0, perf_counter()
+    while (passed := perf_counter() - began) < seconds:
+        walk(steps)
+        walks += 1
+    return {"us": passed / (walks * steps) * 1e6}
+
+
+def public(kind: str, seconds: float) -> dict[str, float]:
+    """``get_next_fire_time``, each fire time asked for from the one before."""
+    ask = _trigger(kind).get_next_fire_time
+
+    def walk(steps: int) -> None:
+        previous, now = None, START
+        for _ in range(steps):
+            previous = now = ask(previous, now)
+
+    return _timed(walk, kind, seconds)
+
+
+def inside(kind: str, seconds: float) -> dict[str, float]:
+    """The engine's own way to the next fire time: integer microseconds (ours only)."""
+    from apscheduler._engine.instants import to_us
+
+    ask, start = _trigger(kind).next_us, to_us(START)
+
+    def walk(steps: int) -> None:
+        previous, now = None, start
+        for _ in range(steps):
+            previous = now = ask(previous, now)
+
+    return _timed(walk, kind, seconds)
+
+
+def _trigger(kind: str) -> Any:
+    from apscheduler.triggers.cron import CronTrigger
+    from apscheduler.triggers.interval import IntervalTrigger
+
+    if kind == "interval":
+        return IntervalTrigger(hours=1, start_date=START, timezone=ZONE)
+    return CronTrigger(**FIELDS[kind], timezone=ZONE)
+
+
+def alpha(kind: str, seconds: float) -> dict[str, float]:
+    """APScheduler 4: its triggers keep their place themselves."""
+    from apscheduler.triggers.cron import CronTrigger
+    from apscheduler.triggers.interval import IntervalTrigger
+
+    def walk(steps: int) -> None:
+        trigger: Any
+        if kind == "interval":
+            trigger = IntervalTrigger(hours=1, start_time=START)
+        else:
+            trigger = CronTrigger(**FIELDS[kind], start_time=START, timezone=ZONE)
+        for _ in range(steps):
+            trigger.next()
+
+    return _timed(walk, kind, seconds)
+
+
+def croniter(kind: str, seconds: float) -> dict[str, float]:
+    from croniter import croniter as iterate
+
+    def walk(steps: int) -> None:
+        expression = EXPRESSIONS[kind]
+        walked = iterate(expression, START, second_at_beginning=True)
+        for _ in range(steps):
+            walked.get_next(datetime)
+
+    return _timed(walk, kind, seconds)
+
+
+def cronsim(kind: str, seconds: float) -> dict[str, float]:
+    from cronsim import CronSim
+
+    def walk(steps: int) -> None:
+        walked = CronSim(EXPRESSIONS[kind], START)
+        for _ in range(steps):
+            next(walked)
+
+    return _timed(walk, kind, seconds)

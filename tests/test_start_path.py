@@ -1,0 +1,46 @@
+"""What a bare import loads is paid by every process that schedules anything."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+NOT_NEEDED = {
+    "asyncio",
+    "concurrent.futures",
+    "dataclasses",
+    "difflib",
+    "importlib.metadata",
+    "inspect",
+    "multiprocessing",
+    "random",
+    "tzlocal",
+    "uuid",
+    "zoneinfo",
+}
+CODE = "import sys, json; before = set(sys.modules); {}; print(json.dumps(sorted(set(sys.modules) - before)))"
+
+
+def loaded_by(statement: str) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", f"import sys; sys.path[:] = {sys.path!r}; {CODE.format(statement)}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(json.loads(done.stdout))
+
+
+@pytest.mark.parametrize("host", ["blocking.BlockingScheduler", "background.BackgroundScheduler"])
+def test_importing_a_scheduler_loads_nothing_that_only_some_programs_need(host):
+    module, name = host.split(".")
+    loaded = loaded_by(f"from apscheduler.schedulers.{module} import {name}")
+    assert not loaded & NOT_NEEDED
+
+
+def test_importing_a_scheduler_does_not_load_the_loop():
+    loaded = loaded_by("import apscheduler.schedulers.background")
+    assert "apscheduler.schedulers._dispatch" not in loaded
