@@ -27,7 +27,7 @@ def check_callable_args(func: Any, args: Iterable[Any], kwargs: Mapping[str, Any
     :raises ValueError: if arguments are missing, unexpected or given twice
     :raises TypeError: if ``func`` is not callable
     """
-    given = len(args) if hasattr(args, "__len__") else len(tuple(args))
+    given = len(args) if isinstance(args, tuple | list) else len(tuple(args))
     if func.__class__ is FunctionType:
         if _fits(func, given, kwargs):
             return

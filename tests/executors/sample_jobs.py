@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 import time
+from pathlib import Path
 
 from apscheduler import current_run
 
@@ -68,17 +69,17 @@ def raise_generator_exit():
     raise GeneratorExit
 
 
-class BadInit(Exception):
+class BadInitError(Exception):
     def __init__(self, one, two):
         super().__init__(f"{one} and {two}")
 
 
-class BadReduce(Exception):
+class BadReduceError(Exception):
     def __reduce__(self):
         raise RuntimeError("not me")
 
 
-class BadText(Exception):
+class BadTextError(Exception):
     def __str__(self):
         raise RuntimeError("no text")
 
@@ -86,15 +87,15 @@ class BadText(Exception):
 
 
 def raise_bad_init():
-    raise BadInit("this", "that")
+    raise BadInitError("this", "that")
 
 
 def raise_bad_reduce():
-    raise BadReduce("poison")
+    raise BadReduceError("poison")
 
 
 def raise_bad_text():
-    raise BadText
+    raise BadTextError
 
 
 class Bomb:
@@ -157,15 +158,15 @@ def length(data):
 
 def hang_first(seconds, path):
     """Hang when called for the first time, by a mark in the file system."""
-    if not os.path.exists(path):
-        open(path, "w").close()
+    if not Path(path).exists():
+        Path(path).touch()
         time.sleep(seconds)
 
 
 def kill_first(path):
     """Kill this process when called for the first time."""
-    if not os.path.exists(path):
-        open(path, "w").close()
+    if not Path(path).exists():
+        Path(path).touch()
         kill_self()
 
 
@@ -174,13 +175,12 @@ def slow_if(seconds):
         time.sleep(seconds)
 
 
-_memory = None
+_memory = []
 
 
 def remember(what):
-    global _memory
-    _memory = what
+    _memory.append(what)
 
 
 def pid_and_memory():
-    return (os.getpid(), _memory)
+    return (os.getpid(), *_memory)

@@ -238,6 +238,10 @@ def test_workers_end_when_the_scheduler_is_killed(tmp_path):
         # The pipe reaches its end when nobody holds it open any more: the worker has ended too.
         assert child.stdout.read() == ""
     with pytest.raises(ProcessLookupError):
-        for _ in range(1000):
-            os.kill(worker, 0)
-            signal.sigtimedwait([], 0.01)
+        _watch_end(worker)
+
+
+def _watch_end(pid):
+    for _ in range(1000):
+        os.kill(pid, 0)
+        signal.sigtimedwait([], 0.01)

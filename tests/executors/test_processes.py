@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import signal
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -144,7 +145,7 @@ def test_shutdown_leaves_no_process_behind(started, make_claim, recorder):
     path = executor._pool._board.path
     executor.shutdown(wait=True)
     assert [process.exitcode for process in processes] == [0] * len(processes)
-    assert not os.path.exists(path)
+    assert not Path(path).exists()
 
 
 @pytest.mark.trap(87)

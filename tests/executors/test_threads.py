@@ -55,7 +55,7 @@ def test_ten_jobs_run_side_by_side_on_ten_workers(make_claim, recorder, started)
     executor = started(ThreadPoolExecutor(10))
     meeting = threading.Barrier(10)
     executor.submit_claims([make_claim(meeting.wait, 10) for _ in range(10)])
-    assert set(outcome for outcome in [r.outcome for r in recorder.wait(10)]) == {Outcome.EXECUTED}
+    assert {result.outcome for result in recorder.wait(10)} == {Outcome.EXECUTED}
 
 
 def test_an_unknown_option_names_the_closest_known_one():

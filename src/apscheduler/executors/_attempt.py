@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 TRACEBACK_LIMIT = 64 * 1024
 
 _OUR_FOLDERS = (
-    os.path.dirname(__file__) + os.sep,
-    os.path.join(os.path.dirname(os.__file__), "asyncio") + os.sep,
+    os.path.dirname(__file__) + os.sep,  # noqa: PTH120 - pathlib is not cheap to import
+    os.__file__.removesuffix("os.py") + "asyncio" + os.sep,
 )
 """Frames of these at a traceback's beginning say nothing about the job."""
 

@@ -42,7 +42,7 @@ def pack_call(job: Any, fire: int) -> bytes:
     zone = job.trigger.at(fire).tzinfo
     try:
         return pickle.dumps((what, job.args, job.kwargs, zone), 5)
-    except Exception:
+    except Exception:  # noqa: BLE001 - a zone that does not pickle; what else does not, raises again
         return pickle.dumps((what, job.args, job.kwargs, None), 5)
 
 

@@ -383,7 +383,8 @@ class JobOperations(Registry):
             job._apply(approved)
         else:
             self._claiming_store(alias).modify_job(job, approved)
-        self._dispatch_event(JobEvent(EVENT_JOB_MODIFIED, job.id, alias))
+        if self._listener_mask & EVENT_JOB_MODIFIED:
+            self._dispatch_event(JobEvent(EVENT_JOB_MODIFIED, job.id, alias))
         if self.state == STATE_RUNNING and alias is not None:
             self._wake_for(job._due)
         return job
@@ -447,7 +448,8 @@ class JobOperations(Registry):
                 return
             raise
         self._forget_in_executors(job_id)
-        self._dispatch_event(JobEvent(EVENT_JOB_REMOVED, job_id, alias))
+        if self._listener_mask & EVENT_JOB_REMOVED:
+            self._dispatch_event(JobEvent(EVENT_JOB_REMOVED, job_id, alias))
         if self._logger.isEnabledFor(20):
             self._logger.info("Removed job %s", job_id)
 

@@ -282,12 +282,12 @@ class Registry:
 
         :raises KeyError: if there is none
         """
-        store = self._lookup_jobstore(alias)
         claiming = self._claiming.get(alias)
-        if claiming is not None and (
-            claiming is store or getattr(claiming, "store", None) is store
-        ):
+        if claiming is not None and claiming is self._jobstores.get(alias):
             return claiming
+        store = self._lookup_jobstore(alias)
+        if getattr(claiming, "store", None) is store:
+            return claiming  # type: ignore[return-value] # a PlainStore around it
         from apscheduler.schedulers._stores import as_claiming
 
         with self._jobstores_lock:
