@@ -128,9 +128,7 @@ def take_turns(comparison: Comparison, pythons: dict[str, str]) -> Rounds:
     return found
 
 
-def _one_round(
-    order: list[str], workers: dict[str, Worker], found: Rounds, number: int
-) -> None:
+def _one_round(order: list[str], workers: dict[str, Worker], found: Rounds, number: int) -> None:
     for name in order:
         if name in found.errors:
             continue

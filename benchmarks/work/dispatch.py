@@ -27,6 +27,10 @@ def job(note: Any = _ends.append, clock: Any = perf_counter) -> None:
     note(clock())
 
 
+def _listen(event: Any) -> None:
+    """Hear of a run."""
+
+
 def threaded(
     count: int,
     trigger: str = "interval",
@@ -38,7 +42,7 @@ def threaded(
     """The default executor: ten threads."""
     scheduler = BackgroundScheduler(timezone=UTC)
     if listener:
-        scheduler.add_listener(lambda event: None, EVENT_JOB_EXECUTED)
+        scheduler.add_listener(_listen, EVENT_JOB_EXECUTED)
     if not ledger:
         scheduler.add_jobstore(_store_without_ledger())
     return _run(scheduler, count, trigger, collector=collector)
@@ -50,9 +54,7 @@ def inline(count: int) -> dict[str, float]:
     return _run(BackgroundScheduler(options, timezone=UTC), count, "interval")
 
 
-def _run(
-    scheduler: Any, count: int, trigger: str, *, collector: bool = True
-) -> dict[str, float]:
+def _run(scheduler: Any, count: int, trigger: str, *, collector: bool = True) -> dict[str, float]:
     scheduler.start(paused=True)
     try:
         due = _due_at(scheduler, count, trigger)
@@ -75,9 +77,7 @@ def _run(
 def _add(scheduler: Any, count: int, trigger: str, due: datetime) -> None:
     one = TRIGGERS[trigger]()
     for number in range(count):
-        scheduler.add_job(
-            job, one, id=f"job-{number}", next_run_time=due, misfire_grace_time=None
-        )
+        scheduler.add_job(job, one, id=f"job-{number}", next_run_time=due, misfire_grace_time=None)
 
 
 def _due_at(scheduler: Any, count: int, trigger: str) -> datetime:

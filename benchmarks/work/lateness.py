@@ -70,9 +70,7 @@ def _add_all(scheduler: Any, count: int, spread_over: float, period: timedelta) 
     return base.timestamp()
 
 
-def _add(
-    scheduler: Any, count: int, base: datetime, spread_over: float, period: timedelta
-) -> None:
+def _add(scheduler: Any, count: int, base: datetime, spread_over: float, period: timedelta) -> None:
     for number in range(count):
         offset = number / count * spread_over
         due = base + timedelta(seconds=offset)

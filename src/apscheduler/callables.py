@@ -47,9 +47,15 @@ def _fits(func: FunctionType, given: int, kwargs: Mapping[str, Any]) -> bool:
     most = code.co_argcount
     if given > most and not code.co_flags & _VARARGS:
         return False
-    if kwargs or code.co_kwonlyargcount or "__signature__" in func.__dict__:
+    if code.co_kwonlyargcount or "__signature__" in func.__dict__:
         return False
-    return given >= most or given >= most - len(func.__defaults__ or ())
+    needed = most - len(func.__defaults__ or ())
+    if not kwargs:
+        return given >= needed
+    by_name = code.co_varnames[max(given, code.co_posonlyargcount) : most]
+    if given < code.co_posonlyargcount or any(name not in by_name for name in kwargs):
+        return False
+    return all(name in kwargs for name in code.co_varnames[given:needed])
 
 
 def _signature(func: Any) -> Signature | None:

@@ -212,3 +212,25 @@ def test_a_listener_may_shut_the_pool_down(started, make_claim, recorder):
     executor.submit_claims([make_claim(sample_jobs.nothing)])
     assert done.wait(20)
     recorder.wait(1)
+
+
+@pytest.mark.trap(88)
+def test_what_a_broken_pool_had_not_begun_runs_in_the_new_one(started, make_claim, recorder):
+    executor = started(futures_pool())
+    executor.submit_claims([make_claim(sample_jobs.nothing)])
+    recorder.wait(1)
+    claims = [make_claim(sample_jobs.add, number) for number in range(6)]
+    executor.submit_claims([make_claim(sample_jobs.kill_self), *claims])
+    recorder.wait(8)
+    assert recorder.outcomes.count(Outcome.FAILED) == 1
+    assert sorted(result.retval or 0 for result in recorder.results) == [0, 0, 1, 2, 3, 4, 5, 6]
+
+
+def test_a_futures_pool_whose_workers_cannot_start_fails_its_jobs(started, make_claim, recorder):
+    context = multiprocessing.get_context("spawn")
+    pool = concurrent.futures.ProcessPoolExecutor(
+        1, mp_context=context, initializer=sample_jobs.exit_process
+    )
+    executor = started(FuturesExecutor(pool))
+    executor.submit_claims([make_claim(sample_jobs.add, 1)])
+    assert isinstance(recorder.wait(1)[0].exception, WorkerDiedError)

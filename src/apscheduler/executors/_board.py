@@ -10,6 +10,7 @@ import mmap
 import os
 import tempfile
 import time
+import weakref
 from contextlib import suppress
 
 NO_LIMIT = (1 << 63) - 1
@@ -37,6 +38,9 @@ class Board:
         board = cls(path, slots)
         for slot in range(slots):
             board.clear(slot)
+        weakref.finalize(
+            board, _delete, path, os.getpid()
+        )  # at the interpreter's end at the latest
         return board
 
     def clear(self, slot: int) -> None:
@@ -81,5 +85,11 @@ class Board:
 
     def remove(self) -> None:
         """Delete the file; who has it open keeps it."""
+        _delete(self.path, os.getpid())
+
+
+def _delete(path: str, owner: int) -> None:
+    """Delete the file, unless this is a fork of the process that made it."""
+    if os.getpid() == owner:
         with suppress(OSError):
-            os.unlink(self.path)  # noqa: PTH108 - see above
+            os.unlink(path)  # noqa: PTH108 - see above

@@ -10,15 +10,16 @@ thread. That thread also looks after timeouts in processes that do not answer.
 
 from __future__ import annotations
 
+import signal
 import threading
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from concurrent.futures import (
     BrokenExecutor,
     ProcessPoolExecutor,
     ThreadPoolExecutor,
 )
-from contextlib import suppress
-from itertools import count
+from contextlib import contextmanager, suppress
 from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import Any
@@ -36,18 +37,30 @@ from apscheduler.runs.outcomes import Outcome
 
 _TICK_SECONDS = 0.1
 _SLOTS = 1024
+_TRIES = 3
+_END_SECONDS = 5.0
 
 
 class Submission:
     """One claim (or what is left of it) in the pool."""
 
-    __slots__ = ("claim", "first", "future", "moved", "pool", "raw", "slot", "stuck", "timeout")
+    __slots__ = (
+        "claim",
+        "first",
+        "future",
+        "pool",
+        "raw",
+        "slot",
+        "stuck",
+        "timeout",
+        "tries",
+    )
 
     def __init__(self, claim: Claim, first: int, pool: Any) -> None:
         self.claim = claim
         self.first = first
         self.pool = pool
-        self.moved = False
+        self.tries = 1
         self.raw = False
         self.slot = -1
         self.stuck = False
@@ -114,7 +127,14 @@ class FutureRuns:
         self._thread: threading.Thread | None = None
         self._dog: Watchdog | None = None
         self._board: Board | None = None
-        self._slots = count()
+        self._slots = deque(range(_SLOTS))
+
+    def warm_up(self) -> None:
+        """Have a pool of processes start now, so that the first run need not wait for that."""
+        pool = self.pool
+        if isinstance(pool, ProcessPoolExecutor):
+            with suppress(RuntimeError), _no_ctrl_c_for_workers(pool):  # the first job tells what is wrong
+                pool.submit(_nothing)
 
     # -- in ---------------------------------------------------------------------------------------------
 
@@ -130,18 +150,19 @@ class FutureRuns:
                 refused.append((claim, exc))
         return refused
 
-    def _send(self, claim: Claim, first: int) -> None:
+    def _send(self, claim: Claim, first: int, tries: int = 1) -> None:
         pool = self.pool
         try:
-            self._send_to(pool, claim, first)
+            self._send_to(pool, claim, first, tries)
         except BrokenExecutor as exc:
             self._rebuild(pool, exc)
             if self.pool is pool:
                 raise
-            self._send_to(self.pool, claim, first)
+            self._send_to(self.pool, claim, first, tries)
 
-    def _send_to(self, pool: Any, claim: Claim, first: int) -> None:
+    def _send_to(self, pool: Any, claim: Claim, first: int, tries: int) -> None:
         submission = Submission(claim, first, pool)
+        submission.tries = tries
         call = self._call_for(submission)
         if call is None:
             return
@@ -149,14 +170,15 @@ class FutureRuns:
         with self._lock:
             self._open.add(submission)
         try:
-            future = pool.submit(*call)
+            with _no_ctrl_c_for_workers(pool):
+                future = pool.submit(*call)
         except BaseException:
             self._forget(submission)
             raise
         submission.future = future
         self._ensure_thread()
         future.add_done_callback(lambda done: self._answered(submission, done))
-        if submission.slot >= 0:
+        if submission.timeout is not None and submission.slot >= 0:
             self._answers.put(None)  # the thread has to look at the clock from now on
 
     def _call_for(self, submission: Submission) -> tuple[Any, ...] | None:
@@ -174,12 +196,12 @@ class FutureRuns:
         except BaseException as exc:  # noqa: BLE001 - a user's __reduce__ may raise anything
             self.refuse_unpicklable(claim, facts[2], exc)
             return None
-        if submission.timeout is None:
-            return (_remote.run_call, blob, facts)
         with self._lock:
             if self._board is None:
                 self._board = Board.make(_SLOTS)
-        submission.slot = next(self._slots) % _SLOTS
+            if not self._slots:  # so many are waiting that nobody can tell which have begun
+                return (_remote.run_call, blob, facts)
+            submission.slot = self._slots.popleft()
         self._board.clear(submission.slot)
         return (_remote.run_marked, blob, facts, self._board.path, submission.slot)
 
@@ -251,13 +273,13 @@ class FutureRuns:
 
     def _collect(self) -> None:
         while True:
-            timed = any(submission.slot >= 0 for submission in self._open.copy())
+            timed = any(s.timeout is not None and s.slot >= 0 for s in self._open.copy())
             with suppress(Empty):
                 answer = self._answers.get(timeout=_TICK_SECONDS if timed else None)
                 if answer is not None:
                     self._take_answer_safely(*answer)
             if timed:
-                self._check_timeouts()
+                self._check_timeouts_safely()
             if self.closed and self._done():
                 return
 
@@ -286,16 +308,20 @@ class FutureRuns:
             self._note_late(submission)
             return
         if future.cancelled():
-            if not submission.moved:
-                self._settle_cancelled(claim)
-                claim.sink.release(claim)
+            self._settle_cancelled(claim)
+            claim.sink.release(claim)
             return
         if (exc := future.exception()) is not None:
             if isinstance(exc, BrokenExecutor):
                 self._rebuild(submission.pool, exc)
+                if self._send_again(submission):
+                    return
                 exc = _died(exc)
             fail_rest(claim, claim.unsettled, self.owner._now_us(), exc)
         elif (answers := future.result()) is not None:
+            if not answers and claim.unsettled and not self.closed:
+                self._send(claim, submission.first)  # it was kept from beginning in a retired pool
+                return
             for answer in answers:
                 if answer[1] == _remote.EXECUTED:
                     self.owner._log_success(claim.job)
@@ -304,6 +330,20 @@ class FutureRuns:
         else:
             return  # a thread of the pool ran it and has told everything itself
         claim.sink.release(claim)
+
+    def _send_again(self, submission: Submission) -> bool:
+        """Send a claim of a broken pool to the new one, if it is sure that it had not begun."""
+        board, pool = self._board, submission.pool
+        if board is None or submission.slot < 0 or self.closed or self.pool is pool:
+            return False
+        _wait_for_end(pool)  # until then a process of it might still begin with it
+        if board.number(submission.slot) != -1 or submission.tries >= _TRIES:
+            return False
+        try:
+            self._send(submission.claim, submission.first, submission.tries + 1)
+        except RuntimeError:
+            return False
+        return True
 
     def _note_late(self, submission: Submission) -> None:
         if isinstance(submission.pool, ThreadPoolExecutor):
@@ -323,10 +363,18 @@ class FutureRuns:
         submission.future = None  # its callback holds the submission
         with self._changed:
             self._open.discard(submission)
-            if not self._open:
-                self._changed.notify_all()
+            if submission.slot >= 0:
+                self._slots.append(submission.slot)
+                submission.slot = -1
+            self._changed.notify_all()
 
     # -- timeouts in processes ---------------------------------------------------------------------------------
+
+    def _check_timeouts_safely(self) -> None:
+        try:
+            self._check_timeouts()
+        except Exception:
+            self.owner._logger.exception("executor %r met an error of its own", self.owner._alias)
 
     def _check_timeouts(self) -> None:
         """Settle what runs beyond its timeout in a process that does not end it itself."""
@@ -375,26 +423,29 @@ class FutureRuns:
             if fresh is None:
                 return
             self.pool = self.owner._pool = fresh
-        for submission in [s for s in self._open.copy() if s.pool is pool]:
-            future = submission.future
-            if future is None:
-                continue
-            submission.moved = True  # before its callback can ask
-            submission.moved = future.cancel()
-            if submission.moved:
-                self._forget(submission)
-                self._send(submission.claim, submission.first)
         ender = threading.Thread(target=self._end_pool, args=(pool,), daemon=True)
         with suppress(RuntimeError):
             ender.start()
 
     def _end_pool(self, pool: Any) -> None:
+        """End a retired pool when nothing is at work in it but what was given up."""
         processes = list((getattr(pool, "_processes", None) or {}).values())
         with self._changed:
-            self._changed.wait_for(lambda: not any(s.pool is pool for s in self._open))
+            self._changed.wait_for(lambda: not any(self._at_work(s, pool) for s in self._open))
+            board = self._board
+            for submission in self._open:
+                if board is not None and submission.pool is pool and submission.slot >= 0:
+                    board.limit(submission.slot, 0)  # it must not begin here any more
+            self._changed.wait_for(lambda: not any(self._at_work(s, pool) for s in self._open))
         for process in processes:
-            process.kill()
+            process.kill()  # what had not begun is sent to the new pool then
         pool.shutdown(wait=False)
+
+    def _at_work(self, submission: Submission, pool: Any) -> bool:
+        if submission.pool is not pool:
+            return False
+        board = self._board
+        return board is None or submission.slot < 0 or board.number(submission.slot) != -1
 
     # -- pools that broke ----------------------------------------------------------------------------------------
 
@@ -456,6 +507,28 @@ class FutureRuns:
 
 def _nothing() -> None:
     """Work for a pool that shall look whether it needs another thread."""
+
+
+@contextmanager
+def _no_ctrl_c_for_workers(pool: Any) -> Iterator[None]:
+    """Let processes that start in here leave Ctrl-C to this process; they inherit the mask."""
+    if not isinstance(pool, ProcessPoolExecutor) or not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _wait_for_end(pool: Any) -> None:
+    """Wait until the processes of a broken pool, which is ending them, have ended."""
+    from multiprocessing.connection import wait
+
+    for process in list((getattr(pool, "_processes", None) or {}).values()):
+        with suppress(ValueError, OSError):  # it is over and cleared away already
+            wait([process.sentinel], _END_SECONDS)
 
 
 def _died(exc: BaseException) -> WorkerDiedError:

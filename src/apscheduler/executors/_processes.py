@@ -118,6 +118,7 @@ class ProcessPool:
         self._seconds: dict[str, float] = {}
         self._board: Board | None = None
         self._asleep = False
+        self._warm_up = False
         self._start_failures = 0
         self._start_after = 0.0
         self._waker: Connection | None = None
@@ -126,9 +127,13 @@ class ProcessPool:
     # -- called from anywhere --------------------------------------------------------------------------
 
     def start(self, owner: Any) -> None:
-        """Make ready; processes are started when there is work for them."""
+        """Make ready: one process starts now, so that the first run need not wait for it; others on demand."""
         self.owner = owner
         _pools.add(self)
+        if not self.closing and not _is_reimporting():
+            self._warm_up = True
+            self._start_thread()
+            self._wake()
 
     def submit(self, items: Sequence[Any]) -> None:
         """Queue the items.
@@ -139,7 +144,7 @@ class ProcessPool:
             raise RuntimeError(
                 "the interpreter is ending" if _exiting else "this executor was shut down"
             )
-        if getattr(multiprocessing.current_process(), "_inheriting", False):
+        if _is_reimporting():
             raise RuntimeError(
                 "this process is still importing its main module and can start no processes"
             )
@@ -268,6 +273,10 @@ class ProcessPool:
         return bool(self._free_slots) and booting < len(self.queue)
 
     def _give(self) -> None:
+        if self._warm_up:
+            self._warm_up = False
+            if not self._workers:
+                self._start_worker()
         for worker in self._workers:
             if not self.queue:
                 return
@@ -607,6 +616,11 @@ class ProcessPool:
         for end in (self._waker, self._wakened):
             if end is not None:
                 end.close()
+
+
+def _is_reimporting() -> bool:
+    """Return whether this is a process that only imports its parent's main module."""
+    return bool(getattr(multiprocessing.current_process(), "_inheriting", False))
 
 
 def _write_all(pipe: Connection, message: bytes) -> None:

@@ -145,6 +145,7 @@ class Call:
 
 def run_call(blob: bytes, facts: Facts) -> list[Answer]:
     """Run a call in this process: the function that travels to pools of others."""
+    _leave_ctrl_c_alone()
     return list(Call(blob, facts).run())
 
 
@@ -250,11 +251,31 @@ def _is_ours(traceback: Any) -> bool:
     return name.startswith(("apscheduler.executors.", "asyncio."))
 
 
+_signals_set = False
+
+
+def _leave_ctrl_c_alone() -> None:
+    """Ctrl-C at a terminal reaches all its processes; what becomes of it is the scheduler's to say."""
+    global _signals_set  # noqa: PLW0603 - once per process
+    if _signals_set:
+        return
+    _signals_set = True
+    import signal
+    import threading
+
+    if threading.current_thread() is threading.main_thread():
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        if hasattr(signal, "pthread_sigmask"):
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+
+
 _boards: dict[str, Any] = {}
 
 
 def run_marked(blob: bytes, facts: Facts, path: str, slot: int) -> list[Answer]:
     """Run a call in this process and say on the board when each fire time starts."""
+    _leave_ctrl_c_alone()
     try:
         board = _boards.get(path)
         if board is None:

@@ -38,6 +38,7 @@ class BasePoolExecutor(OwnExecutor):
         if engine is None or engine.closed:
             self._engine = FutureRuns(self, self._pool)
             self._pool = self._engine.pool
+            self._engine.warm_up()
 
     def _submit(self, items: Sequence[Any]) -> list[tuple[Any, BaseException]]:
         try:

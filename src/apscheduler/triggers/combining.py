@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any
 
-from apscheduler._engine.instants import LATEST, from_us, to_us
+from apscheduler._engine.instants import DAY, LATEST, from_us, to_us
+from apscheduler._engine.zones import zone_line
 from apscheduler.references import obj_to_ref, ref_to_obj
 from apscheduler.triggers.arguments import checked_jitter, delayed, state_of
 from apscheduler.triggers.base import BaseTrigger
@@ -27,7 +29,7 @@ class BaseCombiningTrigger(BaseTrigger):
     """What both combinations share.
 
     :param triggers: the triggers to combine
-    :param jitter: each run is delayed by up to so many seconds
+    :param jitter: each run is delayed by up to so many seconds, but never past the next one
     :raises TypeError: if a member is no trigger, or jitter no number
     :raises ValueError: if there are no triggers, or jitter is negative
     """
@@ -76,7 +78,7 @@ class AndTrigger(BaseCombiningTrigger):
         return _next_datetime(self, previous_fire_time, now)
 
     def next_us(self, previous: int | None, now: int) -> int | None:
-        return _jittered(self._next(previous, now), self.jitter)
+        return _jittered(self, self._next(previous, now), now)
 
     def at(self, instant: int) -> datetime:
         first: BaseTrigger = self.triggers[0]
@@ -143,7 +145,7 @@ class OrTrigger(BaseCombiningTrigger):
         return _next_datetime(self, previous_fire_time, now)
 
     def next_us(self, previous: int | None, now: int) -> int | None:
-        return _jittered(self._next(previous, now), self.jitter)
+        return _jittered(self, self._next(previous, now), now)
 
     def at(self, instant: int) -> datetime:
         shown: list[datetime] = [trigger.at(instant) for trigger in self.triggers]
@@ -180,8 +182,12 @@ def _next_datetime(
     return None if found is None else trigger.at(found)
 
 
-def _jittered(found: int | None, jitter: float | None) -> int | None:
-    return delayed(found, jitter, LATEST) if found is not None and jitter else found
+def _jittered(trigger: AndTrigger | OrTrigger, found: int | None, now: int) -> int | None:
+    """Return the fire time delayed by the jitter, but not past the next one: none gets lost."""
+    if found is None or not trigger.jitter:
+        return found
+    following = trigger._next(found, now) if trigger.native else None
+    return delayed(found, trigger.jitter, LATEST if following is None else following - 1)
 
 
 def after(trigger: BaseTrigger, previous: int | None, now: int) -> int | None:
@@ -191,12 +197,32 @@ def after(trigger: BaseTrigger, previous: int | None, now: int) -> int | None:
     if not trigger.native:  # it may count from the fire time before
         following = trigger.next_us(previous, now)
         return None if following is None or following <= previous else following
+    if isinstance(trigger, BaseCombiningTrigger):
+        return trigger.next_us(previous, previous + 1)
+    gap = _gap_before(trigger, previous)
+    if gap is not None:  # a cron's fire of a gap is seen only from before the gap
+        following = trigger.next_us(None, gap - 1)
+        if following is not None and following > previous:
+            return following
     first = trigger.next_us(None, previous + 1)
     if first is None or first > previous:
         return first
     # Its series begins at a fixed instant, whatever the time: go along it.
     latest = trigger.latest_us(first, previous)
     return trigger.next_us(first if latest is None else latest, previous + 1)
+
+
+def _gap_before(trigger: BaseTrigger, instant: int) -> int | None:
+    """Return when the trigger's wall clock last jumped ahead in the day before ``instant``, if it did."""
+    zone = getattr(trigger, "timezone", None)
+    if zone is None:
+        return None
+    line = zone_line(zone)
+    if line.window(instant).start < instant - DAY:
+        return None
+    windows = list(line.windows(instant - DAY, instant))
+    gaps = [late.start for early, late in pairwise(windows) if late.offset > early.offset]
+    return gaps[-1] if gaps else None
 
 
 def _first_times(
