@@ -16,8 +16,9 @@ from apscheduler._engine.instants import NEVER, SECOND, from_us, to_us
 from apscheduler.callables import check_callable_args
 from apscheduler.moments import asbool, convert_to_datetime, datetime_repr
 from apscheduler.names import closest
-from apscheduler.references import get_callable_name, obj_to_ref, ref_to_obj
+from apscheduler.references import get_callable_name, obj_to_ref, receiver, ref_to_obj
 from apscheduler.triggers.base import BaseTrigger
+from apscheduler.triggers.foreign import in_zone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -193,7 +194,7 @@ class Job:
         shown = self._shown
         if shown is not None and to_us(shown) == due:
             return shown
-        return self.trigger.at(due)
+        return self._at(due)
 
     @next_run_time.setter
     def next_run_time(self, moment: datetime | None) -> None:
@@ -259,10 +260,11 @@ class Job:
             raise TypeError(f"args must be a list or tuple of arguments, not {args!r}")
         if kwargs.__class__ is not dict and not isinstance(kwargs, Mapping):
             raise TypeError(f"kwargs must be a mapping of argument names to values, not {kwargs!r}")
+        args = tuple(args)
         check_callable_args(func, args, kwargs)
         approved["func"] = func
         approved["func_ref"] = ref
-        approved["args"] = tuple(args)
+        approved["args"] = args
         approved["kwargs"] = dict(kwargs)
 
     # -- what the engine and its neighbours ask ----------------------------------------------------
@@ -282,13 +284,24 @@ class Job:
         if self._due > instant:
             return []
         planned = plan(
-            self.trigger, self._due, instant, coalesce=False, grace=None, limit=CATCH_UP_LIMIT
+            self._series(), self._due, instant, coalesce=False, grace=None, limit=CATCH_UP_LIMIT
         )
-        return [self.trigger.at(fire) for fire in planned.run]
+        return [self._at(fire) for fire in planned.run]
 
     def _zone(self) -> tzinfo:
         """Return the zone in which fire times of this job are shown."""
-        return self.trigger.at(0).tzinfo or UTC
+        return self._at(0).tzinfo or UTC
+
+    def _series(self) -> Any:
+        """Return the trigger as the engine asks it: someone else's in the scheduler's zone."""
+        if self.trigger.native:
+            return self.trigger
+        return in_zone(self.trigger, getattr(self._scheduler, "timezone", None))
+
+    def _at(self, instant: int) -> datetime:
+        """Return an instant as users are shown it."""
+        moment: datetime = self._series().at(instant)
+        return moment
 
     # -- 3.x's wire format ---------------------------------------------------------------------------
 
@@ -299,8 +312,8 @@ class Job:
                 f"{self.func!r}; use a function of a module, or a text like 'module:function'"
             )
         args = self.args
-        owner = getattr(self.func, "__self__", None)
-        if owner is not None and not isinstance(owner, type) and self._is_method_ref():
+        owner = receiver(self.func)
+        if owner is not None and obj_to_ref(self.func) == self.func_ref:
             args = (owner, *args)  # the reference names the plain function, which needs its self
         state = {
             "version": 1,
@@ -319,9 +332,6 @@ class Job:
         if self.timeout is not None:
             state["timeout"] = self.timeout
         return state
-
-    def _is_method_ref(self) -> bool:
-        return hasattr(self.func, "__func__") and obj_to_ref(self.func) == self.func_ref
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
         if state.get("version", 1) > 1:

@@ -133,7 +133,10 @@ class FutureRuns:
         """Have a pool of processes start now, so that the first run need not wait for that."""
         pool = self.pool
         if isinstance(pool, ProcessPoolExecutor):
-            with suppress(RuntimeError), _no_ctrl_c_for_workers(pool):  # the first job tells what is wrong
+            with (
+                suppress(RuntimeError),
+                _no_ctrl_c_for_workers(pool),
+            ):  # the first job tells what is wrong
                 pool.submit(_nothing)
 
     # -- in ---------------------------------------------------------------------------------------------

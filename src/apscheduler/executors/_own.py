@@ -67,6 +67,6 @@ class OwnExecutor(BaseExecutor):
 def _shown(job: Job, fire: int) -> object:
     """Return the fire time for a log line, whatever the job's trigger is."""
     try:
-        return job.trigger.at(fire)
+        return job._at(fire)
     except Exception:  # noqa: BLE001 - a trigger of someone else, or a mock
         return fire

@@ -39,7 +39,7 @@ def pack_call(job: Any, fire: int) -> bytes:
     ref = getattr(job, "func_ref", None)
     is_plain = func.__class__.__name__ == "function" and isinstance(ref, str)
     what = ref if is_plain else func
-    zone = job.trigger.at(fire).tzinfo
+    zone = job._at(fire).tzinfo
     try:
         return pickle.dumps((what, job.args, job.kwargs, zone), 5)
     except Exception:  # noqa: BLE001 - a zone that does not pickle; what else does not, raises again

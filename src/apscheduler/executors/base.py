@@ -187,7 +187,7 @@ class BaseExecutor(metaclass=ABCMeta):
             claims = self._open_claims.setdefault(job.id, [])
             claims.append(claim)
             try:
-                self.submit_job(job, [job.trigger.at(fire) for fire in claim.fires])
+                self.submit_job(job, [job._at(fire) for fire in claim.fires])
             except BaseException as exc:  # noqa: BLE001 - an executor of someone else may raise anything
                 self._drop_claim(claim)
                 refused.append((claim, exc))

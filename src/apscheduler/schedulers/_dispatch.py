@@ -212,7 +212,7 @@ class Dispatcher:
             for item in items:
                 job = item if isinstance(item, Job) else item.job
                 fires = [item._fire] if job is item else item.fires
-                times = [job.trigger.at(fire) for fire in fires]
+                times = [job._at(fire) for fire in fires]
                 scheduler._dispatch_event(
                     JobSubmissionEvent(EVENT_JOB_SUBMITTED, job.id, job._jobstore_alias, times)
                 )
@@ -234,7 +234,7 @@ class Dispatcher:
 
     def _announce_rollup(self, job: Job, outcome: Outcome, rollup: Rollup) -> None:
         scheduler = self._scheduler
-        first, last = job.trigger.at(rollup.first), job.trigger.at(rollup.last)
+        first, last = job._at(rollup.first), job._at(rollup.last)
         span = (job.id, rollup.count, first, last)
         if outcome is Outcome.COALESCED:
             scheduler._logger.info(
@@ -258,7 +258,7 @@ class Dispatcher:
 
     def _announce_skipped(self, job: Job, fires: list[int]) -> None:
         scheduler = self._scheduler
-        times = [job.trigger.at(fire) for fire in fires]
+        times = [job._at(fire) for fire in fires]
         more = f" and {len(times) - 1} more" if len(times) > 1 else ""
         scheduler._logger.warning(
             'Job "%s" was not started for %s%s: %s. A higher max_instances, a longer interval '
@@ -272,4 +272,4 @@ class Dispatcher:
 
 def _plan(job: Job, due: int, now: int) -> Plan:
     grace = None if job._grace == NEVER else job._grace
-    return plan(job.trigger, due, now, coalesce=job.coalesce, grace=grace, limit=CATCH_UP_LIMIT)
+    return plan(job._series(), due, now, coalesce=job.coalesce, grace=grace, limit=CATCH_UP_LIMIT)

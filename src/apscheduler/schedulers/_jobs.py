@@ -29,6 +29,7 @@ from apscheduler.schedulers._registry import (
     _unknown,
 )
 from apscheduler.triggers.base import BaseTrigger
+from apscheduler.triggers.foreign import in_zone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -250,7 +251,7 @@ class JobOperations(Registry):
         if not hasattr(job, "max_instances"):
             job.max_instances = defaults["max_instances"]
         if not hasattr(job, "_due"):
-            first = job.trigger.next_us(None, self._now_us())
+            first = job._series().next_us(None, self._now_us())
             job._due = NEVER if first is None else first
             if first is None:
                 job._shown = undefined
@@ -373,8 +374,9 @@ class JobOperations(Registry):
         if "trigger" in changes and "next_run_time" not in changes and not _is_paused(job):
             trigger = changes["trigger"]
             if isinstance(trigger, BaseTrigger) and alias is not None:
-                first = trigger.next_us(None, self._now_us())
-                changes["next_run_time"] = None if first is None else trigger.at(first)
+                series = in_zone(trigger, self.timezone)
+                first = series.next_us(None, self._now_us())
+                changes["next_run_time"] = None if first is None else series.at(first)
         return self._change(job, alias, changes)
 
     def _change(self, job: Job, alias: str | None, changes: dict[str, Any]) -> Job:
@@ -407,8 +409,9 @@ class JobOperations(Registry):
         job, alias = self._lookup_job(job_id, jobstore)
         changes: dict[str, Any] = {"trigger": made}
         if not (keep_paused and _is_paused(job)):
-            first = made.next_us(None, self._now_us())
-            changes["next_run_time"] = None if first is None else made.at(first)
+            series = in_zone(made, self.timezone)
+            first = series.next_us(None, self._now_us())
+            changes["next_run_time"] = None if first is None else series.at(first)
         return self._change(job, alias, changes)
 
     def pause_job(self, job_id: str, jobstore: str | None = None) -> Job:
@@ -424,11 +427,11 @@ class JobOperations(Registry):
         :raises JobLookupError: if there is none of this id
         """
         job, alias = self._lookup_job(job_id, jobstore)
-        first = job.trigger.next_us(None, self._now_us())
+        first = job._series().next_us(None, self._now_us())
         if first is None:
             self.remove_job(job.id, alias)
             return None
-        return self._change(job, alias, {"next_run_time": job.trigger.at(first)})
+        return self._change(job, alias, {"next_run_time": job._at(first)})
 
     # -- removing -----------------------------------------------------------------------------------------
 

@@ -55,7 +55,7 @@ def report(scheduler: Any, job: Job, result: Result) -> None:
                 code,
                 job.id,
                 job._jobstore_alias,
-                (job.trigger, result.fire),
+                (job._series(), result.fire),
                 result.retval,
                 result.exception,
                 result.traceback,
@@ -65,7 +65,7 @@ def report(scheduler: Any, job: Job, result: Result) -> None:
 
 def _log(scheduler: Any, job: Job, result: Result) -> None:
     logger = scheduler._executor_logger(job.executor)
-    when = job.trigger.at(result.fire)
+    when = job._at(result.fire)
     if result.outcome is Outcome.MISSED:
         logger.warning("%s", missed_text(job, result.fire, result.finished, result.reason))
     elif result.outcome is Outcome.TIMED_OUT:
@@ -82,7 +82,7 @@ def missed_text(job: Job, fire: int, now: int, reason: str | None) -> str:
     late = (now - fire) / SECOND
     grace = "unlimited" if job._grace == NEVER else f"{job._grace / SECOND:g} s"
     return (
-        f'Job "{job}" missed its run of {job.trigger.at(fire)} by {late:.3f} s: '
+        f'Job "{job}" missed its run of {job._at(fire)} by {late:.3f} s: '
         f"{reason or 'it could not start in time'}. Its misfire_grace_time is {grace}; "
         f"one above {late:.3f} (or None) would have run it."
     )

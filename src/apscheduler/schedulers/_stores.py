@@ -68,7 +68,7 @@ class PlainStore(ClaimsInMemory):
         return batch
 
     def _write(self, job: Job, planned: Plan, batch: ClaimBatch, *, keep: bool) -> None:
-        zone_time = None if planned.next is None else job.trigger.at(planned.next)
+        zone_time = None if planned.next is None else job._at(planned.next)
         with self._lock:
             if zone_time is None and not keep:
                 self.store.remove_job(job.id)

@@ -169,7 +169,9 @@ def _loaded(infile: Any) -> Any:
 def _outlines(document: Any) -> list[dict[str, Any]]:
     """Return the jobs of a document as they were written, their shape checked, nothing unpickled yet."""
     if not isinstance(document, dict) or "version" not in document:
-        raise ValueError("this is no export of jobs: expected a JSON object with 'version' and 'jobs'")
+        raise ValueError(
+            "this is no export of jobs: expected a JSON object with 'version' and 'jobs'"
+        )
     found = document["version"]
     if found != FORMAT_VERSION:
         raise ValueError(

@@ -350,7 +350,7 @@ def _in_flight(executor: Any) -> list[Run]:
         job = getattr(item, "job", item)
         fires = item.unsettled if job is not item else [item._fire]
         alias = job._jobstore_alias or ""
-        runs.extend(Run(job.id, alias, job.trigger.at(fire), None) for fire in fires)
+        runs.extend(Run(job.id, alias, job._at(fire), None) for fire in fires)
     return runs
 
 

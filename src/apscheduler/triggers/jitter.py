@@ -15,7 +15,9 @@ def check_jitter(jitter: Any) -> float | None:
     if isinstance(jitter, bool) or not isinstance(jitter, int | float):
         raise TypeError(f"jitter must be a number of seconds or None, not {jitter!r}")
     if jitter < 0:
-        raise ValueError(f"jitter must not be negative: runs are delayed, never hurried ({jitter!r})")
+        raise ValueError(
+            f"jitter must not be negative: runs are delayed, never hurried ({jitter!r})"
+        )
     return jitter
 
 

@@ -1,0 +1,50 @@
+"""Someone else's trigger on the engine's integers, asked in a zone: 3.x asks it in the scheduler's."""
+
+from __future__ import annotations
+
+from datetime import tzinfo
+
+from apscheduler._engine.instants import from_us, to_us
+from apscheduler.triggers.base import BaseTrigger
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from datetime import datetime
+    from typing import Any
+
+
+class InZone:
+    """A trigger that has only ``get_next_fire_time``, which is given times of ``zone``."""
+
+    __slots__ = ("trigger", "zone")
+
+    native = False
+
+    def __init__(self, trigger: BaseTrigger, zone: tzinfo) -> None:
+        self.trigger = trigger
+        self.zone = zone
+
+    def at(self, instant: int) -> datetime:
+        """Return the instant as an aware datetime of the zone."""
+        return from_us(instant, self.zone)
+
+    def next_us(self, previous: int | None, now: int) -> int | None:
+        """Return the fire time after ``previous``."""
+        before = None if previous is None else self.at(previous)
+        found = self.trigger.get_next_fire_time(before, self.at(now))
+        return None if found is None else to_us(found)
+
+    def latest_us(self, first: int, now: int) -> int | None:
+        """Return ``None``: it cannot look backwards."""
+        return None
+
+    def count_us(self, first: int, last: int, limit: int) -> int:
+        """Return the number of fire times from ``first`` to ``last``."""
+        return BaseTrigger.count_us(self, first, last, limit)  # type: ignore[arg-type] # needs next_us only
+
+
+def in_zone(trigger: BaseTrigger, zone: Any) -> Any:
+    """Return the trigger itself if it knows its zone or the integers, else the trigger asked in ``zone``."""
+    if type(trigger).next_us is not BaseTrigger.next_us or getattr(trigger, "timezone", None):
+        return trigger
+    return InZone(trigger, zone) if isinstance(zone, tzinfo) else trigger
