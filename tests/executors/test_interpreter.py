@@ -23,7 +23,8 @@ from tests.executors import sample_jobs
 
 class Sink:
     def settle(self, claim, result):
-        print(str(result.outcome), result.retval, flush=True)
+        sys.stdout.write(f"{result.outcome} {result.retval}\\n")  # one piece: workers talk at once
+        sys.stdout.flush()
         return claim.take(result.fire)
     def release(self, claim):
         pass
@@ -39,7 +40,7 @@ def claim(func, *args, timeout=None):
     job = Mock(id="job", func=func, args=args, kwargs={}, timeout=timeout, _grace=10**15, func_ref=None)
     job._jobstore_alias = "default"
     from datetime import datetime, UTC
-    job.trigger.at = lambda fire: datetime.now(UTC)
+    job._at = lambda fire: datetime.now(UTC)
     return Claim(job, [now_us()], Sink())
 
 def started(executor, **attributes):

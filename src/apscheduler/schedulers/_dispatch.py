@@ -179,8 +179,10 @@ class Dispatcher:
         """Settle what an executor did not take."""
         scheduler = self._scheduler
         now = scheduler._now_us()
+        # A refusal while the scheduler stops is no failure of the job's.
+        outcome = Outcome.FAILED if scheduler._is_dispatching() else Outcome.CANCELLED
         if isinstance(item, Job):
-            scheduler._settle_lane(item, Result(item._fire, Outcome.FAILED, 0, now, exception=exc))
+            scheduler._settle_lane(item, Result(item._fire, outcome, 0, now, exception=exc))
             return
         if isinstance(exc, MaxInstancesReachedError):
             for fire in item.unsettled:
@@ -190,7 +192,7 @@ class Dispatcher:
             self._announce_skipped(item.job, item.fires)
             return
         for fire in item.unsettled:
-            item.sink.settle(item, Result(fire, Outcome.FAILED, 0, now, exception=exc))
+            item.sink.settle(item, Result(fire, outcome, 0, now, exception=exc))
         item.sink.release(item)
 
     # -- announce --------------------------------------------------------------------------------------

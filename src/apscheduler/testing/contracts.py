@@ -1,0 +1,28 @@
+"""The contracts of job stores as tests to inherit: whoever writes a store proves it by running them.
+
+Plain classes with plain asserts, collected and run by pytest (which is not imported here)::
+
+    from apscheduler.testing.contracts import StoreContract
+
+    class TestMyStore(StoreContract):
+        def make_store(self):
+            return MyStore(...)
+
+``PlainStoreContract``  3.x's eight methods: for subclasses of ``BaseJobStore``.
+``StoreContract``       those, the claim and the ledger: for subclasses of ``SharedJobStore``.
+
+The parts are in ``_contract_plain`` (eight methods), ``_contract_claims`` (claims) and ``_contract_ledger``
+(outcomes). None of them reads a clock or sleeps. Subclasses may lower ``racing_jobs`` where a store is slow.
+"""
+
+from __future__ import annotations
+
+from apscheduler.testing._contract_claims import ClaimRules, SharedRules
+from apscheduler.testing._contract_ledger import LedgerRules
+from apscheduler.testing._contract_plain import PlainStoreContract
+
+__all__ = ["PlainStoreContract", "StoreContract"]
+
+
+class StoreContract(ClaimRules, SharedRules, LedgerRules, PlainStoreContract):
+    """What every store that claims keeps. Subclass it and say how to ``make_store()``."""
