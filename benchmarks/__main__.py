@@ -18,7 +18,10 @@ BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.write and (options.quick or options.only):
+        parser.error("--write wants the whole run: leave out --quick and --only")
     began = time.monotonic()
     chosen = _chosen(plan(quick=options.quick, rounds=options.rounds), options.only)
     measured = _measure(chosen, _pythons(chosen))

@@ -103,10 +103,11 @@ class Worker:
 
 
 def _environment(environment: str) -> dict[str, str]:
-    inherited = dict(os.environ)
-    if environment != OURS:  # PYTHONPATH may point at our own sources
-        inherited.pop("PYTHONPATH", None)
-    return inherited
+    """Without Python's settings: a developer's (no compiled files, warnings) would be measured, too."""
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    path = os.environ.get("PYTHONPATH")
+    # It may point at our own sources, which are none of the others' business.
+    return plain | {"PYTHONPATH": path} if path and environment == OURS else plain
 
 
 def take_turns(comparison: Comparison, pythons: dict[str, str]) -> Rounds:

@@ -37,34 +37,30 @@ def _holding(size: int) -> Any:
 
 
 def operations(size: int, count: int) -> dict[str, float]:
-    """Add jobs at random places, then pause, resume, reschedule and remove them."""
+    """Add jobs at random places, then pause, resume, reschedule and remove them, each time elsewhere."""
     scheduler = _holding(size)
     ids = [f"new-{number}" for number in range(count)]
-    places = [FAR + timedelta(seconds=_random.random() * size) for _ in ids]
-    found = {"add": _per_item(_adder(scheduler), zip(ids, places, strict=True), count)}
+    new = [(job_id, _trigger_at_random(size)) for job_id in ids]
+    found = {"add": _per_item(_adder(scheduler), new, count)}
     _random.shuffle(ids)
-    steps = {
-        "pause": scheduler.pause_job,
-        "resume": scheduler.resume_job,
-        "reschedule": lambda job_id: scheduler.reschedule_job(job_id, trigger=TRIGGER),
-    }
-    for name, step in steps.items():
-        found[name] = _per_item(step, ids, count)
-    # Removed from the middle, where the reference has to look and to move most.
-    middle = [f"job-{_random.randrange(size)}" for _ in range(3 * count)]
-    middle = list(dict.fromkeys(middle))[:count]
-    found["remove"] = _per_item(scheduler.remove_job, middle, len(middle))
-    for job_id in ids:
-        scheduler.remove_job(job_id)
-    for job_id in middle:
-        when = FAR + timedelta(seconds=int(job_id.removeprefix("job-")))
-        scheduler.add_job(job, TRIGGER, id=job_id, next_run_time=when)
+    found["pause"] = _per_item(scheduler.pause_job, ids, count)
+    found["resume"] = _per_item(scheduler.resume_job, ids, count)
+    moves = [(job_id, _trigger_at_random(size)) for job_id in ids]
+    found["reschedule"] = _per_item(
+        lambda move: scheduler.reschedule_job(move[0], trigger=move[1]), moves, count
+    )
+    found["remove"] = _per_item(scheduler.remove_job, ids, count)
     return found
 
 
-def _adder(scheduler: Any) -> Callable[[tuple[str, datetime]], object]:
-    def add(item: tuple[str, datetime]) -> None:
-        scheduler.add_job(job, TRIGGER, id=item[0], next_run_time=item[1])
+def _trigger_at_random(size: int) -> Any:
+    start = FAR + timedelta(seconds=_random.random() * size)
+    return IntervalTrigger(hours=1, start_date=start, timezone=UTC)
+
+
+def _adder(scheduler: Any) -> Callable[[tuple[str, Any]], object]:
+    def add(item: tuple[str, Any]) -> None:
+        scheduler.add_job(job, item[1], id=item[0], next_run_time=item[1].start_date)
 
     return add
 

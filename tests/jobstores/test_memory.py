@@ -2,10 +2,160 @@
 
 from __future__ import annotations
 
+import os
+from threading import Thread
+
+import pytest
+
+from apscheduler._engine.instants import NEVER, SECOND
 from apscheduler.jobstores.memory import MemoryJobStore
+from apscheduler.runs.outcomes import Outcome
+from apscheduler.testing import ManualScheduler
+from apscheduler.testing._contract_jobs import INTERVAL, NOW, RaisingTrigger, claim, make_job, once
 from apscheduler.testing.contracts import StoreContract
 
 
 class TestMemoryStore(StoreContract):
+    racing_jobs = 300
+
     def make_store(self):
         return MemoryJobStore()
+
+
+@pytest.fixture
+def scheduler():
+    return ManualScheduler()
+
+
+@pytest.fixture
+def store(scheduler):
+    store = MemoryJobStore()
+    store.start(scheduler, "default")
+    return store
+
+
+def test_entries_left_behind_by_changes_are_swept(store, scheduler):
+    job = make_job(scheduler, "a", NOW)
+    store.add_job(job)
+    for step in range(10_000):
+        store.modify_job(job, {"_due": NOW + step * SECOND, "_shown": None})
+    assert len(store._queue) < 2500
+    assert claim(store, NOW + 9998 * SECOND).fires == []
+    assert claim(store, NOW + 9999 * SECOND).fires == [("a", NOW + 9999 * SECOND)]
+
+
+def test_entries_left_behind_by_removed_jobs_are_swept(store, scheduler):
+    for number in range(5000):
+        store.add_job(make_job(scheduler, str(number), NOW + number * SECOND))
+        store.remove_job(str(number))
+    assert len(store._queue) < 2500
+    assert claim(store, NOW + 9999 * SECOND).fires == []
+    assert store.next_due() is None
+
+
+def test_a_removed_job_that_someone_still_holds_is_never_due(store, scheduler):
+    job = make_job(scheduler, "a", NOW)
+    store.add_job(job)
+    store.remove_job("a")
+    assert job._due == NEVER
+    assert job.next_run_time is None
+
+
+def test_a_hundred_thousand_jobs_are_claimed_in_order_and_once(store, scheduler):
+    many = 100_000
+    trigger = once(NOW + 1)
+    options = {"trigger": trigger, "next_run_time": trigger.run_date}
+    jobs = [make_job(scheduler, f"{n}", NOW, **options) for n in range(many)]
+    for number, job in enumerate(jobs):
+        job._due = NOW + number * 7919 % many * 50  # over five seconds, not in order
+    store.add_jobs(jobs)
+    fires = []
+    while (claimed := claim(store, NOW + 5 * SECOND, limit=2000, lanes=("default",))).batch.more:
+        fires += [fire for _, fire in claimed.fires]
+    fires += [fire for _, fire in claimed.fires]
+    assert fires == [NOW + number * 50 for number in range(many)]
+    assert store.get_all_jobs() == []
+
+
+def test_threads_that_add_remove_and_claim_leave_an_exact_account(store, scheduler):
+    rounds, writers = 400, 4
+    removed, fires = [], []
+
+    def write(writer):
+        for number in range(rounds):
+            id = f"{writer}/{number}"
+            store.add_job(make_job(scheduler, id, NOW + number, trigger=once(NOW + number)))
+            if number % 3 == 0:
+                try:
+                    store.remove_job(id)
+                except KeyError:
+                    continue  # it was claimed before
+                removed.append(id)
+
+    threads = [Thread(target=write, args=(writer,), daemon=True) for writer in range(writers)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads) or store.next_due() is not None:
+        claimed = claim(store, NOW + SECOND, limit=50, lanes=("default",))
+        fires += claimed.fires
+        claimed.finish()
+    for thread in threads:
+        thread.join(60)
+    assert len(fires) == len(set(fires))
+    assert len(fires) + len(removed) == rounds * writers
+    assert {id for id, _ in fires}.isdisjoint(removed)
+    assert store.outcome_counts() == {Outcome.EXECUTED: len(fires)}
+    assert (store.get_all_jobs(), store.next_due(), len(store._queue)) == ([], None, 0)
+
+
+def test_a_raising_trigger_is_asked_ever_less_often(store, scheduler):
+    store.add_job(make_job(scheduler, "a", NOW, trigger=RaisingTrigger()))
+    now, pauses = NOW, []
+    for _ in range(9):
+        assert len(claim(store, now).batch.broken) == 1
+        pauses.append(round((store.next_due() - now) / SECOND))
+        now = store.next_due()
+    assert pauses[:3] == [pytest.approx(1, abs=1), pytest.approx(2, abs=1), pytest.approx(4, abs=1)]
+    assert max(pauses) == pytest.approx(64, abs=1) == pauses[-1]
+
+
+def test_the_list_of_jobs_is_the_callers_own(store, scheduler):
+    store.add_job(make_job(scheduler, "a", NOW))
+    store.get_all_jobs().clear()
+    assert len(store.get_all_jobs()) == 1
+
+
+def test_the_list_of_jobs_follows_each_claim(store, scheduler):
+    for number, due in enumerate((NOW, NOW + 1)):
+        store.add_job(make_job(scheduler, f"job {number}", due))
+    assert [job.id for job in store.get_all_jobs()] == ["job 0", "job 1"]
+    claim(store, NOW)
+    assert [job.id for job in store.get_all_jobs()] == ["job 1", "job 0"]
+
+
+@pytest.mark.parametrize("options", [{}, {"timeout": 5}], ids=["lane", "planned"])
+def test_the_list_of_jobs_follows_claims_of_every_kind(store, scheduler, options):
+    for number, due in enumerate((NOW, NOW + 1)):
+        store.add_job(make_job(scheduler, f"job {number}", due, **options))
+    store.get_all_jobs()
+    claim(store, NOW, lanes=("default",), during=lambda job: store.get_all_jobs())
+    assert [job.id for job in store.get_all_jobs()] == ["job 1", "job 0"]
+
+
+def test_only_as_much_history_as_asked_for_is_kept(scheduler):
+    store = MemoryJobStore(history=3)
+    store.start(scheduler, "default")
+    store.add_job(make_job(scheduler, "a", NOW))
+    for step in range(5):
+        claim(store, NOW + step * INTERVAL).finish()
+    assert store.outcome_counts() == {Outcome.EXECUTED: 3}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_store_started_in_a_child_process_has_no_running_instances(store, scheduler, monkeypatch):
+    store.add_job(make_job(scheduler, "a", NOW))
+    claim(store, NOW)
+    store._lock.acquire()  # whoever held it is not in the child
+    monkeypatch.setattr(os, "getpid", lambda: 1)
+    store.start(scheduler, "default")
+    assert claim(store, NOW + INTERVAL).fires == [("a", NOW + INTERVAL)]

@@ -11,7 +11,7 @@ Not thread-safe; its store's lock guards it.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable
 from heapq import heappop, heappush
 
@@ -103,6 +103,9 @@ class DueQueue:
         # Items that were moved to a later bucket are queued there as well: drop them here.
         live = bisect_right(keys, ((self._front_id + 1) << SHIFT) - 1)
         del items[live:], keys[live:]
+        # An item queued for later than its instant (its trigger raised) is not looked at before.
+        early = bisect_left(keys, self._front_id << SHIFT)
+        keys[:early] = [self._front_id << SHIFT] * early
         self._front, self._front_keys, self._at = items, keys, 0
         return True
 
@@ -110,10 +113,11 @@ class DueQueue:
         """Remove and return up to ``limit`` items whose instant is at or before ``now``, earliest first."""
         taken: list[Any] = []
         while len(taken) < limit:
-            part = self._take_front(now, limit - len(taken))
-            if self._late and self._late[0] >> 32 <= now and len(taken) + len(part) < limit:
-                part.extend(self._take_late(now, limit - len(taken) - len(part)))
-                part.sort(key=self._key)
+            edge = min(now, self._late[0] >> 32) if self._late else now
+            part = self._take_front(edge, limit - len(taken))
+            if not part and self._late:
+                rest = self._front_keys[self._at] if self._at < len(self._front) else now
+                part = self._take_late(min(now, rest), limit - len(taken))
             taken.extend(part)
             if part:
                 continue

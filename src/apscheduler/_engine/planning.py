@@ -143,6 +143,8 @@ def _walked_forward(trigger: Series, due: int, now: int, keep: int, *, coalesce:
             last_rolled, rolled = run.popleft(), rolled + 1
         if rolled + len(run) > WALK_LIMIT:
             following = trigger.next_us(None, now + 1)
+            if following is not None and following <= now:  # it heeds no clock: walk on next time
+                following = _after(trigger, run[-1], now)
             break
         following = _after(trigger, following, now)
     record = Rollup(min(rolled, COUNT_LIMIT), due, last_rolled) if rolled else None

@@ -170,7 +170,7 @@ class ClaimBatch:
     :ivar finished: jobs that were removed because no fire time follows
     :ivar broken: jobs whose trigger raised; they are looked at again later
     :ivar more: whether the limit cut the batch
-    :ivar error: what a plain store raised half-way; the claims made before it stand
+    :ivar error: what was raised half-way, for the scheduler to raise; the claims made before it stand
     """
 
     __slots__ = (

@@ -98,9 +98,11 @@ class MemoryJobStore(ClaimsInMemory, SharedJobStore):
         for job in jobs:
             job._refresh()
         with self._lock:
-            taken = next((job.id for job in jobs if job.id in self._jobs), None)
-            if taken is not None:
-                raise ConflictingIdError(taken)
+            fresh: set[str] = set()
+            for job in jobs:
+                if job.id in self._jobs or job.id in fresh:
+                    raise ConflictingIdError(job.id)
+                fresh.add(job.id)
             for job in jobs:
                 self._enter(job)
 
@@ -181,9 +183,10 @@ class MemoryJobStore(ClaimsInMemory, SharedJobStore):
         for position, (job, instant) in enumerate(others):
             try:
                 self._claim_planned(job, instant, request, batch)
-            except BaseException:  # a Ctrl-C: what was not planned yet goes back into the queue
+            except BaseException as exc:  # noqa: BLE001 - a Ctrl-C: raised when the claims so far are handed over
                 self._put_back(others[position:])
-                raise
+                batch.error = exc
+                break
         return batch
 
     def _claim_plain(  # noqa: C901, PLR0912 - one flat loop is its point
@@ -252,6 +255,7 @@ class MemoryJobStore(ClaimsInMemory, SharedJobStore):
             if job._due != instant or self._jobs.get(job.id) is not job:
                 return  # changed meanwhile: the change decides, and has queued it
             self._trigger_failures.pop(job.id, None)
+            self._listed = None
             self._advance(job, planned, batch, keep=refused)
             busy = job._running + job._busy >= job.max_instances
             if not refused and not busy:

@@ -11,7 +11,6 @@ before its number is, and a reader takes a row only if its number was the expect
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterator
 from itertools import count
 
@@ -76,8 +75,6 @@ class Entry(Record):
 
 
 _PLAIN = Detail()
-_AHEAD = 64
-"""Writers may store the newest number out of order; so far beyond it a reader looks."""
 
 
 class Ledger:
@@ -88,15 +85,14 @@ class Ledger:
             raise ValueError(f"a ledger needs room for at least one run, not {capacity}")
         self.capacity = capacity
         self._numbers = count(1)
-        self._last_number = 0
         self._details: dict[int, Detail] = {}
         self._filled = False
 
     def _fill(self) -> None:
         """Make the columns at the first row: most schedulers in tests never need them."""
-        empty = bytes(8 * self.capacity)
-        self._fires, self._starts = array("q", empty), array("q", empty)
-        self._ends, self._rows = array("q", empty), array("q", empty)
+        zeros = [0] * self.capacity
+        self._fires, self._starts = zeros.copy(), zeros.copy()
+        self._ends, self._rows = zeros.copy(), zeros
         self._codes = bytearray(self.capacity)
         self._ids: list[str] = [""] * self.capacity
         self._filled = True
@@ -114,7 +110,7 @@ class Ledger:
         self._fires[place] = fire
         self._starts[place] = started
         self._ends[place] = finished
-        self._rows[place] = self._last_number = job._last = number
+        self._rows[place] = job._last = number
 
     def record(
         self,
@@ -140,7 +136,7 @@ class Ledger:
         self._fires[place] = fire
         self._starts[place] = started
         self._ends[place] = finished
-        self._rows[place] = self._last_number = number
+        self._rows[place] = number
         return number
 
     def write(self, job: Job, result: Result, attempt: int = 1) -> None:
@@ -176,8 +172,8 @@ class Ledger:
 
     def newest_first(self) -> Iterator[Entry]:
         """Yield the rows, newest first."""
-        newest = self._last_number
-        for number in range(newest + _AHEAD, max(0, newest - self.capacity), -1):
+        newest = max(self._rows) if self._filled else 0
+        for number in range(newest, max(0, newest - self.capacity), -1):
             row = self.entry(number)
             if row is not None:
                 yield row

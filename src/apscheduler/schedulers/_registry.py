@@ -65,7 +65,9 @@ class Registry:
         self._jobstores: dict[str, BaseJobStore] = {}
         self._jobstores_lock = self._create_lock()
         self._claiming: dict[str, Store] = {}
-        self._listeners: list[tuple[Any, int]] = []
+        self._listeners: list[
+            tuple[Any, int]
+        ] = []  # replaced, never changed: telling needs no lock
         self._listeners_lock = self._create_lock()
         self._listener_mask = 0
         self._pending_jobs: list[tuple[Job, str, bool]] = []
@@ -310,16 +312,18 @@ class Registry:
         if not callable(callback):
             raise TypeError(f"a listener must be callable with one event, not {callback!r}")
         with self._listeners_lock:
-            self._listeners.append((callback, mask))
+            self._listeners = [*self._listeners, (callback, mask)]
             self._listener_mask |= mask
 
     def remove_listener(self, callback: Any) -> None:
         """Stop telling ``callback`` about events."""
         with self._listeners_lock:
-            for position, (listener, _) in enumerate(self._listeners):
+            listeners = list(self._listeners)
+            for position, (listener, _) in enumerate(listeners):
                 if listener == callback:
-                    del self._listeners[position]
+                    del listeners[position]
                     break
+            self._listeners = listeners
             self._listener_mask = 0
             for _, mask in self._listeners:
                 self._listener_mask |= mask
@@ -327,9 +331,7 @@ class Registry:
     def _dispatch_event(self, event: SchedulerEvent) -> None:
         """Tell the listeners; no lock is held while they are called."""
         if self._listener_mask & event.code:
-            with self._listeners_lock:
-                listeners = list(self._listeners)
-            tell(listeners, event, self._logger)
+            tell(self._listeners, event, self._logger)
 
     # -- for hosts ------------------------------------------------------------------------------------------------
 

@@ -13,7 +13,13 @@ from threading import RLock
 
 from apscheduler._engine.instants import SECOND, from_us, to_us
 from apscheduler.jobstores._in_memory import ClaimsInMemory
-from apscheduler.jobstores.base import BaseJobStore, ClaimBatch, ClaimRequest, SharedJobStore
+from apscheduler.jobstores.base import (
+    BaseJobStore,
+    ClaimBatch,
+    ClaimRequest,
+    JobLookupError,
+    SharedJobStore,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,12 +45,14 @@ class PlainStore(ClaimsInMemory):
         self._instances: dict[str, list[Claim]] = {}
         self._claimed_at = 0
         self._broken: dict[str, tuple[int, int]] = {}  # by job: failures of its trigger, retry at
+        self._unchanged: set[str] = set()  # due jobs that nobody changed since they were read
 
     def claim_due(self, request: ClaimRequest) -> ClaimBatch:
         """Claim what is due, job by job, until the store raises."""
         batch = ClaimBatch()
         with self._lock:
             due = self.store.get_due_jobs(from_us(request.now, self._zone))
+            self._unchanged = {job.id for job in due}
         self._claimed_at = request.now
         for job in due:
             job._refresh()
@@ -57,25 +65,34 @@ class PlainStore(ClaimsInMemory):
                 self._retry_later(job.id, request.now)
                 batch.broken.append((job, exc))
                 continue
+            except BaseException as exc:  # noqa: BLE001 - raised when the claims so far are handed over
+                batch.error = exc
+                return batch
             self._broken.pop(job.id, None)
             refused = not request.has_executor(job.executor)
             try:
-                self._write(job, planned, batch, keep=refused)
+                if not self._write(job, planned, batch, keep=refused):
+                    batch.more = True  # the change decides, so the job is read again
+                    continue
             except Exception as exc:  # noqa: BLE001 - whatever a store raises
                 batch.error = exc
                 return batch
             self._take_slot(batch, job, planned, request, instant, refused=refused)
         return batch
 
-    def _write(self, job: Job, planned: Plan, batch: ClaimBatch, *, keep: bool) -> None:
+    def _write(self, job: Job, planned: Plan, batch: ClaimBatch, *, keep: bool) -> bool:
+        """Write the job's next fire time, unless somebody changed the job since it was read."""
         zone_time = None if planned.next is None else job._at(planned.next)
         with self._lock:
+            if job.id not in self._unchanged:
+                return False
             if zone_time is None and not keep:
                 self.store.remove_job(job.id)
                 batch.finished.append(job)
             else:
                 job._modify(next_run_time=zone_time)
                 self.store.update_job(job)
+        return True
 
     def _take_slot(
         self,
@@ -121,8 +138,14 @@ class PlainStore(ClaimsInMemory):
 
     def modify_job(self, job: Job, approved: dict[str, Any]) -> None:
         """Set approved attributes and write the job."""
-        job._apply(approved)
-        self.update_job(job)
+        with self._lock:
+            stored = self.store.lookup_job(job.id)  # its next fire time may have moved since
+            if stored is None:
+                raise JobLookupError(job.id)
+            stored._apply(approved)
+            self.update_job(stored)
+            if stored is not job:
+                job._apply({**approved, "next_run_time": stored.next_run_time})
 
     def add_job(self, job: Job) -> None:
         """Add the job to the store."""
@@ -139,12 +162,15 @@ class PlainStore(ClaimsInMemory):
         """Write the newer version of a job."""
         with self._lock:
             self.store.update_job(job)
+            self._unchanged.discard(job.id)
+            self._broken.pop(job.id, None)
 
     def remove_job(self, job_id: str) -> None:
         """Remove the job; instances that still run do not count for a later job of this id."""
         with self._lock:
             self.store.remove_job(job_id)
             self._instances.pop(job_id, None)
+            self._unchanged.discard(job_id)
             self._broken.pop(job_id, None)
 
     def remove_all_jobs(self) -> None:
@@ -152,6 +178,8 @@ class PlainStore(ClaimsInMemory):
         with self._lock:
             self.store.remove_all_jobs()
             self._instances.clear()
+            self._unchanged.clear()
+            self._broken.clear()
 
     def lookup_job(self, job_id: str) -> Job | None:
         """Return the job of this id."""

@@ -23,7 +23,7 @@ from apscheduler.testing._contract_jobs import (
     once,
     repeating,
 )
-from apscheduler.testing._contract_plain import raised
+from apscheduler.testing._contract_plain import WithStore, raised
 
 _PATIENCE = 60.0  # seconds; only a store that hangs ever needs them
 
@@ -50,12 +50,8 @@ def together(count: int, work: Callable[[], None]) -> None:
     assert not any(thread.is_alive() for thread in threads), "a store call did not return"
 
 
-class ClaimRules:
-    """What a claim does to one job after the other. Mixed into a contract that has a store."""
-
-    store: Any
-    scheduler: Any
-    add: Any
+class ClaimRules(WithStore):
+    """What a claim does to one job after the other."""
 
     def due_of(self, id: str) -> Any:
         """Return a job's next fire time as the store knows it."""
@@ -133,7 +129,9 @@ class ClaimRules:
     def test_fire_times_beyond_the_bound_are_missed_as_one_record(self) -> None:
         self.add("a", NOW - 9 * INTERVAL)
         claimed = claim(self.store, catch_up=4)
-        assert [fire for _, fire in claimed.fires] == [NOW - back * INTERVAL for back in (3, 2, 1, 0)]
+        assert [fire for _, fire in claimed.fires] == [
+            NOW - back * INTERVAL for back in (3, 2, 1, 0)
+        ]
         assert [(outcome, each.count) for _, outcome, each in claimed.batch.rolled] == [
             (Outcome.MISSED, 6)
         ]
@@ -219,6 +217,21 @@ class ClaimRules:
         self.store.update_job(make_job(self.scheduler, "a", NOW + 1, trigger=repeating(NOW + 1)))
         assert claim(self.store, NOW + 1).fires == [("a", NOW + 1)]
 
+    def test_an_interrupted_claim_loses_no_fire_time(self) -> None:
+        for number in range(6):
+            self.add(f"job {number}", NOW + number)
+
+        def interrupt(job: Job) -> None:
+            if job.id == "job 3":
+                raise KeyboardInterrupt
+
+        try:
+            first = claim(self.store, NOW + 9, during=interrupt).fires
+        except KeyboardInterrupt:
+            first = []
+        second = claim(self.store, NOW + 9).fires
+        assert sorted(first + second) == [(f"job {number}", NOW + number) for number in range(6)]
+
     # -- changes between taking and committing ------------------------------------------------------------
 
     def test_a_job_removed_while_it_is_planned_does_not_run(self) -> None:
@@ -296,6 +309,15 @@ class ClaimRules:
         running.finish()
         assert len(claim(self.store, NOW + 1 + INTERVAL).fires) == 1
 
+    def test_a_change_by_an_older_view_of_a_job_repeats_no_fire_time(self) -> None:
+        self.add("a", NOW)
+        view = self.store.lookup_job("a")
+        claim(self.store).finish()
+        self.store.modify_job(view, view._checked({"name": "changed"}))
+        assert claim(self.store).fires == []
+        assert self.due_of("a") == moment(NOW + INTERVAL)
+        assert self.store.lookup_job("a").name == "changed"
+
     def test_a_job_that_is_gone_cannot_be_changed(self) -> None:
         job = self.add("a", NOW)
         self.store.remove_job("a")
@@ -328,13 +350,8 @@ class ClaimRules:
         assert self.store.next_due() == NOW + INTERVAL
 
 
-class SharedRules:
-    """What is asked of stores that are claimed from by many at once. Mixed into a contract that has a store."""
-
-    store: Any
-    scheduler: Any
-    add: Any
-    listed: Any
+class SharedRules(WithStore):
+    """What is asked of stores that are claimed from by many at once."""
 
     threads = 6
     """How many threads race in :meth:`test_each_fire_time_is_claimed_once_by_racing_threads`."""
@@ -405,21 +422,6 @@ class SharedRules:
         first.finish()
         third = claim(self.store, NOW + 2 * INTERVAL, lanes=("default",))
         assert third.fires == [("a", NOW + 2 * INTERVAL)]
-
-    def test_an_interrupted_claim_loses_no_fire_time(self) -> None:
-        for number in range(6):
-            self.add(f"job {number}", NOW + number)
-
-        def interrupt(job: Job) -> None:
-            if job.id == "job 3":
-                raise KeyboardInterrupt
-
-        try:
-            first = claim(self.store, NOW + 9, during=interrupt).fires
-        except KeyboardInterrupt:
-            first = []
-        second = claim(self.store, NOW + 9).fires
-        assert sorted(first + second) == [(f"job {number}", NOW + number) for number in range(6)]
 
     def test_several_jobs_are_added_at_once(self) -> None:
         self.store.add_jobs([make_job(self.scheduler, id, NOW) for id in ("a", "b", "c")])

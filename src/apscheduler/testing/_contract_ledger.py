@@ -8,13 +8,11 @@ from apscheduler.runs.claims import Result
 from apscheduler.runs.outcomes import Outcome, fire_id
 from apscheduler.runs.rows import RunQuery
 from apscheduler.testing._contract_jobs import INTERVAL, NOW, claim, moment, once
+from apscheduler.testing._contract_plain import WithStore
 
 
-class LedgerRules:
-    """What becomes of outcomes. Mixed into a contract that has a store."""
-
-    store: Any
-    add: Any
+class LedgerRules(WithStore):
+    """What becomes of outcomes."""
 
     def run(self, id: str, outcome: Outcome = Outcome.EXECUTED, **details: Any) -> None:
         """Add a job with one fire time, claim it and settle it."""

@@ -22,8 +22,8 @@ def raised(expected: type[BaseException], call: Any, *args: Any) -> BaseExceptio
     raise AssertionError(f"expected {expected.__name__} from {call!r} with {args!r}")
 
 
-class PlainStoreContract:
-    """What every job store keeps: the eight methods of 3.x. Subclass it and say how to make a store."""
+class WithStore:
+    """A new store for each test, and jobs to put into it."""
 
     store: Any
 
@@ -54,13 +54,25 @@ class PlainStoreContract:
         """Return the ids of all jobs in the order of the store."""
         return [job.id for job in self.store.get_all_jobs()]
 
+
+class PlainStoreContract(WithStore):
+    """What every job store keeps: the eight methods of 3.x. Subclass it and say how to ``make_store()``."""
+
     # -- finding ------------------------------------------------------------------------------------
 
     def test_a_job_is_found_as_it_was_added(self) -> None:
         given = self.add("a", args=(1, "x"), kwargs={"sep": "-"}, name="named", max_instances=3)
         found = self.store.lookup_job("a")
         assert found == given
-        for name in ("func", "args", "kwargs", "name", "max_instances", "next_run_time", "coalesce"):
+        for name in (
+            "func",
+            "args",
+            "kwargs",
+            "name",
+            "max_instances",
+            "next_run_time",
+            "coalesce",
+        ):
             assert getattr(found, name) == getattr(given, name), name
 
     def test_a_job_that_is_not_there_is_not_found(self) -> None:

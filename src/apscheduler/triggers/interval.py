@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime, timedelta, tzinfo
+from functools import lru_cache
 
 from apscheduler._engine.instants import LATEST, SECOND, duration_us, to_us
 from apscheduler._engine.zones import ZoneLine, zone_line
@@ -11,9 +11,11 @@ from apscheduler.moments import convert_to_datetime, datetime_repr
 from apscheduler.triggers.arguments import checked_jitter, delayed, state_of, stored_zone, zone_of
 from apscheduler.triggers.base import BaseTrigger
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 _VERSION = 2
-_NO_LAST = -(1 << 62)
-_SHORTEST = timedelta(seconds=1)
 
 
 class IntervalTrigger(BaseTrigger):
@@ -32,22 +34,17 @@ class IntervalTrigger(BaseTrigger):
     :raises OverflowError: if the interval is too long for a timedelta
     """
 
-    __slots__ = (
-        "_end",
-        "_last",
-        "_line",
-        "_now_read",
-        "_start",
-        "_step",
-        "end_date",
-        "interval",
-        "interval_length",
-        "jitter",
-        "start_date",
-        "timezone",
-    )
+    # Six slots: there may be a million of these. What few triggers have lies in _more: end, its instant, jitter.
+    __slots__ = ("_line", "_more", "_shown", "_start", "_step", "timezone")
 
     native = True
+
+    timezone: tzinfo
+    _start: int
+    _step: int
+    _shown: datetime | None
+    _more: tuple[datetime | None, int, float | None] | None
+    _line: ZoneLine
 
     def __init__(
         self,
@@ -61,44 +58,70 @@ class IntervalTrigger(BaseTrigger):
         timezone: Any = None,
         jitter: float | None = None,
     ) -> None:
-        self.interval = _interval(weeks, days, hours, minutes, seconds)
-        self.timezone = zone_of(timezone, start_date, end_date)
-        self.jitter = None if jitter is None else checked_jitter(jitter)
-        self._now_read = start_date is None
+        try:
+            self._step = _interval_us(weeks, days, hours, minutes, seconds)
+        except TypeError:
+            raise TypeError(_not_numbers(weeks, days, hours, minutes, seconds)) from None
+        self.timezone = zone = zone_of(timezone, start_date, end_date)
+        self._line = zone_line(zone)
         if start_date is None:
-            self.start_date = _later(datetime.now(self.timezone), self.interval)
+            self._shown = None
+            self._start = to_us(datetime.now(zone)) + self._step
         else:
-            self.start_date = convert_to_datetime(start_date, self.timezone, "start_date")
-        self.end_date = None
-        if end_date is not None:
-            self.end_date = convert_to_datetime(end_date, self.timezone, "end_date")
-        self._prepare()
-        if self._end < self._start and not self._now_read:
+            self._shown = convert_to_datetime(start_date, zone, "start_date")
+            self._start = to_us(self._shown)
+        self._more = None
+        if end_date is not None or jitter is not None:
+            self._set_more(convert_to_datetime(end_date, zone, "end_date"), checked_jitter(jitter))
+        if start_date is not None:
+            self._check_order()
+
+    def _check_order(self) -> None:
+        if self._more is not None and self._more[1] < self._start:
             raise ValueError(
                 f"end_date {datetime_repr(self.end_date)} lies before start_date "
                 f"{datetime_repr(self.start_date)}, so this trigger could never fire"
             )
 
-    def _prepare(self) -> None:
-        """Keep the integers that fire times are computed from."""
-        step = duration_us(self.interval)
-        self._step = step
-        self.interval_length = step / SECOND
-        self._line: ZoneLine = zone_line(self.timezone)
-        self._start = to_us(self.start_date)
-        self._end = LATEST if self.end_date is None else to_us(self.end_date)
-        # No instant is at or before _NO_LAST: with jitter every call goes the long way.
-        self._last = _NO_LAST if self.jitter else self._end
+    def _set_more(self, end_date: datetime | None, jitter: float | None) -> None:
+        if end_date is None and not jitter:
+            self._more = None if jitter is None else (None, LATEST, jitter)
+            return
+        self._more = (end_date, LATEST if end_date is None else to_us(end_date), jitter)
 
     def begin_at(self, now: int) -> None:
-        if self._now_read:
+        if self._shown is None:
             self._start = now + self._step
-            self.start_date = self.at(self._start)
+
+    @property
+    def interval(self) -> timedelta:
+        """The distance of the fire times."""
+        return timedelta(microseconds=self._step)
+
+    @property
+    def interval_length(self) -> float:
+        """The distance of the fire times in seconds."""
+        return self._step / SECOND
+
+    @property
+    def start_date(self) -> datetime:
+        """The first fire time (aware)."""
+        return self._shown or self._line.at(self._start)
+
+    @property
+    def end_date(self) -> datetime | None:
+        """The latest possible fire time (aware), ``None`` where there is no end."""
+        return self._more and self._more[0]
+
+    @property
+    def jitter(self) -> float | None:
+        """By how many seconds at most each run is delayed."""
+        return self._more and self._more[2]
 
     @property
     def step_us(self) -> int:  # type: ignore[override]
         """The interval in microseconds, 0 with jitter or an end date."""
-        return self._step if self.end_date is None and not self.jitter else 0
+        return self._step if self._more is None else 0
 
     @property
     def grid_us(self) -> tuple[int, int] | None:
@@ -108,45 +131,44 @@ class IntervalTrigger(BaseTrigger):
     def get_next_fire_time(
         self, previous_fire_time: datetime | None, now: datetime
     ) -> datetime | None:
-        if (
-            previous_fire_time is None
-            or previous_fire_time.tzinfo is not self.timezone
-            or self._last != LATEST
-        ):
-            line = self._line
-            before = None if previous_fire_time is None else line.instant(previous_fire_time)
-            found = self.next_us(before, line.instant(now))
-            return None if found is None else line.at(found)
-        try:
-            return _later(previous_fire_time, self.interval)
-        except OverflowError:
-            return None
+        line = self._line
+        if previous_fire_time is not None and self._more is None:
+            following: int | None = line.instant(previous_fire_time) + self._step
+            return line.at(following) if following <= LATEST else None  # type: ignore[operator, arg-type]
+        before = None if previous_fire_time is None else line.instant(previous_fire_time)
+        following = self.next_us(before, line.instant(now))
+        return None if following is None else line.at(following)
 
     def at(self, instant: int) -> datetime:
         return self._line.at(instant)
 
     def next_us(self, previous: int | None, now: int) -> int | None:
-        if previous is not None:
+        if previous is not None and self._more is None:
             following = previous + self._step
-            if following <= self._last:
-                return following
-            if not self.jitter:
-                return None
-            # The fire time before was delayed; its successor is the next on the schedule itself.
-            following = previous + self._step - (previous - self._start) % self._step
-        elif now > self._start:
-            following = now + (self._start - now) % self._step
+            return following if following <= LATEST else None
+        return self._next(previous, now)
+
+    def _next(self, previous: int | None, now: int) -> int | None:
+        _, end, jitter = self._more or (None, LATEST, None)
+        step, start = self._step, self._start
+        if previous is not None:
+            following = previous + step
+            if (
+                jitter
+            ):  # the one before was delayed; its successor is the next on the schedule itself
+                following -= (previous - start) % step
         else:
-            following = self._start
-        if following > self._end:
+            following = now + (start - now) % step if now > start else start
+        if following > end:
             return None
-        return delayed(following, self.jitter, self._end) if self.jitter else following
+        return delayed(following, jitter, end) if jitter else following
 
     def latest_us(self, first: int, now: int) -> int | None:
-        last = min(now, self._end)
+        _, end, jitter = self._more or (None, LATEST, None)
+        last = min(now, end)
         if last <= first:
             return first
-        if self.jitter:
+        if jitter:
             return max(first, last - (last - self._start) % self._step)
         return last - (last - first) % self._step
 
@@ -166,12 +188,11 @@ class IntervalTrigger(BaseTrigger):
     def __setstate__(self, state: Any) -> None:
         values = state_of(state, self, _VERSION)
         self.timezone = stored_zone(values["timezone"])
-        self.start_date = values["start_date"]
-        self.end_date = values["end_date"]
-        self.interval = values["interval"] or _SHORTEST
-        self.jitter = values.get("jitter")
-        self._now_read = False
-        self._prepare()
+        self._line = zone_line(self.timezone)
+        start: datetime = values["start_date"]
+        self._shown, self._start = start, to_us(start)
+        self._step = duration_us(values["interval"]) or SECOND
+        self._set_more(values["end_date"], values.get("jitter"))
 
     def __str__(self) -> str:
         return f"interval[{self.interval}]"
@@ -188,28 +209,15 @@ class IntervalTrigger(BaseTrigger):
         return f"<{type(self).__name__} ({', '.join(options)}, timezone='{self.timezone}')>"
 
 
-def _interval(weeks: float, days: float, hours: float, minutes: float, seconds: float) -> timedelta:
-    try:
-        if weeks or days or hours or minutes:
-            interval = timedelta(days, seconds, 0, 0, minutes, hours, weeks)
-        else:
-            interval = timedelta(0, seconds)
-    except TypeError:
-        raise TypeError(_not_numbers(weeks, days, hours, minutes, seconds)) from None
+@lru_cache(maxsize=1024)
+def _interval_us(weeks: float, days: float, hours: float, minutes: float, seconds: float) -> int:
+    """Return the sum in microseconds; one integer object for all triggers of an interval."""
+    interval = timedelta(days, seconds, 0, 0, minutes, hours, weeks)
     if interval.days < 0:
         raise ValueError(
             f"an interval cannot be negative ({interval}): the next run lies in the future"
         )
-    return interval or _SHORTEST
-
-
-def _later(moment: datetime, interval: timedelta) -> datetime:
-    """Return the datetime so much later in real time: ``datetime_utc_add`` in half its time."""
-    zone, offset = moment.tzinfo, moment.utcoffset()
-    if zone is None or offset is None:
-        return moment + interval
-    # Offset and step at once: the sum is wall time of UTC, as fromutc() expects it.
-    return zone.fromutc(moment + (interval - offset))
+    return duration_us(interval) or SECOND
 
 
 def _not_numbers(*parts: Any) -> str:
