@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache, partial
 from types import BuiltinFunctionType, FunctionType, MethodType
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from inspect import Parameter, Signature
+    from typing import Any
 
 _VARARGS = 0x04  # inspect.CO_VARARGS, CO_VARKEYWORDS, CO_COROUTINE without its import time
 _VARKEYWORDS = 0x08

@@ -5,20 +5,15 @@ The names, arguments and results are those of ``apscheduler.util`` in 3.x, which
 
 from __future__ import annotations
 
-import re
 import warnings
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
-from typing import Any, overload
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-_MOMENT = re.compile(
-    r"(\d{4})-(\d{1,2})-(\d{1,2})"
-    r"(?:[ T](\d{1,2}):(\d{1,2}):(\d{1,2})(?:\.(\d{1,6}))?"
-    r"(Z|[+-]\d\d:\d\d)?)?",
-    re.ASCII,
-)
-_OUR_ZONES = (ZoneInfo, timezone)
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import re
+    from typing import Any
+
 _TRUE = frozenset({"true", "yes", "on", "y", "t", "1"})
 _FALSE = frozenset({"false", "no", "off", "n", "f", "0"})
 
@@ -57,7 +52,7 @@ def astimezone(obj: Any) -> tzinfo | None:
     :raises ValueError: if the text cannot be the name of a zone
     :raises TypeError: if ``obj`` is neither a name nor a tzinfo
     """
-    if obj is None or type(obj) in _OUR_ZONES:
+    if obj is None or _is_standard(type(obj)):
         return obj  # type: ignore[no-any-return]
     if isinstance(obj, str):
         return zone_named(obj)
@@ -71,6 +66,23 @@ def astimezone(obj: Any) -> tzinfo | None:
     return obj
 
 
+def _is_standard(cls: type) -> bool:
+    """Return whether this is one of the standard library's zone classes, without importing zoneinfo."""
+    return cls is timezone or (cls.__name__ == "ZoneInfo" and cls.__module__ == "zoneinfo")
+
+
+@lru_cache(maxsize=1)
+def _moment_pattern() -> re.Pattern[str]:
+    import re
+
+    return re.compile(
+        r"(\d{4})-(\d{1,2})-(\d{1,2})"
+        r"(?:[ T](\d{1,2}):(\d{1,2}):(\d{1,2})(?:\.(\d{1,6}))?"
+        r"(Z|[+-]\d\d:\d\d)?)?",
+        re.ASCII,
+    )
+
+
 @lru_cache(maxsize=1024)
 def zone_named(name: str) -> tzinfo:
     """Return the zone of that name in the tz database.
@@ -80,6 +92,8 @@ def zone_named(name: str) -> tzinfo:
     """
     if name == "UTC":
         return UTC
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
     if name == "local":
         raise ZoneInfoNotFoundError(
             "'local' is not the name of a time zone: leave the timezone out to get the local one"
@@ -112,6 +126,8 @@ def _without_pytz(zone: Any) -> tzinfo:
     """Return a pytz zone as one of the standard library's (pytz itself is never imported)."""
     name = getattr(zone, "zone", None)
     if name:
+        from zoneinfo import ZoneInfo
+
         return ZoneInfo("UTC") if name == "UTC" else zone_named(name)
     offset = zone.utcoffset(None)
     return timezone(timedelta(0) if offset is None else offset)
@@ -140,11 +156,7 @@ def asdate(obj: Any) -> Any:
     return date.fromisoformat(obj) if isinstance(obj, str) else obj
 
 
-@overload
-def convert_to_datetime(input: None, tz: Any, arg_name: str | None) -> None: ...
-@overload
-def convert_to_datetime(input: Any, tz: Any, arg_name: str | None) -> Any: ...
-def convert_to_datetime(input: Any, tz: Any, arg_name: str | None) -> datetime | None:
+def convert_to_datetime(input: Any, tz: Any, arg_name: str | None) -> Any:
     """Return a datetime, date or text as an aware datetime whose wall time exists; ``None`` stays.
 
     Texts are ``YYYY-MM-DD``, then optionally ``HH:MM:SS``, ``.f`` (microseconds) and ``Z`` or
@@ -185,7 +197,7 @@ def _moment(given: Any, arg_name: str | None) -> datetime:
 
 
 def _parsed(text: str, arg_name: str | None) -> datetime:
-    match = _MOMENT.fullmatch(text)
+    match = _moment_pattern().fullmatch(text)
     if match is None:
         raise ValueError(
             f"{arg_name} cannot be read from {text!r}: write it as YYYY-MM-DD, or YYYY-MM-DD HH:MM:SS "
@@ -273,5 +285,5 @@ def datetime_repr(dateval: Any) -> str:
 
 def timezone_repr(timezone: tzinfo | None) -> str:
     """Return the zone's key where it is one of zoneinfo, its ``repr`` otherwise."""
-    key = timezone.key if isinstance(timezone, ZoneInfo) else None
+    key = getattr(timezone, "key", None) if _is_standard(type(timezone)) else None
     return key or repr(timezone)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import sys
 from functools import partial
 from types import BuiltinFunctionType, FunctionType, MethodType
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _EXAMPLE = "'package.module:function'"
 

@@ -103,6 +103,7 @@ class Ledger:
             self._fill()
         number = next(self._numbers)
         place = number % self.capacity
+        self._rows[place] = 0
         if self._codes[place]:
             self._codes[place] = EXECUTED
             self._details.pop(place, None)

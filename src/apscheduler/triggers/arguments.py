@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Mapping
 from datetime import tzinfo
 from math import isfinite
@@ -51,6 +50,8 @@ def checked_jitter(jitter: Any) -> float | None:
 
 def delayed(instant: int, jitter: float | None, end: int) -> int:
     """Return the instant moved later by up to ``jitter`` seconds, not beyond ``end``."""
+    import random
+
     # Stored triggers may hold a negative jitter, which 3.x accepted.
     spread = abs(jitter or 0) * SECOND
     return min(instant + int(random.uniform(0, spread)), end)  # noqa: S311 - spreads load, guards nothing
