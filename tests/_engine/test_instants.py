@@ -14,7 +14,9 @@ from apscheduler._engine.instants import DAY, EPOCH, LATEST, NEVER, duration_us,
 BERLIN = ZoneInfo("Europe/Berlin")
 
 
-@given(st.integers(to_us(datetime(1, 1, 2, tzinfo=UTC)), LATEST - DAY), st.sampled_from([UTC, BERLIN]))
+@given(
+    st.integers(to_us(datetime(1, 1, 2, tzinfo=UTC)), LATEST - DAY), st.sampled_from([UTC, BERLIN])
+)
 def test_an_instant_comes_back_exactly_from_any_zone(instant, zone):
     assert to_us(from_us(instant, zone)) == instant
 

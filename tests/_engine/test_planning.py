@@ -26,7 +26,9 @@ class Listed:
         self.times = sorted(set(times))
 
     def next_us(self, previous, now):
-        place = bisect_left(self.times, now) if previous is None else bisect_right(self.times, previous)
+        place = (
+            bisect_left(self.times, now) if previous is None else bisect_right(self.times, previous)
+        )
         return self.times[place] if place < len(self.times) else None
 
     def latest_us(self, first, now):
@@ -128,7 +130,9 @@ def test_a_plan_makes_progress_and_keeps_order(times, due, lateness, limit):
 )
 def test_interval_triggers_agree_with_the_model(step, due, lateness, coalesce, limit):
     first = NOW + due * SECOND
-    trigger = IntervalTrigger(seconds=step, start_date=datetime(2030, 1, 1, tzinfo=UTC), timezone=UTC)
+    trigger = IntervalTrigger(
+        seconds=step, start_date=datetime(2030, 1, 1, tzinfo=UTC), timezone=UTC
+    )
     now = first + lateness * SECOND
     grid = range(first, now + 40 * SECOND, step * SECOND)  # as 3.x: counted from the last fire time
     planned = plan(trigger, first, now, coalesce=coalesce, grace=None, limit=limit)

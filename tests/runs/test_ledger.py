@@ -48,9 +48,7 @@ def test_a_row_is_found_by_its_number_until_it_is_overwritten():
     assert ledger.entry(first._last) is None
 
 
-@given(
-    capacity=st.integers(1, 7), outcomes=st.lists(st.sampled_from(list(Outcome)), max_size=30)
-)
+@given(capacity=st.integers(1, 7), outcomes=st.lists(st.sampled_from(list(Outcome)), max_size=30))
 def test_the_newest_rows_are_kept_whatever_their_outcome(capacity, outcomes):
     ledger = Ledger(capacity)
     for number, outcome in enumerate(outcomes):
@@ -147,7 +145,9 @@ def test_readers_never_see_a_row_made_of_two():
             if number % 5:
                 ledger.executed(job(str(number)), number, number, number)
             else:
-                ledger.record(str(number), number, number, number, Outcome.FAILED, Detail(str(number)))
+                ledger.record(
+                    str(number), number, number, number, Outcome.FAILED, Detail(str(number))
+                )
 
     threads = [
         Thread(target=write, args=(1 + each * rounds,), daemon=True) for each in range(writers)

@@ -5,9 +5,9 @@ Bit 0 of a month's mask is the 1st. Weekdays count from Monday = 0. ISO weeks fo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
+from typing import NamedTuple
 
 FIRST_YEAR = 1970
 LAST_YEAR = 9999
@@ -55,8 +55,7 @@ def _weekday_masks(weekdays: int) -> tuple[int, ...]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class MonthDays:
+class MonthDays(NamedTuple):
     """Which days of a month match: day of month AND ISO week AND weekday; with ``either``, day OR weekday.
 
     :ivar numbers: days of the month as bits, bit 1 = the 1st

@@ -68,9 +68,9 @@ class Sent:
     timed_out: bool = False
 
     @property
-    def job_id(self) -> str:
-        """Return whose call it is."""
-        return str(self.claim.job.id)
+    def function(self) -> str:
+        """What is called, as far as durations are concerned: jobs of one function are alike."""
+        return _function_of(self.claim.job)
 
 
 @dataclass(slots=True, eq=False)
@@ -299,14 +299,14 @@ class ProcessPool:
             and not worker.taken_back
             and 0 < len(sent) <= BATCH_CALLS // 2
             and sent[-1].timeout is None
-            and self._seconds.get(sent[-1].job_id, 1.0) < SHORT_SECONDS
-            and self._seconds.get(sent[0].job_id, 1.0) < SHORT_SECONDS
+            and self._seconds.get(sent[-1].function, 1.0) < SHORT_SECONDS
+            and self._seconds.get(sent[0].function, 1.0) < SHORT_SECONDS
         )
 
     def _is_short(self, item: Claim | Rest) -> bool:
         if isinstance(item, Rest) or len(item.fires) > 1 or timeout_of(item.job) is not None:
             return False
-        return self._seconds.get(str(item.job.id), 1.0) < SHORT_SECONDS
+        return self._seconds.get(_function_of(item.job), 1.0) < SHORT_SECONDS
 
     def _send(self, worker: WorkerProcess) -> None:
         """Send the next call, or as many short ones as make a message."""
@@ -322,7 +322,7 @@ class ProcessPool:
             sent = self._packed(self.queue.popleft())
             if sent is not None:
                 batch.append(sent)
-                seconds += self._seconds.get(sent.job_id, 1.0)
+                seconds += self._seconds.get(sent.function, 1.0)
             if not short:
                 break
         if not batch:
@@ -405,17 +405,17 @@ class ProcessPool:
         if answer[1] == _remote.EXECUTED:
             if self.owner._info:
                 self.owner._log_success(claim.job)
-            self._learn(sent.job_id, (answer[3] - answer[2]) / 1e6)
+            self._learn(sent.function, (answer[3] - answer[2]) / 1e6)
         claim.sink.settle(claim, result_of(claim, answer, self.why_late()))
         if done:
             claim.sink.release(claim)
 
-    def _learn(self, job_id: str, seconds: float) -> None:
-        before = self._seconds.get(job_id)
+    def _learn(self, function: str, seconds: float) -> None:
+        before = self._seconds.get(function)
         if before is None and len(self._seconds) >= _KNOWN_JOBS:
             self._seconds.clear()
         slow = before is None or seconds > before
-        self._seconds[job_id] = seconds if slow else 0.8 * before + 0.2 * seconds  # type: ignore[operator]
+        self._seconds[function] = seconds if slow else 0.8 * before + 0.2 * seconds  # type: ignore[operator]
 
     def why_late(self) -> str:
         """Return why something waited for a worker."""
@@ -616,6 +616,10 @@ class ProcessPool:
         for end in (self._waker, self._wakened):
             if end is not None:
                 end.close()
+
+
+def _function_of(job: Any) -> str:
+    return str(job.func_ref or job.id)
 
 
 def _is_reimporting() -> bool:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from apscheduler.events import EVENT_JOB_EXECUTED, JobExecutionEvent
 from apscheduler.executors._attempt import (
@@ -26,8 +25,7 @@ if TYPE_CHECKING:
     from apscheduler.runs.context import RunContext
 
 
-@dataclass(frozen=True, slots=True)
-class Rest:
+class Rest(NamedTuple):
     """The fire times of a claim that its first worker, given up, did not get to."""
 
     claim: Claim

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from apscheduler.executors._own import OwnExecutor
+from apscheduler.names import hint
 
 if TYPE_CHECKING:
     from apscheduler.executors._futures import FutureRuns
@@ -136,10 +136,9 @@ def checked_options(
     options = dict(options or {})
     for name in options:
         if name not in known:
-            near = get_close_matches(name, known)
-            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
             raise TypeError(
-                f"pool_kwargs of {owner.__name__} has an unknown option {name!r}; {hint}"
+                f"pool_kwargs of {owner.__name__} has an unknown option {name!r}; "
+                f"{hint(name, known)}"
             )
     initializer: Callable[..., object] | None = options.get("initializer")
     if initializer is not None and not callable(initializer):
@@ -203,9 +202,9 @@ def checked_context(context: Any) -> Any:
         return context
     known = multiprocessing.get_all_start_methods()
     if context not in known:
-        near = get_close_matches(context, known)
-        hint = f"did you mean {near[0]!r}?" if near else f"this platform has {', '.join(known)}"
-        raise ValueError(f"there is no multiprocessing context {context!r}; {hint}")
+        raise ValueError(
+            f"this platform has no multiprocessing context {context!r}; {hint(context, known)}"
+        )
     return multiprocessing.get_context(context)
 
 

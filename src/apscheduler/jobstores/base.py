@@ -12,6 +12,7 @@ import logging
 from abc import ABCMeta, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from operator import attrgetter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -241,4 +242,4 @@ class SharedJobStore(BaseJobStore):
 
 def due_order(jobs: Iterable[Job]) -> list[Job]:
     """Return the jobs by next fire time and, within it, by id: the order in which 3.x lists them."""
-    return sorted(jobs, key=lambda job: (job._due, job.id))
+    return sorted(jobs, key=attrgetter("_due", "id"))

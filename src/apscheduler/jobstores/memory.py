@@ -9,6 +9,7 @@ of ours are claimed in the first step already; where an executor takes them as t
 from __future__ import annotations
 
 import os
+from bisect import insort
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from operator import attrgetter
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from apscheduler.runs.claims import Claim
 
 _LONGEST_BACKOFF = 64 * SECOND
+_MANY_TOUCHED = 1000
+_order = attrgetter("_due", "id")
 
 
 class MemoryJobStore(ClaimsInMemory, SharedJobStore):
@@ -50,7 +53,10 @@ class MemoryJobStore(ClaimsInMemory, SharedJobStore):
         self._lock = Lock()
         self._jobs: dict[str, Job] = {}
         self._queue: DueQueue = DueQueue(attrgetter("_due"))
-        self._listed: list[Job] | None = None  # a snapshot for get_all_jobs, None when out of date
+        self._listed: list[Job] | None = (
+            None  # a snapshot for get_all_jobs, None when far out of date
+        )
+        self._touched: dict[str, None] = {}  # ids whose place in it is not right any more
         self._stale = 0
         self._trigger_failures: dict[str, int] = {}
 
@@ -85,7 +91,27 @@ class MemoryJobStore(ClaimsInMemory, SharedJobStore):
         with self._lock:
             if self._listed is None:
                 self._listed = due_order(self._jobs.values())
+            elif self._touched:
+                self._place_touched(self._listed)
+            self._touched.clear()
             return self._listed.copy()
+
+    def _place_touched(self, listed: list[Job]) -> None:
+        """Bring the snapshot up to date: only the jobs that changed are put to their places anew."""
+        touched = self._touched
+        listed[:] = [job for job in listed if job.id not in touched]
+        for job_id in touched:
+            job = self._jobs.get(job_id)
+            if job is not None:
+                insort(listed, job, key=_order)
+
+    def _touch(self, job_ids: Iterable[str]) -> None:
+        """Take note that the snapshot has these jobs at old places."""
+        if self._listed is not None:
+            self._touched.update(dict.fromkeys(job_ids))
+            if len(self._touched) > _MANY_TOUCHED:
+                self._listed = None
+                self._touched.clear()
 
     def add_job(self, job: Job) -> None:
         job._refresh()
@@ -109,7 +135,8 @@ class MemoryJobStore(ClaimsInMemory, SharedJobStore):
     def _enter(self, job: Job) -> None:
         job._ledger = self.ledger
         self._jobs[job.id] = job
-        self._listed = None
+        if self._listed is not None:
+            self._touch((job.id,))
         if job._due != NEVER:
             self._queue.push(job, job._due)
 
@@ -136,6 +163,7 @@ class MemoryJobStore(ClaimsInMemory, SharedJobStore):
             self._queue.clear()
             self._trigger_failures.clear()
             self._listed, self._stale = None, 0
+            self._touched.clear()
 
     def shutdown(self) -> None:
         self.remove_all_jobs()
@@ -145,7 +173,8 @@ class MemoryJobStore(ClaimsInMemory, SharedJobStore):
         if gone:
             job._due = NEVER
             self._trigger_failures.pop(job.id, None)
-        self._listed = None
+        if self._listed is not None:
+            self._touch((job.id,))
         self._stale += 1
         if self._stale > len(self._jobs) + 1024:
             self._stale = 0
@@ -174,8 +203,8 @@ class MemoryJobStore(ClaimsInMemory, SharedJobStore):
         with self._lock:
             due = self._queue.take(request.now, request.limit)
             batch.more = len(due) >= request.limit
-            if due:
-                self._listed = None
+            if due and self._listed is not None:
+                self._touch([job.id for job in due])
             try:
                 others = self._claim_plain(due, request, batch)
             except Exception:  # noqa: BLE001 - planned one by one, the trigger that raised is found
@@ -255,7 +284,7 @@ class MemoryJobStore(ClaimsInMemory, SharedJobStore):
             if job._due != instant or self._jobs.get(job.id) is not job:
                 return  # changed meanwhile: the change decides, and has queued it
             self._trigger_failures.pop(job.id, None)
-            self._listed = None
+            self._touch((job.id,))
             self._advance(job, planned, batch, keep=refused)
             busy = job._running + job._busy >= job.max_instances
             if not refused and not busy:

@@ -193,7 +193,9 @@ def _outlines(document: Any) -> list[dict[str, Any]]:
 def _check_outline(position: int, outline: Any) -> None:
     where = f"job number {position + 1} of this export"
     if not isinstance(outline, dict):
-        raise ValueError(f"{where} is damaged: expected an object, not {outline!r}")  # noqa: TRY004
+        raise ValueError(  # noqa: TRY004 - as below
+            f"{where} is damaged: expected an object, not {outline!r}"
+        )
     where += f" ({outline.get('id')!r})"
     found = outline.get("version", JOB_VERSION)
     if found != JOB_VERSION:
@@ -204,14 +206,12 @@ def _check_outline(position: int, outline: Any) -> None:
     if missing:
         raise ValueError(f"{where} is damaged: it has no {', '.join(missing)}")
     for key, kind in (("id", str), ("func", str), ("args", list), ("kwargs", dict)):
-        if not isinstance(outline[key], kind) and not _is_pickle(outline[key]):
-            raise ValueError(f"{where} is damaged: {key!r} must be a {kind.__name__}")
-    if not isinstance(outline["id"], str) or not isinstance(outline["func"], str):
-        raise ValueError(f"{where} is damaged: its id and func must be texts")  # noqa: TRY004
-
-
-def _is_pickle(value: Any) -> bool:
-    return isinstance(value, dict) and _PICKLE in value
+        if not isinstance(outline[key], kind):
+            raise ValueError(  # noqa: TRY004 - the type that json and 3.x raise for a bad file
+                f"{where} is damaged: {key!r} must be a {kind.__name__}, not {outline[key]!r}"
+            )
+    if not outline["id"]:
+        raise ValueError(f"{where} is damaged: its id is empty")
 
 
 def _read_job(scheduler: Any, outline: dict[str, Any]) -> Job:
@@ -222,7 +222,7 @@ def _read_job(scheduler: Any, outline: dict[str, Any]) -> Job:
     job = Job.__new__(Job)
     try:
         state = {key: _read(value) for key, value in outline.items()}
-        state["args"], state["kwargs"] = tuple(state["args"]), dict(state["kwargs"])
+        state["args"] = tuple(state["args"])
         job.__setstate__(state)
         job._scheduler = scheduler
         job._apply(job._checked({key: getattr(job, key) for key in _CHECKED_KEYS}))
@@ -246,6 +246,8 @@ def _read(value: Any) -> Any:
     if _PICKLE in value:
         return pickle.loads(b64decode(value[_PICKLE], validate=True))  # noqa: S301 - see above
     if _CLASS in value:
+        if _STATE not in value:
+            raise ValueError(f"{value[_CLASS]!r} comes without its {_STATE}")
         return _made(ref_to_obj(value[_CLASS]), _read(value[_STATE]))
     return {key: _read(each) for key, each in value.items()}
 

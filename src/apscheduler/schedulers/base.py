@@ -12,6 +12,7 @@ import weakref
 from abc import ABCMeta, abstractmethod
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from time import time_ns
 
 from apscheduler._engine.instants import from_us, to_us
 from apscheduler.events import (
@@ -237,6 +238,8 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         if self._clock is not None:
             instant: int = self._clock.now_us()
             return instant
+        if datetime is _real_datetime:
+            return time_ns() // 1000
         return to_us(datetime.now(UTC))
 
     def _now(self) -> datetime:

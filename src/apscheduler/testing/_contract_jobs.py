@@ -159,7 +159,7 @@ def claim(
         if during is not None:
             during(job)
         grace = None if job._grace == NEVER else job._grace
-        return plan(job.trigger, due, now, coalesce=job.coalesce, grace=grace, limit=catch_up)
+        return plan(job._series(), due, now, coalesce=job.coalesce, grace=grace, limit=catch_up)
 
     request = ClaimRequest(
         now,
