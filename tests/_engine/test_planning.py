@@ -231,7 +231,7 @@ def test_a_trigger_that_goes_by_the_clock_alone_moves_on():
 
 def test_a_long_walk_is_taken_up_again_from_now(monkeypatch):
     monkeypatch.setattr(planning, "WALK_LIMIT", 100)
-    series = Forwards(*range(0, 1000))
+    series = Forwards(*range(1000))
     planned = plan(series, 0, 500, coalesce=True, grace=None, limit=9)
     assert planned.next == 501
     assert planned.coalesced.first == 0

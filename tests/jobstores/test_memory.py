@@ -83,14 +83,14 @@ def test_threads_that_add_remove_and_claim_leave_an_exact_account(store, schedul
 
     def write(writer):
         for number in range(rounds):
-            id = f"{writer}/{number}"
-            store.add_job(make_job(scheduler, id, NOW + number, trigger=once(NOW + number)))
+            name = f"{writer}/{number}"
+            store.add_job(make_job(scheduler, name, NOW + number, trigger=once(NOW + number)))
             if number % 3 == 0:
                 try:
-                    store.remove_job(id)
+                    store.remove_job(name)
                 except KeyError:
                     continue  # it was claimed before
-                removed.append(id)
+                removed.append(name)
 
     threads = [Thread(target=write, args=(writer,), daemon=True) for writer in range(writers)]
     for thread in threads:
@@ -103,7 +103,7 @@ def test_threads_that_add_remove_and_claim_leave_an_exact_account(store, schedul
         thread.join(60)
     assert len(fires) == len(set(fires))
     assert len(fires) + len(removed) == rounds * writers
-    assert {id for id, _ in fires}.isdisjoint(removed)
+    assert {name for name, _ in fires}.isdisjoint(removed)
     assert store.outcome_counts() == {Outcome.EXECUTED: len(fires)}
     assert (store.get_all_jobs(), store.next_due(), len(store._queue)) == ([], None, 0)
 

@@ -101,7 +101,7 @@ def test_what_an_executor_reports_is_written_with_its_error():
     assert (entry.detail.attempt, entry.detail.reason) == (3, "why")
 
 
-class Unspeakable(Exception):
+class UnspeakableError(Exception):
     def __str__(self):
         raise RuntimeError("no words")
 
@@ -112,7 +112,7 @@ class Unspeakable(Exception):
         (ValueError("x"), "ValueError: x"),
         (ValueError(), "ValueError"),
         (KeyError("x"), "KeyError: 'x'"),
-        (Unspeakable(), "Unspeakable: (its __str__ raised)"),
+        (UnspeakableError(), "UnspeakableError: (its __str__ raised)"),
     ],
 )
 def test_an_exception_is_one_line(exc, line):
@@ -182,3 +182,36 @@ def test_a_row_that_is_being_overwritten_is_not_readable():
 
     ledger.executed(Nosy(), 2, 2, 2)
     assert seen == [None]
+
+
+def test_a_writer_that_was_held_up_hides_no_newer_row():
+    ledger = Ledger(200)
+
+    class Slow:
+        _last = 0
+
+        @property
+        def id(self):  # asked for in the middle of the writing
+            fill(ledger, 150, "quick")
+            return "slow"
+
+    ledger.executed(Slow(), 1, 1, 1)
+    assert ledger.counts() == {Outcome.EXECUTED: 151}
+    assert [row.job_id for row in ledger.newest_first()][-1] == "slow"
+
+
+@pytest.mark.usefixtures("eager_switches")
+def test_first_rows_that_are_written_at_once_are_all_kept():
+    for _ in range(100):
+        ledger, barrier = Ledger(50), Barrier(4)
+
+        def write(ledger=ledger, barrier=barrier):
+            barrier.wait(60)
+            fill(ledger, 1)
+
+        threads = [Thread(target=write, daemon=True) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        assert ledger.counts() == {Outcome.EXECUTED: 4}

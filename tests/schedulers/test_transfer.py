@@ -93,8 +93,8 @@ def test_a_file_of_3_11_3_gives_the_jobs_it_means(scheduler, golden, expected):
     scheduler.import_jobs(golden)
     found = {job.id: job for job in scheduler.get_jobs()}
     assert found.keys() == expected.keys()
-    for id, job in found.items():
-        meant = {key: value for key, value in expected[id].items() if key != "following"}
+    for name, job in found.items():
+        meant = {key: value for key, value in expected[name].items() if key != "following"}
         assert shown(job) == meant
 
 
@@ -103,11 +103,11 @@ def test_a_file_of_3_11_3_comes_out_as_it_went_in(scheduler, golden):
     before = {job["id"]: job for job in json.loads(golden.read_text("utf-8"))["jobs"]}
     after = {job["id"]: job for job in json.loads(exported(scheduler))["jobs"]}
     assert after.keys() == before.keys()
-    for id, job in after.items():
-        for key in before[id].keys() - {"trigger", "next_run_time"}:
-            assert job[key] == before[id][key]
-        assert set(job["trigger"]) == set(before[id]["trigger"])
-        state, old = (each["trigger"]["__apscheduler_state__"] for each in (job, before[id]))
+    for name, job in after.items():
+        for key in before[name].keys() - {"trigger", "next_run_time"}:
+            assert job[key] == before[name][key]
+        assert set(job["trigger"]) == set(before[name]["trigger"])
+        state, old = (each["trigger"]["__apscheduler_state__"] for each in (job, before[name]))
         assert state.keys() == old.keys()
         assert state["version"] == old["version"]
 

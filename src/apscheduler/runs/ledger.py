@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import count
+from threading import Lock
 
 from apscheduler._engine.records import Record
 from apscheduler.runs.outcomes import CODES, EXECUTED, Outcome
@@ -87,15 +88,19 @@ class Ledger:
         self._numbers = count(1)
         self._details: dict[int, Detail] = {}
         self._filled = False
+        self._filling = Lock()
 
     def _fill(self) -> None:
         """Make the columns at the first row: most schedulers in tests never need them."""
-        zeros = [0] * self.capacity
-        self._fires, self._starts = zeros.copy(), zeros.copy()
-        self._ends, self._rows = zeros.copy(), zeros
-        self._codes = bytearray(self.capacity)
-        self._ids: list[str] = [""] * self.capacity
-        self._filled = True
+        with self._filling:
+            if self._filled:
+                return  # another thread wrote its first row just now
+            zeros = [0] * self.capacity
+            self._fires, self._starts = zeros.copy(), zeros.copy()
+            self._ends, self._rows = zeros.copy(), zeros
+            self._codes = bytearray(self.capacity)
+            self._ids: list[str] = [""] * self.capacity
+            self._filled = True
 
     def executed(self, job: Any, fire: int, started: int, finished: int) -> None:
         """Write the outcome of a run that went well (the hot path: keep it flat)."""

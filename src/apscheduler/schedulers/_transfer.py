@@ -16,6 +16,7 @@ import json
 import os
 import pickle
 from base64 import b64decode, b64encode
+from pathlib import Path
 
 from apscheduler import version as scheduler_version
 from apscheduler.job import Job
@@ -69,8 +70,7 @@ def export_jobs(scheduler: Any, outfile: Any, jobstore: str | None) -> None:
     }
     text = json.dumps(document)
     if isinstance(outfile, str | os.PathLike):
-        with open(outfile, "w", encoding="utf-8") as file:
-            file.write(text)
+        Path(outfile).write_text(text, encoding="utf-8")
     elif hasattr(outfile, "write"):
         outfile.write(text)
     else:
@@ -154,8 +154,7 @@ def import_jobs(scheduler: Any, infile: Any, jobstore: str) -> None:
 
 def _loaded(infile: Any) -> Any:
     if isinstance(infile, str | os.PathLike):
-        with open(infile, encoding="utf-8") as file:
-            text = file.read()
+        text: str | bytes = Path(infile).read_text(encoding="utf-8")
     elif hasattr(infile, "read"):
         text = infile.read()
     else:
@@ -180,7 +179,9 @@ def _outlines(document: Any) -> list[dict[str, Any]]:
         )
     outlines = document.get("jobs")
     if not isinstance(outlines, list):
-        raise ValueError("this export is damaged: 'jobs' must be a list of jobs")
+        raise ValueError(  # noqa: TRY004 - as below
+            "this export is damaged: 'jobs' must be a list of jobs"
+        )
     seen: set[str] = set()
     for position, outline in enumerate(outlines):
         _check_outline(position, outline)

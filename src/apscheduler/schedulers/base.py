@@ -313,7 +313,7 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
 
         :param outfile: a path or a text file object
         :param jobstore: alias of the store to export (default: all)
-        :raises ValueError: if the scheduler is not running (pending jobs have no state to write yet)
+        :raises RuntimeError: if the scheduler is not running (pending jobs have no state to write yet)
         """
         from apscheduler.schedulers._transfer import export_jobs
 
