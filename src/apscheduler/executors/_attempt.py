@@ -5,7 +5,6 @@ from __future__ import annotations
 import os.path
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
 
 from apscheduler._engine.instants import SECOND
 from apscheduler.executors.base import JobTimeoutError
@@ -13,8 +12,10 @@ from apscheduler.runs.claims import Claim, Result
 from apscheduler.runs.context import RunContext, make_context
 from apscheduler.runs.outcomes import Outcome
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
+    from typing import Any
 
 TRACEBACK_LIMIT = 64 * 1024
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
 
 from apscheduler._engine.instants import NEVER, SECOND, to_us
 from apscheduler.events import JobExecutionEvent
@@ -21,7 +20,10 @@ from apscheduler.runs.claims import Claim, Result
 from apscheduler.runs.context import RunContext, make_context, run_context
 from apscheduler.runs.outcomes import Outcome
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from apscheduler.executors._coroutines import CoroutineRunner
     from apscheduler.executors.base import BaseExecutor
 

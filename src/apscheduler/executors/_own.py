@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
 
 from apscheduler.executors.base import BaseExecutor
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from apscheduler.job import Job
 
 _HOOKS = ("submit_job", "_do_submit_job", "_run_job_success", "_run_job_error")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from apscheduler.events import EVENT_JOB_EXECUTED, JobExecutionEvent
 from apscheduler.executors._attempt import (
@@ -19,17 +18,23 @@ from apscheduler.executors._attempt import (
 from apscheduler.job import Job
 from apscheduler.runs.claims import Claim
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from apscheduler.executors._coroutines import CoroutineRunner
     from apscheduler.executors._watchdog import Watch, Watchdog
     from apscheduler.runs.context import RunContext
 
 
-class Rest(NamedTuple):
+class Rest:
     """The fire times of a claim that its first worker, given up, did not get to."""
 
-    claim: Claim
-    first: int
+    __slots__ = ("claim", "first")
+
+    def __init__(self, claim: Claim, first: int) -> None:
+        self.claim = claim
+        self.first = first
 
 
 class Runner:

@@ -17,13 +17,15 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from itertools import count
-from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from apscheduler.executors._runner import Rest
 from apscheduler.executors._worker import Worker
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from apscheduler.executors._watchdog import Watchdog
 
 _pools: WeakSet[WorkerPool] = WeakSet()

@@ -21,12 +21,13 @@ import threading
 from collections.abc import Callable
 from itertools import count
 from time import monotonic
-from typing import TYPE_CHECKING, Any
 
 from apscheduler.executors.base import JobTimeoutError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import asyncio
+    from typing import Any
 
 RUNNING, IN_TIME, EXPIRED, CAME_BACK, STUCK = range(5)
 GRACE_SECONDS = 0.5

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
 
 from apscheduler.executors._attempt import failed
 from apscheduler.executors._runner import Rest, Runner
 from apscheduler.job import Job
 from apscheduler.runs.context import lane_workers
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from apscheduler.executors._threads import WorkerPool
     from apscheduler.executors._watchdog import Watchdog

@@ -5,13 +5,15 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
 
 from apscheduler.executors._own import OwnExecutor
 from apscheduler.executors._runner import Rest, Runner
 from apscheduler.runs.context import lane_workers
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from apscheduler.executors._watchdog import Watchdog
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
 
 from apscheduler.executors._own import OwnExecutor
 from apscheduler.names import hint
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from apscheduler.executors._futures import FutureRuns
     from apscheduler.executors._processes import ProcessPool
     from apscheduler.executors._threads import WorkerPool
