@@ -29,15 +29,18 @@ def main(
         other.close()  # else a worker would not notice that the scheduler's process is gone
     _set_signals()
     _end_with_parent()
-    board = Board(path)
+    try:
+        board = Board(path)
+    except FileNotFoundError:
+        return  # the pool was closed while this process was starting
     try:
         if initializer is not None:
             initializer(*initargs)
     except BaseException as exc:  # noqa: BLE001 - a user's function; the scheduler's side reports it
         pipe.send_bytes(pickle.dumps((BROKEN, pack_error(exc)), 5))
         return
-    pipe.send_bytes(pickle.dumps((READY, os.getpid()), 5))
     try:
+        pipe.send_bytes(pickle.dumps((READY, os.getpid()), 5))
         _serve(pipe, board, slot)
     except (EOFError, OSError):
         return  # the scheduler's side is gone or has given this process up
