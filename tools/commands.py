@@ -26,9 +26,9 @@ _NOTHING_COLLECTED = 5  # pytest's exit status
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     options, rest = _parser().parse_known_args(arguments)
-    if rest and options.command != "test":
+    if rest and options.command not in {"test", "bench"}:
         _parser().error(f"{options.command} takes no {' '.join(rest)}")
-    options.pytest = rest
+    options.rest = rest
     command: Callable[[argparse.Namespace], int] = options.run
     try:
         return command(options)
@@ -55,7 +55,7 @@ def _commands() -> dict[str, tuple[Callable[[argparse.Namespace], int], str]]:
         "demo": (demo, "run the seed's complete example for about 15 s and show what happened"),
         "test": (test, "run the tests; what it does not know goes to pytest"),
         "check": (check, "formatting, ruff, mypy, import layers, no machine's names in files"),
-        "bench": (bench, "measure beside the reference implementation, as ratios"),
+        "bench": (bench, "measure beside the reference implementation; --quick, --only G3,G8, --rounds 9, --write"),
         "docs": (docs, "run the documentation's code blocks and say where they are"),
         "lock": (lock, "renew the pinned requirements from requirements/*.in"),
         "package": (package, "build wheel and sdist, import the wheel in a fresh environment"),
@@ -94,9 +94,9 @@ def test(options: argparse.Namespace) -> int:
     patience = ["--timeout", LONG_TIMEOUT_SECONDS] if options.long else []
     if options.fast:
         chosen = ["-m", "not slow and not serial", *_parallel()]
-        return _pytest(python, [*chosen, *options.pytest], environment)
-    if options.pytest:
-        return _pytest(python, [*patience, *options.pytest], environment)
+        return _pytest(python, [*chosen, *options.rest], environment)
+    if options.rest:
+        return _pytest(python, [*patience, *options.rest], environment)
     alone = _pytest(python, ["-m", "serial", *patience], environment)
     together = _pytest(python, ["-m", "not serial", *_parallel(), *patience], environment)
     return together or (0 if alone == _NOTHING_COLLECTED else alone)
@@ -126,10 +126,10 @@ def check(_: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def bench(_: argparse.Namespace) -> int:
+def bench(options: argparse.Namespace) -> int:
     python = _environment()
     environment = os.environ | {"TICKWRIGHT_REFERENCE_PYTHON": str(reference())}
-    command = [str(python), "-m", "benchmarks"]
+    command = [str(python), "-m", "benchmarks", *options.rest]
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
 
@@ -157,7 +157,7 @@ def pythons(_: argparse.Namespace) -> int:
     failed = 0
     for version, interpreter in others.items():
         print(f"The fast tests on CPython {version}:", flush=True)
-        options = argparse.Namespace(fast=True, long=False, python=interpreter, pytest=["-q"])
+        options = argparse.Namespace(fast=True, long=False, python=interpreter, rest=["-q"])
         failed |= test(options)
     return failed
 
