@@ -36,41 +36,47 @@ class DueQueue:
 
     def clear(self) -> None:
         """Forget every entry."""
-        self.buckets: dict[int, list[Any]] = {}
+        self._buckets: dict[int, Any] = {}  # a list of items, or the only item itself
         self._ids: list[int] = []  # heap of the keys of buckets
         self._front_id = -1  # the bucket that was sorted; earlier ones are empty
         self._front: list[Any] = []
         self._front_keys: list[int] = []
         self._at = 0
-        self._late: list[
-            int
-        ] = []  # heap: instant << 32 | ticket, for entries into the front bucket
+        # A heap of instant << 32 | ticket, for entries into the front bucket:
+        self._late: list[int] = []
         self._tickets: dict[int, Any] = {}
         self._ticket = 0
 
     def __len__(self) -> int:
         """Return the number of entries, stale ones included."""
-        waiting = sum(map(len, self.buckets.values()))
+        waiting = sum(
+            len(items) if items.__class__ is list else 1 for items in self._buckets.values()
+        )
         return waiting + len(self._front) - self._at + len(self._late)
 
     def push(self, item: Any, instant: int) -> None:
         """Enter an item to be looked at when ``instant`` has come."""
         bucket_id = instant >> SHIFT
-        if bucket_id > self._front_id:
-            self.bucket(bucket_id).append(item)
-        elif bucket_id == self._front_id:
+        if bucket_id == self._front_id:
             self._push_late(item, instant)
-        else:
+            return
+        if bucket_id < self._front_id:
             self._put_front_back()
+        if bucket_id in self._buckets:
             self.bucket(bucket_id).append(item)
+        else:  # jobs that are seconds apart have a bucket each, and most never need a list
+            self._buckets[bucket_id] = item
+            heappush(self._ids, bucket_id)
 
     def bucket(self, bucket_id: int) -> list[Any]:
         """Return the list of a bucket behind the front, for appending."""
-        items = self.buckets.get(bucket_id)
+        items = self._buckets.get(bucket_id)
+        if items.__class__ is list:
+            return items
         if items is None:
-            items = self.buckets[bucket_id] = []
             heappush(self._ids, bucket_id)
-        return items
+        listed = self._buckets[bucket_id] = [] if items is None else [items]
+        return listed
 
     @property
     def front_id(self) -> int:
@@ -97,7 +103,9 @@ class DueQueue:
         if not self._ids:
             return False
         self._front_id = heappop(self._ids)
-        items = self.buckets.pop(self._front_id)
+        items = self._buckets.pop(self._front_id)
+        if items.__class__ is not list:
+            items = [items]
         items.sort(key=self._key)
         keys = list(map(self._key, items))
         # Items that were moved to a later bucket are queued there as well: drop them here.
