@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from threading import Thread
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from apscheduler._engine.instants import NEVER, SECOND
 from apscheduler.jobstores.memory import MemoryJobStore
@@ -159,3 +162,41 @@ def test_a_store_started_in_a_child_process_has_no_running_instances(store, sche
     monkeypatch.setattr(os, "getpid", lambda: 1)
     store.start(scheduler, "default")
     assert claim(store, NOW + INTERVAL).fires == [("a", NOW + INTERVAL)]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["add", "remove", "pause", "move", "replace", "behind", "list"]),
+            st.integers(0, 12),
+            st.integers(0, 6),
+        ),
+        max_size=60,
+    )
+)
+def test_the_kept_list_is_what_sorting_anew_would_give(steps):
+    scheduler = ManualScheduler()
+    scheduler.start()
+    store = scheduler._jobstores["default"]
+    for what, number, second in steps:
+        job = store.lookup_job(str(number))
+        when = scheduler.clock.now() + timedelta(days=1, seconds=second)
+        if what == "list":
+            store.get_all_jobs()
+        elif what == "add" and job is None:
+            scheduler.add_job(print, "interval", days=9, id=str(number), next_run_time=when)
+        elif what == "replace":
+            scheduler.add_job(print, "date", run_date=when, id=str(number), replace_existing=True)
+        elif job is None:
+            continue
+        elif what == "remove":
+            job.remove()
+        elif what == "pause":
+            job.pause()
+        elif what == "behind":  # as code of 3.x may: the object first, then the store
+            job._modify(next_run_time=when)
+            store.update_job(job)
+        else:
+            job.modify(next_run_time=when)
+    expected = sorted(store._jobs.values(), key=lambda job: (job._due, job.id))
+    assert [job.id for job in store.get_all_jobs()] == [job.id for job in expected]

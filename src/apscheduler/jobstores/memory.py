@@ -9,7 +9,6 @@ of ours are claimed in the first step already; where an executor takes them as t
 from __future__ import annotations
 
 import os
-from bisect import insort
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from operator import attrgetter
@@ -19,6 +18,7 @@ from apscheduler._engine.buckets import SHIFT, DueQueue
 from apscheduler._engine.instants import NEVER, SECOND, to_us
 from apscheduler._engine.planning import Plan
 from apscheduler.jobstores._in_memory import ClaimsInMemory
+from apscheduler.jobstores._listing import Listing
 from apscheduler.jobstores.base import (
     ClaimBatch,
     ClaimRequest,
@@ -37,8 +37,7 @@ if TYPE_CHECKING:
     from apscheduler.runs.claims import Claim
 
 _LONGEST_BACKOFF = 64 * SECOND
-_MANY_TOUCHED = 1000
-_order = attrgetter("_due", "id")
+_FEW = 100
 
 
 class MemoryJobStore(ClaimsInMemory, SharedJobStore):
@@ -53,10 +52,7 @@ class MemoryJobStore(ClaimsInMemory, SharedJobStore):
         self._lock = Lock()
         self._jobs: dict[str, Job] = {}
         self._queue: DueQueue = DueQueue(attrgetter("_due"))
-        self._listed: list[Job] | None = (
-            None  # a snapshot for get_all_jobs, None when far out of date
-        )
-        self._touched: dict[str, None] = {}  # ids whose place in it is not right any more
+        self._listing = Listing()
         self._stale = 0
         self._trigger_failures: dict[str, int] = {}
 
@@ -67,7 +63,8 @@ class MemoryJobStore(ClaimsInMemory, SharedJobStore):
 
     def _after_fork(self) -> None:
         """Start afresh in a child process: whoever held the lock, or ran a job, is not here."""
-        self._pid, self._lock, self._listed = os.getpid(), Lock(), None
+        self._pid, self._lock = os.getpid(), Lock()
+        self._listing.forget()
         for job in self._jobs.values():
             job._busy = job._running = 0
         self._queue.rebuild((job, job._due) for job in self._jobs.values() if job._due != NEVER)
@@ -89,29 +86,7 @@ class MemoryJobStore(ClaimsInMemory, SharedJobStore):
 
     def get_all_jobs(self) -> list[Job]:
         with self._lock:
-            if self._listed is None:
-                self._listed = due_order(self._jobs.values())
-            elif self._touched:
-                self._place_touched(self._listed)
-            self._touched.clear()
-            return self._listed.copy()
-
-    def _place_touched(self, listed: list[Job]) -> None:
-        """Bring the snapshot up to date: only the jobs that changed are put to their places anew."""
-        touched = self._touched
-        listed[:] = [job for job in listed if job.id not in touched]
-        for job_id in touched:
-            job = self._jobs.get(job_id)
-            if job is not None:
-                insort(listed, job, key=_order)
-
-    def _touch(self, job_ids: Iterable[str]) -> None:
-        """Take note that the snapshot has these jobs at old places."""
-        if self._listed is not None:
-            self._touched.update(dict.fromkeys(job_ids))
-            if len(self._touched) > _MANY_TOUCHED:
-                self._listed = None
-                self._touched.clear()
+            return self._listing.read(self._jobs)
 
     def add_job(self, job: Job) -> None:
         job._refresh()
@@ -135,8 +110,7 @@ class MemoryJobStore(ClaimsInMemory, SharedJobStore):
     def _enter(self, job: Job) -> None:
         job._ledger = self.ledger
         self._jobs[job.id] = job
-        if self._listed is not None:
-            self._touch((job.id,))
+        self._listing.entered(job)
         if job._due != NEVER:
             self._queue.push(job, job._due)
 
@@ -162,19 +136,18 @@ class MemoryJobStore(ClaimsInMemory, SharedJobStore):
             self._jobs.clear()
             self._queue.clear()
             self._trigger_failures.clear()
-            self._listed, self._stale = None, 0
-            self._touched.clear()
+            self._stale = 0
+            self._listing.forget()
 
     def shutdown(self) -> None:
         self.remove_all_jobs()
 
     def _leave(self, job: Job, *, gone: bool) -> None:
         """Leave the job's queue entry behind as stale, and sweep when most entries are."""
+        self._listing.will_change(job)
         if gone:
             job._due = NEVER
             self._trigger_failures.pop(job.id, None)
-        if self._listed is not None:
-            self._touch((job.id,))
         self._stale += 1
         if self._stale > len(self._jobs) + 1024:
             self._stale = 0
@@ -186,6 +159,7 @@ class MemoryJobStore(ClaimsInMemory, SharedJobStore):
         with self._lock:
             if self._jobs.get(job.id) is not job:
                 raise JobLookupError(job.id)
+            self._listing.will_change(job)
             job._apply(approved)
             job._refresh()
             self._leave(job, gone=False)
@@ -203,8 +177,7 @@ class MemoryJobStore(ClaimsInMemory, SharedJobStore):
         with self._lock:
             due = self._queue.take(request.now, request.limit)
             batch.more = len(due) >= request.limit
-            if due and self._listed is not None:
-                self._touch([job.id for job in due])
+            self._unlist(due)
             try:
                 others = self._claim_plain(due, request, batch)
             except Exception:  # noqa: BLE001 - planned one by one, the trigger that raised is found
@@ -217,6 +190,13 @@ class MemoryJobStore(ClaimsInMemory, SharedJobStore):
                 batch.error = exc
                 break
         return batch
+
+    def _unlist(self, due: list[Job]) -> None:
+        if len(due) > _FEW:
+            self._listing.forget()
+        else:
+            for job in due:
+                self._listing.will_change(job)
 
     def _claim_plain(  # noqa: C901, PLR0912 - one flat loop is its point
         self, due: Iterable[Job], request: ClaimRequest, batch: ClaimBatch
@@ -284,7 +264,7 @@ class MemoryJobStore(ClaimsInMemory, SharedJobStore):
             if job._due != instant or self._jobs.get(job.id) is not job:
                 return  # changed meanwhile: the change decides, and has queued it
             self._trigger_failures.pop(job.id, None)
-            self._touch((job.id,))
+            self._listing.will_change(job)
             self._advance(job, planned, batch, keep=refused)
             busy = job._running + job._busy >= job.max_instances
             if not refused and not busy:

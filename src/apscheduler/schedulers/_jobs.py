@@ -17,7 +17,7 @@ from apscheduler.events import (
     SchedulerEvent,
 )
 from apscheduler.job import Job
-from apscheduler.jobstores.base import ConflictingIdError, JobLookupError
+from apscheduler.jobstores.base import ConflictingIdError, JobLookupError, SharedJobStore
 from apscheduler.markers import undefined
 from apscheduler.names import closest
 from apscheduler.schedulers._plugins import Plugins, load_plugin
@@ -34,6 +34,8 @@ from apscheduler.triggers.foreign import in_zone
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, ClassVar, TypeVar
+
+    from apscheduler.schedulers._stores import Store
 
     F = TypeVar("F", bound=Callable[..., Any])
 
@@ -226,6 +228,20 @@ class JobOperations(Registry):
         if job._due == NEVER and job._shown is undefined:
             self._say_never(job, jobstore_alias)
             return
+        job._jobstore_alias = jobstore_alias  # before the store has it: it may run at once
+        try:
+            self._put(job, store, replace_existing)
+        except BaseException:
+            job._jobstore_alias = None
+            raise
+        if self._logger.isEnabledFor(20):
+            self._logger.info('Added job "%s" to job store "%s"', job.name, jobstore_alias)
+        if self._listener_mask & EVENT_JOB_ADDED:
+            self._dispatch_event(JobEvent(EVENT_JOB_ADDED, job.id, jobstore_alias))
+        if self.state == STATE_RUNNING:
+            self._wake_for(job._due)
+
+    def _put(self, job: Job, store: Store, replace_existing: bool) -> None:
         try:
             store.add_job(job)
         except ConflictingIdError:
@@ -233,13 +249,6 @@ class JobOperations(Registry):
                 raise
             self._forget_in_executors(job.id)
             store.update_job(job)
-        job._jobstore_alias = jobstore_alias
-        if self._logger.isEnabledFor(20):
-            self._logger.info('Added job "%s" to job store "%s"', job.name, jobstore_alias)
-        if self._listener_mask & EVENT_JOB_ADDED:
-            self._dispatch_event(JobEvent(EVENT_JOB_ADDED, job.id, jobstore_alias))
-        if self.state == STATE_RUNNING:
-            self._wake_for(job._due)
 
     def _complete(self, job: Job) -> None:
         """Give a job what it was not given: defaults, and its first fire time."""
@@ -307,14 +316,17 @@ class JobOperations(Registry):
         """
         if self.state == STATE_STOPPED:
             return [job for job, alias, _ in self._pending_jobs if jobstore in (None, alias)]
-        jobs: list[Job] = []
-        for alias, store in self._claiming_stores():
-            if jobstore in (None, alias):
-                jobs.extend(self._adopted(store.get_all_jobs(), alias))
-        return jobs
+        lists = [
+            self._adopted(store.get_all_jobs(), alias)
+            for alias, store in self._claiming_stores()
+            if jobstore in (None, alias)
+        ]
+        return lists[0] if len(lists) == 1 else [job for jobs in lists for job in jobs]
 
     def _adopted(self, jobs: list[Job], alias: str) -> list[Job]:
-        """Return jobs of a store, each knowing its scheduler and store."""
+        """Return jobs of a store, each knowing its scheduler and store (shared stores tell them)."""
+        if isinstance(self._jobstores.get(alias), SharedJobStore):
+            return jobs
         for job in jobs:
             if job._jobstore_alias is None:
                 job._scheduler, job._jobstore_alias = self, alias
@@ -358,7 +370,8 @@ class JobOperations(Registry):
                     lines.extend(f"    {job}" for job in jobs)
                     if not jobs:
                         lines.append("    No scheduled jobs")
-        print(*lines, sep="\n", file=out)
+        for line in lines:
+            print(line, file=out)
 
     # -- changing ---------------------------------------------------------------------------------------
 

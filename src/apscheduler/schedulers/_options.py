@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Iterable, Mapping
 
@@ -67,14 +68,26 @@ def _set_dotted(config: dict[str, Any], key: str, value: Any) -> None:
     place[last] = value
 
 
-def warn_unknown(given: Iterable[str], known: Iterable[str], what: str, stacklevel: int) -> None:
-    """Warn about each name that is not known, with the closest one that is."""
+def warn_unknown(given: Iterable[str], known: Iterable[str], what: str) -> None:
+    """Warn about each name that is not known, with the closest one that is, at the line that called us."""
     for name in sorted(set(given) - set(known)):
         warnings.warn(
             f"{what} {name!r} is not known and has no effect; {hint(name, known)}",
             UnknownOptionWarning,
-            stacklevel=stacklevel + 1,
+            stacklevel=_callers_level(),
         )
+
+
+def _callers_level() -> int:
+    """Return the stack level, seen from our caller, of the first frame outside of this package."""
+    level, frame = 1, sys._getframe(1)
+    while _is_ours(frame.f_globals.get("__name__")) and frame.f_back is not None:
+        level, frame = level + 1, frame.f_back
+    return level
+
+
+def _is_ours(module_name: object) -> bool:
+    return isinstance(module_name, str) and module_name.startswith("apscheduler.")
 
 
 def group(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -89,7 +89,7 @@ class Registry:
         if self.state != STATE_STOPPED:
             raise SchedulerAlreadyRunningError
         config = combine(gconfig, prefix, options)
-        warn_unknown(config, SCHEDULER_OPTIONS, "scheduler option", stacklevel=3)
+        warn_unknown(config, SCHEDULER_OPTIONS, "scheduler option")
         self._configure(config)
 
     def _configure(self, config: Mapping[str, Any]) -> None:
@@ -104,7 +104,7 @@ class Registry:
         self._configure_jobstores(group(config, "jobstores"))
 
     def _configure_job_defaults(self, defaults: Mapping[str, Any]) -> None:
-        warn_unknown(defaults, JOB_DEFAULTS, "job default", stacklevel=5)
+        warn_unknown(defaults, JOB_DEFAULTS, "job default")
         self._job_defaults = dict(STANDARD_DEFAULTS)
         for name in JOB_DEFAULTS.intersection(defaults):
             self._job_defaults[name] = checked_default(name, defaults[name])
