@@ -126,7 +126,8 @@ class Job:
         self._scheduler = scheduler
         self._jobstore_alias = None
         self._reset_engine_state()
-        self._modify(id=id or new_id(), **kwargs)
+        self.id = self._checked_id(id or new_id())
+        self._modify(**kwargs)
 
     def _reset_engine_state(self) -> None:
         self._shown = None

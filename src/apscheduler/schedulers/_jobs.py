@@ -43,7 +43,12 @@ if TYPE_CHECKING:
 _JOB_OPTIONS = (
     *("args", "coalesce", "executor", "id", "jobstore", "kwargs", "max_instances"),
     *("misfire_grace_time", "name", "next_run_time", "replace_existing", "timeout"),
+    "keep_next_run_time",
 )
+
+
+_REPLACE_KEEPING_TIME = 2
+"""A value of ``replace_existing`` on its way to the store."""
 
 
 class JobOperations(Registry):
@@ -60,7 +65,7 @@ class JobOperations(Registry):
 
     # -- adding ---------------------------------------------------------------------------------------
 
-    def add_job(
+    def add_job(  # noqa: C901 - a branch for each argument that may be left out
         self,
         func: Any,
         trigger: Any = None,
@@ -77,6 +82,7 @@ class JobOperations(Registry):
         replace_existing: bool = False,
         *,
         timeout: Any = undefined,
+        keep_next_run_time: bool = False,
         **trigger_args: Any,
     ) -> Job:
         """Add a job and return it; before the scheduler's start it is pending.
@@ -94,7 +100,9 @@ class JobOperations(Registry):
         :param next_run_time: when to run first, whatever the trigger says; ``None`` adds the job paused
         :param jobstore: alias of the job store
         :param executor: alias of the executor
-        :param replace_existing: whether to replace a job of the same id (keeping its number of runs)
+        :param replace_existing: whether to replace a job of the same id instead of raising
+        :param keep_next_run_time: whether a job that is replaced by one with an equal trigger hands on its next
+            fire time, overdue runs included (3.x computes it anew, and so does the default)
         :param timeout: seconds (or timedelta) after which a run is ended as timed out; ``None``: never
         :raises TypeError, ValueError, LookupError: for arguments that are not right; nothing was added
         :raises ConflictingIdError: if the id is taken
@@ -121,6 +129,8 @@ class JobOperations(Registry):
         job = Job(self, id, **job_kwargs)
         if timeout is undefined:
             job.timeout = self._job_defaults.get("timeout")
+        if keep_next_run_time and replace_existing and next_run_time is undefined:
+            replace_existing = _REPLACE_KEEPING_TIME  # type: ignore[assignment] # true, and more
         if self.state == STATE_STOPPED:
             self._add_pending(job, jobstore, replace_existing)
         else:
@@ -247,6 +257,8 @@ class JobOperations(Registry):
         except ConflictingIdError:
             if not replace_existing:
                 raise
+            if replace_existing == _REPLACE_KEEPING_TIME:
+                _hand_on_time(store.lookup_job(job.id), job)
             self._forget_in_executors(job.id)
             store.update_job(job)
 
@@ -513,6 +525,18 @@ class JobOperations(Registry):
         self.wakeup()
 
     _pending_index: dict[tuple[str, str], Job]
+
+
+def _hand_on_time(old: Job | None, new: Job) -> None:
+    """Give the new job the old one's next fire time, if their triggers say the same."""
+    if old is not None and _said(old.trigger) == _said(new.trigger):
+        new._due, new._shown = old._due, old._shown
+
+
+def _said(trigger: BaseTrigger) -> tuple[object, ...]:
+    """Return what a user said about a trigger: not the moment at which it was made."""
+    limits = (getattr(trigger, name, None) for name in ("timezone", "end_date", "jitter"))
+    return (type(trigger), str(trigger), *limits)
 
 
 def _is_paused(job: Job) -> bool:
