@@ -26,7 +26,12 @@ CODE = "import sys, json; before = set(sys.modules); {}; print(json.dumps(sorted
 
 def loaded_by(statement: str) -> set[str]:
     done = subprocess.run(
-        [sys.executable, "-S", "-c", f"import sys; sys.path[:] = {sys.path!r}; {CODE.format(statement)}"],
+        [
+            sys.executable,
+            "-S",
+            "-c",
+            f"import sys; sys.path[:] = {sys.path!r}; {CODE.format(statement)}",
+        ],
         capture_output=True,
         text=True,
         check=True,

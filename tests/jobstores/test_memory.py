@@ -200,3 +200,13 @@ def test_the_kept_list_is_what_sorting_anew_would_give(steps):
             job.modify(next_run_time=when)
     expected = sorted(store._jobs.values(), key=lambda job: (job._due, job.id))
     assert [job.id for job in store.get_all_jobs()] == [job.id for job in expected]
+
+
+@pytest.mark.parametrize("leave", ["remove", "pause"])
+def test_nothing_is_waited_for_after_the_last_job_has_left(leave):
+    scheduler = ManualScheduler()
+    scheduler.start()
+    job = scheduler.add_job(print, "interval", hours=1)
+    assert scheduler.tick() == 3600
+    getattr(job, leave)()
+    assert scheduler.tick() is None

@@ -154,14 +154,26 @@ class DueQueue:
 
     def next_instant(self) -> int | None:
         """Return the instant of the earliest entry (which may be stale), ``None`` if there is none."""
+        self._drop_stale()
         while self._at >= len(self._front) and not self._late:
             if not self._advance():
                 return None
+            self._drop_stale()
         front = self._front_keys[self._at] if self._at < len(self._front) else None
         late = self._late[0] >> 32 if self._late else None
         if front is None or late is None:
             return late if front is None else front
         return min(front, late)
+
+    def _drop_stale(self) -> None:
+        """Leave entries at the head behind whose item has moved on: it is queued elsewhere, or not at all."""
+        front, keys, at = self._front, self._front_keys, self._at
+        while at < len(front) and self._key(front[at]) > keys[at]:
+            at += 1
+        self._at = at
+        late = self._late
+        while late and self._key(self._tickets[late[0] & 0xFFFF_FFFF]) > late[0] >> 32:
+            del self._tickets[heappop(late) & 0xFFFF_FFFF]
 
     def rebuild(self, items: Iterable[tuple[Any, int]]) -> None:
         """Start afresh with these entries, leaving the stale ones behind."""
