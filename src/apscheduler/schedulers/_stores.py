@@ -23,6 +23,7 @@ from apscheduler.jobstores.base import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from datetime import datetime
     from typing import Any
 
     from apscheduler._engine.planning import Plan
@@ -90,9 +91,18 @@ class PlainStore(ClaimsInMemory):
                 self.store.remove_job(job.id)
                 batch.finished.append(job)
             else:
-                job._modify(next_run_time=zone_time)
-                self.store.update_job(job)
+                self._move(job, zone_time)
         return True
+
+    def _move(self, job: Job, moment: datetime | None) -> None:
+        """Write a job's next fire time; where that fails it keeps its old one (the store may hold this very job)."""
+        before = job.next_run_time
+        job._modify(next_run_time=moment)
+        try:
+            self.store.update_job(job)
+        except BaseException:
+            job.next_run_time = before
+            raise
 
     def _take_slot(
         self,
