@@ -38,6 +38,7 @@ def test_a_ledger_needs_room():
         Ledger(0)
 
 
+@pytest.mark.trap(101)
 def test_a_row_is_found_by_its_number_until_it_is_overwritten():
     ledger = Ledger(3)
     first = job()

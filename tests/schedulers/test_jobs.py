@@ -16,6 +16,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.schedulers.blocking import BlockingScheduler
 from apscheduler.testing import ManualScheduler
 from apscheduler.triggers.base import BaseTrigger
+from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
@@ -603,3 +604,25 @@ def test_the_printed_table_after_the_start():
 def test_the_table_goes_to_standard_output_unless_told_otherwise(scheduler, capsys):
     scheduler.print_jobs()
     assert capsys.readouterr().out == "Jobstore default:\n    No scheduled jobs\n"
+
+
+@pytest.mark.trap(52)
+def test_a_trigger_by_name_takes_the_schedulers_zone_and_a_trigger_object_keeps_its_own():
+    scheduler = ManualScheduler(timezone="Asia/Tokyo")
+    by_name = scheduler.add_job(print, "cron", hour=9)
+    own = scheduler.add_job(print, CronTrigger(hour=9, timezone="Europe/Berlin"))
+    assert str(by_name.trigger.timezone) == "Asia/Tokyo"
+    assert str(own.trigger.timezone) == "Europe/Berlin"
+
+
+@pytest.mark.trap(108)
+@pytest.mark.parametrize("job_id", ["任务", "naïve", "a b\tc", "'; drop table jobs; --", "🙂"])
+def test_an_id_is_any_text(job_id):
+    scheduler = ManualScheduler()
+    scheduler.start()
+    scheduler.add_job(print, "interval", hours=1, id=job_id)
+    scheduler.advance(3600)
+    assert [run.job_id for run in scheduler.get_runs(job_id)] == [job_id]
+    scheduler.remove_job(job_id)
+    assert scheduler.get_job(job_id) is None
+    scheduler.shutdown()
