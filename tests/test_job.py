@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from apscheduler._engine.instants import NEVER, to_us
-from apscheduler.job import Job, checked_default, new_id
+from apscheduler.job import Job, new_id
+from apscheduler.job_options import checked_default
 from apscheduler.testing import ManualScheduler
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.date import DateTrigger

@@ -19,7 +19,7 @@ LAYERS = (
     {"_engine"},
     {"callables", "markers", "moments", "names", "references", "util"},
     {"triggers"},
-    {"events", "job"},
+    {"events", "job", "job_options"},
     {"serializers"},
     {"runs"},
     {"jobstores", "executors"},

@@ -55,7 +55,10 @@ def _commands() -> dict[str, tuple[Callable[[argparse.Namespace], int], str]]:
         "demo": (demo, "run the seed's complete example for about 15 s and show what happened"),
         "test": (test, "run the tests; what it does not know goes to pytest"),
         "check": (check, "formatting, ruff, mypy, import layers, no machine's names in files"),
-        "bench": (bench, "measure beside the reference implementation; --quick, --only G3,G8, --rounds 9, --write"),
+        "bench": (
+            bench,
+            "measure beside the reference implementation; --quick, --only G3,G8, --rounds 9, --write",
+        ),
         "docs": (docs, "run the documentation's code blocks and say where they are"),
         "lock": (lock, "renew the pinned requirements from requirements/*.in"),
         "package": (package, "build wheel and sdist, import the wheel in a fresh environment"),

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta, tzinfo
-from functools import lru_cache
+from datetime import UTC, datetime, tzinfo
 from sys import intern
 
-from apscheduler._engine.instants import NEVER, SECOND, from_us, to_us
+from apscheduler._engine.instants import NEVER, to_us
 from apscheduler.callables import check_callable_args
-from apscheduler.moments import asbool, convert_to_datetime, datetime_repr
-from apscheduler.names import closest
+from apscheduler.job_options import CHECKS, grace_us, unknown_attributes
+from apscheduler.moments import datetime_repr
 from apscheduler.references import get_callable_name, obj_to_ref, receiver, ref_to_obj
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.foreign import in_zone
@@ -224,9 +223,9 @@ class Job:
             self._check_call(changes, approved)
         for key, value in changes.items():
             try:
-                check = _CHECKS[key]
+                check = CHECKS[key]
             except KeyError:
-                raise _unknown_attributes(self, changes) from None
+                raise unknown_attributes(self, changes) from None
             approved[key] = check(self, value)
         return approved
 
@@ -273,7 +272,7 @@ class Job:
     def _refresh(self) -> None:
         """Derive the engine's numbers from the public attributes (after a change, by the store)."""
         self._step = self.trigger.step_us
-        self._grace = _grace_us(self.misfire_grace_time)
+        self._grace = grace_us(self.misfire_grace_time)
         plain = self.timeout is None and self.max_instances == 1
         self._lane = self.executor if plain else None
 
@@ -376,120 +375,3 @@ class Job:
 
 # A name that 3.x lists among the slots stays listed, though here it is computed when asked for.
 Job.__slots__ = (*Job.__slots__, "next_run_time")  # type: ignore[assignment]
-
-
-@lru_cache(maxsize=64)
-def _grace_us(grace: float | None) -> int:
-    return _NO_GRACE_LIMIT if grace is None else round(grace * SECOND)
-
-
-def _check_name(_job: Job, value: object) -> str:
-    if not isinstance(value, str) or not value:
-        raise TypeError(f"name must be a nonempty string, not {value!r}")
-    return value
-
-
-def _check_grace(_job: Job, value: Any) -> float | None:
-    if value is None:
-        return None
-    if isinstance(value, timedelta):
-        value = value.total_seconds()
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-        raise TypeError(
-            "misfire_grace_time must be a positive number of seconds, a timedelta, "
-            f"or None for no limit, not {value!r}"
-        )
-    return value
-
-
-def _check_timeout(_job: Job, value: Any) -> float | None:
-    if value is None:
-        return None
-    if isinstance(value, timedelta):
-        value = value.total_seconds()
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"timeout must be seconds, a timedelta, or None for none, not {value!r}")
-    if not 0 < value < NEVER / SECOND:
-        raise ValueError(f"timeout must be more than 0 seconds, not {value!r}")
-    return value
-
-
-def _check_coalesce(_job: Job, value: object) -> bool:
-    return bool(value)
-
-
-def _check_max_instances(_job: Job, value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
-        raise TypeError(f"max_instances must be a positive integer, not {value!r}")
-    return value
-
-
-def _check_trigger(_job: Job, value: object) -> BaseTrigger:
-    if not isinstance(value, BaseTrigger):
-        raise TypeError(
-            f"trigger must be an instance of a trigger class, not {value!r} "
-            "(reschedule() and add_job() take a trigger's name)"
-        )
-    return value
-
-
-def _check_executor(_job: Job, value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"executor must be the alias of an executor (a string), not {value!r}")
-    return value
-
-
-def _check_next_run_time(job: Job, value: Any) -> datetime | None:
-    moment = convert_to_datetime(value, job._scheduler.timezone, "next_run_time")
-    return None if moment is None else _existing(moment)
-
-
-def _existing(moment: datetime) -> datetime:
-    """Return the datetime with a wall time that exists in its zone."""
-    zone = moment.tzinfo
-    return moment if zone is None or zone is UTC else from_us(to_us(moment), zone)
-
-
-_CHECKS: Final = {
-    "name": _check_name,
-    "misfire_grace_time": _check_grace,
-    "timeout": _check_timeout,
-    "coalesce": _check_coalesce,
-    "max_instances": _check_max_instances,
-    "trigger": _check_trigger,
-    "executor": _check_executor,
-    "next_run_time": _check_next_run_time,
-}
-
-
-def _unknown_attributes(job: Job, changes: dict[str, Any]) -> AttributeError:
-    unknown = [key for key in changes if key not in _CHECKS]
-    hints = [f"did you mean {near}?" for key in unknown if (near := closest(key, _CHECKS))]
-    return AttributeError(
-        f"these attributes of job {getattr(job, 'id', '(new)')!r} cannot be modified: "
-        f"{', '.join(unknown)}" + (f" ({' '.join(hints)})" if hints else "")
-    )
-
-
-def checked_default(name: str, value: Any) -> Any:
-    """Return a value of ``job_defaults`` as jobs take it; texts (of configuration files) are read.
-
-    :raises ValueError, TypeError: if it is not right for the attribute
-    """
-    if isinstance(value, str):
-        value = asbool(value) if name == "coalesce" else _number(name, value)
-    return _CHECKS[name](_NO_JOB, value)
-
-
-def _number(name: str, text: str) -> float | None:
-    if text.strip().lower() in {"", "none"}:
-        return None
-    try:
-        return int(text)
-    except ValueError:
-        if name == "max_instances":
-            raise
-        return float(text)
-
-
-_NO_JOB: Any = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import signal
@@ -122,6 +123,11 @@ def assert_five_seconds_apart(times, runs=RUNS):
     assert len(times) >= runs
     gaps = [later - earlier for earlier, later in pairwise(times)]
     assert [round(gap, 2) for gap in gaps if abs(gap - 5) > 0.1] == []
+
+
+def test_the_document_is_word_for_word_the_one_that_was_given():
+    digest = "f9462699b660295429bdcb8d88541e80252eaeaa6f8d49290c36ade177f47b82"
+    assert hashlib.sha256(DOCUMENT.read_bytes()).hexdigest() == digest
 
 
 def test_the_document_has_the_blocks_this_test_knows():

@@ -3,310 +3,35 @@
 from __future__ import annotations
 
 import sys
-import warnings
-from collections.abc import Callable, Mapping, MutableMapping
-from datetime import datetime
+from collections.abc import Callable
 
 from apscheduler._engine.instants import NEVER
 from apscheduler.events import (
     EVENT_ALL_JOBS_REMOVED,
-    EVENT_JOB_ADDED,
     EVENT_JOB_MODIFIED,
     EVENT_JOB_REMOVED,
     JobEvent,
     SchedulerEvent,
 )
 from apscheduler.job import Job
-from apscheduler.jobstores.base import ConflictingIdError, JobLookupError, SharedJobStore
-from apscheduler.markers import undefined
-from apscheduler.names import closest
-from apscheduler.schedulers._plugins import Plugins, load_plugin
+from apscheduler.jobstores.base import JobLookupError, SharedJobStore
+from apscheduler.schedulers._adding import JobAdding
 from apscheduler.schedulers._registry import (
     STATE_RUNNING,
     STATE_STOPPED,
-    Registry,
-    _is_subclass,
-    _unknown,
 )
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.foreign import in_zone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, ClassVar, TypeVar
-
-    from apscheduler.schedulers._stores import Store
+    from typing import Any, TypeVar
 
     F = TypeVar("F", bound=Callable[..., Any])
 
 
-_JOB_OPTIONS = (
-    *("args", "coalesce", "executor", "id", "jobstore", "kwargs", "max_instances"),
-    *("misfire_grace_time", "name", "next_run_time", "replace_existing", "timeout"),
-    "keep_next_run_time",
-)
-
-
-_REPLACE_KEEPING_TIME = 2
-"""A value of ``replace_existing`` on its way to the store."""
-
-
-class JobOperations(Registry):
-    """Adding, finding, changing and removing jobs."""
-
-    _trigger_plugins: MutableMapping[str, Any] = Plugins("triggers")
-    _trigger_classes: ClassVar[dict[str, Any]] = {}
-
-    def _now_us(self) -> int:
-        raise NotImplementedError
-
-    def _now(self) -> datetime:
-        raise NotImplementedError
-
-    # -- adding ---------------------------------------------------------------------------------------
-
-    def add_job(  # noqa: C901 - a branch for each argument that may be left out
-        self,
-        func: Any,
-        trigger: Any = None,
-        args: Any = None,
-        kwargs: Any = None,
-        id: str | None = None,
-        name: str | None = None,
-        misfire_grace_time: Any = undefined,
-        coalesce: Any = undefined,
-        max_instances: Any = undefined,
-        next_run_time: Any = undefined,
-        jobstore: str = "default",
-        executor: str = "default",
-        replace_existing: bool = False,
-        *,
-        timeout: Any = undefined,
-        keep_next_run_time: bool = False,
-        **trigger_args: Any,
-    ) -> Job:
-        """Add a job and return it; before the scheduler's start it is pending.
-
-        :param func: what to run, or a text reference to it (``package.module:name``)
-        :param trigger: a trigger, or a trigger's name with its arguments as ``trigger_args``;
-            ``None`` runs the job once, now
-        :param args: positional arguments for ``func``
-        :param kwargs: keyword arguments for ``func``
-        :param id: an explicit identifier (for changing the job later)
-        :param name: a description
-        :param misfire_grace_time: seconds (or timedelta) that a run may start late; ``None``: no limit
-        :param coalesce: whether overdue runs become one
-        :param max_instances: how many instances may run at a time
-        :param next_run_time: when to run first, whatever the trigger says; ``None`` adds the job paused
-        :param jobstore: alias of the job store
-        :param executor: alias of the executor
-        :param replace_existing: whether to replace a job of the same id instead of raising
-        :param keep_next_run_time: whether a job that is replaced by one with an equal trigger hands on its next
-            fire time, overdue runs included (3.x computes it anew, and so does the default)
-        :param timeout: seconds (or timedelta) after which a run is ended as timed out; ``None``: never
-        :raises TypeError, ValueError, LookupError: for arguments that are not right; nothing was added
-        :raises ConflictingIdError: if the id is taken
-        """
-        job_kwargs: dict[str, Any] = {
-            "trigger": self._create_trigger(trigger, trigger_args),
-            "executor": executor,
-            "func": func,
-            "args": () if args is None else args,
-            "kwargs": {} if kwargs is None else kwargs,
-        }
-        if name is not None:
-            job_kwargs["name"] = name
-        if misfire_grace_time is not undefined:
-            job_kwargs["misfire_grace_time"] = misfire_grace_time
-        if coalesce is not undefined:
-            job_kwargs["coalesce"] = coalesce
-        if max_instances is not undefined:
-            job_kwargs["max_instances"] = max_instances
-        if next_run_time is not undefined:
-            job_kwargs["next_run_time"] = next_run_time
-        if timeout is not undefined:
-            job_kwargs["timeout"] = timeout
-        job = Job(self, id, **job_kwargs)
-        if timeout is undefined:
-            job.timeout = self._job_defaults.get("timeout")
-        if keep_next_run_time and replace_existing and next_run_time is undefined:
-            replace_existing = _REPLACE_KEEPING_TIME  # type: ignore[assignment] # true, and more
-        if self.state == STATE_STOPPED:
-            self._add_pending(job, jobstore, replace_existing)
-        else:
-            if executor not in self._executors:
-                raise KeyError(_unknown("executor", executor, self._executors))
-            self._real_add_job(job, jobstore, replace_existing)
-        return job
-
-    def scheduled_job(
-        self,
-        trigger: Any,
-        args: Any = None,
-        kwargs: Any = None,
-        id: str | None = None,
-        name: str | None = None,
-        misfire_grace_time: Any = undefined,
-        coalesce: Any = undefined,
-        max_instances: Any = undefined,
-        next_run_time: Any = undefined,
-        jobstore: str = "default",
-        executor: str = "default",
-        *,
-        timeout: Any = undefined,
-        **trigger_args: Any,
-    ) -> Callable[[F], F]:
-        """Return a decorator that adds a function as a job, replacing one of the same id.
-
-        Takes what :meth:`add_job` takes.
-        """
-
-        def decorate(func: F) -> F:
-            if id is None and jobstore in self._jobstores:
-                self._warn_of_duplicates(func, jobstore)
-            self.add_job(
-                func,
-                trigger,
-                args,
-                kwargs,
-                id,
-                name,
-                misfire_grace_time,
-                coalesce,
-                max_instances,
-                next_run_time,
-                jobstore,
-                executor,
-                True,
-                timeout=timeout,
-                **trigger_args,
-            )
-            return func
-
-        return decorate
-
-    def _warn_of_duplicates(self, func: Any, jobstore: str) -> None:
-        from apscheduler.jobstores.memory import MemoryJobStore
-
-        if not isinstance(self._jobstores[jobstore], MemoryJobStore):
-            warnings.warn(
-                f"{func!r} gets a random id in job store {jobstore!r}, which outlives this process: "
-                "each start adds the job once more. Pass id='…' to scheduled_job()",
-                stacklevel=3,
-            )
-
-    def _create_trigger(self, trigger: Any, trigger_args: Mapping[str, Any]) -> BaseTrigger:
-        """Return the trigger itself, or make it from its name and arguments."""
-        if isinstance(trigger, BaseTrigger):
-            return trigger
-        if trigger is None:
-            trigger = "date"
-        elif not isinstance(trigger, str):
-            raise TypeError(f"expected a trigger or the name of one, not {trigger!r}")
-        cls = self._trigger_classes.get(trigger)
-        if cls is None:
-            cls = load_plugin("trigger", trigger, self._trigger_plugins, _is_subclass(BaseTrigger))
-            self._trigger_classes[trigger] = cls
-        try:
-            if "timezone" in trigger_args:
-                made: BaseTrigger = cls(**trigger_args)
-            else:
-                made = cls(timezone=self.timezone, **trigger_args)
-        except TypeError as exc:
-            raise _better_type_error(cls, trigger, trigger_args, exc) from exc
-        if self._clock is not None:
-            made.begin_at(self._now_us())
-        return made
-
-    def _add_pending(self, job: Job, alias: str, replace_existing: bool) -> None:
-        with self._jobstores_lock:
-            taken = self._pending_index.get((alias, job.id))
-            if taken is not None and any(taken is entry[0] for entry in self._pending_jobs):
-                if not replace_existing:
-                    raise ConflictingIdError(job.id)
-                self._pending_jobs[:] = [
-                    each for each in self._pending_jobs if each[0] is not taken
-                ]
-            self._pending_jobs.append((job, alias, replace_existing))
-            self._pending_index[alias, job.id] = job
-        self._logger.info("Job %s waits for the scheduler's start", job.id)
-
-    def _real_add_job(self, job: Job, jobstore_alias: str, replace_existing: bool) -> None:
-        """Complete a job from the defaults and put it into its store."""
-        store = self._claiming_store(jobstore_alias)
-        self._complete(job)
-        if job._due == NEVER and job._shown is undefined:
-            self._say_never(job, jobstore_alias)
-            return
-        job._jobstore_alias = jobstore_alias  # before the store has it: it may run at once
-        try:
-            self._put(job, store, replace_existing)
-        except BaseException:
-            job._jobstore_alias = None
-            raise
-        if self._logger.isEnabledFor(20):
-            self._logger.info('Added job "%s" to job store "%s"', job.name, jobstore_alias)
-        if self._listener_mask & EVENT_JOB_ADDED:
-            self._dispatch_event(JobEvent(EVENT_JOB_ADDED, job.id, jobstore_alias))
-        if self.state == STATE_RUNNING:
-            self._wake_for(job._due)
-
-    def _put(self, job: Job, store: Store, replace_existing: bool) -> None:
-        try:
-            store.add_job(job)
-        except ConflictingIdError:
-            if not replace_existing:
-                raise
-            if replace_existing == _REPLACE_KEEPING_TIME:
-                _hand_on_time(store.lookup_job(job.id), job)
-            self._forget_in_executors(job.id)
-            store.update_job(job)
-
-    def _complete(self, job: Job) -> None:
-        """Give a job what it was not given: defaults, and its first fire time."""
-        defaults = self._job_defaults
-        if not hasattr(job, "misfire_grace_time"):
-            job.misfire_grace_time = defaults["misfire_grace_time"]
-        if not hasattr(job, "coalesce"):
-            job.coalesce = defaults["coalesce"]
-        if not hasattr(job, "max_instances"):
-            job.max_instances = defaults["max_instances"]
-        if not hasattr(job, "_due"):
-            first = job._series().next_us(None, self._now_us())
-            job._due = NEVER if first is None else first
-            if first is None:
-                job._shown = undefined
-
-    def _say_never(self, job: Job, alias: str) -> None:
-        """Report a job that has no fire time at all; it is not kept."""
-        job._shown = None
-        job._jobstore_alias = alias
-        self._logger.warning(
-            'Job "%s" (%s) was not kept: its trigger has no fire time from now on',
-            job.name,
-            job.trigger,
-        )
-        self._dispatch_event(JobEvent(EVENT_JOB_ADDED, job.id, alias))
-        self._dispatch_event(JobEvent(EVENT_JOB_REMOVED, job.id, alias))
-
-    def _add_pending_jobs(self, alias: str | None = None) -> None:
-        """Add the jobs that waited, all of them or those for one store; a failing one costs itself only."""
-        with self._jobstores_lock:
-            waiting = [each for each in self._pending_jobs if alias in (None, each[1])]
-            self._pending_jobs[:] = (
-                [each for each in self._pending_jobs if each not in waiting] if alias else []
-            )
-            if alias is None:
-                self._pending_index.clear()
-        first_error: Exception | None = None
-        for job, store_alias, replace_existing in waiting:
-            try:
-                self._real_add_job(job, store_alias, replace_existing)
-            except Exception as exc:
-                first_error = first_error or exc
-                self._logger.exception("Pending job %s could not be added", job.id)
-        if first_error is not None:
-            raise first_error
+class JobOperations(JobAdding):
+    """Finding, changing and removing jobs, and what :class:`JobAdding` does."""
 
     # -- finding ----------------------------------------------------------------------------------------
 
@@ -516,51 +241,6 @@ class JobOperations(Registry):
                     store.remove_all_jobs()
         self._dispatch_event(SchedulerEvent(EVENT_ALL_JOBS_REMOVED, jobstore))
 
-    def _forget_in_executors(self, job_id: str) -> None:
-        for executor in list(self._executors.values()):
-            executor.forget_job(job_id)
-
-    def _wake_for(self, due: int) -> None:
-        """Wake the loop if this fire time comes before what it waits for (hosts may just wake it)."""
-        self.wakeup()
-
-    _pending_index: dict[tuple[str, str], Job]
-
-
-def _hand_on_time(old: Job | None, new: Job) -> None:
-    """Give the new job the old one's next fire time, if their triggers say the same."""
-    if old is not None and _said(old.trigger) == _said(new.trigger):
-        new._due, new._shown = old._due, old._shown
-
-
-def _said(trigger: BaseTrigger) -> tuple[object, ...]:
-    """Return what a user said about a trigger: not the moment at which it was made."""
-    limits = (getattr(trigger, name, None) for name in ("timezone", "end_date", "jitter"))
-    return (type(trigger), str(trigger), *limits)
-
 
 def _is_paused(job: Job) -> bool:
     return getattr(job, "_due", None) == NEVER
-
-
-def _better_type_error(cls: Any, name: str, given: Mapping[str, Any], exc: TypeError) -> TypeError:
-    """Return the error with the names that were not understood and their closest known ones."""
-    from inspect import signature
-
-    try:
-        parameters = signature(cls).parameters
-    except (TypeError, ValueError):
-        return exc
-    if any(each.kind is each.VAR_KEYWORD for each in parameters.values()):
-        return exc
-    unknown = [key for key in given if key not in parameters]
-    if not unknown:
-        return exc
-    known = [*parameters, *_JOB_OPTIONS]
-    hints = [
-        f"{key!r}" + (f" (did you mean {near!r}?)" if (near := closest(key, known)) else "")
-        for key in unknown
-    ]
-    return TypeError(
-        f"the {name!r} trigger does not take {', '.join(hints)}; it takes {', '.join(parameters)}"
-    )

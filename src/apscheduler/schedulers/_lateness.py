@@ -62,7 +62,9 @@ class Lateness:
             return "the scheduler was not running, or the job was not there yet"
         if instant < self._resumed_at:
             return "the scheduler was paused"
-        if instant <= self._looked_at or instant < self._wake_at:  # else it would have been woken for
+        if (
+            instant <= self._looked_at or instant < self._wake_at
+        ):  # else it would have been woken for
             return "its time had passed when it was added, changed or resumed"
         if now - self._wake_at > _OVERSLEPT:
             return "the process was asleep or held up, or the clock was set forward"

@@ -16,7 +16,8 @@ from apscheduler.events import (
     SchedulerEvent,
 )
 from apscheduler.executors.base import BaseExecutor
-from apscheduler.job import Job, checked_default
+from apscheduler.job import Job
+from apscheduler.job_options import checked_default
 from apscheduler.jobstores.base import BaseJobStore
 from apscheduler.moments import astimezone
 from apscheduler.names import hint
@@ -230,6 +231,10 @@ class Registry:
 
     def _executor_logger(self, alias: str) -> logging.Logger:
         return logging.getLogger(f"apscheduler.executors.{alias}")
+
+    def _forget_in_executors(self, job_id: str) -> None:
+        for executor in list(self._executors.values()):
+            executor.forget_job(job_id)
 
     # -- job stores ---------------------------------------------------------------------------------------
 

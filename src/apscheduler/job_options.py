@@ -1,0 +1,136 @@
+"""What the attributes of a job may be: each check returns the value as it is kept, or says what is wrong with it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+
+from apscheduler._engine.instants import NEVER, SECOND, from_us, to_us
+from apscheduler.moments import asbool, convert_to_datetime
+from apscheduler.names import closest
+from apscheduler.triggers.base import BaseTrigger
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Final
+
+    from apscheduler.job import Job
+
+
+@lru_cache(maxsize=64)
+def grace_us(grace: float | None) -> int:
+    """Return a grace time in microseconds, ``NEVER`` for no limit."""
+    return NEVER if grace is None else round(grace * SECOND)
+
+
+def _check_name(_job: Job, value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise TypeError(f"name must be a nonempty string, not {value!r}")
+    return value
+
+
+def _check_grace(_job: Job, value: Any) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, timedelta):
+        value = value.total_seconds()
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+        raise TypeError(
+            "misfire_grace_time must be a positive number of seconds, a timedelta, "
+            f"or None for no limit, not {value!r}"
+        )
+    return value
+
+
+def _check_timeout(_job: Job, value: Any) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, timedelta):
+        value = value.total_seconds()
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"timeout must be seconds, a timedelta, or None for none, not {value!r}")
+    if not 0 < value < NEVER / SECOND:
+        raise ValueError(f"timeout must be more than 0 seconds, not {value!r}")
+    return value
+
+
+def _check_coalesce(_job: Job, value: object) -> bool:
+    return bool(value)
+
+
+def _check_max_instances(_job: Job, value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
+        raise TypeError(f"max_instances must be a positive integer, not {value!r}")
+    return value
+
+
+def _check_trigger(_job: Job, value: object) -> BaseTrigger:
+    if not isinstance(value, BaseTrigger):
+        raise TypeError(
+            f"trigger must be an instance of a trigger class, not {value!r} "
+            "(reschedule() and add_job() take a trigger's name)"
+        )
+    return value
+
+
+def _check_executor(_job: Job, value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"executor must be the alias of an executor (a string), not {value!r}")
+    return value
+
+
+def _check_next_run_time(job: Job, value: Any) -> datetime | None:
+    moment = convert_to_datetime(value, job._scheduler.timezone, "next_run_time")
+    return None if moment is None else _existing(moment)
+
+
+def _existing(moment: datetime) -> datetime:
+    """Return the datetime with a wall time that exists in its zone."""
+    zone = moment.tzinfo
+    return moment if zone is None or zone is UTC else from_us(to_us(moment), zone)
+
+
+CHECKS: Final = {
+    "name": _check_name,
+    "misfire_grace_time": _check_grace,
+    "timeout": _check_timeout,
+    "coalesce": _check_coalesce,
+    "max_instances": _check_max_instances,
+    "trigger": _check_trigger,
+    "executor": _check_executor,
+    "next_run_time": _check_next_run_time,
+}
+
+
+def unknown_attributes(job: Job, changes: dict[str, Any]) -> AttributeError:
+    """Return the error for changes of attributes that there are not, with the closest names."""
+    unknown = [key for key in changes if key not in CHECKS]
+    hints = [f"did you mean {near}?" for key in unknown if (near := closest(key, CHECKS))]
+    return AttributeError(
+        f"these attributes of job {getattr(job, 'id', '(new)')!r} cannot be modified: "
+        f"{', '.join(unknown)}" + (f" ({' '.join(hints)})" if hints else "")
+    )
+
+
+def checked_default(name: str, value: Any) -> Any:
+    """Return a value of ``job_defaults`` as jobs take it; texts (of configuration files) are read.
+
+    :raises ValueError, TypeError: if it is not right for the attribute
+    """
+    if isinstance(value, str):
+        value = asbool(value) if name == "coalesce" else _number(name, value)
+    return CHECKS[name](_NO_JOB, value)
+
+
+def _number(name: str, text: str) -> float | None:
+    if text.strip().lower() in {"", "none"}:
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        if name == "max_instances":
+            raise
+        return float(text)
+
+
+_NO_JOB: Any = None
