@@ -105,6 +105,7 @@ WRONG = [
     ("misfire_grace_time", "5", TypeError),
     ("misfire_grace_time", True, TypeError),
     ("max_instances", 0, TypeError),
+    ("max_instances", True, TypeError),
     ("max_instances", -1, TypeError),
     ("max_instances", "3", TypeError),
     ("max_instances", 1.5, TypeError),

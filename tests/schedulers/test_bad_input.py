@@ -310,3 +310,9 @@ def test_a_job_with_its_scheduler_among_its_arguments_is_not_pickled():
     job = scheduler.add_job(print, args=[scheduler], **HOURLY)
     with pytest.raises(TypeError, match="schedulers cannot be pickled"):
         pickle.dumps(job)
+
+
+@pytest.mark.parametrize("wrong", [5, None, "print"])
+def test_what_cannot_be_called_is_no_listener(wrong):
+    with pytest.raises(TypeError, match="listener must be callable"):
+        ManualScheduler().add_listener(wrong)
