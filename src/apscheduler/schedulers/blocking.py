@@ -16,6 +16,10 @@ __all__ = ["STATE_STOPPED", "BlockingScheduler"]
 LONGEST_WAIT = 10.0
 """Seconds. No sleep is longer, so that a clock step or a suspend is noticed within it."""
 
+FIRST_WAIT = 0.1
+"""Seconds. The start of each sleep, on its own: Python misses a signal that comes between giving up the GIL and
+sleeping, as it does when a job starts at that moment. It is then handled after this, not after the whole sleep."""
+
 
 class BlockingScheduler(BaseScheduler):
     """A scheduler for programs that do nothing else: :meth:`start` returns after :meth:`shutdown`."""
@@ -65,6 +69,7 @@ class BlockingScheduler(BaseScheduler):
                 wait_seconds = LONGEST_WAIT
             if wait_seconds > 0:
                 self._sleeping_until = self._dispatcher.wake_at
-                event.wait(wait_seconds)
+                if not event.wait(min(wait_seconds, FIRST_WAIT)) and wait_seconds > FIRST_WAIT:
+                    event.wait(wait_seconds - FIRST_WAIT)
                 self._sleeping_until = NEVER
             event.clear()

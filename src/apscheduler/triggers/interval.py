@@ -131,10 +131,16 @@ class IntervalTrigger(BaseTrigger):
     def get_next_fire_time(
         self, previous_fire_time: datetime | None, now: datetime
     ) -> datetime | None:
+        if (
+            self._more is None
+            and previous_fire_time is not None
+            and previous_fire_time.tzinfo is self.timezone
+        ):
+            try:
+                return _later(previous_fire_time, _delta(self._step))
+            except OverflowError:
+                return None
         line = self._line
-        if previous_fire_time is not None and self._more is None:
-            following: int | None = line.instant(previous_fire_time) + self._step
-            return line.at(following) if following <= LATEST else None  # type: ignore[operator, arg-type]
         before = None if previous_fire_time is None else line.instant(previous_fire_time)
         following = self.next_us(before, line.instant(now))
         return None if following is None else line.at(following)
@@ -207,6 +213,20 @@ class IntervalTrigger(BaseTrigger):
         if self.jitter:
             options.append(f"jitter={self.jitter}")
         return f"<{type(self).__name__} ({', '.join(options)}, timezone='{self.timezone}')>"
+
+
+@lru_cache(maxsize=1024)
+def _delta(step: int) -> timedelta:
+    return timedelta(microseconds=step)
+
+
+def _later(moment: datetime, interval: timedelta) -> datetime:
+    """Return the datetime so much later in real time, in half the time of a way over integers."""
+    zone, offset = moment.tzinfo, moment.utcoffset()
+    if zone is None or offset is None:
+        return moment + interval
+    # Offset and step at once: the sum is wall time of UTC, as fromutc() expects it.
+    return zone.fromutc(moment + (interval - offset))
 
 
 @lru_cache(maxsize=1024)
