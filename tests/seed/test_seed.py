@@ -38,6 +38,7 @@ def stamped(*words, **options):
 builtins.print = stamped
 """
 RUNS = 3
+PROMPTLY = 5
 SECONDS = RUNS * 5 + 2
 
 pytestmark = [
@@ -68,11 +69,14 @@ class Process:
         )
 
     def interrupt(self):
+        """Send SIGINT to the script alone, not to its children."""
+        self.interrupted = time.monotonic()
         self.running.send_signal(signal.SIGINT)
 
     def end(self):
         """Return what it printed, once it has ended; nothing of its session may be left."""
         self.out, self.err = self.running.communicate(timeout=20)
+        self.seconds_to_end = time.monotonic() - self.interrupted
         self.status = self.running.returncode
         self.lines = [line.split(maxsplit=3) for line in self.out.splitlines()]
         self.pids = {int(pid) for _, pid, _, _ in self.lines}
@@ -172,6 +176,11 @@ def test_the_complete_block_runs_one_version_after_the_other(ended):
     assert_five_seconds_apart(second)
     assert max(first) < min(second)
     assert "KeyboardInterrupt" in process.err
+
+
+def test_every_script_ends_within_seconds_of_ctrl_c(ended):
+    slow = {name: process.seconds_to_end for name, process in ended.items()}
+    assert {name: seconds for name, seconds in slow.items() if seconds > PROMPTLY} == {}
 
 
 def test_nothing_is_left_running(ended):
