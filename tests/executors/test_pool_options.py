@@ -6,7 +6,9 @@ import multiprocessing
 
 import pytest
 
+from apscheduler.executors import _remote
 from apscheduler.executors.pool import ProcessPoolExecutor
+from apscheduler.runs.context import run_context
 
 
 @pytest.mark.trap(89)
@@ -25,3 +27,17 @@ def test_the_start_method_can_be_chosen_by_name_or_context(method):
 def test_a_misspelt_start_method_is_refused_with_a_hint():
     with pytest.raises(ValueError, match="did you mean 'forkserver'"):
         ProcessPoolExecutor(pool_kwargs={"mp_context": "forkservr"})
+
+
+def test_each_coroutine_in_one_process_sees_its_own_run():
+    async def ask():
+        return run_context.get()
+
+    for said in ("first", "second"):
+        token = run_context.set(said)
+        try:
+            assert _remote._run_coroutine(ask(), None) == said
+        finally:
+            run_context.reset(token)
+    runner, _remote._runner = _remote._runner, None
+    runner.close()

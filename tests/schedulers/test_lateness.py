@@ -218,7 +218,7 @@ class _Loop(BackgroundScheduler):
 @pytest.mark.trap(55)
 @pytest.mark.parametrize("seconds", [None, 1e6, 1e18, float(LONGEST_WAIT) + 1])
 def test_no_wait_is_longer_than_the_bound(seconds):
-    assert _Loop(timezone="UTC").wait_of(seconds) == [LONGEST_WAIT]
+    assert sum(_Loop(timezone="UTC").wait_of(seconds)) == pytest.approx(LONGEST_WAIT)
 
 
 @pytest.mark.trap(56)

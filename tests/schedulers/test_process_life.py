@@ -25,6 +25,9 @@ from apscheduler.executors.pool import ProcessPoolExecutor, ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.schedulers.blocking import BlockingScheduler
 
+# A busy machine may run a job late; nothing here is about that.
+PATIENT = {"max_instances": 1000, "misfire_grace_time": None}
+
 def say(*words):
     # One write, so that lines of two processes do not mix.
     os.write(1, (" ".join(map(str, words)) + "\\n").encode())
@@ -46,7 +49,7 @@ def in_child():
     scheduler.shutdown()
 
 scheduler = BackgroundScheduler()
-scheduler.add_job(tick, "interval", seconds=0.05)
+scheduler.add_job(tick, "interval", seconds=0.05, **PATIENT)
 scheduler.start()
 wait_for_runs(2)
 """
@@ -205,7 +208,7 @@ def test_without_a_daemon_thread_jobs_go_on_after_the_main_thread_until_shutdown
             left, first = 4, Event()
             scheduler = BackgroundScheduler(daemon=False, executors={{"default": {pool}}})
             scheduler.add_listener(count, events.EVENT_JOB_EXECUTED)
-            scheduler.add_job(tick, "interval", seconds=0.2)
+            scheduler.add_job(tick, "interval", seconds=0.2, **PATIENT)
             scheduler.start()
             first.wait(10)
         """,
@@ -244,7 +247,7 @@ def test_with_a_daemon_thread_an_interval_of_milliseconds_does_not_disturb_the_e
         """
         runs = threading.Semaphore(0)
         scheduler = BackgroundScheduler()
-        scheduler.add_job(runs.release, "interval", seconds=0.001)
+        scheduler.add_job(runs.release, "interval", seconds=0.001, **PATIENT)
         scheduler.start()
         for _ in range(20):
             runs.acquire(timeout=10)

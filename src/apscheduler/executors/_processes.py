@@ -554,6 +554,8 @@ class ProcessPool:
         if code is None:
             worker.process.kill()
         self._free_slots.append(worker.slot)
+        if self.closing and code == 0:
+            return  # it was still starting when the pool had nothing more to do
         if not worker.ready and not worker.leaving:
             self._start_failed(
                 f"a worker process ended ({_exit_text(code)}) before it was ready; what it said is on stderr",

@@ -194,6 +194,7 @@ _runner: Any = None
 def _run_coroutine(awaitable: Any, timeout: float | None) -> Any:
     global _runner  # noqa: PLW0603 - one event loop per process
     import asyncio
+    from contextvars import copy_context
 
     async def main() -> Any:
         if timeout is None:
@@ -204,7 +205,8 @@ def _run_coroutine(awaitable: Any, timeout: float | None) -> Any:
     if _runner is None:
         _runner = asyncio.Runner()
     try:
-        return _runner.run(main())
+        # The runner's own context is that of the first run in this process.
+        return _runner.run(main(), context=copy_context())
     except BaseException:
         runner, _runner = _runner, None
         runner.close()

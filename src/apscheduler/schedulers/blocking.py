@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from threading import current_thread, main_thread
+
 from apscheduler._engine.instants import NEVER
 from apscheduler.schedulers._waiting import Wakeup
 from apscheduler.schedulers.base import STATE_STOPPED, BaseScheduler
@@ -69,7 +71,15 @@ class BlockingScheduler(BaseScheduler):
                 wait_seconds = LONGEST_WAIT
             if wait_seconds > 0:
                 self._sleeping_until = self._dispatcher.wake_at
-                if not event.wait(min(wait_seconds, FIRST_WAIT)) and wait_seconds > FIRST_WAIT:
-                    event.wait(wait_seconds - FIRST_WAIT)
+                _sleep(event, wait_seconds)
                 self._sleeping_until = NEVER
             event.clear()
+
+
+def _sleep(event: Any, seconds: float) -> None:
+    """Wait for the event; in the main thread, which alone handles signals, in two parts."""
+    if seconds > FIRST_WAIT and current_thread() is main_thread():
+        if event.wait(FIRST_WAIT):
+            return
+        seconds -= FIRST_WAIT
+    event.wait(seconds)
