@@ -7,8 +7,10 @@ import multiprocessing
 import pytest
 
 from apscheduler.executors import _remote
+from apscheduler.executors.futures import FuturesExecutor
 from apscheduler.executors.pool import ProcessPoolExecutor
 from apscheduler.runs.context import run_context
+from apscheduler.testing import ManualScheduler
 
 
 @pytest.mark.trap(89)
@@ -41,3 +43,21 @@ def test_each_coroutine_in_one_process_sees_its_own_run():
             run_context.reset(token)
     runner, _remote._runner = _remote._runner, None
     runner.close()
+
+
+class Interrupted:
+    """A pool in whose submit() a Ctrl-C arrives."""
+
+    def submit(self, *_):
+        raise KeyboardInterrupt
+
+
+def test_a_ctrl_c_during_submission_is_felt_and_the_run_is_accounted_for():
+    scheduler = ManualScheduler(executors={"default": FuturesExecutor(Interrupted())})
+    scheduler.add_job(print, "interval", seconds=1, id="job")
+    scheduler.start()
+    scheduler.clock.advance(1)
+    with pytest.raises(KeyboardInterrupt):
+        scheduler.tick()
+    assert [str(run.outcome) for run in scheduler.get_runs("job")] == ["cancelled"]
+    scheduler.shutdown(wait=False)

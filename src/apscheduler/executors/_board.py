@@ -6,6 +6,7 @@ worker), and the number from which on the worker must skip what it was sent (the
 
 from __future__ import annotations
 
+import atexit
 import mmap
 import os
 import tempfile
@@ -38,9 +39,9 @@ class Board:
         board = cls(path, slots)
         for slot in range(slots):
             board.clear(slot)
-        weakref.finalize(
-            board, _delete, path, os.getpid()
-        )  # at the interpreter's end at the latest
+        # Not at exit by itself: pools that finish their work then still start processes, which open the board.
+        weakref.finalize(board, _delete, path, os.getpid()).atexit = False
+        _owners[path] = os.getpid()
         return board
 
     def clear(self, slot: int) -> None:
@@ -88,8 +89,22 @@ class Board:
         _delete(self.path, os.getpid())
 
 
+_owners: dict[str, int] = {}
+"""The boards that are there, and the processes that made them."""
+
+
+def _delete_all() -> None:
+    for path, owner in list(_owners.items()):
+        _delete(path, owner)
+
+
+# Registered before the pools' own, so it runs after them.
+atexit.register(_delete_all)
+
+
 def _delete(path: str, owner: int) -> None:
     """Delete the file, unless this is a fork of the process that made it."""
+    _owners.pop(path, None)
     if os.getpid() == owner:
         with suppress(OSError):
             os.unlink(path)  # noqa: PTH108 - see above

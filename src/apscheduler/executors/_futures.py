@@ -30,7 +30,7 @@ from apscheduler.executors._attempt import timed_out, timeout_of
 from apscheduler.executors._board import Board
 from apscheduler.executors._runner import Rest, Runner
 from apscheduler.executors._watchdog import Watchdog
-from apscheduler.executors.base import WorkerDiedError
+from apscheduler.executors.base import WorkerDiedError, cancel_interrupted
 from apscheduler.runs.claims import Claim, Result
 from apscheduler.runs.context import lane_workers
 from apscheduler.runs.outcomes import Outcome
@@ -149,6 +149,9 @@ class FutureRuns:
         for claim in items:
             try:
                 self._send(claim, 0)
+            except KeyboardInterrupt:
+                cancel_interrupted(items[items.index(claim) :], self.owner._now_us())
+                raise
             except BaseException as exc:  # noqa: BLE001 - a pool of someone else may raise anything
                 refused.append((claim, exc))
         return refused

@@ -19,6 +19,7 @@ import multiprocessing.util  # its own exit function must be registered before o
 import os
 import pickle
 import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -119,6 +120,7 @@ class ProcessPool:
         self._board: Board | None = None
         self._asleep = False
         self._warm_up = False
+        self._main_file: str | None = None
         self._start_failures = 0
         self._start_after = 0.0
         self._waker: Connection | None = None
@@ -129,6 +131,7 @@ class ProcessPool:
     def start(self, owner: Any) -> None:
         """Make ready: one process starts now, so that the first run need not wait for it; others on demand."""
         self.owner = owner
+        self._main_file = getattr(sys.modules.get("__main__"), "__file__", None)
         _pools.add(self)
         if not self.closing and not _is_reimporting():
             self._warm_up = True
@@ -494,6 +497,7 @@ class ProcessPool:
         pipe, theirs = multiprocessing.Pipe()
         forks = self._context.get_start_method() == "fork"
         inherited = [pipe, *(worker.pipe for worker in self._workers)] if forks else []
+        _restore_main_file(self._main_file)
         try:
             process = self._context.Process(
                 target=_process_worker.main,
@@ -554,7 +558,7 @@ class ProcessPool:
         if code is None:
             worker.process.kill()
         self._free_slots.append(worker.slot)
-        if self.closing and code == 0:
+        if self.closing and code == 0 and not self.queue and not worker.sent:
             return  # it was still starting when the pool had nothing more to do
         if not worker.ready and not worker.leaving:
             self._start_failed(
@@ -622,6 +626,16 @@ class ProcessPool:
 
 def _function_of(job: Any) -> str:
     return str(job.func_ref or job.id)
+
+
+def _restore_main_file(path: str | None) -> None:
+    """Give the main module its ``__file__`` back, which Python takes away when the script has ended.
+
+    A scheduler may outlive it, and a worker that is spawned then has to import it by this path.
+    """
+    main = sys.modules.get("__main__")
+    if main is not None and path is not None and not hasattr(main, "__file__"):
+        main.__file__ = path
 
 
 def _is_reimporting() -> bool:

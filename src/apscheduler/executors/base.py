@@ -70,6 +70,15 @@ class WorkerDiedError(RuntimeError):
     """The process that ran the job ended before the job did."""
 
 
+def cancel_interrupted(claims: Sequence[Claim], now: int) -> None:
+    """Settle what a Ctrl-C kept from being handed over, before it is passed on."""
+    for claim in claims:
+        for fire in claim.unsettled:
+            reason = "a Ctrl-C came while it was handed over"
+            claim.sink.settle(claim, Result(fire, Outcome.CANCELLED, 0, now, reason=reason))
+        claim.sink.release(claim)
+
+
 def now_us() -> int:
     """Return the current instant in microseconds UTC (tests may patch this module's ``datetime``)."""
     if datetime is _real_datetime:
@@ -188,6 +197,10 @@ class BaseExecutor(metaclass=ABCMeta):
             claims.append(claim)
             try:
                 self.submit_job(job, [job._at(fire) for fire in claim.fires])
+            except KeyboardInterrupt:
+                self._drop_claim(claim)
+                cancel_interrupted(items[items.index(claim) :], self._now_us())
+                raise
             except BaseException as exc:  # noqa: BLE001 - an executor of someone else may raise anything
                 self._drop_claim(claim)
                 refused.append((claim, exc))
