@@ -11,7 +11,6 @@ ALL = range(1, 110)
 STORES = "the shared and database stores"
 HOSTS = "the asyncio, gevent, tornado, twisted and Qt hosts"
 LATER = {
-    3: STORES,  # a server's connection is lost
     7: STORES,  # precision of a column
     8: STORES,  # MySQL's key length
     9: STORES,  # redis-py

@@ -370,7 +370,11 @@ class Job:
             status = "paused"
         else:
             status = f"next run at: {datetime_repr(self.next_run_time)}"
-        return f"{self.name} (trigger: {self.trigger}, {status})"
+        try:
+            trigger = str(self.trigger)
+        except Exception:  # noqa: BLE001 - a trigger without a text must not cost the job its log lines
+            trigger = f"a {type(self.trigger).__name__} whose text cannot be made"
+        return f"{self.name} (trigger: {trigger}, {status})"
 
 
 # A name that 3.x lists among the slots stays listed, though here it is computed when asked for.

@@ -37,7 +37,7 @@ from apscheduler.runs import reasons
 from apscheduler.runs.claims import Result
 from apscheduler.runs.outcomes import Outcome
 from apscheduler.schedulers._lateness import Lateness
-from apscheduler.schedulers._sinks import StoreSink, report
+from apscheduler.schedulers._sinks import StoreSink, report, say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Dispatcher:
         self.lateness.pass_ended(now, wake_at)
         if scheduler._logger.isEnabledFor(logging.DEBUG):
             when = "a change" if wake_at == NEVER else from_us(wake_at, scheduler.timezone)
-            scheduler._logger.debug("Nothing more is due; waiting for %s", when)
+            say(scheduler._logger, logging.DEBUG, "Nothing more is due; waiting for %s", when)
         return None if wake_at == NEVER else max(wake_at - now, 0) / SECOND
 
     def _serve(self, alias: str, store: Store) -> int:
@@ -92,7 +92,7 @@ class Dispatcher:
         if alias in self._retry_at:
             del self._retry_at[alias]
             self.lateness.store_is_back(alias)
-            self._scheduler._logger.info("Job store %r answers again", alias)
+            say(self._scheduler._logger, logging.INFO, "Job store %r answers again", alias)
         return NEVER if due is None else due
 
     def _claim_all(self, alias: str, store: Store) -> None:
@@ -132,7 +132,9 @@ class Dispatcher:
         retry_at = int(scheduler._now_us()) + self._retry_interval()
         self._retry_at[alias] = retry_at
         self.lateness.store_went_down(alias)
-        scheduler._logger.warning(
+        say(
+            scheduler._logger,
+            logging.WARNING,
             "Job store %r failed; its jobs wait and it is asked again in %g s",
             alias,
             scheduler.jobstore_retry_interval,
@@ -203,7 +205,12 @@ class Dispatcher:
         if not told and not scheduler._logger.isEnabledFor(logging.INFO):
             return
         for job in batch.finished:
-            scheduler._logger.info("Job %s has no further fire time and was removed", job.id)
+            say(
+                scheduler._logger,
+                logging.INFO,
+                "Job %s has no further fire time and was removed",
+                job.id,
+            )
             scheduler._dispatch_event(JobEvent(EVENT_JOB_REMOVED, job.id, job._jobstore_alias))
 
     def _announce_submitted(self, shares: dict[str, list[Any]]) -> None:
@@ -228,7 +235,9 @@ class Dispatcher:
             for result in results:
                 report(self._scheduler, job, result)
         for job, exc in batch.broken:
-            self._scheduler._logger.error(
+            say(
+                self._scheduler._logger,
+                logging.ERROR,
                 "The trigger of job %r raised; the job is kept and tried again",
                 job.id,
                 exc_info=exc,
@@ -239,8 +248,12 @@ class Dispatcher:
         first, last = job._at(rollup.first), job._at(rollup.last)
         span = (job.id, rollup.count, first, last)
         if outcome is Outcome.COALESCED:
-            scheduler._logger.info(
-                "Job %r: %d overdue runs (%s to %s) were %s", *span, reasons.COALESCED
+            say(
+                scheduler._logger,
+                logging.INFO,
+                "Job %r: %d overdue runs (%s to %s) were %s",
+                *span,
+                reasons.COALESCED,
             )
             scheduler._dispatch_event(
                 JobRollupEvent(
@@ -248,7 +261,9 @@ class Dispatcher:
                 )
             )
             return
-        scheduler._logger.warning(
+        say(
+            scheduler._logger,
+            logging.WARNING,
             "Job %r missed %d runs (%s to %s): %s (at most %d at a time). "
             "With coalesce=True one run would stand for all of them.",
             *(*span, reasons.TOO_MANY, CATCH_UP_LIMIT),
@@ -262,7 +277,9 @@ class Dispatcher:
         scheduler = self._scheduler
         times = [job._at(fire) for fire in fires]
         more = f" and {len(times) - 1} more" if len(times) > 1 else ""
-        scheduler._logger.warning(
+        say(
+            scheduler._logger,
+            logging.WARNING,
             'Job "%s" was not started for %s%s: %s. A higher max_instances, a longer interval '
             "or a timeout would let it run.",
             *(job, times[0], more, reasons.skipped(job)),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from apscheduler._engine.instants import NEVER, SECOND
 from apscheduler.events import JobExecutionEvent
 from apscheduler.executors.base import EVENT_CODES
@@ -44,6 +46,16 @@ class StoreSink:
             self._store.release(claim)
 
 
+def say(logger: logging.Logger, level: int, message: str, *words: Any, **options: Any) -> None:
+    """Log a line; a handler that raises, or a word without a text, costs no run."""
+    try:
+        logger.log(level, message, *words, **options)
+    except Exception:  # noqa: BLE001 - whatever a handler of someone else raises
+        from traceback import print_exc
+
+        print_exc()
+
+
 def report(scheduler: Any, job: Job, result: Result) -> None:
     """Log an outcome that somebody may have to act on, and tell the listeners."""
     if result.outcome not in (Outcome.EXECUTED, Outcome.SKIPPED):
@@ -67,14 +79,26 @@ def _log(scheduler: Any, job: Job, result: Result) -> None:
     logger = scheduler._executor_logger(job.executor)
     when = job._at(result.fire)
     if result.outcome is Outcome.MISSED:
-        logger.warning("%s", missed_text(job, result.fire, result.finished, result.reason))
+        say(
+            logger,
+            logging.WARNING,
+            "%s",
+            missed_text(job, result.fire, result.finished, result.reason),
+        )
     elif result.outcome is Outcome.TIMED_OUT:
-        logger.error('Job "%s", due %s, timed out: %s', job, when, result.exception)
+        say(logger, logging.ERROR, 'Job "%s", due %s, timed out: %s', job, when, result.exception)
     elif result.traceback:
-        logger.error('Job "%s", due %s, raised an exception\n%s', job, when, result.traceback)
+        say(
+            logger,
+            logging.ERROR,
+            'Job "%s", due %s, raised an exception\n%s',
+            job,
+            when,
+            result.traceback,
+        )
     else:
         why = result.reason or result.exception or "no reason given"
-        logger.error('Job "%s", due %s: %s (%s)', job, when, result.outcome, why)
+        say(logger, logging.ERROR, 'Job "%s", due %s: %s (%s)', job, when, result.outcome, why)
 
 
 def missed_text(job: Job, fire: int, now: int, reason: str | None) -> str:

@@ -58,14 +58,19 @@ class BlockingScheduler(BaseScheduler):
     _sleeping_until = NEVER
     """When the sleeping loop will look again by itself; NEVER while it is awake. The loop's thread writes it."""
 
+    def _tell_of_error(self, exc: Exception) -> None:
+        from apscheduler.schedulers._sinks import say
+
+        say(self._logger, 40, "The scheduler's loop met an error and goes on", exc_info=exc)
+
     def _main_loop(self) -> None:
         """Process jobs until the scheduler is stopped, whatever raises."""
         event = self._event
         while self.state != STATE_STOPPED:
             try:
                 wait_seconds = self._process_jobs()
-            except Exception:
-                self._logger.exception("The scheduler's loop met an error and goes on")
+            except Exception as exc:  # noqa: BLE001 - the loop outlives everything
+                self._tell_of_error(exc)
                 wait_seconds = 1.0
             if wait_seconds is None or wait_seconds > LONGEST_WAIT:
                 wait_seconds = LONGEST_WAIT
