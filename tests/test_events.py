@@ -18,6 +18,7 @@ from apscheduler.events import (
     EVENT_JOB_COALESCED,
     EVENT_JOB_ERROR,
     EVENT_JOB_EXECUTED,
+    EVENT_JOB_QUARANTINED,
     EVENT_JOBSTORE_ERROR,
     JobEvent,
     JobExecutionEvent,
@@ -29,7 +30,12 @@ from apscheduler.events import (
 from apscheduler.triggers.interval import IntervalTrigger
 
 FIRE = datetime(2030, 7, 1, 12, tzinfo=UTC)
-NEWER = {EVENT_JOB_COALESCED, EVENT_JOB_CANCELLED, EVENT_JOBSTORE_ERROR}
+NEWER = {
+    EVENT_JOB_COALESCED,
+    EVENT_JOB_CANCELLED,
+    EVENT_JOBSTORE_ERROR,
+    EVENT_JOB_QUARANTINED,
+}
 
 
 def codes():
@@ -42,7 +48,7 @@ def test_all_is_what_it_is_in_3_x():
 
 
 def test_each_code_is_one_bit_of_its_own():
-    assert sorted(codes()) == [1 << bit for bit in range(20)]
+    assert sorted(codes()) == [1 << bit for bit in range(21)]
     assert sum(codes()) == EVENT_EVERYTHING
 
 

@@ -34,7 +34,6 @@ TO_COME = {
     "apscheduler.jobstores.mongodb": STORES,
     "apscheduler.jobstores.redis": STORES,
     "apscheduler.jobstores.rethinkdb": STORES,
-    "apscheduler.jobstores.sqlalchemy": STORES,
     "apscheduler.jobstores.zookeeper": STORES,
 }
 MEMBERS = [

@@ -38,7 +38,9 @@ EVENT_JOB_CANCELLED = 1 << 18
 """New: a claimed run will not happen because its executor went away (a :class:`JobExecutionEvent`)."""
 EVENT_JOBSTORE_ERROR = 1 << 19
 """New: a call of a job store raised inside the loop (a :class:`StoreErrorEvent`)."""
-EVENT_EVERYTHING = (1 << 20) - 1
+EVENT_JOB_QUARANTINED = 1 << 20
+"""New: a stored job cannot be restored; it is kept and not run (a :class:`QuarantineEvent`)."""
+EVENT_EVERYTHING = (1 << 21) - 1
 """New: every code there is."""
 
 
@@ -80,6 +82,17 @@ class JobEvent(SchedulerEvent):
         self.alias = None
         self.job_id = job_id
         self.jobstore = jobstore
+
+
+class QuarantineEvent(JobEvent):
+    """An event about a stored job that cannot be restored.
+
+    :ivar reason: why, in words
+    """
+
+    def __init__(self, code: int, job_id: str, jobstore: str | None, reason: str) -> None:
+        super().__init__(code, job_id, jobstore)
+        self.reason = reason
 
 
 class JobSubmissionEvent(JobEvent):

@@ -63,6 +63,8 @@ class Job:
     :ivar misfire_grace_time: how many seconds late it may start (``None``: no limit)
     :ivar int max_instances: how many instances of it may run at a time
     :ivar timeout: after how many seconds a run is ended as timed out (``None``: never). New.
+    :ivar str delivery: ``"at_most_once"`` or ``"at_least_once"``: what a shared store does with a run whose process
+        died. New.
     :ivar datetime.datetime next_run_time: the next fire time (``None`` while paused)
     """
 
@@ -71,6 +73,7 @@ class Job:
         "_jobstore_alias",
         "args",
         "coalesce",
+        "delivery",
         "executor",
         "func",
         "func_ref",
@@ -108,6 +111,7 @@ class Job:
     misfire_grace_time: float | None
     max_instances: int
     timeout: float | None
+    delivery: str
     _scheduler: Any
     _jobstore_alias: str | None
     _due: int
@@ -139,6 +143,7 @@ class Job:
         self._last = 0
         self._ledger = None
         self.timeout = None
+        self.delivery = "at_most_once"
 
     # -- what users do with a job -------------------------------------------------------------
 
@@ -331,6 +336,8 @@ class Job:
         }
         if self.timeout is not None:
             state["timeout"] = self.timeout
+        if self.delivery != "at_most_once":
+            state["delivery"] = self.delivery
         return state
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
@@ -353,6 +360,7 @@ class Job:
         self.coalesce = state["coalesce"]
         self.max_instances = state["max_instances"]
         self.timeout = state.get("timeout")
+        self.delivery = state.get("delivery", "at_most_once")
         self.next_run_time = state["next_run_time"]
 
     def __eq__(self, other: object) -> bool:

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from apscheduler.job import Job
 
 
+DELIVERIES: Final = ("at_most_once", "at_least_once")
+"""What a shared store promises about a run whose process dies: never a second start, or a completion."""
+
+
 @lru_cache(maxsize=64)
 def grace_us(grace: float | None) -> int:
     """Return a grace time in microseconds, ``NEVER`` for no limit."""
@@ -64,6 +68,14 @@ def _check_max_instances(_job: Job, value: object) -> int:
     return value
 
 
+def _check_delivery(_job: Job, value: object) -> str:
+    if value not in DELIVERIES:
+        raise ValueError(
+            f"delivery must be one of {', '.join(map(repr, DELIVERIES))}, not {value!r}"
+        )
+    return str(value)
+
+
 def _check_trigger(_job: Job, value: object) -> BaseTrigger:
     if not isinstance(value, BaseTrigger):
         raise TypeError(
@@ -95,6 +107,7 @@ CHECKS: Final = {
     "misfire_grace_time": _check_grace,
     "timeout": _check_timeout,
     "coalesce": _check_coalesce,
+    "delivery": _check_delivery,
     "max_instances": _check_max_instances,
     "trigger": _check_trigger,
     "executor": _check_executor,

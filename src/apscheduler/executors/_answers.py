@@ -15,15 +15,26 @@ def facts_of(claim: Claim, first: int) -> _remote.Facts:
     """Return what a worker process must know about the claim beside the call."""
     job = claim.job
     fires = [fire for fire in claim.fires[first:] if fire in claim._open]
-    grace = getattr(claim, "grace", None)
     return (
         str(job.id),
         job._jobstore_alias or "default",
         fires,
-        job._grace if grace is None else grace,
+        claim.grace,
         claim.attempt,
         timeout_of(job),
+        claim.token,
+        claim.start_by,
     )
+
+
+def take_answer(
+    claim: Claim, answer: _remote.Answer, why_late: str, *, raw: bool = False
+) -> None:
+    """Settle what the answer is about, or give the claim back where it came too late to be started."""
+    if answer[1] == _remote.FENCED:
+        claim.sink.give_back(claim)
+    else:
+        claim.sink.settle(claim, result_of(claim, answer, why_late, raw=raw))
 
 
 def result_of(claim: Claim, answer: _remote.Answer, why_late: str, *, raw: bool = False) -> Result:

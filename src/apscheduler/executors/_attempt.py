@@ -100,15 +100,15 @@ def timeout_of(job: Any) -> float | None:
     return timeout if timeout.__class__ in (int, float) else None
 
 
-def context_of(job: Any, fire: int, attempt: int = 1) -> RunContext:
+def context_of(job: Any, fire: int, attempt: int = 1, token: int = 1) -> RunContext:
     """Return what ``current_run()`` says inside this run."""
-    return make_context(job.id, job._jobstore_alias or "default", job._at(fire), fire, attempt)
+    return make_context(job.id, job._jobstore_alias or "default", job._at(fire), fire, attempt, token)
 
 
 def context_of_item(item: Any, fire: int) -> RunContext:
     """Return what ``current_run()`` says inside this run of a claim or of a plain job."""
     if isinstance(item, Claim):
-        return context_of(item.job, fire, item.attempt)
+        return context_of(item.job, fire, item.attempt, item.token)
     return context_of(item, fire)
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 class DirectClaim(Claim):
     """A claim made from 3.x's arguments: lateness by the job's public attribute, times as they were given."""
 
-    __slots__ = ("grace", "jobstore", "times")
+    __slots__ = ("_direct_grace", "jobstore", "times")
 
     def __init__(
         self, job: Any, jobstore: str | None, run_times: Sequence[datetime], sink: Any
@@ -40,11 +40,16 @@ class DirectClaim(Claim):
         super().__init__(job, list(self.times), sink)
         self.jobstore = jobstore
         grace = job.misfire_grace_time
-        self.grace = NEVER if grace is None else round(grace * SECOND)
+        self._direct_grace = NEVER if grace is None else round(grace * SECOND)
+
+    @property
+    def grace(self) -> int:
+        """How late a run may start, microseconds."""
+        return self._direct_grace
 
     def misses(self, fire: int, started: int) -> bool:
         """Return whether a start at ``started`` is beyond the job's grace time (microseconds UTC)."""
-        return started - fire > self.grace
+        return started - fire > self._direct_grace
 
     def event(self, result: Result) -> JobExecutionEvent:
         """Return the result as listeners know it; the result itself rides along."""
@@ -87,6 +92,9 @@ class EventSink:
             events, self._events = self._events, []
             self._executor._run_job_success(claim.job.id, events)
 
+    def give_back(self, claim: Claim) -> None:
+        """Do nothing: what came without a claim can always be started."""
+
 
 def log_outcome(logger: logging.Logger, claim: Claim, result: Result) -> None:
     """Log what went wrong; what went well is logged where it ran."""
@@ -123,6 +131,9 @@ class _Collector:
         return True
 
     def release(self, claim: Claim) -> None:
+        pass
+
+    def give_back(self, claim: Claim) -> None:
         pass
 
 

@@ -25,7 +25,7 @@ from time import monotonic
 from typing import Any
 
 from apscheduler.executors import _remote
-from apscheduler.executors._answers import facts_of, fail_rest, result_of
+from apscheduler.executors._answers import facts_of, fail_rest, take_answer
 from apscheduler.executors._attempt import timed_out, timeout_of
 from apscheduler.executors._board import Board
 from apscheduler.executors._runner import Rest, Runner
@@ -331,8 +331,7 @@ class FutureRuns:
             for answer in answers:
                 if answer[1] == _remote.EXECUTED:
                     self.owner._log_success(claim.job)
-                result = result_of(claim, answer, self.why_late(), raw=submission.raw)
-                claim.sink.settle(claim, result)
+                take_answer(claim, answer, self.why_late(), raw=submission.raw)
         else:
             return  # a thread of the pool ran it and has told everything itself
         claim.sink.release(claim)
@@ -497,6 +496,10 @@ class FutureRuns:
     def in_flight(self) -> list[Any]:
         """Return the claims that are in the pool (a snapshot)."""
         return [submission.claim for submission in self._open.copy()]
+
+    def busy_count(self) -> int:
+        """Return how many items are running or waiting."""
+        return len(self.in_flight())
 
     def running_count(self) -> int:
         """Return how many claims run, as far as the pool says."""

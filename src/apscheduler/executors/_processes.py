@@ -32,7 +32,7 @@ from typing import Any
 from weakref import WeakSet
 
 from apscheduler.executors import _process_worker, _remote
-from apscheduler.executors._answers import facts_of, fail_rest, result_of
+from apscheduler.executors._answers import facts_of, fail_rest, take_answer
 from apscheduler.executors._attempt import timed_out, timeout_of
 from apscheduler.executors._board import NO_LIMIT, Board
 from apscheduler.executors._runner import Rest
@@ -203,6 +203,10 @@ class ProcessPool:
         running = [sent.claim for worker in list(self._workers) for sent in worker.sent.copy()]
         waiting = [i.claim if isinstance(i, Rest) else i for i in self.queue.copy()]
         return running + waiting
+
+    def busy_count(self) -> int:
+        """Return how many items are running or waiting."""
+        return len(self.in_flight())
 
     def running_count(self) -> int:
         """Return how many workers have something to do."""
@@ -409,7 +413,7 @@ class ProcessPool:
             if self.owner._info:
                 self.owner._log_success(claim.job)
             self._learn(sent.function, (answer[3] - answer[2]) / 1e6)
-        claim.sink.settle(claim, result_of(claim, answer, self.why_late()))
+        take_answer(claim, answer, self.why_late())
         if done:
             claim.sink.release(claim)
 

@@ -4,7 +4,7 @@ Everything of the user's travels as bytes inside our own plain tuples, so that w
 its own run and never the channel. This module is imported by worker processes: it must stay cheap to import.
 
 A call: ``(blob, facts)`` with ``blob`` the pickled ``(function or its reference, args, kwargs, zone)`` and ``facts``
-``(job id, store alias, fires, grace, attempt, timeout)``. What comes back, per fire time:
+``(job id, store alias, fires, grace, attempt, timeout, token, start by)``. What comes back, per fire time:
 ``(fire, outcome, started, finished, value, error)``, where ``value`` is the pickled return value or ``None``, and ``error`` is
 ``(pickled exception or None, its type's name, its text, its traceback)``.
 """
@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 EXECUTED, FAILED, MISSED, TIMED_OUT = "executed", "failed", "missed", "timed_out"
+FENCED = "fenced"
+"""The claim's lease had ended before the function was called: it was not called."""
 TEXT_LIMIT = 64 * 1024
 
-Facts = tuple[str, str, list[int], int, int, float | None]
+Facts = tuple[str, str, list[int], int, int, float | None, int, int | None]
 Error = tuple[bytes | None, str, str, str]
 Answer = tuple[int, str, int, int, Any, Error | None]
 
@@ -71,7 +73,8 @@ class Call:
     """One call in this process, run fire by fire."""
 
     def __init__(self, blob: bytes, facts: Facts) -> None:
-        self.job_id, self.jobstore, self.fires, self.grace, self.attempt, self.timeout = facts
+        self.job_id, self.jobstore, self.fires, self.grace, self.attempt, self.timeout = facts[:6]
+        self.token, self.start_by = facts[6:]
         self._blob = blob
         self.raw = False  # whether the value goes back as it is
         self.fire = 0
@@ -100,6 +103,8 @@ class Call:
         started = time.time_ns() // 1000
         if started - fire > self.grace:
             return (fire, MISSED, 0, started, None, None)
+        if self.start_by is not None and _boot_us() >= self.start_by:
+            return (fire, FENCED, 0, started, None, None)
         value: Any = None
         error: BaseException | None = None
         in_time = True
@@ -140,7 +145,7 @@ class Call:
         from apscheduler.runs.context import make_context
 
         moment = from_us(self.fire, self.zone or UTC)
-        return make_context(self.job_id, self.jobstore, moment, self.fire, self.attempt)
+        return make_context(self.job_id, self.jobstore, moment, self.fire, self.attempt, self.token)
 
 
 def run_call(blob: bytes, facts: Facts) -> list[Answer]:
@@ -158,6 +163,12 @@ def run_object(what: Any, args: Any, kwargs: Any, facts: Facts) -> list[Answer]:
         call.fire = fire
         answers.append(call._run_fire(what, args, kwargs))
     return answers
+
+
+def _boot_us() -> int:
+    from apscheduler.cluster.lease import boot_us
+
+    return boot_us()
 
 
 def _run_context() -> Any:

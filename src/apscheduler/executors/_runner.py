@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from apscheduler.cluster.points import reached
 from apscheduler.events import EVENT_JOB_EXECUTED, JobExecutionEvent
 from apscheduler.executors._attempt import (
     context_of_item,
@@ -194,6 +195,10 @@ class Runner:
                 reason = claim.late_because or self.why_late()
                 claim.sink.settle(claim, missed(fire, started, reason))
                 continue
+            if not claim.may_start():
+                claim.sink.give_back(claim)
+                return
+            reached("run.starting")
             owner._log_start(claim.job, fire)
             timeout = timeout_of(claim.job)
             if timeout is None:
@@ -212,6 +217,7 @@ class Runner:
             claim.sink.settle(claim, failed(fire, started, owner._now_us(), exc))
             return
         owner._log_success(claim.job)
+        reached("run.ended")
         claim.sink.settle(claim, executed(fire, started, owner._now_us(), retval))
 
     def _call(self, job: Any, watch: Watch | None = None) -> Any:

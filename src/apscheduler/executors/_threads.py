@@ -181,6 +181,10 @@ class WorkerPool:
         """Return how many workers have something to do."""
         return max(0, len(self._workers) - len(self.parked))
 
+    def busy_count(self) -> int:
+        """Return how many items are running or waiting."""
+        return self.running_count() + len(self.queue)
+
     def why_late(self) -> str:
         """Return why something waited in this pool's queue."""
         if self.running_count() >= self._max_workers:

@@ -186,6 +186,13 @@ class BaseExecutor(metaclass=ABCMeta):
             with self._lock:
                 self._instances.pop(job_id, None)
 
+    capacity: int | None = None
+    """How many jobs can run at a time, ``None`` where the executor does not say."""
+
+    def free_slots(self) -> int | None:
+        """Return how many jobs could start at once (negative: so many wait), ``None`` if there is no limit. New."""
+        return None
+
     # -- the engine's way in ------------------------------------------------------------------------
 
     def submit_claims(self, items: Sequence[Any]) -> list[tuple[Any, BaseException]]:

@@ -65,9 +65,16 @@ class BasePoolExecutor(OwnExecutor):
         return items
 
     @property
-    def capacity(self) -> int | None:
+    def capacity(self) -> int | None:  # type: ignore[override] # read only: the pool's
         """How many jobs can run at a time, ``None`` where the pool does not say. New."""
         return getattr(self._pool, "_max_workers", None)
+
+    def free_slots(self) -> int | None:
+        """Return how many jobs could start at once (negative: so many wait). New."""
+        if self.capacity is None or self._engine is None:
+            return self.capacity
+        busy: int = self._engine.busy_count()
+        return self.capacity - busy
 
     def running_count(self) -> int:
         """Return how many jobs are running now. New."""

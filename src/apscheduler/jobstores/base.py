@@ -14,11 +14,14 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from operator import attrgetter
 
+from apscheduler._engine.records import Record
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from apscheduler._engine.planning import Plan, Rollup
+    from apscheduler.cluster.nodes import Node
     from apscheduler.job import Job
     from apscheduler.runs.claims import Claim, Result, Sink
     from apscheduler.runs.outcomes import Outcome
@@ -134,13 +137,17 @@ class ClaimRequest:
     :ivar now: the instant that decides what is due (microseconds UTC)
     :ivar limit: how many jobs to claim at most
     :ivar lanes: by executor alias, lists that take jobs with one plain fire as they are
+    :ivar slots: by executor alias, how many claims it can start soon
     :ivar has_executor: whether the scheduler has an executor of this alias
-    :ivar plan: the plan for a job that is due at an instant; may call a foreign trigger, so no lock is held
+    :ivar plan: the plan for a job that is due at an instant, at a time; may call a foreign trigger, so no lock is held
     :ivar late_because: why a claim of a fire time (instant, grace) comes too late by itself, ``None`` if it does not
     :ivar sink: where the claims' outcomes go
     """
 
-    __slots__ = ("has_executor", "lanes", "late_because", "limit", "now", "plan", "sink")
+    __slots__ = (
+        *("has_executor", "lanes", "late_because", "limit"),
+        *("now", "plan", "sink", "slots"),
+    )
 
     def __init__(
         self,
@@ -148,9 +155,10 @@ class ClaimRequest:
         limit: int,
         lanes: dict[str, list[Job]],
         has_executor: Callable[[str], bool],
-        plan: Callable[[Job, int], Plan],
+        plan: Callable[[Job, int, int], Plan],
         late_because: Callable[[int, int], str | None],
         sink: Sink,
+        slots: dict[str, int],
     ) -> None:
         self.now = now
         self.limit = limit
@@ -159,6 +167,7 @@ class ClaimRequest:
         self.plan = plan
         self.late_because = late_because
         self.sink = sink
+        self.slots = slots
 
 
 class ClaimBatch:
@@ -190,8 +199,36 @@ class ClaimBatch:
         self.error: BaseException | None = None
 
 
+class Quarantined(Record):
+    """A stored job that cannot be restored or run here now. It is kept, and comes back when it can.
+
+    :ivar job_id: its identifier
+    :ivar jobstore: alias of its store
+    :ivar reason: why, in words
+    :ivar next_run_time: when it would be due (aware, UTC), ``None`` if it is paused
+    """
+
+    __slots__ = ("job_id", "jobstore", "next_run_time", "reason")
+
+    def __init__(
+        self, job_id: str, jobstore: str, reason: str, next_run_time: datetime | None
+    ) -> None:
+        self.job_id = job_id
+        self.jobstore = jobstore
+        self.reason = reason
+        self.next_run_time = next_run_time
+
+
 class SharedJobStore(BaseJobStore):
-    """A store that claims: abstract base class of the built-in stores."""
+    """A store that claims: abstract base class of the built-in stores.
+
+    :cvar retry_interval: seconds until it is asked again after it failed, where that is less than the scheduler's
+        ``jobstore_retry_interval``; ``None``: always the scheduler's
+    :cvar paced: whether it leaves to others what the scheduler's executors cannot start soon
+    """
+
+    retry_interval: float | None = None
+    paced = False
 
     @abstractmethod
     def claim_due(self, request: ClaimRequest) -> ClaimBatch:
@@ -212,6 +249,10 @@ class SharedJobStore(BaseJobStore):
     def next_due(self) -> int | None:
         """Return the instant at which to claim again (microseconds UTC), ``None`` if nothing is scheduled."""
 
+    def look_within(self) -> int | None:
+        """Return after how many microseconds to look for changes by other processes, ``None`` where there are none."""
+        return None
+
     @abstractmethod
     def modify_job(self, job: Job, approved: dict[str, Any]) -> None:
         """Set attributes that :meth:`Job._checked` approved, and the job's place, in one atomic step.
@@ -231,13 +272,29 @@ class SharedJobStore(BaseJobStore):
     def outcome_counts(self) -> dict[Outcome, int]:
         """Return how many fire times the ledger's rows account for, by outcome."""
 
-    def add_jobs(self, jobs: Sequence[Job]) -> None:
-        """Add several jobs; stores that can do so in one step override this.
+    def add_jobs(self, jobs: Sequence[Job], *, replace: bool = False) -> None:
+        """Add several jobs in one step, all of them or none.
 
-        :raises ConflictingIdError: at the first job whose id is taken
+        :param replace: whether they replace jobs of the same id
+        :raises ConflictingIdError: if an id is taken (and ``replace`` is not set), or given twice
         """
-        for job in jobs:
-            self.add_job(job)
+        raise NotImplementedError
+
+    def give_back(self, claim: Claim) -> bool:
+        """Let others claim what was claimed here but not started; ``False`` if this store has no others."""
+        return False
+
+    def nodes(self) -> list[Node]:
+        """Return the scheduler processes that claim from this store."""
+        return []
+
+    def live_runs(self) -> list[Run]:
+        """Return the runs that are claimed or running on any node."""
+        return []
+
+    def quarantined(self) -> list[Quarantined]:
+        """Return the jobs that cannot be restored now, each with its reason."""
+        return []
 
 
 def due_order(jobs: Iterable[Job]) -> list[Job]:

@@ -95,16 +95,18 @@ class MemoryJobStore(ClaimsInMemory, SharedJobStore):
                 raise ConflictingIdError(job.id)
             self._enter(job)
 
-    def add_jobs(self, jobs: Sequence[Job]) -> None:
+    def add_jobs(self, jobs: Sequence[Job], *, replace: bool = False) -> None:
         for job in jobs:
             job._refresh()
         with self._lock:
             fresh: set[str] = set()
             for job in jobs:
-                if job.id in self._jobs or job.id in fresh:
+                if (job.id in self._jobs and not replace) or job.id in fresh:
                     raise ConflictingIdError(job.id)
                 fresh.add(job.id)
             for job in jobs:
+                if job.id in self._jobs:
+                    self._leave(self._jobs[job.id], gone=self._jobs[job.id] is not job)
                 self._enter(job)
 
     def _enter(self, job: Job) -> None:
@@ -254,7 +256,7 @@ class MemoryJobStore(ClaimsInMemory, SharedJobStore):
         self, job: Job, instant: int, request: ClaimRequest, batch: ClaimBatch
     ) -> None:
         try:
-            planned = request.plan(job, instant)
+            planned = request.plan(job, instant, request.now)
         except Exception as exc:  # noqa: BLE001 - whatever a trigger raises costs this job only
             self._retry_later(job, instant, request.now)
             batch.broken.append((job, exc))

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
         def release(self, claim: Claim) -> None:
             """Free the claim's instance slot (once; later calls do nothing)."""
 
+        def give_back(self, claim: Claim) -> None:
+            """Take back a claim that may not be started here any more; the store lets others have it."""
+
 
 class Result(Record):
     """What became of one fire time of a claim.
@@ -69,10 +72,14 @@ class Claim:
     :ivar fires: the fire times that run in this instance, in order (microseconds UTC)
     :ivar late_because: why the claim itself came late (asleep, down, store), ``None`` if it came in time
     :ivar attempt: 1 for the first attempt
+    :ivar token: grows with each change of owner; a fence for resources outside
     :ivar sink: where outcomes go
     """
 
-    __slots__ = ("_open", "_unreleased", "attempt", "fires", "job", "late_because", "sink", "slot")
+    __slots__ = (
+        *("_open", "_unreleased", "attempt", "fires", "job"),
+        *("late_because", "sink", "slot", "token"),
+    )
 
     def __init__(
         self, job: Job, fires: list[int], sink: Sink, *, late_because: str | None = None
@@ -82,6 +89,7 @@ class Claim:
         self.sink = sink
         self.late_because = late_because
         self.attempt = 1
+        self.token = 1
         self.slot: Any = None  # the store's own, to know the instance by
         self._open = dict.fromkeys(fires, True)
         self._unreleased = [True]
@@ -101,6 +109,20 @@ class Claim:
     def unsettled(self) -> list[int]:
         """The fire times nobody has settled yet, in order."""
         return list(self._open)
+
+    @property
+    def start_by(self) -> int | None:
+        """Until when the function may be called, on the clock of ``cluster.lease.boot_us``; ``None``: any time."""
+        return None
+
+    def may_start(self) -> bool:
+        """Return whether the function may still be called: a shared store's lease can have ended."""
+        return True
+
+    @property
+    def grace(self) -> int:
+        """How late a run may start by this host's clock, microseconds."""
+        return self.job._grace
 
     def misses(self, fire: int, started: int) -> bool:
         """Return whether a start at ``started`` is beyond the job's grace time (microseconds UTC)."""

@@ -28,18 +28,26 @@ class RunContext(Record):
     :ivar scheduled_time: the fire time (aware)
     :ivar attempt: 1 for the first attempt
     :ivar fire_id: an idempotency key, the same for each attempt of this fire time
+    :ivar token: grows with each change of owner of this fire time: a fence for resources outside
     """
 
-    __slots__ = ("attempt", "fire_id", "job_id", "jobstore", "scheduled_time")
+    __slots__ = ("attempt", "fire_id", "job_id", "jobstore", "scheduled_time", "token")
 
     def __init__(
-        self, job_id: str, jobstore: str, scheduled_time: datetime, attempt: int, fire_id: str
+        self,
+        job_id: str,
+        jobstore: str,
+        scheduled_time: datetime,
+        attempt: int,
+        fire_id: str,
+        token: int = 1,
     ) -> None:
         self.job_id = job_id
         self.jobstore = jobstore
         self.scheduled_time = scheduled_time
         self.attempt = attempt
         self.fire_id = fire_id
+        self.token = token
 
 
 run_context: ContextVar[RunContext | None] = ContextVar("apscheduler_run", default=None)
@@ -59,7 +67,7 @@ def current_run() -> RunContext | None:
 
 
 def make_context(
-    job_id: str, jobstore: str, scheduled_time: datetime, instant: int, attempt: int = 1
+    job_id: str, jobstore: str, scheduled_time: datetime, instant: int, attempt: int = 1, token: int = 1
 ) -> RunContext:
     """Return the context of one attempt at the fire time ``instant`` (microseconds, UTC)."""
-    return RunContext(job_id, jobstore, scheduled_time, attempt, fire_id(job_id, instant))
+    return RunContext(job_id, jobstore, scheduled_time, attempt, fire_id(job_id, instant), token)

@@ -41,12 +41,16 @@ class RunsInMemory:
         return found
 
     def _matching(self, query: RunQuery) -> Iterator[Entry]:
+        if query.node is not None:
+            return  # what is in memory has no node's name
         since = None if query.since is None else to_us(query.since)
+        until = None if query.until is None else to_us(query.until)
         for entry in self.ledger.newest_first():
             if (
                 (query.job_id is None or entry.job_id == query.job_id)
                 and (query.outcome is None or entry.outcome is query.outcome)
                 and (since is None or entry.fire >= since)
+                and (until is None or entry.fire < until)
             ):
                 yield entry
 

@@ -26,6 +26,9 @@ class Run:
     :ivar last_fire_time: the last of them, for roll-ups
     :ivar error: the exception in one line
     :ivar traceback: its traceback, capped at 64 kB
+    :ivar node: which scheduler process claimed it, in stores that are shared
+    :ivar result: what the function returned, as text, in stores that keep it
+    :ivar late_word: whether its node was taken for dead before it reported this outcome
     :ivar fire_id: an idempotency key: the same for each attempt of this fire time, different for all others
     """
 
@@ -42,6 +45,9 @@ class Run:
     error: str | None = None
     traceback: str | None = None
     fire_id: str = ""
+    node: str | None = None
+    result: str | None = None
+    late_word: bool = False
 
     @property
     def duration(self) -> timedelta | None:
@@ -64,6 +70,8 @@ class RunQuery:
     outcome: Outcome | None = None
     since: datetime | None = None
     limit: int = 100
+    node: str | None = None
+    until: datetime | None = None
 
 
 def as_run(entry: Entry, jobstore: str, zone: tzinfo = UTC) -> Run:

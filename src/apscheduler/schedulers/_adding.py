@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from itertools import groupby
 from datetime import datetime
 
 from apscheduler._engine.instants import NEVER
@@ -25,6 +26,7 @@ from apscheduler.schedulers._registry import (
     _unknown,
 )
 from apscheduler.triggers.base import BaseTrigger
+from apscheduler.triggers.wording import same_schedule
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,14 +35,20 @@ if TYPE_CHECKING:
     from apscheduler.schedulers._stores import Store
 
     F = TypeVar("F", bound=Callable[..., Any])
+    Entry = tuple[Job, str, bool]
 
 
 _JOB_OPTIONS = (
     *("args", "coalesce", "executor", "id", "jobstore", "kwargs", "max_instances"),
     *("misfire_grace_time", "name", "next_run_time", "replace_existing", "timeout"),
-    "keep_next_run_time",
+    *("delivery", "keep_next_run_time"),
 )
 
+
+_JOB_ATTRIBUTES = (
+    *("args", "coalesce", "delivery", "executor", "func", "kwargs", "max_instances"),
+    *("misfire_grace_time", "name", "next_run_time", "timeout"),
+)
 
 _REPLACE_KEEPING_TIME = 2
 """A value of ``replace_existing`` on its way to the store."""
@@ -77,6 +85,7 @@ class JobAdding(Registry):
         replace_existing: bool = False,
         *,
         timeout: Any = undefined,
+        delivery: Any = undefined,
         keep_next_run_time: bool = False,
         **trigger_args: Any,
     ) -> Job:
@@ -99,6 +108,8 @@ class JobAdding(Registry):
         :param keep_next_run_time: whether a job that is replaced by one with an equal trigger hands on its next
             fire time, overdue runs included (3.x computes it anew, and so does the default)
         :param timeout: seconds (or timedelta) after which a run is ended as timed out; ``None``: never
+        :param delivery: what a shared store does with a run whose process dies: ``"at_most_once"`` (recorded as lost,
+            the default) or ``"at_least_once"`` (run again)
         :raises TypeError, ValueError, LookupError: for arguments that are not right; nothing was added
         :raises ConflictingIdError: if the id is taken
         """
@@ -121,9 +132,13 @@ class JobAdding(Registry):
             job_kwargs["next_run_time"] = next_run_time
         if timeout is not undefined:
             job_kwargs["timeout"] = timeout
+        if delivery is not undefined:
+            job_kwargs["delivery"] = delivery
         job = Job(self, id, **job_kwargs)
         if timeout is undefined:
             job.timeout = self._job_defaults.get("timeout")
+        if delivery is undefined and "delivery" in self._job_defaults:
+            job.delivery = self._job_defaults["delivery"]
         if keep_next_run_time and replace_existing and next_run_time is undefined:
             replace_existing = _REPLACE_KEEPING_TIME  # type: ignore[assignment] # true, and more
         if self.state == STATE_STOPPED:
@@ -149,6 +164,7 @@ class JobAdding(Registry):
         executor: str = "default",
         *,
         timeout: Any = undefined,
+        delivery: Any = undefined,
         **trigger_args: Any,
     ) -> Callable[[F], F]:
         """Return a decorator that adds a function as a job, replacing one of the same id.
@@ -174,6 +190,7 @@ class JobAdding(Registry):
                 executor,
                 True,
                 timeout=timeout,
+                delivery=delivery,
                 **trigger_args,
             )
             return func
@@ -294,14 +311,107 @@ class JobAdding(Registry):
             if alias is None:
                 self._pending_index.clear()
         first_error: Exception | None = None
-        for job, store_alias, replace_existing in waiting:
+        for group in _alike(waiting):
+            try:
+                self._real_add_jobs(group)
+            except Exception:  # noqa: BLE001 - one of them is wrong: the others are added without it
+                error = self._add_one_by_one(group)
+                first_error = first_error or error
+        if first_error is not None:
+            raise first_error
+
+    def _add_one_by_one(self, group: list[Entry]) -> Exception | None:
+        """Add what can be added; return the first error."""
+        first_error: Exception | None = None
+        for job, store_alias, replace_existing in group:
             try:
                 self._real_add_job(job, store_alias, replace_existing)
             except Exception as exc:
                 first_error = first_error or exc
                 self._logger.exception("Pending job %s could not be added", job.id)
-        if first_error is not None:
-            raise first_error
+        return first_error
+
+    def add_jobs(self, jobs: Iterable[Mapping[str, Any]]) -> list[Job]:
+        """Add several jobs in one step and return them: those of one store all or none, in one transaction. New.
+
+        Before the scheduler's start they are pending, like those of :meth:`add_job`.
+
+        :param jobs: for each job a mapping of what :meth:`add_job` takes, by name
+        :raises TypeError, ValueError, LookupError: for arguments that are not right; nothing was added
+        :raises ConflictingIdError: if an id is taken; nothing was added to that store
+        """
+        entries = [self._entry(each) for each in jobs]
+        if self.state == STATE_STOPPED:
+            for entry in entries:
+                self._add_pending(*entry)
+        else:
+            for job, alias, _ in entries:
+                if job.executor not in self._executors:
+                    raise KeyError(_unknown("executor", job.executor, self._executors))
+                self._claiming_store(alias)
+            for group in _alike(entries):
+                self._real_add_jobs(group)
+        return [entry[0] for entry in entries]
+
+    def _entry(self, given: Mapping[str, Any]) -> Entry:
+        """Return one job of :meth:`add_jobs`, with its store's alias and whether it replaces another."""
+        if not isinstance(given, Mapping) or "func" not in given:
+            raise TypeError(
+                f"add_jobs() takes mappings of add_job()'s arguments, with at least 'func', not {given!r}"
+            )
+        rest = dict(given)
+        alias = rest.pop("jobstore", "default")
+        replace = rest.pop("replace_existing", False)
+        keep = rest.pop("keep_next_run_time", False)
+        options = {name: rest.pop(name) for name in _JOB_ATTRIBUTES if name in rest}
+        options = {
+            name: value
+            for name, value in options.items()
+            if value is not undefined and not (value is None and name in ("name", "args", "kwargs"))
+        }
+        id, trigger = rest.pop("id", None), rest.pop("trigger", None)
+        defaults = {"executor": "default", "args": (), "kwargs": {}}
+        made = self._create_trigger(trigger, rest)
+        job = Job(self, id, **{**defaults, **options, "trigger": made})
+        for name in ("timeout", "delivery"):
+            if name not in options and name in self._job_defaults:
+                setattr(job, name, self._job_defaults[name])
+        if keep and replace and "next_run_time" not in options:
+            replace = _REPLACE_KEEPING_TIME
+        return job, alias, replace
+
+    def _real_add_jobs(self, group: list[Entry]) -> None:
+        """Put jobs of one store, all of which replace or all of which do not, into it in one step."""
+        _, alias, replace_existing = group[0]
+        if len(group) == 1 or replace_existing == _REPLACE_KEEPING_TIME:
+            for entry in group:
+                self._real_add_job(*entry)
+            return
+        store = self._claiming_store(alias)
+        jobs: list[Job] = []
+        for job, _, _ in group:
+            self._complete(job)
+            if job._due == NEVER and job._shown is undefined:
+                self._say_never(job, alias)
+            else:
+                job._jobstore_alias = alias
+                jobs.append(job)
+        try:
+            store.add_jobs(jobs, replace=bool(replace_existing))
+        except BaseException:
+            for job in jobs:
+                job._jobstore_alias = None
+            raise
+        self._say_added(jobs, alias)
+
+    def _say_added(self, jobs: list[Job], alias: str) -> None:
+        for job in jobs:
+            if self._logger.isEnabledFor(20):
+                self._logger.info('Added job "%s" to job store "%s"', job.name, alias)
+            if self._listener_mask & EVENT_JOB_ADDED:
+                self._dispatch_event(JobEvent(EVENT_JOB_ADDED, job.id, alias))
+        if self.state == STATE_RUNNING:
+            self._wake_for(min((job._due for job in jobs), default=NEVER))
 
     def _wake_for(self, due: int) -> None:
         """Wake the loop if this fire time comes before what it waits for (hosts may just wake it)."""
@@ -310,16 +420,15 @@ class JobAdding(Registry):
     _pending_index: dict[tuple[str, str], Job]
 
 
+def _alike(entries: list[Entry]) -> list[list[Entry]]:
+    """Return neighbours with the same store that all replace, or all do not, as groups."""
+    return [list(group) for _, group in groupby(entries, key=lambda entry: entry[1:])]
+
+
 def _hand_on_time(old: Job | None, new: Job) -> None:
     """Give the new job the old one's next fire time, if their triggers say the same."""
-    if old is not None and _said(old.trigger) == _said(new.trigger):
+    if old is not None and same_schedule(old.trigger, new.trigger):
         new._due, new._shown = old._due, old._shown
-
-
-def _said(trigger: BaseTrigger) -> tuple[object, ...]:
-    """Return what a user said about a trigger: not the moment at which it was made."""
-    limits = (getattr(trigger, name, None) for name in ("timezone", "end_date", "jitter"))
-    return (type(trigger), str(trigger), *limits)
 
 
 def _better_type_error(cls: Any, name: str, given: Mapping[str, Any], exc: TypeError) -> TypeError:

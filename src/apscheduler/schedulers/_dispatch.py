@@ -32,12 +32,13 @@ from apscheduler.events import (
 )
 from apscheduler.executors.base import MaxInstancesReachedError
 from apscheduler.job import CATCH_UP_LIMIT, Job
-from apscheduler.jobstores.base import ClaimBatch, ClaimRequest
+from apscheduler.jobstores.base import ClaimBatch, ClaimRequest, SharedJobStore
 from apscheduler.runs import reasons
 from apscheduler.runs.claims import Result
 from apscheduler.runs.outcomes import Outcome
 from apscheduler.schedulers._lateness import Lateness
-from apscheduler.schedulers._sinks import StoreSink, report, say
+from apscheduler.schedulers._pace import Pace
+from apscheduler.schedulers._sinks import StoreSink, report, say, store_is_paced
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,6 +53,9 @@ BATCH = 2000
 BATCHES = 100
 """Batches of one store before the others have their turn."""
 
+_COMPLAINTS = 10 * SECOND
+"""A store that stays down is complained about so often."""
+
 
 class Dispatcher:
     """The loop of one scheduler. Used by the loop's thread only."""
@@ -59,7 +63,9 @@ class Dispatcher:
     def __init__(self, scheduler: Any) -> None:
         self._scheduler = scheduler
         self.lateness = Lateness()
+        self.pace = Pace()
         self.wake_at = NEVER
+        self._complained_at: dict[str, int] = {}
         self._retry_at: dict[str, int] = {}
         self._sinks: dict[int, StoreSink] = {}
 
@@ -82,18 +88,21 @@ class Dispatcher:
         retry_at = self._retry_at.get(alias, 0)
         now: int = self._scheduler._now_us()
         # A clock that was set back must not keep a failed store waiting for longer than its interval.
-        if now < retry_at <= now + self._retry_interval():
+        if now < retry_at <= now + int(self._retry_seconds(store) * SECOND):
             return retry_at
         try:
             self._claim_all(alias, store)
             due = store.next_due()
         except Exception as exc:  # noqa: BLE001 - whatever a store raises
-            return self._store_failed(alias, exc)
+            return self._store_failed(alias, store, exc)
         if alias in self._retry_at:
             del self._retry_at[alias]
+            self._complained_at.pop(alias, None)
             self.lateness.store_is_back(alias)
             say(self._scheduler._logger, logging.INFO, "Job store %r answers again", alias)
-        return NEVER if due is None else due
+        wake_at = NEVER if due is None else due
+        look_within = store.look_within() if isinstance(store, SharedJobStore) else None
+        return wake_at if look_within is None else min(wake_at, now + look_within)
 
     def _claim_all(self, alias: str, store: Store) -> None:
         scheduler = self._scheduler
@@ -107,9 +116,10 @@ class Dispatcher:
                 BATCH,
                 lanes,
                 scheduler._executors.__contains__,
-                lambda job, due, now=now: _plan(job, due, now),  # type: ignore[misc]
+                _plan,
                 self.lateness.judge(now, alias),
                 self._sink(store),
+                self._slots() if store_is_paced(store) else {},
             )
             batch = store.claim_due(request)
             self._hand_over(batch, lanes)
@@ -124,24 +134,39 @@ class Dispatcher:
             sink = self._sinks[id(store)] = StoreSink(self._scheduler, store)
         return sink
 
-    def _retry_interval(self) -> int:
-        return int(self._scheduler.jobstore_retry_interval * SECOND)
+    def _slots(self) -> dict[str, int]:
+        """Return how many claims each executor can start soon."""
+        executors = list(self._scheduler._executors.items())
+        return {alias: self.pace.slots(alias, executor) for alias, executor in executors}
 
-    def _store_failed(self, alias: str, exc: Exception) -> int:
+    def _retry_seconds(self, store: Store) -> float:
+        seconds: float = self._scheduler.jobstore_retry_interval
+        own = store.retry_interval if isinstance(store, SharedJobStore) else None
+        return seconds if own is None else min(seconds, own)
+
+    def _store_failed(self, alias: str, store: Store, exc: Exception) -> int:
         scheduler = self._scheduler
-        retry_at = int(scheduler._now_us()) + self._retry_interval()
+        now = int(scheduler._now_us())
+        seconds = self._retry_seconds(store)
+        retry_at = now + int(seconds * SECOND)
         self._retry_at[alias] = retry_at
         self.lateness.store_went_down(alias)
+        if not 0 <= now - self._complained_at.get(alias, -_COMPLAINTS) < _COMPLAINTS:
+            self._complained_at[alias] = now
+            self._complain(alias, exc, seconds)
+        return retry_at
+
+    def _complain(self, alias: str, exc: Exception, seconds: float) -> None:
+        scheduler = self._scheduler
         say(
             scheduler._logger,
             logging.WARNING,
             "Job store %r failed; its jobs wait and it is asked again in %g s",
             alias,
-            scheduler.jobstore_retry_interval,
+            seconds,
             exc_info=exc,
         )
         scheduler._dispatch_event(StoreErrorEvent(EVENT_JOBSTORE_ERROR, alias, exc))
-        return retry_at
 
     # -- hand over -----------------------------------------------------------------------------------
 
@@ -192,6 +217,8 @@ class Dispatcher:
                 item.sink.settle(item, Result(fire, Outcome.SKIPPED, 0, now, reason=reason))
             item.sink.release(item)
             self._announce_skipped(item.job, item.fires)
+            return
+        if outcome is Outcome.CANCELLED and item.sink.hand_back(item):
             return
         for fire in item.unsettled:
             item.sink.settle(item, Result(fire, outcome, 0, now, exception=exc))

@@ -7,6 +7,8 @@ import logging
 from apscheduler._engine.instants import NEVER, SECOND
 from apscheduler.events import JobExecutionEvent
 from apscheduler.executors.base import EVENT_CODES
+from apscheduler.jobstores.base import SharedJobStore
+from apscheduler.runs.claims import Result
 from apscheduler.runs.outcomes import Outcome
 
 TYPE_CHECKING = False
@@ -14,7 +16,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from apscheduler.job import Job
-    from apscheduler.runs.claims import Claim, Result
+    from apscheduler.runs.claims import Claim
+    from apscheduler.schedulers._pace import Pace
     from apscheduler.schedulers._stores import Store
 
 
@@ -24,6 +27,7 @@ class StoreSink:
     def __init__(self, scheduler: Any, store: Store) -> None:
         self._scheduler = scheduler
         self._store = store
+        self._pace: Pace | None = scheduler._dispatcher.pace if store_is_paced(store) else None
 
     def settle(self, claim: Claim, result: Result) -> bool:
         """Record the outcome of one fire time unless another one was there first."""
@@ -37,6 +41,8 @@ class StoreSink:
                 claim.job.id,
                 result.outcome,
             )
+        if self._pace is not None and result.started:
+            self._pace.ran(claim.job.executor, result.finished - result.started)
         report(self._scheduler, claim.job, result)
         return True
 
@@ -44,6 +50,27 @@ class StoreSink:
         """Free the claim's instance slot."""
         if claim.take_release():
             self._store.release(claim)
+
+    def hand_back(self, claim: Claim) -> bool:
+        """Let others run a claim that was not started because this scheduler stops; ``False`` without others."""
+        return self._store.give_back(claim)
+
+    def give_back(self, claim: Claim) -> None:
+        """Take back a claim that may not be started here any more."""
+        job = claim.job
+        if self._store.give_back(claim):
+            text = "Job %r, due %s, is not started here: this scheduler's lease is over; others may run it"
+            say(self._scheduler._logger, logging.WARNING, text, job.id, job._at(claim.fires[0]))
+            return
+        now = self._scheduler._now_us()
+        for fire in claim.unsettled:
+            self.settle(claim, Result(fire, Outcome.CANCELLED, 0, now, reason="it may not start"))
+        self.release(claim)
+
+
+def store_is_paced(store: Store) -> bool:
+    """Return whether this store leaves to others what the executors cannot start soon."""
+    return isinstance(store, SharedJobStore) and store.paced
 
 
 def say(logger: logging.Logger, level: int, message: str, *words: Any, **options: Any) -> None:

@@ -17,6 +17,7 @@ from apscheduler.jobstores.base import (
     BaseJobStore,
     ClaimBatch,
     ClaimRequest,
+    ConflictingIdError,
     JobLookupError,
     SharedJobStore,
 )
@@ -61,7 +62,7 @@ class PlainStore(ClaimsInMemory):
             if instant > request.now or self._broken.get(job.id, (0, 0))[1] > request.now:
                 continue
             try:
-                planned = request.plan(job, instant)
+                planned = request.plan(job, instant, request.now)
             except Exception as exc:  # noqa: BLE001 - whatever a trigger raises costs this job only
                 self._retry_later(job.id, request.now)
                 batch.broken.append((job, exc))
@@ -163,10 +164,33 @@ class PlainStore(ClaimsInMemory):
         with self._lock:
             self.store.add_job(job)
 
-    def add_jobs(self, jobs: Sequence[Job]) -> None:
-        """Add several jobs, one by one."""
-        for job in jobs:
+    def add_jobs(self, jobs: Sequence[Job], *, replace: bool = False) -> None:
+        """Add several jobs, one by one; what was added before one that cannot be is removed again.
+
+        :raises ConflictingIdError: if an id is taken (and ``replace`` is not set)
+        """
+        added: list[str] = []
+        try:
+            for job in jobs:
+                self._add_or_replace(job, added, replace=replace)
+        except BaseException:
+            for job_id in added:
+                self.remove_job(job_id)
+            raise
+
+    def _add_or_replace(self, job: Job, added: list[str], *, replace: bool) -> None:
+        try:
             self.add_job(job)
+        except ConflictingIdError:
+            if not replace:
+                raise
+            self.update_job(job)
+        else:
+            added.append(job.id)
+
+    def give_back(self, claim: Claim) -> bool:
+        """Return ``False``: there are no others to take it."""
+        return False
 
     def update_job(self, job: Job) -> None:
         """Write the newer version of a job."""

@@ -41,7 +41,7 @@ _JOB_KEYS = frozenset(
     )
 )
 _CHECKED_KEYS = (
-    *("name", "misfire_grace_time", "timeout", "coalesce", "max_instances"),
+    *("name", "misfire_grace_time", "timeout", "delivery", "coalesce", "max_instances"),
     *("trigger", "executor", "next_run_time"),
 )
 

@@ -33,6 +33,7 @@ from apscheduler.events import (
     EVENT_SCHEDULER_STARTED,
     SchedulerEvent,
 )
+from apscheduler.jobstores.base import SharedJobStore
 from apscheduler.runs.outcomes import Outcome
 from apscheduler.schedulers import SchedulerAlreadyRunningError, SchedulerNotRunningError
 from apscheduler.schedulers._environment import check_uwsgi, is_reimporting_main
@@ -43,7 +44,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from apscheduler.cluster.nodes import Node
     from apscheduler.job import Job
+    from apscheduler.jobstores.base import Quarantined
     from apscheduler.runs.claims import Result
     from apscheduler.runs.rows import Run
     from apscheduler.schedulers._dispatch import Dispatcher
@@ -254,6 +257,8 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         *,
         outcome: Outcome | str | None = None,
         since: datetime | None = None,
+        until: datetime | None = None,
+        node: str | None = None,
         limit: int = 100,
     ) -> list[Run]:
         """Return what became of past fire times, newest first. New.
@@ -262,6 +267,8 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         :param jobstore: only those of this store's jobs
         :param outcome: only those with this outcome (such as ``"missed"``)
         :param since: only fire times from this (aware) time on
+        :param until: only fire times before this (aware) time
+        :param node: only those claimed by the scheduler process of this name (see :meth:`nodes`)
         :param limit: how many at most
         :raises ValueError: for an outcome that does not exist, or a limit below 1
         """
@@ -269,7 +276,8 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
 
         if limit < 1:
             raise ValueError(f"limit must be at least 1, not {limit!r}")
-        query = RunQuery(job_id, None if outcome is None else Outcome(outcome), since, limit)
+        wanted = None if outcome is None else Outcome(outcome)
+        query = RunQuery(job_id, wanted, since, limit, node, until)
         runs: list[Run] = []
         for alias, store in self._claiming_stores():
             if jobstore in (None, alias):
@@ -279,11 +287,45 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         return runs[:limit]
 
     def get_running(self) -> list[Run]:
-        """Return the runs that are queued or running in this process now (their outcome is ``None``). New."""
+        """Return the runs that are queued or running now (their outcome is ``None``). New.
+
+        Those of shared stores wherever they run; of other stores those of this process.
+        """
         found: list[Run] = []
+        shared: set[str] = set()
+        for alias, store in self._claiming_stores():
+            if isinstance(store, SharedJobStore) and store.paced:
+                shared.add(alias)
+                found.extend(store.live_runs())
         for executor in list(self._executors.values()):
-            found.extend(_in_flight(executor))
+            found.extend(run for run in _in_flight(executor) if run.jobstore not in shared)
         return found
+
+    def nodes(self, jobstore: str | None = None) -> list[Node]:
+        """Return the scheduler processes that share this scheduler's stores. New.
+
+        :param jobstore: alias of the store to ask (default: all)
+        """
+        return [
+            node
+            for alias, store in self._claiming_stores()
+            if jobstore in (None, alias) and isinstance(store, SharedJobStore)
+            for node in store.nodes()
+        ]
+
+    def get_quarantined(self, jobstore: str | None = None) -> list[Quarantined]:
+        """Return the stored jobs that cannot be restored or run here now, each with its reason. New.
+
+        They stay in their store and come back by themselves when what is missing is there again.
+
+        :param jobstore: alias of the store to ask (default: all)
+        """
+        return [
+            each
+            for alias, store in self._claiming_stores()
+            if jobstore in (None, alias) and isinstance(store, SharedJobStore)
+            for each in store.quarantined()
+        ]
 
     def outcome_counts(self) -> dict[Outcome, int]:
         """Return how many fire times the kept history accounts for, by outcome. New."""

@@ -53,6 +53,9 @@ def together(count: int, work: Callable[[], None]) -> None:
 class ClaimRules(WithStore):
     """What a claim does to one job after the other."""
 
+    executor_patience = 0
+    """For how long (microseconds) a due job whose executor is not here is left to other schedulers."""
+
     def due_of(self, id: str) -> Any:
         """Return a job's next fire time as the store knows it."""
         return self.store.lookup_job(id).next_run_time
@@ -177,19 +180,30 @@ class ClaimRules(WithStore):
 
     def test_an_unknown_executor_keeps_the_job_and_records_the_run(self) -> None:
         self.add("a", NOW, executor="nowhere")
-        claimed = claim(self.store)
+        now = NOW + self.executor_patience
+        claimed = claim(self.store, now)
         assert claimed.fires == []
         ((job, results),) = claimed.batch.refused
-        assert (job.id, [result.fire for result in results]) == ("a", [NOW])
-        assert self.outcomes("a") == [(Outcome.FAILED, 1)]
+        expected = list(range(NOW, now + 1, INTERVAL))
+        assert (job.id, [result.fire for result in results]) == ("a", expected)
+        assert self.outcomes("a") == [(Outcome.FAILED, 1)] * len(expected)
         assert "nowhere" in self.store.runs(RunQuery(job_id="a"))[0].error
-        assert self.due_of("a") == moment(NOW + INTERVAL)
-        again = claim(self.store, NOW + INTERVAL, executors=("default", "nowhere"))
-        assert again.fires == [("a", NOW + INTERVAL)]
+        assert self.due_of("a") == moment(now + INTERVAL)
+        again = claim(self.store, now + INTERVAL, executors=("default", "nowhere"))
+        assert again.fires == [("a", now + INTERVAL)]
+
+    def test_a_job_with_an_unknown_executor_is_left_to_others_for_a_while(self) -> None:
+        self.add("a", NOW, executor="nowhere")
+        if not self.executor_patience:
+            return
+        assert claim(self.store, NOW + self.executor_patience - 1).batch.refused == []
+        assert self.due_of("a") == moment(NOW)
+        other = claim(self.store, NOW + 1, executors=("nowhere",))
+        assert other.fires == [("a", NOW)]
 
     def test_the_last_fire_time_with_an_unknown_executor_leaves_the_job_paused(self) -> None:
         self.add("a", NOW, trigger=once(NOW), executor="nowhere")
-        claimed = claim(self.store)
+        claimed = claim(self.store, NOW + self.executor_patience)
         assert claimed.batch.finished == []
         assert self.store.lookup_job("a").next_run_time is None
 

@@ -96,6 +96,10 @@ class ContractSink:
         self._store.settle(claim, result)
         return True
 
+    def give_back(self, claim: Claim) -> None:
+        """Let others have the claim."""
+        self._store.give_back(claim)
+
     def release(self, claim: Claim) -> None:
         """Free the instance slot, once."""
         if claim.take_release():
@@ -155,7 +159,7 @@ def claim(
     :param during: called with each job that is being planned, between the store's taking and its committing
     """
 
-    def planned(job: Job, due: int) -> Plan:
+    def planned(job: Job, due: int, now: int) -> Plan:
         if during is not None:
             during(job)
         grace = None if job._grace == NEVER else job._grace
@@ -169,5 +173,6 @@ def claim(
         planned,
         lambda fire, grace: "asleep" if now - fire > grace else None,
         ContractSink(store),
+        dict.fromkeys(executors, 1 << 30),
     )
     return Claimed(request, store.claim_due(request))

@@ -1,0 +1,54 @@
+"""The trust in one's own lease: until when this process may start and claim runs. Local clock only.
+
+The clock goes on while the machine is suspended, and it is read *before* the heartbeat was sent, so this deadline
+lies before the one in the store whatever the network did (rule 4 of the protocol).
+"""
+
+from __future__ import annotations
+
+import time
+
+_SECOND = 1_000_000
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", None)
+
+
+def boot_us() -> int:
+    """Return microseconds of a clock that nobody sets and that runs during suspend (where the system has one)."""
+    if _CLOCK is None:
+        return time.monotonic_ns() // 1000
+    return time.clock_gettime_ns(_CLOCK) // 1000
+
+
+class Lease:
+    """One incarnation's right to act.
+
+    :ivar epoch: number of the incarnation, random per join; 0 while there is none
+    :ivar length: of the lease, microseconds
+    :ivar until: when its trust ends, by :func:`boot_us`
+    """
+
+    __slots__ = ("epoch", "length", "until")
+
+    def __init__(self, length: int) -> None:
+        self.length = length
+        self.epoch = 0
+        self.until = 0
+
+    @property
+    def margin(self) -> int:
+        """How long before its end the lease is not trusted any more: a second, or a tenth (of a short lease)."""
+        return min(max(_SECOND, self.length // 10), self.length // 3)
+
+    def renewed(self, asked_at: int, epoch: int) -> None:
+        """Take note that the store renewed the lease; ``asked_at`` is :func:`boot_us` from before it was asked."""
+        self.until = asked_at + self.length - self.margin
+        self.epoch = epoch
+
+    def lost(self) -> None:
+        """Take note that the incarnation is over."""
+        self.until = 0
+        self.epoch = 0
+
+    def trusted(self) -> bool:
+        """Return whether this incarnation may still start and claim runs."""
+        return boot_us() < self.until

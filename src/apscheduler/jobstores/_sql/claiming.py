@@ -1,0 +1,660 @@
+"""The claim: due jobs become runs, and get their next fire time, in one transaction.
+
+    read     due rows, no lock
+    plan     load and plan each; foreign code (a job's module, a trigger) runs while nothing is locked
+    commit   lock those rows that are as they were read (skipping what others have locked), count instances, insert
+             the runs (the unique key decides), move the jobs, write waiting outcomes, re-check one's own lease last
+
+Several nodes with a long queue of due jobs would plan the same rows and throw most of it away: who loses many rows to
+others reads further down for a while.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+
+from apscheduler._engine.instants import NEVER, SECOND
+from apscheduler._engine.records import Record
+from apscheduler.cluster.points import reached
+from apscheduler.jobstores._sql.claims import StoreClaim
+from apscheduler.jobstores._sql.database import is_disconnect
+from apscheduler.jobstores._sql.loading import Unloadable, from_float, to_float
+from apscheduler.jobstores._sql.tables import AT_LEAST_ONCE, AT_MOST_ONCE, STATES
+from apscheduler.jobstores.base import ClaimBatch
+from apscheduler.runs import reasons
+from apscheduler.runs.claims import Result
+from apscheduler.runs.ledger import one_line
+from apscheduler.runs.outcomes import Outcome
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from sqlalchemy.engine import Connection
+
+    from apscheduler._engine.planning import Plan, Rollup
+    from apscheduler.cluster.membership import Membership
+    from apscheduler.job import Job
+    from apscheduler.jobstores._sql.database import Database
+    from apscheduler.jobstores._sql.loading import Loader
+    from apscheduler.jobstores._sql.outbox import Outbox
+    from apscheduler.jobstores._sql.recovered import FreeRuns
+    from apscheduler.jobstores._sql.statements import Statements
+    from apscheduler.jobstores.base import ClaimRequest
+
+PATIENCE = 60 * SECOND
+"""A due job whose executor this node lacks is left to other nodes for so long, then recorded as failed (rule 10)."""
+_SMALLEST_PAGE = 64
+_PAGES = 20
+_LONGEST_BACKOFF = 64 * SECOND
+_FREE_RUNS_SECONDS = 1.0
+_SPREAD_PASSES = 50
+"""For so many passes a node that lost rows to others reads at other places of the queue."""
+
+
+class LeaseOverError(RuntimeError):
+    """The store does not know this incarnation any more; nothing was claimed."""
+
+
+class Candidate(Record):
+    """A due job on its way to a claim."""
+
+    __slots__ = ("blob", "due", "generation", "job", "moment", "plan", "refused")
+
+    def __init__(self, job: Job, blob: bytes, moment: float, generation: int) -> None:
+        self.job = job
+        self.blob = blob
+        self.moment = moment
+        self.due = from_float(moment)
+        self.generation = generation
+        self.plan: Any = None
+        self.refused = False
+
+
+class Doubt(Record):
+    """A transaction whose COMMIT got no answer (rule 15)."""
+
+    __slots__ = ("batch", "epoch", "number")
+
+    def __init__(self, epoch: int, number: int, batch: ClaimBatch) -> None:
+        self.epoch = epoch
+        self.number = number
+        self.batch = batch
+
+
+class Claiming:
+    """Claims for one store. Used by one thread at a time."""
+
+    def __init__(
+        self,
+        database: Database,
+        statements: Statements,
+        loader: Loader,
+        outbox: Outbox,
+        membership: Membership,
+        free_runs: FreeRuns,
+    ) -> None:
+        self._database = database
+        self._statements = statements
+        self._loader = loader
+        self._outbox = outbox
+        self._membership = membership
+        self._free_runs = free_runs
+        self._looked_for_free = 0.0
+        self._number = 0
+        self._seq = 0
+        self._broken: dict[str, tuple[float, int, int]] = {}  # by job: moment, failures, retry at
+        self._doubt: Doubt | None = None
+        self._spread = 0
+        self.nodes = 1
+        self.moved: dict[str, None] = {}
+        """Jobs whose pickled next fire time is older than their column."""
+        self.starved = False
+        """Whether due jobs were left because no executor had a free slot."""
+        self.waiting_until = NEVER
+        """When to look again at due jobs that were left (this host's clock)."""
+        self.claimed_at = 0
+        """The store's time of the last pass: jobs due until then were claimed, or are looked at by other causes."""
+
+    # -- the pass -------------------------------------------------------------------------------------------
+
+    def claim_due(self, request: ClaimRequest) -> ClaimBatch:
+        """Claim what is due.
+
+        :raises LeaseOverError: if this node may not claim
+        """
+        self.waiting_until = NEVER
+        self.starved = False
+        self._be_trusted()
+        if self._doubt is not None:
+            resolved = self._resolve(self._doubt)
+            self._doubt = None
+            if resolved is not None:
+                return resolved
+        batch = ClaimBatch()
+        self.claimed_at = request.now + self._membership.offset.us
+        slots = dict(request.slots)
+        self._claim_free_runs(request, batch, slots)
+        left = min(request.limit, sum(slots.values()))
+        if left <= 0:
+            self.starved = True
+            return batch
+        self._claim_pages(request, batch, slots, left)
+        return batch
+
+    def _claim_pages(
+        self, request: ClaimRequest, batch: ClaimBatch, slots: dict[str, int], left: int
+    ) -> None:
+        """Read, plan and commit page by page, until nothing is due or no slot is left."""
+        skip = self._first_skip(left)
+        for _ in range(_PAGES):
+            page = max(_SMALLEST_PAGE, left)
+            rows = self._read(request.now + self._membership.offset.us, page, skip)
+            reached("claim.read")
+            if not rows and self._spread and skip:
+                self._spread = skip = 0  # nothing so far down: begin at the head
+                continue
+            found, considered, passed = self._planned(rows, request, batch, slots, left)
+            if batch.error is not None:
+                return
+            reached("claim.planned")
+            before = len(batch.claims)
+            if found and not self._committed(found, request, batch):
+                return
+            left -= len(batch.claims) - before
+            if considered == len(rows) < page:
+                return
+            if left <= 0:
+                self.starved = sum(slots.values()) <= 0
+                batch.more = not self.starved
+                return
+            skip += passed
+        batch.more = True
+
+    def _committed(
+        self, found: list[Candidate], request: ClaimRequest, batch: ClaimBatch
+    ) -> bool:
+        """Commit a page; what is raised waits in the batch if earlier pages made claims."""
+        try:
+            self._commit(found, request, batch)
+        except BaseException as exc:
+            if not batch.claims:
+                raise
+            batch.error = exc
+            return False
+        return True
+
+    def _claim_free_runs(
+        self, request: ClaimRequest, batch: ClaimBatch, slots: dict[str, int]
+    ) -> None:
+        """Once a second, and when told of some: claim runs that were given back or taken from the dead."""
+        now = time.monotonic()
+        if now - self._looked_for_free < _FREE_RUNS_SECONDS:
+            return
+        self._looked_for_free = now
+        self._number += 1
+        number, epoch = self._number, self._membership.lease.epoch
+        taken: list[StoreClaim] = []
+        try:
+            self._free_runs.claim(request, slots, number, self._check_own, taken)
+        except LeaseOverError:
+            self._membership.fenced()
+            raise
+        except Exception as exc:
+            if taken and is_disconnect(exc):
+                unsure = ClaimBatch()
+                unsure.claims.extend(taken)
+                self._doubt = Doubt(epoch, number, unsure)
+            raise
+        batch.claims.extend(taken)
+
+    def look_for_free_runs(self) -> None:
+        """Have the next pass look for free runs at once."""
+        self._looked_for_free = 0.0
+
+    def _be_trusted(self) -> None:
+        if self._membership.ensure():
+            return
+        self._membership.beat()
+        if not self._membership.ensure():
+            raise LeaseOverError("this scheduler's lease in the store is not certain; it claims nothing")
+
+    def _read(self, now: int, page: int, skip: int) -> Sequence[Any]:
+        with self._database.reading() as connection:
+            return connection.execute(
+                self._statements.due, {"now": now / SECOND, "limit": page, "skip": skip}
+            ).all()
+
+    def _first_skip(self, left: int) -> int:
+        if self._spread <= 0 or self.nodes <= 1:
+            return 0
+        self._spread -= 1
+        return random.randrange(self.nodes) * max(_SMALLEST_PAGE, left)  # noqa: S311 - a spread
+
+    def _planned(
+        self,
+        rows: Sequence[Any],
+        request: ClaimRequest,
+        batch: ClaimBatch,
+        slots: dict[str, int],
+        left: int,
+    ) -> tuple[list[Candidate], int, int]:
+        """Return what can be claimed of these rows, how many were looked at, and how many passed over."""
+        found: list[Candidate] = []
+        considered = 0
+        for id, moment, blob, generation in rows:
+            if len(found) >= left:
+                break
+            considered += 1
+            candidate = self._candidate(id, moment, blob, generation, request, batch, slots)
+            if batch.error is not None:
+                return [], considered, 0
+            if candidate is not None:
+                found.append(candidate)
+        return found, considered, considered - len(found)
+
+    def _candidate(
+        self,
+        id: str,
+        moment: float,
+        blob: bytes,
+        generation: int,
+        request: ClaimRequest,
+        batch: ClaimBatch,
+        slots: dict[str, int],
+    ) -> Candidate | None:
+        now = request.now + self._membership.offset.us
+        broken = self._broken.get(id)
+        if broken is not None and broken[0] == moment and broken[2] > now:
+            self._look_again(broken[2] - self._membership.offset.us)
+            return None
+        try:
+            job = self._loader.load_for_claim(id, blob, moment)
+        except Unloadable:
+            self._look_again(request.now + SECOND)
+            return None
+        found = Candidate(job, blob, moment, generation)
+        if not request.has_executor(job.executor):
+            if now - found.due < PATIENCE:
+                self._look_again(request.now + SECOND)
+                return None
+            found.refused = True
+        elif slots.get(job.executor, 1) <= 0:
+            self.starved = True
+            return None
+        try:
+            found.plan = request.plan(job, found.due, now)
+        except Exception as exc:  # noqa: BLE001 - whatever a trigger raises costs this job only
+            self._break(id, moment, now)
+            batch.broken.append((job, exc))
+            return None
+        except BaseException as exc:  # noqa: BLE001 - a Ctrl-C: raised when the claims so far are handed over
+            batch.error = exc
+            return None
+        self._broken.pop(id, None)
+        if not found.refused and job.executor in slots:
+            slots[job.executor] -= 1
+        return found
+
+    def _look_again(self, at: int) -> None:
+        self.waiting_until = min(self.waiting_until, at)
+
+    def _break(self, id: str, moment: float, now: int) -> None:
+        known = self._broken.get(id)
+        failures = known[1] + 1 if known is not None and known[0] == moment else 1
+        retry_at = now + min(_LONGEST_BACKOFF, SECOND << min(failures - 1, 6))
+        self._broken[id] = (moment, failures, retry_at)
+        self._look_again(retry_at - self._membership.offset.us)
+
+    # -- the transaction ----------------------------------------------------------------------------------------
+
+    def _commit(
+        self, found: list[Candidate], request: ClaimRequest, batch: ClaimBatch
+    ) -> None:
+        """Claim these in one transaction and add what came of it to the batch."""
+        epoch = self._membership.lease.epoch
+        writing: Writing | None = None
+
+        def work() -> Writing:
+            nonlocal writing
+            self._number += 1
+            writing = Writing(self, found, request, epoch, self._number)
+            with self._outbox.taken() as outcomes:
+                with self._database.transaction() as connection:
+                    reached("claim.begun")
+                    if outcomes:
+                        self._outbox.write(connection, outcomes)
+                        reached("claim.settled")
+                    writing.write(connection)
+                    self._check_own(connection, epoch, self._number)
+                    reached("claim.checked")
+                reached("claim.committed")
+            return writing
+
+        try:
+            done = self._database.retried(work)
+        except LeaseOverError:
+            self._membership.fenced()
+            raise
+        except Exception as exc:
+            if writing is None or not is_disconnect(exc):
+                raise
+            self._doubt = Doubt(epoch, writing.number, writing.result())
+            resolved = self._resolve(self._doubt)
+            self._doubt = None
+            if resolved is None:
+                raise
+            _merge(batch, resolved)
+            return
+        _merge(batch, done.result())
+        lost = len(found) - done.taken
+        if lost > len(found) // 2:
+            self._spread = _SPREAD_PASSES
+            self._look_again(request.now + SECOND // 20)
+
+    def _check_own(self, connection: Connection, epoch: int, number: int) -> None:
+        """Roll back unless the own incarnation lives (rule 5); the same statement notes the batch (rule 15)."""
+        values = {"epoch": epoch, "batch": number, **self._database.clock_params}
+        if connection.execute(self._statements.keep_batch, values).rowcount != 1:
+            raise LeaseOverError("this scheduler's lease in the store is over; nothing was claimed")
+
+    def _resolve(self, doubt: Doubt) -> ClaimBatch | None:
+        """Return the batch of a transaction without an answer if it was committed, else ``None``."""
+        if doubt.epoch != self._membership.lease.epoch:
+            return None  # whoever took over what that incarnation held will account for it
+        with self._database.transaction() as connection:
+            kept = connection.scalar(self._statements.own_batch, {"epoch": doubt.epoch})
+        return doubt.batch if kept is not None and kept >= doubt.number else None
+
+    def next_seq(self, count: int) -> int:
+        """Return the first of so many numbers that order the ledger."""
+        first = max(self._seq + 1, time.time_ns() // 1000 + self._membership.offset.us)
+        self._seq = first + count - 1
+        return first
+
+    def forget(self, id: str) -> None:
+        """Drop what is remembered of a job that was changed or removed."""
+        self._broken.pop(id, None)
+        self._loader.forget(id)
+
+
+class Writing:
+    """One try of a claim's transaction.
+
+    :ivar number: of the batch, within its incarnation
+    :ivar taken: how many of the candidates were still as they had been read
+    """
+
+    def __init__(
+        self,
+        claiming: Claiming,
+        found: list[Candidate],
+        request: ClaimRequest,
+        epoch: int,
+        number: int,
+    ) -> None:
+        self._claiming = claiming
+        self._statements = claiming._statements
+        self._found = found
+        self._request = request
+        self._membership = claiming._membership
+        self._now = request.now + self._membership.offset.us
+        self._epoch = epoch
+        self.number = number
+        self.taken = 0
+        self._running: list[Candidate] = []
+        self._busy: list[Candidate] = []
+        self._refused: list[tuple[Candidate, list[Result]]] = []
+        self._free: list[Candidate] = []
+        self._conflicts: set[tuple[str, int, int]] = set()
+        self._bytes: dict[str, bytes] = {}
+
+    def write(self, connection: Connection) -> None:
+        """Lock, count, insert and move."""
+        free = self._lock(connection)
+        reached("claim.locked")
+        if not free:
+            return
+        free = self._sorted_by_fate(connection, free)
+        self._free = free
+        self.taken = len(free)
+        if not free:
+            return
+        self._insert(connection)
+        reached("claim.inserted")
+        self._move(connection, free)
+        reached("claim.moved")
+
+    def _lock(self, connection: Connection) -> list[Candidate]:
+        ids = [each.job.id for each in self._found]
+        locked = {
+            id: moment
+            for id, moment in connection.execute(self._statements.lock_jobs, {"ids": ids})
+        }
+        free = [each for each in self._found if locked.get(each.job.id) == each.moment]
+        stateful = [each for each in free if not each.job.trigger.native]
+        if stateful:
+            free = self._with_their_states(connection, free, stateful)
+        return free
+
+    def _with_their_states(
+        self, connection: Connection, free: list[Candidate], stateful: list[Candidate]
+    ) -> list[Candidate]:
+        """Keep triggers that change by firing; whoever was changed meanwhile is read again first."""
+        ids = [each.job.id for each in stateful]
+        rows = connection.execute(self._statements.states_of, {"ids": ids}).all()
+        blobs = {id: bytes(blob) for id, blob in rows}
+        changed = set()
+        for each in stateful:
+            if blobs.get(each.job.id) != bytes(each.blob):
+                changed.add(each.job.id)
+                continue
+            each.job._due = NEVER if each.plan.next is None else each.plan.next
+            written = self._claiming._loader.dumps(each.job)
+            each.job._due = each.due
+            if written != each.blob:
+                self._bytes[each.job.id] = written
+        return [each for each in free if each.job.id not in changed]
+
+    def _sorted_by_fate(
+        self, connection: Connection, free: list[Candidate]
+    ) -> list[Candidate]:
+        """Say which run, which meet too many instances, which have no executor; leave out changed generations."""
+        ids = [each.job.id for each in free]
+        live: dict[str, list[int]] = {}
+        generations: dict[str, tuple[int, int]] = {}
+        for kind, id, generation, more in connection.execute(
+            self._statements.claims_of, {"ids": ids}
+        ):
+            if kind:
+                generations[id] = (generation, more)
+            else:
+                live.setdefault(id, []).append(generation)
+        same: list[Candidate] = []
+        for each in free:
+            generation, born = generations.get(each.job.id, (0, 0))
+            if generation != each.generation:
+                continue
+            same.append(each)
+            instances = sum(1 for number in live.get(each.job.id, ()) if number >= born)
+            if each.refused:
+                self._refused.append((each, self._refusals(each)))
+            elif instances >= each.job.max_instances:
+                self._busy.append(each)
+            else:
+                self._running.append(each)
+        return same
+
+    def _refusals(self, each: Candidate) -> list[Result]:
+        exc = reasons.no_executor(each.job)
+        return [
+            Result(fire, Outcome.FAILED, 0, self._request.now, exception=exc)
+            for fire in each.plan.run
+        ]
+
+    def _insert(self, connection: Connection) -> None:
+        common = {
+            "node": self._epoch,
+            "node_name": self._membership.name,
+            "batch": self.number,
+            "claimed_us": self._now,
+        }
+        rows: list[tuple[Any, ...]] = []
+        seq = self._claiming.next_seq(sum(len(each.plan.run) for each in self._running))
+        for each in self._running:
+            job, generation, run = each.job, each.generation, each.plan.run
+            delivery = AT_LEAST_ONCE if job.delivery == "at_least_once" else AT_MOST_ONCE
+            for fire in run:
+                rows.append((job.id, generation, fire, run[0], delivery, seq))
+                seq += 1
+        if rows and self._statements.insert_runs(connection, common, rows) != len(rows):
+            self._find_conflicts(connection, rows)
+        closed = self._closed_rows(common)
+        if closed:
+            self._statements.insert_closed(connection, closed)
+        self._keep_last_states(connection)
+
+    def _find_conflicts(self, connection: Connection, rows: list[tuple[Any, ...]]) -> None:
+        """See which fire times have a row already: they were somebody's before (the unique key decides)."""
+        own = {"node": self._epoch, "batch": self.number}
+        inserted = {tuple(row) for row in connection.execute(self._statements.inserted, own)}
+        self._conflicts = {(id, generation, fire) for id, generation, fire, *_ in rows} - inserted
+
+    def _closed_rows(self, common: dict[str, Any]) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = []
+
+        def add(each: Candidate, fire: int, outcome: Outcome, **more: Any) -> None:
+            rows.append(
+                {
+                    **common,
+                    "job_id": each.job.id,
+                    "generation": each.generation,
+                    "kind": 0,
+                    "fire_us": fire,
+                    "state": STATES[outcome],
+                    "token": 1,
+                    "lead": fire,
+                    "attempt": 1,
+                    "delivery": AT_MOST_ONCE,
+                    "count": more.pop("count", 1),
+                    "last_us": more.pop("last", None),
+                    "seq": self._claiming.next_seq(1),
+                    "finished_us": self._now,
+                    "reason": more.pop("reason", None),
+                    "error": more.pop("error", None),
+                }
+            )
+
+        for each in self._free:
+            for outcome, rollup, reason in _rollups(each.plan):
+                add(each, rollup.first, outcome, count=rollup.count, last=rollup.last, reason=reason)
+        for each in self._busy:
+            for fire in each.plan.run:
+                add(each, fire, Outcome.SKIPPED, reason=reasons.skipped(each.job))
+        for each, results in self._refused:
+            for result in results:
+                if result.exception is not None:
+                    add(each, result.fire, Outcome.FAILED, error=one_line(result.exception))
+        return rows
+
+    def _keep_last_states(self, connection: Connection) -> None:
+        """Keep the definition of a job that is removed by its last fire and may have to run it again."""
+        runs = self._statements.tables.runs
+        for each in self._running:
+            if each.plan.next is None and each.job.delivery == "at_least_once":
+                connection.execute(
+                    runs.update()
+                    .where(
+                        runs.c.job_id == each.job.id,
+                        runs.c.generation == each.generation,
+                        runs.c.batch == self.number,
+                        runs.c.node == self._epoch,
+                    )
+                    .values(job_state=each.blob)
+                )
+
+    def _move(self, connection: Connection, free: list[Candidate]) -> None:
+        moves: list[tuple[str, float | None]] = []
+        gone: list[str] = []
+        for each in free:
+            following = each.plan.next
+            if following is None and not each.refused:
+                gone.append(each.job.id)
+            else:
+                moves.append((each.job.id, None if following is None else to_float(following)))
+        if moves:
+            self._statements.move_jobs(connection, moves)
+        if gone:
+            connection.execute(self._statements.delete_jobs, {"ids": gone})
+            connection.execute(self._statements.delete_meta, {"ids": gone})
+        jobs = self._statements.tables.jobs
+        for id, blob in self._bytes.items():
+            connection.execute(jobs.update().where(jobs.c.id == id).values(job_state=blob))
+
+    # -- what came of it --------------------------------------------------------------------------------------
+
+    def result(self) -> ClaimBatch:
+        """Return the batch that this transaction made, once it is known to be committed."""
+        batch = ClaimBatch()
+        request = self._request
+        for each in self._free:
+            self._placed(each, batch)
+            for outcome, rollup, _ in _rollups(each.plan):
+                batch.rolled.append((each.job, outcome, rollup))
+        for each in self._busy:
+            batch.skipped.append((each.job, each.plan.run))
+        for each, results in self._refused:
+            batch.refused.append((each.job, results))
+        for each in self._running:
+            run = each.plan.run
+            if self._conflicts:
+                run = [
+                    fire
+                    for fire in run
+                    if (each.job.id, each.generation, fire) not in self._conflicts
+                ]
+            if run:
+                late = request.late_because(each.due - self._membership.offset.us, each.job._grace)
+                batch.claims.append(
+                    StoreClaim(
+                        each.job,
+                        run,
+                        request.sink,
+                        generation=each.generation,
+                        lease=self._membership.lease,
+                        epoch=self._epoch,
+                        offset=self._membership.offset.us,
+                        late_because=late,
+                    )
+                )
+        return batch
+
+    def _placed(self, each: Candidate, batch: ClaimBatch) -> None:
+        job, following = each.job, each.plan.next
+        job._due = NEVER if following is None else following
+        if following is None and not each.refused:
+            batch.finished.append(job)
+            self._claiming._loader.forget(job.id)
+        elif each.job.id in self._bytes:
+            self._claiming._loader.forget(job.id)
+        else:
+            self._claiming.moved[job.id] = None
+
+
+def _rollups(plan: Plan) -> list[tuple[Outcome, Rollup, str]]:
+    rolled: list[tuple[Outcome, Rollup, str]] = []
+    if plan.coalesced:
+        rolled.append((Outcome.COALESCED, plan.coalesced, reasons.COALESCED))
+    if plan.missed:
+        rolled.append((Outcome.MISSED, plan.missed, reasons.TOO_MANY))
+    return rolled
+
+
+def _merge(batch: ClaimBatch, more: ClaimBatch) -> None:
+    batch.claims.extend(more.claims)
+    batch.skipped.extend(more.skipped)
+    batch.rolled.extend(more.rolled)
+    batch.refused.extend(more.refused)
+    batch.finished.extend(more.finished)

@@ -1,0 +1,89 @@
+"""A claim of a shared store, and one outcome on its way into the ledger."""
+
+from __future__ import annotations
+
+from apscheduler._engine.instants import NEVER
+from apscheduler.cluster.lease import Lease
+from apscheduler.runs.claims import Claim, Result
+from apscheduler.runs.outcomes import Outcome
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from apscheduler.job import Job
+    from apscheduler.runs.claims import Sink
+
+
+class StoreClaim(Claim):
+    """A claim whose fire times have rows.
+
+    :ivar generation: of the job when it was claimed
+    :ivar token: of its rows: who holds them may settle them
+    :ivar epoch: the incarnation that claimed
+    :ivar offset: microseconds from this host's clock to the store's
+    """
+
+    __slots__ = ("__weakref__", "_lease", "epoch", "generation", "kind", "offset")
+
+    def __init__(
+        self,
+        job: Job,
+        fires: list[int],
+        sink: Sink,
+        *,
+        generation: int,
+        lease: Lease,
+        epoch: int,
+        offset: int,
+        late_because: str | None = None,
+        kind: int = 0,
+        token: int = 1,
+        attempt: int = 1,
+    ) -> None:
+        super().__init__(job, fires, sink, late_because=late_because)
+        self.generation = generation
+        self.kind = kind
+        self.token = token
+        self.attempt = attempt
+        self.epoch = epoch
+        self.offset = offset
+        self._lease = lease
+
+    def may_start(self) -> bool:
+        """Return whether this incarnation may still call the function (rules 3 and 4)."""
+        return self._lease.epoch == self.epoch and self._lease.trusted()
+
+    @property
+    def start_by(self) -> int | None:
+        """Until when the function may be called, on the clock of ``cluster.lease.boot_us``."""
+        return self._lease.until if self._lease.epoch == self.epoch else 0
+
+    @property
+    def grace(self) -> int:
+        """How late a run may start by this host's clock, microseconds; recovered runs are never too late."""
+        return NEVER if self.attempt > 1 else self.job._grace - self.offset
+
+    def misses(self, fire: int, started: int) -> bool:
+        """Return whether a start at ``started`` (this host's clock) is too late."""
+        return started - fire > self.grace
+
+
+class Settled:
+    """One outcome, or one run that is given back, waiting to be written.
+
+    :ivar result: ``None`` for a run that was not started and is given back
+    """
+
+    __slots__ = ("claim", "fire", "result", "texts")
+
+    def __init__(self, claim: StoreClaim, fire: int, result: Result | None, texts: Any) -> None:
+        self.claim = claim
+        self.fire = fire
+        self.result = result
+        self.texts: tuple[str | None, ...] | None = texts
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """The outcome, ``None`` where the run is given back."""
+        return None if self.result is None else self.result.outcome

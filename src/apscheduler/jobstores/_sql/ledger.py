@@ -1,0 +1,147 @@
+"""Questions about the ledger, and its retention."""
+
+from __future__ import annotations
+
+from datetime import UTC, tzinfo
+
+from sqlalchemy import and_, func, select
+
+from apscheduler._engine.instants import from_us, to_us
+from apscheduler.jobstores._sql.tables import FINAL, OUTCOMES, STATES
+from apscheduler.runs.outcomes import fire_id
+from apscheduler.runs.rows import Run
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from apscheduler.jobstores._sql.database import Database
+    from apscheduler.jobstores._sql.statements import Statements
+    from apscheduler.runs.outcomes import Outcome
+    from apscheduler.runs.rows import RunQuery
+
+_STEP = 1000
+"""Rows that one step of pruning removes at most: short enough to be in nobody's way."""
+_STEPS = 50
+
+
+class SQLLedger:
+    """The runs of one store.
+
+    :ivar alias: of the store, in its scheduler
+    """
+
+    def __init__(self, database: Database, statements: Statements, alias: str) -> None:
+        self._database = database
+        self._runs = statements.tables.runs
+        self.alias = alias
+
+    def runs(self, query: RunQuery, zones: dict[str, tzinfo]) -> list[Run]:
+        """Return finished runs that match, newest first.
+
+        :param zones: in which to show the fire times, by job id (else UTC)
+        """
+        runs = self._runs
+        return self._listed(
+            select(runs).where(runs.c.state >= FINAL, *self._conditions(query)), query.limit, zones
+        )
+
+    def live(self, zones: dict[str, tzinfo]) -> list[Run]:
+        """Return the runs that are claimed or running on any node, newest first."""
+        runs = self._runs
+        return self._listed(select(runs).where(runs.c.state < FINAL), 10_000, zones)
+
+    def _listed(self, statement: Any, limit: int, zones: dict[str, tzinfo]) -> list[Run]:
+        with self._database.reading() as connection:
+            rows = connection.execute(statement.order_by(self._runs.c.seq.desc()).limit(limit))
+            return [self._run(row, zones.get(row.job_id, UTC)) for row in rows]
+
+    def _conditions(self, query: RunQuery) -> list[Any]:
+        runs = self._runs
+        conditions: list[Any] = []
+        if query.job_id is not None:
+            conditions.append(runs.c.job_id == query.job_id)
+        if query.outcome is not None:
+            conditions.append(runs.c.state == STATES[query.outcome])
+        if query.node is not None:
+            conditions.append(runs.c.node_name == query.node)
+        if query.since is not None:
+            conditions.append(runs.c.fire_us >= to_us(query.since))
+        if query.until is not None:
+            conditions.append(runs.c.fire_us < to_us(query.until))
+        return conditions
+
+    def _run(self, row: Any, zone: tzinfo) -> Run:
+        return Run(
+            job_id=row.job_id,
+            jobstore=self.alias,
+            fire_time=from_us(row.fire_us, zone),
+            outcome=OUTCOMES.get(row.state),
+            reason=row.reason,
+            started_at=None if row.started_us is None else from_us(row.started_us, UTC),
+            finished_at=None if row.finished_us is None else from_us(row.finished_us, UTC),
+            attempt=row.attempt,
+            count=row.count,
+            last_fire_time=None if row.last_us is None else from_us(row.last_us, zone),
+            error=row.error,
+            traceback=row.traceback,
+            fire_id=fire_id(row.job_id, row.fire_us),
+            node=row.node_name,
+            result=row.result,
+            late_word=bool(row.late_word),
+        )
+
+    def counts(self) -> dict[Outcome, int]:
+        """Return how many fire times the rows account for, by outcome."""
+        runs = self._runs
+        statement = (
+            select(runs.c.state, func.sum(runs.c.count))
+            .where(runs.c.state >= FINAL)
+            .group_by(runs.c.state)
+        )
+        with self._database.reading() as connection:
+            return {
+                OUTCOMES[state]: int(total) for state, total in connection.execute(statement)
+            }
+
+    # -- retention ------------------------------------------------------------------------------------------
+
+    def prune(self, keep: int | None, oldest_us: int | None) -> int:
+        """Remove finished rows beyond these limits in small steps, at most so many; return how many.
+
+        :param keep: how many rows stay
+        :param oldest_us: the instant before which a row's claim is too old (microseconds UTC)
+        """
+        runs = self._runs
+        edge = -1
+        if keep is not None:
+            newest = select(runs.c.seq).order_by(runs.c.seq.desc()).offset(keep).limit(1)
+            with self._database.reading() as connection:
+                edge = connection.scalar(newest) or -1
+        if oldest_us is not None:
+            edge = max(edge, oldest_us)
+        removed = 0
+        if edge < 0:
+            return removed
+        for _ in range(_STEPS):
+            step = self._prune_step(edge)
+            removed += step
+            if step < _STEP:
+                break
+        return removed
+
+    def _prune_step(self, edge: int) -> int:
+        runs = self._runs
+        old = (
+            select(runs.c.seq)
+            .where(runs.c.seq <= edge, runs.c.state >= FINAL)
+            .order_by(runs.c.seq)
+            .offset(_STEP - 1)
+            .limit(1)
+        )
+        with self._database.transaction() as connection:
+            last = connection.scalar(old)
+            upto = edge if last is None else last
+            return connection.execute(
+                runs.delete().where(and_(runs.c.seq <= upto, runs.c.state >= FINAL))
+            ).rowcount

@@ -1,0 +1,178 @@
+"""Numbered, idempotent steps that bring our tables from any earlier shape to today's. Under a lock.
+
+A step may run on a database where half of it was done (MySQL cannot roll DDL back), and two processes may start at
+once: each step checks what is there, and the lock lets one process in at a time. 3.x's own table is created where it
+is missing and never altered.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+
+from sqlalchemy import inspect, select, text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any, Final
+
+    from sqlalchemy import Table
+    from sqlalchemy.engine import Connection, Engine
+
+    from apscheduler.jobstores._sql.tables import Tables
+
+_LOCK_SECONDS = 60
+
+
+class SchemaError(RuntimeError):
+    """The store's tables are not there, or are those of a newer version."""
+
+
+def _step_1(connection: Connection, tables: Tables) -> None:
+    """The ledger, the generations, the nodes."""
+    for table in (tables.meta, tables.runs, tables.nodes):
+        create_missing(connection, table)
+
+
+STEPS: Final[tuple[Callable[[Connection, Tables], None], ...]] = (_step_1,)
+"""In order; a step is never changed once it was released, only followed by another one."""
+
+
+def create_missing(connection: Connection, table: Table) -> None:
+    """Create a table and its indexes where they are not there."""
+    connection.execute(CreateTable(table, if_not_exists=True))
+    present = {each["name"] for each in inspect(connection).get_indexes(table.name, table.schema)}
+    for index in sorted(table.indexes, key=lambda each: str(each.name)):
+        if index.name not in present:
+            connection.execute(CreateIndex(index))
+
+
+def migrate(engine: Engine, tables: Tables) -> None:
+    """Make what is missing.
+
+    :raises SchemaError: if the tables are those of a newer version
+    """
+    with engine.connect() as connection:
+        if _version(connection, tables) == len(STEPS) and _has(connection, tables.jobs):
+            return
+    with _alone(engine, tables) as connection:
+        create_missing(connection, tables.versions)
+        if not _has(connection, tables.jobs):
+            create_missing(connection, tables.jobs)
+        done = _steps_done(connection, tables)
+        _refuse_newer(done, tables)
+        for number, step in enumerate(STEPS, start=1):
+            if number not in done:
+                step(connection, tables)
+                connection.execute(
+                    tables.versions.insert().values(step=number, made_us=time.time_ns() // 1000)
+                )
+
+
+def check(engine: Engine, tables: Tables) -> None:
+    """Check that somebody else has made the tables, for stores with ``create_tables=False``.
+
+    :raises SchemaError: if not, with the statements that would
+    """
+    with engine.connect() as connection:
+        version = _version(connection, tables)
+        if version == len(STEPS) and _has(connection, tables.jobs):
+            return
+    raise SchemaError(
+        f"the tables of job store {tables.name!r} are not there or not up to date (step {version} of {len(STEPS)}), "
+        "and create_tables=False was given; run these statements:\n\n" + statements(engine, tables)
+    )
+
+
+def statements(engine: Engine, tables: Tables) -> str:
+    """Return the DDL of all tables as text, for those who run it themselves."""
+    lines: list[str] = []
+    with engine.connect() as connection:
+        for table in (tables.jobs, tables.versions, tables.meta, tables.runs, tables.nodes):
+            lines.append(f"{CreateTable(table, if_not_exists=True).compile(engine)};".strip())
+            lines.extend(
+                f"{CreateIndex(index, if_not_exists=engine.dialect.name != 'mysql').compile(engine)};"
+                for index in sorted(table.indexes, key=lambda each: str(each.name))
+            )
+    versions = engine.dialect.identifier_preparer.format_table(tables.versions)
+    lines.extend(
+        f"INSERT INTO {versions} (step, made_us) VALUES ({number}, 0);"
+        for number in range(1, len(STEPS) + 1)
+    )
+    return "\n".join(lines)
+
+
+def _has(connection: Connection, table: Table) -> bool:
+    return bool(inspect(connection).has_table(table.name, table.schema))
+
+
+def _version(connection: Connection, tables: Tables) -> int:
+    """Return the number of the last step that was made, 0 for none."""
+    if not _has(connection, tables.versions):
+        return 0
+    done = _steps_done(connection, tables)
+    _refuse_newer(done, tables)
+    return len(done)
+
+
+def _steps_done(connection: Connection, tables: Tables) -> set[int]:
+    return set(connection.scalars(select(tables.versions.c.step)))
+
+
+def _refuse_newer(done: set[int], tables: Tables) -> None:
+    newest = max(done, default=0)
+    if newest > len(STEPS):
+        raise SchemaError(
+            f"the tables of job store {tables.name!r} were made by a newer version (step {newest}); this one knows "
+            f"{len(STEPS)}: upgrade tickwright in this process"
+        )
+
+
+@contextmanager
+def _alone(engine: Engine, tables: Tables) -> Iterator[Connection]:
+    """Enter a transaction that only one process at a time is in."""
+    name = f"tickwright.{tables.schema or ''}.{tables.name}"
+    with engine.connect() as connection:
+        kind = engine.dialect.name
+        if kind == "sqlite":
+            connection = connection.execution_options(isolation_level="AUTOCOMMIT")  # noqa: PLW2901
+            _begin_immediate(connection)
+            try:
+                yield connection
+            except BaseException:
+                connection.exec_driver_sql("ROLLBACK")
+                raise
+            connection.exec_driver_sql("COMMIT")
+        elif kind == "postgresql":
+            with connection.begin():
+                connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:n))"), {"n": name})
+                yield connection
+        else:
+            taken = connection.scalar(
+                text("SELECT GET_LOCK(:n, :s)"), {"n": name[-64:], "s": _LOCK_SECONDS}
+            )
+            if taken != 1:
+                raise SchemaError(f"another process holds the migration lock {name!r} for too long")
+            try:
+                yield connection
+                connection.commit()
+            finally:
+                connection.execute(text("SELECT RELEASE_LOCK(:n)"), {"n": name[-64:]})
+
+
+def _begin_immediate(connection: Connection) -> None:
+    deadline = time.monotonic() + _LOCK_SECONDS
+    while True:
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        except OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+        else:
+            return
+
+

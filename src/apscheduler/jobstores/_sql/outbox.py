@@ -1,0 +1,293 @@
+"""Outcomes on their way into the ledger: collected while the last group is being written, then written together.
+
+A claim takes along what waits here, so that a busy scheduler pays one commit for both. What cannot be written now (no
+store, a lock) stays, in order, until it can. Writing an outcome twice changes nothing (rule 15).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from contextlib import contextmanager
+from threading import Event, RLock, Thread
+
+from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
+
+from apscheduler.cluster.points import reached
+from apscheduler.jobstores._sql.claims import Settled, StoreClaim
+from apscheduler.jobstores._sql.database import is_disconnect, is_retryable
+from apscheduler.jobstores._sql.tables import LOST, RUNNING, STATES
+from apscheduler.runs.ledger import TEXT_LIMIT, one_line
+from apscheduler.runs.outcomes import Outcome
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+    from sqlalchemy.engine import Connection
+
+    from apscheduler.jobstores._sql.database import Database
+    from apscheduler.jobstores._sql.statements import Statements
+    from apscheduler.runs.claims import Result
+
+_GROUP = 2000
+"""So many outcomes go into one transaction at most."""
+_RETRY_SECONDS = 0.5
+
+
+class Outbox:
+    """Any thread adds; one thread of its own, or a claim, writes.
+
+    :param on_trouble: told what cannot be written, and what came too late
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        statements: Statements,
+        on_trouble: Callable[[str, BaseException | None], None],
+        *,
+        keep_results: bool,
+    ) -> None:
+        self._database = database
+        self._statements = statements
+        self._on_trouble = on_trouble
+        self._keep_results = keep_results
+        self._waiting: deque[Settled] = deque()
+        self._taking = RLock()
+        self._news = Event()
+        self._closed = False
+        self._thread: Thread | None = None
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def settle(self, claim: StoreClaim, result: Result) -> None:
+        """Write an outcome soon."""
+        self._add(Settled(claim, result.fire, result, self._texts(result)))
+
+    def give_back(self, claim: StoreClaim, fire: int) -> None:
+        """Write soon that a run was not started and can be claimed by anyone."""
+        self._add(Settled(claim, fire, None, None))
+
+    def _add(self, item: Settled) -> None:
+        self._waiting.append(item)
+        if self._closed:
+            self._flush_reported()
+        elif not self._news.is_set():
+            if self._thread is None:
+                self._start()
+            self._news.set()
+
+    def _start(self) -> None:
+        with self._taking:
+            if self._thread is None:
+                self._thread = Thread(target=self._run, name="APScheduler ledger", daemon=True)
+                self._thread.start()
+
+    def _run(self) -> None:
+        while not self._closed:
+            self._news.wait()
+            self._news.clear()
+            if not self._flush_reported() and not self._closed:
+                self._pause.wait(_RETRY_SECONDS)
+                self._news.set()
+
+    _pause = Event()
+    """Never set."""
+
+    def close(self) -> None:
+        """Write what is there, and from now on each outcome in the thread that brings it."""
+        self._closed = True
+        self._news.set()
+        if self._waiting:
+            self._flush_reported()
+
+    def forked(self) -> None:
+        """In a child process: none of this is its own."""
+        self._waiting.clear()
+        self._taking = RLock()
+        self._thread = None
+
+    def _flush_reported(self) -> bool:
+        try:
+            self.flush()
+        except Exception as exc:  # noqa: BLE001 - tried again; whatever a driver raises
+            self._on_trouble("Outcomes of runs could not be written yet; they are kept", exc)
+            return False
+        return True
+
+    def flush(self) -> None:
+        """Write everything that waits.
+
+        :raises sqlalchemy.exc.DBAPIError: what kept it from being written; it still waits
+        """
+        while self._waiting:
+            self._database.retried(self._flush_group)
+        with self._taking:  # what another thread is writing is written when this returns
+            return
+
+    def _flush_group(self) -> None:
+        with self._taken() as items:
+            if not items:
+                return
+            try:
+                self._write_alone(items)
+            except DBAPIError as exc:
+                if is_disconnect(exc) or is_retryable(exc) or not _drop_texts(items):
+                    raise
+                self._on_trouble("The database refused an outcome's text; it goes without", exc)
+                self._write_alone(items)
+
+    def _write_alone(self, items: list[Settled]) -> None:
+        with self._database.transaction() as connection:
+            reached("settle.begun")
+            self.write(connection, items)
+            reached("settle.written")
+        reached("settle.committed")
+
+    @contextmanager
+    def _taken(self) -> Iterator[list[Settled]]:
+        """Take a group; what is not written when this ends by an exception waits again."""
+        with self._taking:
+            items: list[Settled] = []
+            while self._waiting and len(items) < _GROUP:
+                items.append(self._waiting.popleft())
+            try:
+                yield items
+            except BaseException:
+                self._waiting.extendleft(reversed(items))
+                raise
+
+    taken = _taken
+
+    # -- writing ----------------------------------------------------------------------------------------
+
+    def write(self, connection: Connection, items: list[Settled]) -> None:
+        """Write these in the caller's transaction."""
+        plain = [item for item in items if item.result is not None and item.texts is None]
+        if plain:
+            rows = [_row(item) for item in plain]
+            if self._statements.settle(connection, rows) != len(rows):
+                for item in plain:
+                    self._resolve(connection, item)
+        for item in items:
+            if item.result is None:
+                connection.execute(self._statements.give_back, _key(item))
+            elif item.texts is not None and not self._write_one(connection, item):
+                self._resolve(connection, item)
+
+    def _write_one(self, connection: Connection, item: Settled) -> bool:
+        values = {**_key(item), **_outcome(item)}
+        return connection.execute(self._statements.settle_one, values).rowcount == 1
+
+    def _resolve(self, connection: Connection, item: Settled) -> None:
+        """See what became of a run that did not take its outcome: written before, closed as lost, or fenced."""
+        runs = self._statements.tables.runs
+        key = _key(item)
+        this = [runs.c[name] == key[name] for name in ("job_id", "generation", "kind", "fire_us")]
+        row = connection.execute(
+            select(runs.c.state, runs.c.token, runs.c.node).where(*this)
+        ).first()
+        mine = row is not None and row.token == item.claim.token
+        wanted = STATES[item.outcome] if item.outcome is not None else RUNNING
+        if mine and row is not None and row.state == wanted:
+            return
+        if mine and row is not None and row.state == LOST:
+            connection.execute(
+                runs.update()
+                .where(*this, runs.c.token == item.claim.token, runs.c.state == LOST)
+                .values(late_word=1, **_outcome(item))
+            )
+            return
+        self._on_trouble(
+            f"A late word about job {item.claim.job.id!r} ({item.outcome}) changes nothing: its run was "
+            "taken over when this scheduler's lease ended",
+            None,
+        )
+
+    def _texts(self, result: Result) -> tuple[str | None, ...] | None:
+        """Return reason, error, traceback and result as texts; ``None`` where there are none."""
+        value = None
+        if self._keep_results and result.outcome is Outcome.EXECUTED and result.retval is not None:
+            value = _shown(result.retval)
+        if (
+            result.exception is None
+            and result.traceback is None
+            and result.reason is None
+            and value is None
+        ):
+            return None
+        error = None if result.exception is None else one_line(result.exception)
+        trace = None if result.traceback is None else result.traceback[-TEXT_LIMIT:]
+        return tuple(_storable(each) for each in (result.reason, error, trace, value))
+
+
+def _drop_texts(items: list[Settled]) -> bool:
+    """Leave out what may be what the database refuses; return whether there was anything."""
+    found = [item for item in items if item.texts is not None]
+    for item in found:
+        item.texts = None
+    return bool(found)
+
+
+def _key(item: Settled) -> dict[str, Any]:
+    claim = item.claim
+    return {
+        "job_id": claim.job.id,
+        "generation": claim.generation,
+        "kind": claim.kind,
+        "fire_us": item.fire,
+        "token": claim.token,
+        "node": claim.epoch,
+    }
+
+
+def _outcome(item: Settled) -> dict[str, Any]:
+    result = item.result
+    if result is None:
+        raise TypeError("a run that is given back has no outcome")
+    reason, error, trace, value = item.texts or (None, None, None, None)
+    offset = item.claim.offset
+    return {
+        "state": STATES[result.outcome],
+        "started_us": result.started + offset if result.started else None,
+        "finished_us": result.finished + offset,
+        "reason": reason,
+        "error": error,
+        "traceback": trace,
+        "result": value,
+    }
+
+
+def _row(item: Settled) -> tuple[Any, ...]:
+    claim, result = item.claim, item.result
+    if result is None:
+        raise TypeError("a run that is given back has no outcome")
+    offset = claim.offset
+    return (
+        claim.job.id,
+        claim.generation,
+        claim.kind,
+        item.fire,
+        claim.token,
+        claim.epoch,
+        STATES[result.outcome],
+        result.started + offset if result.started else None,
+        result.finished + offset,
+    )
+
+
+def _storable(text: str | None) -> str | None:
+    """Return a text that every database takes: no NUL, no half surrogates."""
+    if text is None:
+        return None
+    return text.replace("\x00", "\\x00").encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _shown(value: object) -> str:
+    try:
+        return repr(value)[:TEXT_LIMIT]
+    except Exception as exc:  # noqa: BLE001 - a user's __repr__
+        return f"<{type(value).__name__} whose repr raised {type(exc).__name__}>"

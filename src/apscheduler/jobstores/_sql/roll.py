@@ -1,0 +1,240 @@
+"""The nodes of a store: joining, beating, and the burial of the dead with everything they held."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager, suppress
+
+from sqlalchemy import and_, select, text
+
+from apscheduler.cluster.nodes import NodeRow
+from apscheduler.cluster.points import reached
+from apscheduler.jobstores._sql.tables import (
+    AT_LEAST_ONCE,
+    AT_MOST_ONCE,
+    PENDING,
+    RUNNING,
+    STATES,
+)
+from apscheduler.runs.outcomes import Outcome
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import Any
+
+    from sqlalchemy.engine import Connection
+
+    from apscheduler.jobstores._sql.database import Database
+    from apscheduler.jobstores._sql.statements import Statements
+
+MAX_ATTEMPTS = 5
+"""A run that is to complete at least once ends as failed when so many nodes died under it."""
+_LOST_REASON = "its node {} died, or lost its lease, while it ran; whether it ended is not known"
+_WORN_REASON = "its node died while it ran, {} times"
+
+
+class SQLRoll:
+    """What a membership asks of a SQL store. Used by the heartbeat's thread, on a connection of its own.
+
+    :param on_closed: told (job id, fire time, outcome, reason) of each run that was closed for a dead node
+    :param on_freed: called when runs became free to be claimed
+    :param tend: a small step of housekeeping
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        statements: Statements,
+        on_closed: Callable[[list[tuple[str, int, Outcome, str]]], None],
+        on_freed: Callable[[], None],
+        tend: Callable[[], None],
+    ) -> None:
+        self._database = database
+        self._statements = statements
+        self._on_closed = on_closed
+        self._on_freed = on_freed
+        self.tend = tend
+        self._connection: Connection | None = None
+
+    # -- the connection -----------------------------------------------------------------------------------
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        if self._database.is_private:
+            with self._database.transaction() as connection:
+                yield connection
+            return
+        if self._connection is None:
+            self._connection = self._database.engine.connect()
+        try:
+            with self._database.transaction(self._connection) as connection:
+                yield connection
+        except BaseException:
+            self.close()  # whatever state it is in
+            raise
+
+    def close(self) -> None:
+        """Give the connection back."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(Exception):  # it is broken already: nothing is lost with it
+                connection.close()
+
+    # -- one's own lease ------------------------------------------------------------------------------------
+
+    def join(self, epoch: int, name: str, lease: int) -> int:
+        """Enter a node and return the store's time."""
+        nodes = self._statements.tables.nodes
+        with self._database.transaction() as connection:
+            now = self._database.now(connection)
+            connection.execute(
+                nodes.insert().values(
+                    epoch=epoch,
+                    name=name,
+                    pid=os.getpid(),
+                    beat=0,
+                    batch=0,
+                    lease_us=lease,
+                    lease_until=now + lease,
+                    started_us=now,
+                )
+            )
+            reached("join.written")
+        return now
+
+    def beat(self, epoch: int, lease: int) -> int | None:
+        """Renew a lease that holds, and return the store's time; ``None`` if it is over."""
+        clock = self._database.clock
+        statement = text(
+            f"UPDATE {self._statements.nodes} SET beat = beat + 1, lease_until = {clock} + :lease "  # noqa: S608
+            f"WHERE epoch = :epoch AND lease_until > {clock}"
+        )
+        with self._transaction() as connection:
+            values = {"epoch": epoch, "lease": lease, **self._database.clock_params}
+            if connection.execute(statement, values).rowcount != 1:
+                return None
+            now = self._database.now(connection)
+            reached("beat.written")
+        return now
+
+    def leave(self, epoch: int) -> None:
+        """Remove a node; what it still holds is recovered as an orphan's."""
+        nodes = self._statements.tables.nodes
+        with self._transaction() as connection:
+            connection.execute(nodes.delete().where(nodes.c.epoch == epoch))
+        self.close()
+
+    def list(self) -> tuple[list[NodeRow], int]:
+        """Return all nodes, and the store's time."""
+        nodes = self._statements.tables.nodes
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                select(
+                    *(nodes.c.epoch, nodes.c.name, nodes.c.pid, nodes.c.beat),
+                    *(nodes.c.lease_us, nodes.c.lease_until, nodes.c.started_us),
+                )
+            ).all()
+            return [NodeRow(*row) for row in rows], self._database.now(connection)
+
+    # -- the dead ---------------------------------------------------------------------------------------------
+
+    def reap(self, dead: NodeRow, own_epoch: int) -> bool:
+        """Close or free what a dead node held and remove it; ``False`` if one's own lease is over."""
+        nodes = self._statements.tables.nodes
+        unchanged = and_(nodes.c.epoch == dead.epoch, nodes.c.beat == dead.beat)
+        lock = select(nodes.c.epoch, nodes.c.lease_until).where(unchanged)
+        closed: list[tuple[str, int, Outcome, str]] = []
+        with self._transaction() as connection:
+            reached("reap.begun")
+            row = connection.execute(lock.with_for_update(skip_locked=True)).first()
+            if row is None or row.lease_until > self._database.now(connection):
+                return True  # somebody else is at it, or it came back
+            reached("reap.locked")
+            freed = self._take_from(connection, dead.epoch, dead.name, closed)
+            reached("reap.closed")
+            connection.execute(nodes.delete().where(nodes.c.epoch == dead.epoch))
+            if not self._own_lease_holds(connection, own_epoch):
+                connection.rollback()
+                return False
+            reached("reap.checked")
+        reached("reap.committed")
+        self._tell(closed, freed)
+        return True
+
+    def adopt_orphans(self, own_epoch: int) -> None:
+        """Close or free what belongs to nodes that are not listed (any more)."""
+        runs, nodes = self._statements.tables.runs, self._statements.tables.nodes
+        with self._database.reading() as connection:
+            listed = select(nodes.c.epoch)
+            found = connection.execute(
+                select(runs.c.node, runs.c.node_name)
+                .where(runs.c.state == RUNNING, runs.c.node.not_in(listed))
+                .distinct()
+            ).all()
+        for epoch, name in found:
+            closed: list[tuple[str, int, Outcome, str]] = []
+            with self._transaction() as connection:
+                if connection.scalar(select(nodes.c.epoch).where(nodes.c.epoch == epoch)):
+                    continue
+                freed = self._take_from(connection, epoch, name, closed)
+                if not self._own_lease_holds(connection, own_epoch):
+                    connection.rollback()
+                    return
+            self._tell(closed, freed)
+
+    def _own_lease_holds(self, connection: Connection, own_epoch: int) -> bool:
+        statement = text(
+            f"UPDATE {self._statements.nodes} SET beat = beat WHERE epoch = :epoch "  # noqa: S608
+            f"AND lease_until > {self._database.clock}"
+        )
+        values = {"epoch": own_epoch, **self._database.clock_params}
+        return connection.execute(statement, values).rowcount == 1
+
+    def _take_from(
+        self,
+        connection: Connection,
+        epoch: int,
+        name: str,
+        closed: list[tuple[str, int, Outcome, str]],
+    ) -> int:
+        """Close as lost what ran at most once, free what is to complete; return how many were freed."""
+        runs = self._statements.tables.runs
+        held = and_(runs.c.node == epoch, runs.c.state == RUNNING)
+        lost = and_(held, runs.c.delivery == AT_MOST_ONCE)
+        worn = and_(
+            held, runs.c.delivery == AT_LEAST_ONCE, runs.c.attempt >= MAX_ATTEMPTS
+        )
+        now = self._database.now(connection)
+        lost_reason = _LOST_REASON.format(name)
+        worn_reason = _WORN_REASON.format(MAX_ATTEMPTS)
+        for which, outcome, reason in (
+            (lost, Outcome.LOST, lost_reason),
+            (worn, Outcome.FAILED, worn_reason),
+        ):
+            rows: Sequence[Any] = connection.execute(
+                select(runs.c.job_id, runs.c.fire_us).where(which)
+            ).all()
+            if rows:
+                closed.extend((id, fire, outcome, reason) for id, fire in rows)
+                connection.execute(
+                    runs.update()
+                    .where(which)
+                    .values(state=STATES[outcome], finished_us=now, reason=reason, job_state=None)
+                )
+        # The token is left as it is where nobody will run it again: its old owner's late word is the truth then.
+        return connection.execute(
+            runs.update()
+            .where(held, runs.c.delivery == AT_LEAST_ONCE)
+            .values(
+                state=PENDING, token=runs.c.token + 1, attempt=runs.c.attempt + 1, node=0
+            )
+        ).rowcount
+
+    def _tell(self, closed: list[tuple[str, int, Outcome, str]], freed: int) -> None:
+        if closed:
+            self._on_closed(closed)
+        if freed:
+            self._on_freed()
+
+

@@ -1,0 +1,331 @@
+"""The statements of the claim protocol, one way per database: whole batches in one round trip each.
+
+    PostgreSQL     arrays and unnest
+    MariaDB/MySQL  one JSON text and JSON_TABLE (PyMySQL would send rows one by one, or quote each value)
+    SQLite         executemany; there is no round trip
+
+Rows are tuples, named in the docstrings; instants are microseconds UTC, but for ``next_run_time``, which is 3.x's
+seconds as a float.
+"""
+
+from __future__ import annotations
+
+import json
+
+from sqlalchemy import bindparam, text
+from sqlalchemy.dialects import mysql, postgresql, sqlite
+
+from apscheduler.jobstores._sql.tables import FINAL, PENDING, RUNNING
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, Final
+
+    from sqlalchemy import TextClause
+    from sqlalchemy.engine import Connection
+
+    from apscheduler.jobstores._sql.database import Database
+    from apscheduler.jobstores._sql.tables import Tables
+
+RUN_COLUMNS: Final = ("job_id", "generation", "fire_us", "lead", "delivery", "seq")
+"""A fire time that will run, as it is inserted."""
+SETTLE_COLUMNS: Final = (
+    *("job_id", "generation", "kind", "fire_us"),
+    *("token", "node", "state", "started_us", "finished_us"),
+)
+"""An outcome with nothing to say beyond its times."""
+
+_KEY = "r.job_id = u.job_id AND r.generation = u.generation AND r.kind = u.kind AND r.fire_us = u.fire_us"
+
+
+class Statements:
+    """What all databases have in common; a subclass per database says the rest."""
+
+    skip_locked = " FOR UPDATE SKIP LOCKED"
+    lock = " FOR UPDATE"
+
+    def __init__(self, database: Database, tables: Tables) -> None:
+        self.database = database
+        self.tables = tables
+        quote = database.engine.dialect.identifier_preparer.format_table
+        self.jobs = quote(tables.jobs)
+        self.meta = quote(tables.meta)
+        self.runs = quote(tables.runs)
+        self.nodes = quote(tables.nodes)
+        self._make()
+
+    def _make(self) -> None:
+        jobs, meta, runs, nodes = self.jobs, self.meta, self.runs, self.nodes
+        clock = self.database.clock
+        self.due = text(
+            f"SELECT j.id, j.next_run_time, j.job_state, COALESCE(m.generation, 0) FROM {jobs} j "  # noqa: S608
+            f"LEFT JOIN {meta} m ON m.job_id = j.id WHERE j.next_run_time <= :now "
+            "ORDER BY j.next_run_time LIMIT :limit OFFSET :skip"
+        )
+        self.earliest_after = text(f"SELECT MIN(next_run_time) FROM {jobs} WHERE next_run_time > :now")  # noqa: S608
+        self.lock_jobs = self._of_ids(
+            f"SELECT id, next_run_time FROM {jobs} WHERE id IN :ids{self.skip_locked}"  # noqa: S608
+        )
+        self.states_of = self._of_ids(f"SELECT id, job_state FROM {jobs} WHERE id IN :ids")  # noqa: S608
+        self.claims_of = self._of_ids(
+            f"SELECT 0, job_id, generation, lead FROM {runs} WHERE state < {FINAL} AND job_id IN :ids "  # noqa: S608
+            f"UNION SELECT 1, job_id, generation, born FROM {meta} WHERE job_id IN :ids"
+        )
+        self.newest_generations = self._of_ids(
+            f"SELECT job_id, MAX(generation) FROM {runs} WHERE job_id IN :ids GROUP BY job_id"  # noqa: S608
+        )
+        self.own_batch = text(
+            f"SELECT batch FROM {nodes} WHERE epoch = :epoch{self.lock}"  # noqa: S608
+        )
+        self.keep_batch = text(
+            f"UPDATE {nodes} SET batch = :batch WHERE epoch = :epoch AND lease_until > {clock}"  # noqa: S608
+        )
+        self.inserted = text(
+            f"SELECT job_id, generation, fire_us FROM {runs} WHERE node = :node AND batch = :batch"  # noqa: S608
+        )
+        self.delete_jobs = self._of_ids(f"DELETE FROM {jobs} WHERE id IN :ids")  # noqa: S608
+        self.delete_meta = self._of_ids(f"DELETE FROM {meta} WHERE job_id IN :ids")  # noqa: S608
+        self.pending = text(
+            f"SELECT r.job_id, r.generation, r.kind, r.fire_us, r.token, r.attempt, r.delivery, "  # noqa: S608
+            f"COALESCE(j.job_state, r.job_state) FROM {runs} r LEFT JOIN {jobs} j ON j.id = r.job_id "
+            f"WHERE r.state = {PENDING} ORDER BY r.seq LIMIT :limit"
+        )
+        self.take_pending = text(
+            f"UPDATE {runs} SET state = {RUNNING}, token = token + 1, node = :node, node_name = :node_name, "  # noqa: S608
+            f"batch = :batch, claimed_us = :claimed_us, lead = fire_us WHERE job_id = :job_id AND "
+            f"generation = :generation AND kind = :kind AND fire_us = :fire_us AND token = :token "
+            f"AND state = {PENDING}"
+        )
+        self.settle_one = text(
+            f"UPDATE {runs} SET state = :state, started_us = :started_us, finished_us = :finished_us, "  # noqa: S608
+            "reason = :reason, error = :error, traceback = :traceback, result = :result, job_state = NULL "
+            "WHERE job_id = :job_id AND generation = :generation AND kind = :kind AND fire_us = :fire_us "
+            f"AND token = :token AND node = :node AND state = {RUNNING}"
+        )
+        self.give_back = text(
+            f"UPDATE {runs} SET state = {PENDING}, token = token + 1, node = 0 WHERE job_id = :job_id AND "  # noqa: S608
+            f"generation = :generation AND kind = :kind AND fire_us = :fire_us AND token = :token AND "
+            f"node = :node AND state = {RUNNING}"
+        )
+        self._make_batches()
+
+    # -- what differs -------------------------------------------------------------------------------------
+
+    def _make_batches(self) -> None:
+        raise NotImplementedError
+
+    def _of_ids(self, statement: str) -> TextClause:
+        return text(statement).bindparams(bindparam("ids", expanding=True))
+
+    def insert_runs(
+        self, connection: Connection, common: dict[str, Any], rows: Sequence[tuple[Any, ...]]
+    ) -> int:
+        """Insert :data:`RUN_COLUMNS` as running; return how many there were not yet.
+
+        :param common: node, node_name, batch, claimed_us
+        """
+        raise NotImplementedError
+
+    def insert_closed(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+        """Insert whole rows, as far as there are none of their keys."""
+        raise NotImplementedError
+
+    def move_jobs(self, connection: Connection, rows: Sequence[tuple[str, float | None]]) -> None:
+        """Set the next run times of jobs."""
+        raise NotImplementedError
+
+    def settle(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> int:
+        """Write :data:`SETTLE_COLUMNS`; return how many runs took their outcome."""
+        raise NotImplementedError
+
+    def set_generation(self, connection: Connection, rows: Sequence[tuple[str, int, int]]) -> None:
+        """Write (job id, generation, born)."""
+        raise NotImplementedError
+
+
+class PostgreSQL(Statements):
+    """Arrays, one parameter per column."""
+
+    def _of_ids(self, statement: str) -> TextClause:
+        return text(statement.replace("IN :ids", "= ANY(:ids)"))
+
+    def _make_batches(self) -> None:
+        self._insert_runs = text(
+            f"INSERT INTO {self.runs} (job_id, generation, fire_us, lead, delivery, seq, kind, state, token, "  # noqa: S608
+            "node, node_name, batch, attempt, count, claimed_us) SELECT u.*, 0, "
+            f"{RUNNING}, 1, :node, :node_name, :batch, 1, 1, :claimed_us FROM unnest(CAST(:c0 AS text[]), "
+            "CAST(:c1 AS bigint[]), CAST(:c2 AS bigint[]), CAST(:c3 AS bigint[]), CAST(:c4 AS smallint[]), "
+            "CAST(:c5 AS bigint[])) AS u ON CONFLICT DO NOTHING"
+        )
+        self._move = text(
+            f"UPDATE {self.jobs} j SET next_run_time = u.moment FROM unnest(CAST(:c0 AS text[]), "  # noqa: S608
+            "CAST(:c1 AS double precision[])) AS u(id, moment) WHERE j.id = u.id"
+        )
+        self._settle = text(
+            f"UPDATE {self.runs} r SET state = u.state, started_us = u.started_us, finished_us = u.finished_us, "  # noqa: S608
+            "job_state = NULL FROM unnest(CAST(:c0 AS text[]), CAST(:c1 AS bigint[]), CAST(:c2 AS smallint[]), "
+            "CAST(:c3 AS bigint[]), CAST(:c4 AS int[]), CAST(:c5 AS bigint[]), CAST(:c6 AS smallint[]), "
+            f"CAST(:c7 AS bigint[]), CAST(:c8 AS bigint[])) AS u({', '.join(SETTLE_COLUMNS)}) "
+            f"WHERE {_KEY} AND r.token = u.token AND r.node = u.node AND r.state = {RUNNING}"
+        )
+        self._closed = postgresql.insert(self.tables.runs).on_conflict_do_nothing()
+        upsert = postgresql.insert(self.tables.meta)
+        self._meta = upsert.on_conflict_do_update(
+            index_elements=["job_id"],
+            set_={"generation": upsert.excluded.generation, "born": upsert.excluded.born},
+        )
+
+    def insert_runs(
+        self, connection: Connection, common: dict[str, Any], rows: Sequence[tuple[Any, ...]]
+    ) -> int:
+        return connection.execute(self._insert_runs, {**common, **_columns(rows)}).rowcount
+
+    def insert_closed(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+        connection.execute(self._closed, rows)
+
+    def move_jobs(self, connection: Connection, rows: Sequence[tuple[str, float | None]]) -> None:
+        connection.execute(self._move, _columns(rows))
+
+    def settle(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> int:
+        return connection.execute(self._settle, _columns(rows)).rowcount
+
+    def set_generation(self, connection: Connection, rows: Sequence[tuple[str, int, int]]) -> None:
+        connection.execute(self._meta, _as_meta(rows))
+
+
+class MySQL(Statements):
+    """One JSON text, read by the server as a table."""
+
+    _TYPES: Final = {
+        **dict.fromkeys(("job_id",), "VARCHAR(191) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"),
+        **dict.fromkeys(("delivery", "kind", "state", "token"), "INT"),
+    }
+
+    def _json_table(self, names: Sequence[str], **types: str) -> str:
+        known = {**self._TYPES, **types}
+        columns = ", ".join(
+            f"{name} {known.get(name, 'BIGINT')} PATH '$[{at}]'" for at, name in enumerate(names)
+        )
+        return f"JSON_TABLE(:rows, '$[*]' COLUMNS ({columns})) u"
+
+    def _make_batches(self) -> None:
+        self._insert_runs = text(
+            f"INSERT IGNORE INTO {self.runs} (job_id, generation, fire_us, lead, delivery, seq, kind, state, token, "  # noqa: S608
+            "node, node_name, batch, attempt, count, claimed_us) SELECT u.job_id, u.generation, u.fire_us, "
+            f"u.lead, u.delivery, u.seq, 0, {RUNNING}, 1, :node, :node_name, :batch, 1, 1, :claimed_us "
+            f"FROM {self._json_table(RUN_COLUMNS)}"
+        )
+        set_ = ", ".join(f"r.{name} = u.{name}" for name in ("state", "started_us", "finished_us"))
+        self._settle = text(
+            f"UPDATE {self.runs} r JOIN {self._json_table(SETTLE_COLUMNS)} ON {_KEY} SET {set_}, "
+            f"r.job_state = NULL WHERE r.token = u.token AND r.node = u.node AND r.state = {RUNNING}"
+        )
+        self._closed = self.tables.runs.insert().prefix_with("IGNORE")
+        upsert = mysql.insert(self.tables.meta)
+        self._meta = upsert.on_duplicate_key_update(
+            generation=upsert.inserted.generation, born=upsert.inserted.born
+        )
+        self._move: TextClause | None = None
+
+    def _move_statement(self, connection: Connection) -> TextClause:
+        """Return the statement, with the collation that the ids have (3.x's table has the server's default)."""
+        if self._move is None:
+            row = connection.execute(
+                text(
+                    "SELECT character_set_name, collation_name FROM information_schema.columns WHERE "
+                    "table_schema = COALESCE(:schema, DATABASE()) AND table_name = :name AND column_name = 'id'"
+                ),
+                {"schema": self.tables.schema, "name": self.tables.name},
+            ).one()
+            kind = f"VARCHAR(191) CHARACTER SET {row[0]} COLLATE {row[1]}"
+            table = self._json_table(("id", "moment"), id=kind, moment="DOUBLE")
+            self._move = text(
+                f"UPDATE {self.jobs} j JOIN {table} ON j.id = u.id SET j.next_run_time = u.moment"
+            )
+        return self._move
+
+    def insert_runs(
+        self, connection: Connection, common: dict[str, Any], rows: Sequence[tuple[Any, ...]]
+    ) -> int:
+        return connection.execute(self._insert_runs, {**common, "rows": json.dumps(rows)}).rowcount
+
+    def insert_closed(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+        connection.execute(self._closed, rows)
+
+    def move_jobs(self, connection: Connection, rows: Sequence[tuple[str, float | None]]) -> None:
+        connection.execute(self._move_statement(connection), {"rows": json.dumps(rows)})
+
+    def settle(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> int:
+        return connection.execute(self._settle, {"rows": json.dumps(rows)}).rowcount
+
+    def set_generation(self, connection: Connection, rows: Sequence[tuple[str, int, int]]) -> None:
+        connection.execute(self._meta, _as_meta(rows))
+
+
+class SQLite(Statements):
+    """The same statement over and over; the transaction is what costs."""
+
+    skip_locked = ""
+    lock = ""
+
+    def _make_batches(self) -> None:
+        self._insert_runs = (
+            f"INSERT OR IGNORE INTO {self.runs} (job_id, generation, fire_us, lead, delivery, seq, kind, state, "  # noqa: S608
+            "token, node, node_name, batch, attempt, count, claimed_us) VALUES (?, ?, ?, ?, ?, ?, 0, "
+            f"{RUNNING}, 1, ?, ?, ?, 1, 1, ?)"
+        )
+        self._move = f"UPDATE {self.jobs} SET next_run_time = ? WHERE id = ?"  # noqa: S608
+        self._settle = (
+            f"UPDATE {self.runs} SET state = ?, started_us = ?, finished_us = ?, job_state = NULL WHERE job_id = ? "  # noqa: S608
+            "AND generation = ? AND kind = ? AND fire_us = ? AND token = ? AND node = ? "
+            f"AND state = {RUNNING}"
+        )
+        self._closed = sqlite.insert(self.tables.runs).on_conflict_do_nothing()
+        upsert = sqlite.insert(self.tables.meta)
+        self._meta = upsert.on_conflict_do_update(
+            index_elements=["job_id"],
+            set_={"generation": upsert.excluded.generation, "born": upsert.excluded.born},
+        )
+
+    def insert_runs(
+        self, connection: Connection, common: dict[str, Any], rows: Sequence[tuple[Any, ...]]
+    ) -> int:
+        tail = (common["node"], common["node_name"], common["batch"], common["claimed_us"])
+        return _many(connection, self._insert_runs, [(*row, *tail) for row in rows])
+
+    def insert_closed(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+        connection.execute(self._closed, rows)
+
+    def move_jobs(self, connection: Connection, rows: Sequence[tuple[str, float | None]]) -> None:
+        _many(connection, self._move, [(moment, id) for id, moment in rows])
+
+    def settle(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> int:
+        return _many(connection, self._settle, [(*row[6:], *row[:6]) for row in rows])
+
+    def set_generation(self, connection: Connection, rows: Sequence[tuple[str, int, int]]) -> None:
+        connection.execute(self._meta, _as_meta(rows))
+
+
+def statements_for(database: Database, tables: Tables) -> Statements:
+    """Return the statements of a database."""
+    kinds = {"postgresql": PostgreSQL, "mysql": MySQL, "sqlite": SQLite}
+    return kinds[database.kind](database, tables)
+
+
+def _columns(rows: Sequence[tuple[Any, ...]]) -> dict[str, list[Any]]:
+    return {f"c{at}": list(column) for at, column in enumerate(zip(*rows, strict=True))}
+
+
+def _as_meta(rows: Sequence[tuple[str, int, int]]) -> list[dict[str, Any]]:
+    return [{"job_id": id, "generation": generation, "born": born} for id, generation, born in rows]
+
+
+def _many(connection: Connection, statement: str, rows: list[tuple[Any, ...]]) -> int:
+    """Run a statement for each row; return how many rows it changed."""
+    cursor = connection.connection.cursor()
+    try:
+        cursor.executemany(statement, rows)
+        return int(cursor.rowcount)
+    finally:
+        cursor.close()

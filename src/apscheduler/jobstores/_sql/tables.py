@@ -1,0 +1,188 @@
+"""The tables of a SQL store: 3.x's one, untouched in shape, and four of our own beside it.
+
+    <jobs>          id, next_run_time, job_state      as 3.x makes it; the column decides when a job is due
+    <jobs>_meta     generation of jobs that were changed or added again (absent: 0)
+    <jobs>_runs     the ledger: one row per fire time, from its claim to its outcome
+    <jobs>_nodes    schedulers that claim here, and their leases
+    <jobs>_schema   which of our migration steps were made
+"""
+
+from __future__ import annotations
+
+import re
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    Unicode,
+    text,
+)
+from sqlalchemy.dialects import mysql
+
+from apscheduler.runs.outcomes import Outcome
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Final
+
+PENDING: Final = 0
+"""Free to be claimed by any node: given back, or taken from a dead one."""
+RUNNING: Final = 1
+"""Claimed by a node, which may have called the function."""
+FINAL: Final = 10
+"""States from here on are outcomes."""
+
+STATES: Final = {
+    Outcome.EXECUTED: 10,
+    Outcome.FAILED: 11,
+    Outcome.TIMED_OUT: 12,
+    Outcome.MISSED: 13,
+    Outcome.SKIPPED: 14,
+    Outcome.COALESCED: 15,
+    Outcome.LOST: 16,
+    Outcome.CANCELLED: 17,
+}
+"""What is written for each outcome; never renumbered."""
+OUTCOMES: Final = {number: outcome for outcome, number in STATES.items()}
+LOST: Final = STATES[Outcome.LOST]
+
+AT_MOST_ONCE: Final = 0
+AT_LEAST_ONCE: Final = 1
+
+_NAME = re.compile(r"[^\W\d][\w$]{0,49}\Z", re.ASCII)
+_LONG_BLOB = LargeBinary().with_variant(mysql.LONGBLOB(), "mysql", "mariadb")
+_LONG_TEXT = Text().with_variant(mysql.MEDIUMTEXT(charset="utf8mb4"), "mysql", "mariadb")
+
+
+def _id() -> Any:
+    binary = mysql.VARCHAR(191, charset="utf8mb4", collation="utf8mb4_bin")
+    return Unicode(191).with_variant(binary, "mysql", "mariadb")
+
+
+def checked_name(name: str, what: str) -> str:
+    """Return a table's or schema's name, which ends up in statements.
+
+    :raises ValueError: if it is not a plain identifier of at most 50 characters
+    """
+    if not isinstance(name, str) or not _NAME.match(name):
+        raise ValueError(
+            f"{what} must be a plain identifier (letters, digits, _ and $, at most 50 of them, no digit first), "
+            f"not {name!r}"
+        )
+    return name
+
+
+def jobs_table(metadata: MetaData, name: str, schema: str | None) -> Table:
+    """Return 3.x's table; one that the metadata has already is taken as it is, further columns included."""
+    key = name if schema is None else f"{schema}.{name}"
+    if key in metadata.tables:
+        return metadata.tables[key]
+    precise = Float(25).with_variant(mysql.DOUBLE(), "mysql", "mariadb")
+    return Table(
+        name,
+        metadata,
+        Column("id", _id(), primary_key=True),
+        Column("next_run_time", precise, index=True),
+        Column("job_state", _LONG_BLOB, nullable=False),
+        schema=schema,
+    )
+
+
+class Tables:
+    """The tables of one store.
+
+    :ivar jobs: 3.x's table
+    :param partial_indexes: whether the database has indexes over some of the rows
+    """
+
+    def __init__(
+        self, name: str, schema: str | None, metadata: MetaData | None, *, partial_indexes: bool
+    ) -> None:
+        self._partial_indexes = partial_indexes
+        self.name = checked_name(name, "tablename")
+        self.schema = None if schema is None else checked_name(schema, "tableschema")
+        self.jobs = jobs_table(metadata if metadata is not None else MetaData(), name, schema)
+        own = MetaData()
+        self.meta = self._meta(own)
+        self.runs = self._runs(own)
+        self.nodes = self._nodes(own)
+        self.versions = Table(
+            f"{name}_schema",
+            own,
+            Column("step", Integer, primary_key=True, autoincrement=False),
+            Column("made_us", BigInteger, nullable=False),
+            schema=schema,
+        )
+
+    def _meta(self, own: MetaData) -> Table:
+        return Table(
+            f"{self.name}_meta",
+            own,
+            Column("job_id", _id(), primary_key=True),
+            Column("generation", BigInteger, nullable=False),
+            Column("born", BigInteger, nullable=False),
+            schema=self.schema,
+        )
+
+    def _runs(self, own: MetaData) -> Table:
+        table = Table(
+            f"{self.name}_runs",
+            own,
+            Column("job_id", _id(), primary_key=True),
+            Column("generation", BigInteger, primary_key=True, autoincrement=False),
+            Column("kind", SmallInteger, primary_key=True, autoincrement=False),
+            Column("fire_us", BigInteger, primary_key=True, autoincrement=False),
+            Column("state", SmallInteger, nullable=False),
+            Column("token", Integer, nullable=False),
+            Column("node", BigInteger, nullable=False),
+            Column("node_name", Unicode(120), nullable=False),
+            Column("batch", BigInteger, nullable=False),
+            Column("lead", BigInteger, nullable=False),
+            Column("attempt", SmallInteger, nullable=False),
+            Column("delivery", SmallInteger, nullable=False),
+            Column("count", Integer, nullable=False),
+            Column("last_us", BigInteger),
+            Column("seq", BigInteger, nullable=False),
+            Column("claimed_us", BigInteger, nullable=False),
+            Column("started_us", BigInteger),
+            Column("finished_us", BigInteger),
+            Column("late_word", SmallInteger, nullable=False, server_default="0"),
+            Column("reason", _LONG_TEXT),
+            Column("error", _LONG_TEXT),
+            Column("traceback", _LONG_TEXT),
+            Column("result", _LONG_TEXT),
+            Column("job_state", _LONG_BLOB),
+            schema=self.schema,
+        )
+        Index(f"ix_{self.name}_runs_seq", table.c.seq)
+        if self._partial_indexes:
+            live = text(f"state < {FINAL}")
+            name = f"ix_{self.name}_runs_live"
+            Index(name, table.c.job_id, postgresql_where=live, sqlite_where=live)
+        else:
+            Index(f"ix_{self.name}_runs_state", table.c.state, table.c.job_id)
+        return table
+
+    def _nodes(self, own: MetaData) -> Table:
+        return Table(
+            f"{self.name}_nodes",
+            own,
+            Column("epoch", BigInteger, primary_key=True, autoincrement=False),
+            Column("name", Unicode(120), nullable=False),
+            Column("pid", BigInteger, nullable=False),
+            Column("beat", BigInteger, nullable=False),
+            Column("batch", BigInteger, nullable=False),
+            Column("lease_us", BigInteger, nullable=False),
+            Column("lease_until", BigInteger, nullable=False),
+            Column("started_us", BigInteger, nullable=False),
+            schema=self.schema,
+        )
+
