@@ -15,7 +15,9 @@ URLS = {
     "postgresql": os.environ.get(
         "TICKWRIGHT_TEST_POSTGRESQL", "postgresql+psycopg://root@127.0.0.1:5432/test"
     ),
-    "mariadb": os.environ.get("TICKWRIGHT_TEST_MARIADB", "mysql+pymysql://root@127.0.0.1:3306/test"),
+    "mariadb": os.environ.get(
+        "TICKWRIGHT_TEST_MARIADB", "mysql+pymysql://root@127.0.0.1:3306/test"
+    ),
 }
 SERVERS = tuple(URLS)
 KINDS = ("sqlite-memory", "sqlite", *SERVERS)
@@ -77,7 +79,9 @@ class Place:
     def close(self) -> None:
         if self.kind != "sqlite-memory":
             engine = self.engine()
-            names = [name for name in inspect(engine).get_table_names() if name.startswith(self.table)]
+            names = [
+                name for name in inspect(engine).get_table_names() if name.startswith(self.table)
+            ]
             found = MetaData()
             found.reflect(engine, only=names)
             found.drop_all(engine)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
         def beat(self, epoch: int, lease: int) -> int | None:
             """Renew a lease and return the store's time; ``None`` if there is no such lease any more."""
 
-        def list(self) -> tuple[list[NodeRow], int]:
+        def listed(self) -> tuple[list[NodeRow], int]:
             """Return all nodes, and the store's time."""
 
         def reap(self, dead: NodeRow, own_epoch: int) -> bool:
@@ -182,7 +182,7 @@ class Membership:
 
     def sweep(self) -> None:
         """Close or free what dead nodes held."""
-        rows, store_now = self._roll.list()
+        rows, store_now = self._roll.listed()
         own = self.lease.epoch
         for dead in self._watch.dead(rows, store_now, boot_us()):
             if dead.epoch != own and self.lease.trusted() and not self._roll.reap(dead, own):

@@ -27,9 +27,7 @@ def facts_of(claim: Claim, first: int) -> _remote.Facts:
     )
 
 
-def take_answer(
-    claim: Claim, answer: _remote.Answer, why_late: str, *, raw: bool = False
-) -> None:
+def take_answer(claim: Claim, answer: _remote.Answer, why_late: str, *, raw: bool = False) -> None:
     """Settle what the answer is about, or give the claim back where it came too late to be started."""
     if answer[1] == _remote.FENCED:
         claim.sink.give_back(claim)

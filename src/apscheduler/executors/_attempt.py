@@ -102,7 +102,9 @@ def timeout_of(job: Any) -> float | None:
 
 def context_of(job: Any, fire: int, attempt: int = 1, token: int = 1) -> RunContext:
     """Return what ``current_run()`` says inside this run."""
-    return make_context(job.id, job._jobstore_alias or "default", job._at(fire), fire, attempt, token)
+    return make_context(
+        job.id, job._jobstore_alias or "default", job._at(fire), fire, attempt, token
+    )
 
 
 def context_of_item(item: Any, fire: int) -> RunContext:

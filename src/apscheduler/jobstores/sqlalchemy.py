@@ -37,7 +37,7 @@ from apscheduler.jobstores._sql.roll import SQLRoll
 from apscheduler.jobstores._sql.statements import statements_for
 from apscheduler.jobstores._sql.tables import Tables
 from apscheduler.jobstores._troubles import Troubles
-from apscheduler.jobstores.base import JobLookupError, Quarantined, SharedJobStore
+from apscheduler.jobstores.base import Quarantined, SharedJobStore
 from apscheduler.references import maybe_ref
 from apscheduler.serializers import PickleSerializer
 
@@ -121,9 +121,7 @@ class SQLAlchemyJobStore(SharedJobStore):
             self.engine = make_engine(url, engine_options or {})
         else:
             raise ValueError("SQLAlchemyJobStore needs a url or an engine")
-        self._database = Database(
-            self.engine, is_own=engine is None, statement_seconds=lease / 2
-        )
+        self._database = Database(self.engine, is_own=engine is None, statement_seconds=lease / 2)
         self._tables = Tables(
             tablename,
             tableschema,
@@ -264,7 +262,9 @@ class SQLAlchemyJobStore(SharedJobStore):
         statement = select(columns.id, columns.job_state, columns.next_run_time).where(*conditions)
         with self._database.reading() as connection:
             return connection.execute(
-                statement.order_by(columns.next_run_time.is_(None), columns.next_run_time, columns.id)
+                statement.order_by(
+                    columns.next_run_time.is_(None), columns.next_run_time, columns.id
+                )
             ).all()
 
     def _listed(self, *conditions: Any) -> list[Job]:
@@ -397,7 +397,7 @@ class SQLAlchemyJobStore(SharedJobStore):
     # -- nodes ------------------------------------------------------------------------------------------------------------
 
     def nodes(self) -> list[Node]:
-        rows, now = self._roll.list()
+        rows, now = self._roll.listed()
         own = self._membership.lease.epoch
         self._claiming.nodes = max(1, sum(row.lease_until > now for row in rows))
         return [
@@ -475,5 +475,3 @@ class SQLAlchemyJobStore(SharedJobStore):
     def __repr__(self) -> str:
         shown = self.engine.url.render_as_string(hide_password=True)
         return f"<{type(self).__name__} (url={shown})>"
-
-

@@ -67,7 +67,12 @@ def current_run() -> RunContext | None:
 
 
 def make_context(
-    job_id: str, jobstore: str, scheduled_time: datetime, instant: int, attempt: int = 1, token: int = 1
+    job_id: str,
+    jobstore: str,
+    scheduled_time: datetime,
+    instant: int,
+    attempt: int = 1,
+    token: int = 1,
 ) -> RunContext:
     """Return the context of one attempt at the fire time ``instant`` (microseconds, UTC)."""
     return RunContext(job_id, jobstore, scheduled_time, attempt, fire_id(job_id, instant), token)

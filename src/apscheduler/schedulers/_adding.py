@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
-from itertools import groupby
 from datetime import datetime
+from itertools import groupby
 
 from apscheduler._engine.instants import NEVER
 from apscheduler.events import (
@@ -68,7 +68,7 @@ class JobAdding(Registry):
 
     # -- adding ---------------------------------------------------------------------------------------
 
-    def add_job(  # noqa: C901 - a branch for each argument that may be left out
+    def add_job(  # noqa: C901, PLR0912 - a branch for each argument that may be left out
         self,
         func: Any,
         trigger: Any = None,
@@ -355,11 +355,14 @@ class JobAdding(Registry):
 
     def _entry(self, given: Mapping[str, Any]) -> Entry:
         """Return one job of :meth:`add_jobs`, with its store's alias and whether it replaces another."""
-        if not isinstance(given, Mapping) or "func" not in given:
+        try:
+            rest = dict(given)
+        except (TypeError, ValueError):
+            rest = {}
+        if "func" not in rest:
             raise TypeError(
                 f"add_jobs() takes mappings of add_job()'s arguments, with at least 'func', not {given!r}"
             )
-        rest = dict(given)
         alias = rest.pop("jobstore", "default")
         replace = rest.pop("replace_existing", False)
         keep = rest.pop("keep_next_run_time", False)
@@ -369,10 +372,10 @@ class JobAdding(Registry):
             for name, value in options.items()
             if value is not undefined and not (value is None and name in ("name", "args", "kwargs"))
         }
-        id, trigger = rest.pop("id", None), rest.pop("trigger", None)
+        job_id, trigger = rest.pop("id", None), rest.pop("trigger", None)
         defaults = {"executor": "default", "args": (), "kwargs": {}}
         made = self._create_trigger(trigger, rest)
-        job = Job(self, id, **{**defaults, **options, "trigger": made})
+        job = Job(self, job_id, **{**defaults, **options, "trigger": made})
         for name in ("timeout", "delivery"):
             if name not in options and name in self._job_defaults:
                 setattr(job, name, self._job_defaults[name])

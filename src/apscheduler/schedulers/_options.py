@@ -30,7 +30,9 @@ SCHEDULER_OPTIONS: Final = frozenset(
         "timezone",
     }
 )
-JOB_DEFAULTS: Final = frozenset({"coalesce", "delivery", "max_instances", "misfire_grace_time", "timeout"})
+JOB_DEFAULTS: Final = frozenset(
+    {"coalesce", "delivery", "max_instances", "misfire_grace_time", "timeout"}
+)
 
 
 class UnknownOptionWarning(UserWarning):

@@ -19,13 +19,9 @@ from apscheduler._engine.records import Record
 from apscheduler.cluster.points import reached
 from apscheduler.jobstores._sql.claims import StoreClaim
 from apscheduler.jobstores._sql.database import is_disconnect
-from apscheduler.jobstores._sql.loading import Unloadable, from_float, to_float
-from apscheduler.jobstores._sql.tables import AT_LEAST_ONCE, AT_MOST_ONCE, STATES
+from apscheduler.jobstores._sql.loading import Unloadable
+from apscheduler.jobstores._sql.writing import Candidate, Writing
 from apscheduler.jobstores.base import ClaimBatch
-from apscheduler.runs import reasons
-from apscheduler.runs.claims import Result
-from apscheduler.runs.ledger import one_line
-from apscheduler.runs.outcomes import Outcome
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,9 +30,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
-    from apscheduler._engine.planning import Plan, Rollup
     from apscheduler.cluster.membership import Membership
-    from apscheduler.job import Job
     from apscheduler.jobstores._sql.database import Database
     from apscheduler.jobstores._sql.loading import Loader
     from apscheduler.jobstores._sql.outbox import Outbox
@@ -56,21 +50,6 @@ _SPREAD_PASSES = 50
 
 class LeaseOverError(RuntimeError):
     """The store does not know this incarnation any more; nothing was claimed."""
-
-
-class Candidate(Record):
-    """A due job on its way to a claim."""
-
-    __slots__ = ("blob", "due", "generation", "job", "moment", "plan", "refused")
-
-    def __init__(self, job: Job, blob: bytes, moment: float, generation: int) -> None:
-        self.job = job
-        self.blob = blob
-        self.moment = moment
-        self.due = from_float(moment)
-        self.generation = generation
-        self.plan: Any = None
-        self.refused = False
 
 
 class Doubt(Record):
@@ -173,9 +152,7 @@ class Claiming:
             skip += passed
         batch.more = True
 
-    def _committed(
-        self, found: list[Candidate], request: ClaimRequest, batch: ClaimBatch
-    ) -> bool:
+    def _committed(self, found: list[Candidate], request: ClaimRequest, batch: ClaimBatch) -> bool:
         """Commit a page; what is raised waits in the batch if earlier pages made claims."""
         try:
             self._commit(found, request, batch)
@@ -219,7 +196,9 @@ class Claiming:
             return
         self._membership.beat()
         if not self._membership.ensure():
-            raise LeaseOverError("this scheduler's lease in the store is not certain; it claims nothing")
+            raise LeaseOverError(
+                "this scheduler's lease in the store is not certain; it claims nothing"
+            )
 
     def _read(self, now: int, page: int, skip: int) -> Sequence[Any]:
         with self._database.reading() as connection:
@@ -310,9 +289,7 @@ class Claiming:
 
     # -- the transaction ----------------------------------------------------------------------------------------
 
-    def _commit(
-        self, found: list[Candidate], request: ClaimRequest, batch: ClaimBatch
-    ) -> None:
+    def _commit(self, found: list[Candidate], request: ClaimRequest, batch: ClaimBatch) -> None:
         """Claim these in one transaction and add what came of it to the batch."""
         epoch = self._membership.lease.epoch
         writing: Writing | None = None
@@ -320,7 +297,16 @@ class Claiming:
         def work() -> Writing:
             nonlocal writing
             self._number += 1
-            writing = Writing(self, found, request, epoch, self._number)
+            writing = Writing(
+                found,
+                request,
+                self._statements,
+                self._loader,
+                self._membership,
+                self.next_seq,
+                epoch,
+                self._number,
+            )
             with self._outbox.taken() as outcomes:
                 with self._database.transaction() as connection:
                     reached("claim.begun")
@@ -349,6 +335,7 @@ class Claiming:
             _merge(batch, resolved)
             return
         _merge(batch, done.result())
+        self.moved.update(dict.fromkeys(done.moved))
         lost = len(found) - done.taken
         if lost > len(found) // 2:
             self._spread = _SPREAD_PASSES
@@ -378,278 +365,6 @@ class Claiming:
         """Drop what is remembered of a job that was changed or removed."""
         self._broken.pop(id, None)
         self._loader.forget(id)
-
-
-class Writing:
-    """One try of a claim's transaction.
-
-    :ivar number: of the batch, within its incarnation
-    :ivar taken: how many of the candidates were still as they had been read
-    """
-
-    def __init__(
-        self,
-        claiming: Claiming,
-        found: list[Candidate],
-        request: ClaimRequest,
-        epoch: int,
-        number: int,
-    ) -> None:
-        self._claiming = claiming
-        self._statements = claiming._statements
-        self._found = found
-        self._request = request
-        self._membership = claiming._membership
-        self._now = request.now + self._membership.offset.us
-        self._epoch = epoch
-        self.number = number
-        self.taken = 0
-        self._running: list[Candidate] = []
-        self._busy: list[Candidate] = []
-        self._refused: list[tuple[Candidate, list[Result]]] = []
-        self._free: list[Candidate] = []
-        self._conflicts: set[tuple[str, int, int]] = set()
-        self._bytes: dict[str, bytes] = {}
-
-    def write(self, connection: Connection) -> None:
-        """Lock, count, insert and move."""
-        free = self._lock(connection)
-        reached("claim.locked")
-        if not free:
-            return
-        free = self._sorted_by_fate(connection, free)
-        self._free = free
-        self.taken = len(free)
-        if not free:
-            return
-        self._insert(connection)
-        reached("claim.inserted")
-        self._move(connection, free)
-        reached("claim.moved")
-
-    def _lock(self, connection: Connection) -> list[Candidate]:
-        ids = [each.job.id for each in self._found]
-        locked = {
-            id: moment
-            for id, moment in connection.execute(self._statements.lock_jobs, {"ids": ids})
-        }
-        free = [each for each in self._found if locked.get(each.job.id) == each.moment]
-        stateful = [each for each in free if not each.job.trigger.native]
-        if stateful:
-            free = self._with_their_states(connection, free, stateful)
-        return free
-
-    def _with_their_states(
-        self, connection: Connection, free: list[Candidate], stateful: list[Candidate]
-    ) -> list[Candidate]:
-        """Keep triggers that change by firing; whoever was changed meanwhile is read again first."""
-        ids = [each.job.id for each in stateful]
-        rows = connection.execute(self._statements.states_of, {"ids": ids}).all()
-        blobs = {id: bytes(blob) for id, blob in rows}
-        changed = set()
-        for each in stateful:
-            if blobs.get(each.job.id) != bytes(each.blob):
-                changed.add(each.job.id)
-                continue
-            each.job._due = NEVER if each.plan.next is None else each.plan.next
-            written = self._claiming._loader.dumps(each.job)
-            each.job._due = each.due
-            if written != each.blob:
-                self._bytes[each.job.id] = written
-        return [each for each in free if each.job.id not in changed]
-
-    def _sorted_by_fate(
-        self, connection: Connection, free: list[Candidate]
-    ) -> list[Candidate]:
-        """Say which run, which meet too many instances, which have no executor; leave out changed generations."""
-        ids = [each.job.id for each in free]
-        live: dict[str, list[int]] = {}
-        generations: dict[str, tuple[int, int]] = {}
-        for kind, id, generation, more in connection.execute(
-            self._statements.claims_of, {"ids": ids}
-        ):
-            if kind:
-                generations[id] = (generation, more)
-            else:
-                live.setdefault(id, []).append(generation)
-        same: list[Candidate] = []
-        for each in free:
-            generation, born = generations.get(each.job.id, (0, 0))
-            if generation != each.generation:
-                continue
-            same.append(each)
-            instances = sum(1 for number in live.get(each.job.id, ()) if number >= born)
-            if each.refused:
-                self._refused.append((each, self._refusals(each)))
-            elif instances >= each.job.max_instances:
-                self._busy.append(each)
-            else:
-                self._running.append(each)
-        return same
-
-    def _refusals(self, each: Candidate) -> list[Result]:
-        exc = reasons.no_executor(each.job)
-        return [
-            Result(fire, Outcome.FAILED, 0, self._request.now, exception=exc)
-            for fire in each.plan.run
-        ]
-
-    def _insert(self, connection: Connection) -> None:
-        common = {
-            "node": self._epoch,
-            "node_name": self._membership.name,
-            "batch": self.number,
-            "claimed_us": self._now,
-        }
-        rows: list[tuple[Any, ...]] = []
-        seq = self._claiming.next_seq(sum(len(each.plan.run) for each in self._running))
-        for each in self._running:
-            job, generation, run = each.job, each.generation, each.plan.run
-            delivery = AT_LEAST_ONCE if job.delivery == "at_least_once" else AT_MOST_ONCE
-            for fire in run:
-                rows.append((job.id, generation, fire, run[0], delivery, seq))
-                seq += 1
-        if rows and self._statements.insert_runs(connection, common, rows) != len(rows):
-            self._find_conflicts(connection, rows)
-        closed = self._closed_rows(common)
-        if closed:
-            self._statements.insert_closed(connection, closed)
-        self._keep_last_states(connection)
-
-    def _find_conflicts(self, connection: Connection, rows: list[tuple[Any, ...]]) -> None:
-        """See which fire times have a row already: they were somebody's before (the unique key decides)."""
-        own = {"node": self._epoch, "batch": self.number}
-        inserted = {tuple(row) for row in connection.execute(self._statements.inserted, own)}
-        self._conflicts = {(id, generation, fire) for id, generation, fire, *_ in rows} - inserted
-
-    def _closed_rows(self, common: dict[str, Any]) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = []
-
-        def add(each: Candidate, fire: int, outcome: Outcome, **more: Any) -> None:
-            rows.append(
-                {
-                    **common,
-                    "job_id": each.job.id,
-                    "generation": each.generation,
-                    "kind": 0,
-                    "fire_us": fire,
-                    "state": STATES[outcome],
-                    "token": 1,
-                    "lead": fire,
-                    "attempt": 1,
-                    "delivery": AT_MOST_ONCE,
-                    "count": more.pop("count", 1),
-                    "last_us": more.pop("last", None),
-                    "seq": self._claiming.next_seq(1),
-                    "finished_us": self._now,
-                    "reason": more.pop("reason", None),
-                    "error": more.pop("error", None),
-                }
-            )
-
-        for each in self._free:
-            for outcome, rollup, reason in _rollups(each.plan):
-                add(each, rollup.first, outcome, count=rollup.count, last=rollup.last, reason=reason)
-        for each in self._busy:
-            for fire in each.plan.run:
-                add(each, fire, Outcome.SKIPPED, reason=reasons.skipped(each.job))
-        for each, results in self._refused:
-            for result in results:
-                if result.exception is not None:
-                    add(each, result.fire, Outcome.FAILED, error=one_line(result.exception))
-        return rows
-
-    def _keep_last_states(self, connection: Connection) -> None:
-        """Keep the definition of a job that is removed by its last fire and may have to run it again."""
-        runs = self._statements.tables.runs
-        for each in self._running:
-            if each.plan.next is None and each.job.delivery == "at_least_once":
-                connection.execute(
-                    runs.update()
-                    .where(
-                        runs.c.job_id == each.job.id,
-                        runs.c.generation == each.generation,
-                        runs.c.batch == self.number,
-                        runs.c.node == self._epoch,
-                    )
-                    .values(job_state=each.blob)
-                )
-
-    def _move(self, connection: Connection, free: list[Candidate]) -> None:
-        moves: list[tuple[str, float | None]] = []
-        gone: list[str] = []
-        for each in free:
-            following = each.plan.next
-            if following is None and not each.refused:
-                gone.append(each.job.id)
-            else:
-                moves.append((each.job.id, None if following is None else to_float(following)))
-        if moves:
-            self._statements.move_jobs(connection, moves)
-        if gone:
-            connection.execute(self._statements.delete_jobs, {"ids": gone})
-            connection.execute(self._statements.delete_meta, {"ids": gone})
-        jobs = self._statements.tables.jobs
-        for id, blob in self._bytes.items():
-            connection.execute(jobs.update().where(jobs.c.id == id).values(job_state=blob))
-
-    # -- what came of it --------------------------------------------------------------------------------------
-
-    def result(self) -> ClaimBatch:
-        """Return the batch that this transaction made, once it is known to be committed."""
-        batch = ClaimBatch()
-        request = self._request
-        for each in self._free:
-            self._placed(each, batch)
-            for outcome, rollup, _ in _rollups(each.plan):
-                batch.rolled.append((each.job, outcome, rollup))
-        for each in self._busy:
-            batch.skipped.append((each.job, each.plan.run))
-        for each, results in self._refused:
-            batch.refused.append((each.job, results))
-        for each in self._running:
-            run = each.plan.run
-            if self._conflicts:
-                run = [
-                    fire
-                    for fire in run
-                    if (each.job.id, each.generation, fire) not in self._conflicts
-                ]
-            if run:
-                late = request.late_because(each.due - self._membership.offset.us, each.job._grace)
-                batch.claims.append(
-                    StoreClaim(
-                        each.job,
-                        run,
-                        request.sink,
-                        generation=each.generation,
-                        lease=self._membership.lease,
-                        epoch=self._epoch,
-                        offset=self._membership.offset.us,
-                        late_because=late,
-                    )
-                )
-        return batch
-
-    def _placed(self, each: Candidate, batch: ClaimBatch) -> None:
-        job, following = each.job, each.plan.next
-        job._due = NEVER if following is None else following
-        if following is None and not each.refused:
-            batch.finished.append(job)
-            self._claiming._loader.forget(job.id)
-        elif each.job.id in self._bytes:
-            self._claiming._loader.forget(job.id)
-        else:
-            self._claiming.moved[job.id] = None
-
-
-def _rollups(plan: Plan) -> list[tuple[Outcome, Rollup, str]]:
-    rolled: list[tuple[Outcome, Rollup, str]] = []
-    if plan.coalesced:
-        rolled.append((Outcome.COALESCED, plan.coalesced, reasons.COALESCED))
-    if plan.missed:
-        rolled.append((Outcome.MISSED, plan.missed, reasons.TOO_MANY))
-    return rolled
 
 
 def _merge(batch: ClaimBatch, more: ClaimBatch) -> None:

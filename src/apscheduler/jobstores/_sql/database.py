@@ -160,7 +160,7 @@ class Database:
     def _transaction_on(self, connection: Connection) -> Iterator[Connection]:
         if self.kind == "sqlite":
             with self.writing:
-                connection = connection.execution_options(isolation_level="AUTOCOMMIT")  # noqa: PLW2901
+                connection = connection.execution_options(isolation_level="AUTOCOMMIT")
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
                 try:
                     yield connection
@@ -169,7 +169,7 @@ class Database:
                     raise
                 connection.exec_driver_sql("COMMIT")
             return
-        connection = connection.execution_options(isolation_level="READ COMMITTED")  # noqa: PLW2901
+        connection = connection.execution_options(isolation_level="READ COMMITTED")
         with connection.begin():
             self._bound(connection)
             yield connection
@@ -177,7 +177,9 @@ class Database:
     def _rolled_back(self, connection: Connection) -> None:
         try:
             connection.exec_driver_sql("ROLLBACK")
-        except DBAPIError:  # the database has rolled back by itself (disk full, say): nothing is open
+        except (
+            DBAPIError
+        ):  # the database has rolled back by itself (disk full, say): nothing is open
             connection.invalidate()
 
     def _bound(self, connection: Connection) -> None:
@@ -227,7 +229,7 @@ class Database:
         """Return the store's time in microseconds UTC."""
         if self.kind == "sqlite":
             return time.time_ns() // 1000
-        return int(connection.scalar(text(f"SELECT {self.clock}")))  # noqa: S608 - constants
+        return int(connection.scalar(text(f"SELECT {self.clock}")))
 
 
 _POSTGRESQL_BOUNDS = text(

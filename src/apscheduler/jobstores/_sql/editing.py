@@ -103,7 +103,7 @@ class Editing:
         if self._database.is_private:
             ids = {row[0] for row in self._state_rows(connection, [each.job.id for each in chunk])}
         else:
-            ids = self._states(each.job.id for each in chunk).keys()
+            ids = set(self._states(each.job.id for each in chunk))
         return next((each.job.id for each in chunk if each.job.id in ids), chunk[0].job.id)
 
     def _begin_generations(self, connection: Connection, ids: list[str]) -> None:
@@ -192,9 +192,7 @@ class Editing:
                 return stored._due
         raise RuntimeError(f"job {job.id!r} is being changed by others all the time; it was left")
 
-    def _exchange(
-        self, stored: Job, new: Written, blob: bytes, approved: dict[str, Any]
-    ) -> bool:
+    def _exchange(self, stored: Job, new: Written, blob: bytes, approved: dict[str, Any]) -> bool:
         table = self._statements.tables.jobs
         values: dict[str, Any] = {"job_state": new.blob}
         moves = "next_run_time" in approved

@@ -100,9 +100,7 @@ class SQLLedger:
             .group_by(runs.c.state)
         )
         with self._database.reading() as connection:
-            return {
-                OUTCOMES[state]: int(total) for state, total in connection.execute(statement)
-            }
+            return {OUTCOMES[state]: int(total) for state, total in connection.execute(statement)}
 
     # -- retention ------------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from apscheduler.job import Job
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, Final
+    from typing import Final
 
     from apscheduler.serializers.base import Serializer
 

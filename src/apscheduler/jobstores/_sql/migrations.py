@@ -17,7 +17,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from typing import Any, Final
+    from typing import Final
 
     from sqlalchemy import Table
     from sqlalchemy.engine import Connection, Engine
@@ -90,13 +90,13 @@ def check(engine: Engine, tables: Tables) -> None:
 def statements(engine: Engine, tables: Tables) -> str:
     """Return the DDL of all tables as text, for those who run it themselves."""
     lines: list[str] = []
-    with engine.connect() as connection:
-        for table in (tables.jobs, tables.versions, tables.meta, tables.runs, tables.nodes):
-            lines.append(f"{CreateTable(table, if_not_exists=True).compile(engine)};".strip())
-            lines.extend(
-                f"{CreateIndex(index, if_not_exists=engine.dialect.name != 'mysql').compile(engine)};"
-                for index in sorted(table.indexes, key=lambda each: str(each.name))
-            )
+    anew = engine.dialect.name not in ("mysql", "mariadb")  # MySQL has no IF NOT EXISTS for indexes
+    for table in (tables.jobs, tables.versions, tables.meta, tables.runs, tables.nodes):
+        lines.append(f"{CreateTable(table, if_not_exists=True).compile(engine)};".strip())
+        lines.extend(
+            f"{CreateIndex(index, if_not_exists=anew).compile(engine)};"
+            for index in sorted(table.indexes, key=lambda each: str(each.name))
+        )
     versions = engine.dialect.identifier_preparer.format_table(tables.versions)
     lines.extend(
         f"INSERT INTO {versions} (step, made_us) VALUES ({number}, 0);"
@@ -174,5 +174,3 @@ def _begin_immediate(connection: Connection) -> None:
             time.sleep(0.05)
         else:
             return
-
-

@@ -107,7 +107,7 @@ class SQLRoll:
         """Renew a lease that holds, and return the store's time; ``None`` if it is over."""
         clock = self._database.clock
         statement = text(
-            f"UPDATE {self._statements.nodes} SET beat = beat + 1, lease_until = {clock} + :lease "  # noqa: S608
+            f"UPDATE {self._statements.nodes} SET beat = beat + 1, lease_until = {clock} + :lease "
             f"WHERE epoch = :epoch AND lease_until > {clock}"
         )
         with self._transaction() as connection:
@@ -125,7 +125,7 @@ class SQLRoll:
             connection.execute(nodes.delete().where(nodes.c.epoch == epoch))
         self.close()
 
-    def list(self) -> tuple[list[NodeRow], int]:
+    def listed(self) -> tuple[list[NodeRow], int]:
         """Return all nodes, and the store's time."""
         nodes = self._statements.tables.nodes
         with self._database.reading() as connection:
@@ -185,7 +185,7 @@ class SQLRoll:
 
     def _own_lease_holds(self, connection: Connection, own_epoch: int) -> bool:
         statement = text(
-            f"UPDATE {self._statements.nodes} SET beat = beat WHERE epoch = :epoch "  # noqa: S608
+            f"UPDATE {self._statements.nodes} SET beat = beat WHERE epoch = :epoch "
             f"AND lease_until > {self._database.clock}"
         )
         values = {"epoch": own_epoch, **self._database.clock_params}
@@ -202,9 +202,7 @@ class SQLRoll:
         runs = self._statements.tables.runs
         held = and_(runs.c.node == epoch, runs.c.state == RUNNING)
         lost = and_(held, runs.c.delivery == AT_MOST_ONCE)
-        worn = and_(
-            held, runs.c.delivery == AT_LEAST_ONCE, runs.c.attempt >= MAX_ATTEMPTS
-        )
+        worn = and_(held, runs.c.delivery == AT_LEAST_ONCE, runs.c.attempt >= MAX_ATTEMPTS)
         now = self._database.now(connection)
         lost_reason = _LOST_REASON.format(name)
         worn_reason = _WORN_REASON.format(MAX_ATTEMPTS)
@@ -226,9 +224,7 @@ class SQLRoll:
         return connection.execute(
             runs.update()
             .where(held, runs.c.delivery == AT_LEAST_ONCE)
-            .values(
-                state=PENDING, token=runs.c.token + 1, attempt=runs.c.attempt + 1, node=0
-            )
+            .values(state=PENDING, token=runs.c.token + 1, attempt=runs.c.attempt + 1, node=0)
         ).rowcount
 
     def _tell(self, closed: list[tuple[str, int, Outcome, str]], freed: int) -> None:
@@ -236,5 +232,3 @@ class SQLRoll:
             self._on_closed(closed)
         if freed:
             self._on_freed()
-
-

@@ -59,52 +59,54 @@ class Statements:
         jobs, meta, runs, nodes = self.jobs, self.meta, self.runs, self.nodes
         clock = self.database.clock
         self.due = text(
-            f"SELECT j.id, j.next_run_time, j.job_state, COALESCE(m.generation, 0) FROM {jobs} j "  # noqa: S608
+            f"SELECT j.id, j.next_run_time, j.job_state, COALESCE(m.generation, 0) FROM {jobs} j "
             f"LEFT JOIN {meta} m ON m.job_id = j.id WHERE j.next_run_time <= :now "
             "ORDER BY j.next_run_time LIMIT :limit OFFSET :skip"
         )
-        self.earliest_after = text(f"SELECT MIN(next_run_time) FROM {jobs} WHERE next_run_time > :now")  # noqa: S608
-        self.lock_jobs = self._of_ids(
-            f"SELECT id, next_run_time FROM {jobs} WHERE id IN :ids{self.skip_locked}"  # noqa: S608
+        self.earliest_after = text(
+            f"SELECT MIN(next_run_time) FROM {jobs} WHERE next_run_time > :now"
         )
-        self.states_of = self._of_ids(f"SELECT id, job_state FROM {jobs} WHERE id IN :ids")  # noqa: S608
+        self.lock_jobs = self._of_ids(
+            f"SELECT id, next_run_time FROM {jobs} WHERE id IN :ids{self.skip_locked}"
+        )
+        self.states_of = self._of_ids(f"SELECT id, job_state FROM {jobs} WHERE id IN :ids")
         self.claims_of = self._of_ids(
-            f"SELECT 0, job_id, generation, lead FROM {runs} WHERE state < {FINAL} AND job_id IN :ids "  # noqa: S608
+            f"SELECT 0, job_id, generation, lead FROM {runs} WHERE state < {FINAL} AND job_id IN :ids "
             f"UNION SELECT 1, job_id, generation, born FROM {meta} WHERE job_id IN :ids"
         )
         self.newest_generations = self._of_ids(
-            f"SELECT job_id, MAX(generation) FROM {runs} WHERE job_id IN :ids GROUP BY job_id"  # noqa: S608
+            f"SELECT job_id, MAX(generation) FROM {runs} WHERE job_id IN :ids GROUP BY job_id"
         )
         self.own_batch = text(
-            f"SELECT batch FROM {nodes} WHERE epoch = :epoch{self.lock}"  # noqa: S608
+            f"SELECT batch FROM {nodes} WHERE epoch = :epoch{self.lock}"
         )
         self.keep_batch = text(
-            f"UPDATE {nodes} SET batch = :batch WHERE epoch = :epoch AND lease_until > {clock}"  # noqa: S608
+            f"UPDATE {nodes} SET batch = :batch WHERE epoch = :epoch AND lease_until > {clock}"
         )
         self.inserted = text(
-            f"SELECT job_id, generation, fire_us FROM {runs} WHERE node = :node AND batch = :batch"  # noqa: S608
+            f"SELECT job_id, generation, fire_us FROM {runs} WHERE node = :node AND batch = :batch"
         )
-        self.delete_jobs = self._of_ids(f"DELETE FROM {jobs} WHERE id IN :ids")  # noqa: S608
-        self.delete_meta = self._of_ids(f"DELETE FROM {meta} WHERE job_id IN :ids")  # noqa: S608
+        self.delete_jobs = self._of_ids(f"DELETE FROM {jobs} WHERE id IN :ids")
+        self.delete_meta = self._of_ids(f"DELETE FROM {meta} WHERE job_id IN :ids")
         self.pending = text(
-            f"SELECT r.job_id, r.generation, r.kind, r.fire_us, r.token, r.attempt, r.delivery, "  # noqa: S608
+            f"SELECT r.job_id, r.generation, r.kind, r.fire_us, r.token, r.attempt, r.delivery, "
             f"COALESCE(j.job_state, r.job_state) FROM {runs} r LEFT JOIN {jobs} j ON j.id = r.job_id "
             f"WHERE r.state = {PENDING} ORDER BY r.seq LIMIT :limit"
         )
         self.take_pending = text(
-            f"UPDATE {runs} SET state = {RUNNING}, token = token + 1, node = :node, node_name = :node_name, "  # noqa: S608
+            f"UPDATE {runs} SET state = {RUNNING}, token = token + 1, node = :node, node_name = :node_name, "
             f"batch = :batch, claimed_us = :claimed_us, lead = fire_us WHERE job_id = :job_id AND "
             f"generation = :generation AND kind = :kind AND fire_us = :fire_us AND token = :token "
             f"AND state = {PENDING}"
         )
         self.settle_one = text(
-            f"UPDATE {runs} SET state = :state, started_us = :started_us, finished_us = :finished_us, "  # noqa: S608
+            f"UPDATE {runs} SET state = :state, started_us = :started_us, finished_us = :finished_us, "
             "reason = :reason, error = :error, traceback = :traceback, result = :result, job_state = NULL "
             "WHERE job_id = :job_id AND generation = :generation AND kind = :kind AND fire_us = :fire_us "
             f"AND token = :token AND node = :node AND state = {RUNNING}"
         )
         self.give_back = text(
-            f"UPDATE {runs} SET state = {PENDING}, token = token + 1, node = 0 WHERE job_id = :job_id AND "  # noqa: S608
+            f"UPDATE {runs} SET state = {PENDING}, token = token + 1, node = 0 WHERE job_id = :job_id AND "
             f"generation = :generation AND kind = :kind AND fire_us = :fire_us AND token = :token AND "
             f"node = :node AND state = {RUNNING}"
         )
@@ -152,18 +154,18 @@ class PostgreSQL(Statements):
 
     def _make_batches(self) -> None:
         self._insert_runs = text(
-            f"INSERT INTO {self.runs} (job_id, generation, fire_us, lead, delivery, seq, kind, state, token, "  # noqa: S608
+            f"INSERT INTO {self.runs} (job_id, generation, fire_us, lead, delivery, seq, kind, state, token, "
             "node, node_name, batch, attempt, count, claimed_us) SELECT u.*, 0, "
             f"{RUNNING}, 1, :node, :node_name, :batch, 1, 1, :claimed_us FROM unnest(CAST(:c0 AS text[]), "
             "CAST(:c1 AS bigint[]), CAST(:c2 AS bigint[]), CAST(:c3 AS bigint[]), CAST(:c4 AS smallint[]), "
             "CAST(:c5 AS bigint[])) AS u ON CONFLICT DO NOTHING"
         )
         self._move = text(
-            f"UPDATE {self.jobs} j SET next_run_time = u.moment FROM unnest(CAST(:c0 AS text[]), "  # noqa: S608
+            f"UPDATE {self.jobs} j SET next_run_time = u.moment FROM unnest(CAST(:c0 AS text[]), "
             "CAST(:c1 AS double precision[])) AS u(id, moment) WHERE j.id = u.id"
         )
         self._settle = text(
-            f"UPDATE {self.runs} r SET state = u.state, started_us = u.started_us, finished_us = u.finished_us, "  # noqa: S608
+            f"UPDATE {self.runs} r SET state = u.state, started_us = u.started_us, finished_us = u.finished_us, "
             "job_state = NULL FROM unnest(CAST(:c0 AS text[]), CAST(:c1 AS bigint[]), CAST(:c2 AS smallint[]), "
             "CAST(:c3 AS bigint[]), CAST(:c4 AS int[]), CAST(:c5 AS bigint[]), CAST(:c6 AS smallint[]), "
             f"CAST(:c7 AS bigint[]), CAST(:c8 AS bigint[])) AS u({', '.join(SETTLE_COLUMNS)}) "
@@ -211,7 +213,7 @@ class MySQL(Statements):
 
     def _make_batches(self) -> None:
         self._insert_runs = text(
-            f"INSERT IGNORE INTO {self.runs} (job_id, generation, fire_us, lead, delivery, seq, kind, state, token, "  # noqa: S608
+            f"INSERT IGNORE INTO {self.runs} (job_id, generation, fire_us, lead, delivery, seq, kind, state, token, "
             "node, node_name, batch, attempt, count, claimed_us) SELECT u.job_id, u.generation, u.fire_us, "
             f"u.lead, u.delivery, u.seq, 0, {RUNNING}, 1, :node, :node_name, :batch, 1, 1, :claimed_us "
             f"FROM {self._json_table(RUN_COLUMNS)}"
@@ -271,13 +273,13 @@ class SQLite(Statements):
 
     def _make_batches(self) -> None:
         self._insert_runs = (
-            f"INSERT OR IGNORE INTO {self.runs} (job_id, generation, fire_us, lead, delivery, seq, kind, state, "  # noqa: S608
+            f"INSERT OR IGNORE INTO {self.runs} (job_id, generation, fire_us, lead, delivery, seq, kind, state, "
             "token, node, node_name, batch, attempt, count, claimed_us) VALUES (?, ?, ?, ?, ?, ?, 0, "
             f"{RUNNING}, 1, ?, ?, ?, 1, 1, ?)"
         )
-        self._move = f"UPDATE {self.jobs} SET next_run_time = ? WHERE id = ?"  # noqa: S608
+        self._move = f"UPDATE {self.jobs} SET next_run_time = ? WHERE id = ?"
         self._settle = (
-            f"UPDATE {self.runs} SET state = ?, started_us = ?, finished_us = ?, job_state = NULL WHERE job_id = ? "  # noqa: S608
+            f"UPDATE {self.runs} SET state = ?, started_us = ?, finished_us = ?, job_state = NULL WHERE job_id = ? "
             "AND generation = ? AND kind = ? AND fire_us = ? AND token = ? AND node = ? "
             f"AND state = {RUNNING}"
         )

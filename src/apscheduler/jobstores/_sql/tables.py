@@ -1,10 +1,10 @@
 """The tables of a SQL store: 3.x's one, untouched in shape, and four of our own beside it.
 
-    <jobs>          id, next_run_time, job_state      as 3.x makes it; the column decides when a job is due
-    <jobs>_meta     generation of jobs that were changed or added again (absent: 0)
-    <jobs>_runs     the ledger: one row per fire time, from its claim to its outcome
-    <jobs>_nodes    schedulers that claim here, and their leases
-    <jobs>_schema   which of our migration steps were made
+<jobs>          id, next_run_time, job_state      as 3.x makes it; the column decides when a job is due
+<jobs>_meta     generation of jobs that were changed or added again (absent: 0)
+<jobs>_runs     the ledger: one row per fire time, from its claim to its outcome
+<jobs>_nodes    schedulers that claim here, and their leases
+<jobs>_schema   which of our migration steps were made
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def checked_name(name: str, what: str) -> str:
 
     :raises ValueError: if it is not a plain identifier of at most 50 characters
     """
-    if not isinstance(name, str) or not _NAME.match(name):
+    if not _NAME.match(str(name)):
         raise ValueError(
             f"{what} must be a plain identifier (letters, digits, _ and $, at most 50 of them, no digit first), "
             f"not {name!r}"
@@ -185,4 +185,3 @@ class Tables:
             Column("started_us", BigInteger, nullable=False),
             schema=self.schema,
         )
-
