@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager, suppress
+from threading import RLock
 
 from sqlalchemy import and_, select, text
 
@@ -55,6 +56,7 @@ class SQLRoll:
         self._on_closed = on_closed
         self._on_freed = on_freed
         self.tend = tend
+        self._using = RLock()  # the heartbeat's thread, and whoever signs off
         self._connection: Connection | None = None
 
     # -- the connection -----------------------------------------------------------------------------------
@@ -65,14 +67,15 @@ class SQLRoll:
             with self._database.transaction() as connection:
                 yield connection
             return
-        if self._connection is None:
-            self._connection = self._database.engine.connect()
-        try:
-            with self._database.transaction(self._connection) as connection:
-                yield connection
-        except BaseException:
-            self.close()  # whatever state it is in
-            raise
+        with self._using:
+            if self._connection is None:
+                self._connection = self._database.engine.connect()
+            try:
+                with self._database.transaction(self._connection) as connection:
+                    yield connection
+            except BaseException:
+                self.close()  # whatever state it is in
+                raise
 
     def close(self) -> None:
         """Give the connection back."""

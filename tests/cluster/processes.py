@@ -1,0 +1,212 @@
+"""Starting, killing and pausing the processes of a cluster, and judging what they did."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from cluster.support import judge
+
+from apscheduler._engine.instants import to_us
+from apscheduler.schedulers.background import BackgroundScheduler
+
+HERE = Path(__file__).parent
+PATHS = [str(HERE.parent.parent / "src"), str(HERE.parent)]
+
+
+class Worker:
+    """A process that runs ``worker.py``."""
+
+    def __init__(self, place, folder: Path, name: str, **told) -> None:
+        self.name = name
+        told = {"url": place.url, "table": place.table, "parent": os.getpid(), **told}
+        self.errors = folder / f"{name}.log"
+        path = os.pathsep.join([*PATHS, os.environ.get("PYTHONPATH", "")])
+        with self.errors.open("ab") as errors:
+            self.process = subprocess.Popen(
+                [sys.executable, str(HERE / "worker.py"), json.dumps(told)],
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                env={**os.environ, "PYTHONPATH": path},
+            )
+
+    def wait_ready(self) -> None:
+        line = self.process.stdout.readline()
+        if line != b"ready\n" and self.process.poll() not in (None, -signal.SIGKILL):
+            raise AssertionError(f"{self.name} did not start: {self.errors.read_text()[-2000:]}")
+
+    @property
+    def is_dead(self) -> bool:
+        return self.process.poll() is not None
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether it is stopped by SIGSTOP."""
+        try:
+            stat = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="ascii")
+        except OSError:
+            return False
+        return stat.rpartition(")")[2].split()[0] == "T"
+
+    def signal(self, number: int) -> None:
+        with suppress(ProcessLookupError):
+            self.process.send_signal(number)
+
+    def kill(self) -> None:
+        self.signal(signal.SIGKILL)
+        self.process.wait()
+        self.process.stdout.close()
+
+    def end(self, seconds: float = 30.0) -> None:
+        """End it as a service manager does."""
+        self.signal(signal.SIGCONT)
+        self.signal(signal.SIGTERM)
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGABRT)
+            self.process.wait()
+            raise AssertionError(
+                f"{self.name} did not end: {self.errors.read_text()[-3000:]}"
+            ) from None
+        finally:
+            self.process.stdout.close()
+
+
+class Cluster:
+    """Some workers on one store, jobs that tell the judge, and the verdict."""
+
+    def __init__(self, place, folder: Path, **options) -> None:
+        self.place = place
+        self.folder = folder
+        self.log = str(folder / "marks")
+        Path(self.log).touch()
+        self.options = options
+        self.workers: list[Worker] = []
+        self.started = 0
+        self.editor = BackgroundScheduler(
+            jobstores={"default": place.store(lease=options.get("lease", 15.0))}, timezone="UTC"
+        )
+        self.editor.start(paused=True)
+        self.triggers: dict[str, tuple] = {}
+        self.delivery: dict[str, str] = {}
+
+    def add(self, job_id: str, trigger: str = "interval", func="cluster.work:run", **options):
+        options.setdefault("args", (self.log,))
+        options.setdefault("misfire_grace_time", None)
+        job = self.editor.add_job(func, trigger, id=job_id, **options)
+        self.triggers[job_id] = (job.trigger, job._due)
+        self.delivery[job_id] = job.delivery
+        return job
+
+    def start(self, **told) -> Worker:
+        self.started += 1
+        worker = Worker(
+            self.place, self.folder, f"worker-{self.started}", **{**self.options, **told}
+        )
+        self.workers.append(worker)
+        return worker
+
+    def start_all(self, count: int, **told) -> list[Worker]:
+        workers = [self.start(**told) for _ in range(count)]
+        for worker in workers:
+            worker.wait_ready()
+        return workers
+
+    def wait_until(self, condition, seconds: float = 60.0) -> None:
+        """Wait for processes to come to something."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > deadline:
+                said = "".join(
+                    f"\n{each.name}: {each.errors.read_text()[-1500:]}" for each in self.workers
+                )
+                raise AssertionError(f"waited {seconds} s in vain{said}")
+            time.sleep(0.05)
+
+    def marks(self) -> list:
+        return judge.read(self.log)
+
+    def rows(self) -> list:
+        return [
+            *self.editor.get_runs(limit=1_000_000),
+            *self.editor._claiming_store("default").live_runs(),
+        ]
+
+    def settled(self) -> bool:
+        """Whether no run is claimed or running any more."""
+        return not self.editor._claiming_store("default").live_runs()
+
+    def pause_all(self) -> None:
+        """Take all jobs' next fire times away, so that the cluster comes to rest."""
+        for job_id in self.triggers:
+            with suppress(LookupError):
+                self.next_of(job_id)
+                self.editor.pause_job(job_id)
+
+    def next_of(self, job_id: str) -> int | None:
+        """Return a job's next fire time as the store knows it, ``None`` for one that is gone."""
+        job = self.editor.get_job(job_id)
+        return None if job is None or job.next_run_time is None else to_us(job.next_run_time)
+
+    def expected(self, until: dict[str, int | None]) -> dict[str, list[int]]:
+        """Return the fire times that each job must have a row for: those before its next one.
+
+        :param until: the next fire time of each job when the cluster was at rest; ``None``: all of them
+        """
+        found: dict[str, list[int]] = {}
+        for job_id, (trigger, first) in self.triggers.items():
+            end, fires, fire = until[job_id], [], first
+            while fire is not None and (end is None or fire < end):
+                fires.append(fire)
+                fire = trigger.next_us(fire, fire)
+            found[job_id] = fires
+        return found
+
+    def rest(self, seconds: float = 60.0) -> dict[str, int | None]:
+        """Let no further run begin, wait for those that run, and return where each job stopped."""
+        jobs = {job.id: to_us(job.next_run_time) for job in self.editor.get_jobs() if job.next_run_time}
+        until: dict[str, int | None] = dict.fromkeys(self.triggers)
+        for job_id in jobs:
+            until[job_id] = self.paused_at(job_id)
+        self.wait_until(self.settled, seconds)
+        return until
+
+    def paused_at(self, job_id: str) -> int | None:
+        """Pause a job and return the fire time that it would have had next."""
+        store = self.editor._claiming_store("default")
+        table = store.jobs_t
+        while True:
+            before = self.next_of(job_id)
+            if before is None:
+                return None
+            with store.engine.begin() as connection:
+                changed = connection.execute(
+                    table.update()
+                    .where(table.c.id == job_id, table.c.next_run_time == before / 1_000_000)
+                    .values(next_run_time=None)
+                )
+            if changed.rowcount == 1:
+                return before
+
+    def verdict(self, until: dict[str, int | None]):
+        return judge.judge(self.marks(), self.rows(), self.expected(until), self.delivery)
+
+    def end(self) -> None:
+        for worker in self.workers:
+            if worker.is_dead:
+                worker.process.stdout.close()
+            else:
+                worker.end()
+
+    def close(self) -> None:
+        for worker in self.workers:
+            if not worker.is_dead:
+                worker.kill()
+        self.editor.shutdown()
