@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -20,63 +21,103 @@ HERE = Path(__file__).parent
 PATHS = [str(HERE.parent.parent / "src"), str(HERE.parent)]
 
 
-class Worker:
-    """A process that runs ``worker.py``."""
+class Nursery:
+    """The process that forks workers, and what it says about them."""
 
-    def __init__(self, place, folder: Path, name: str, **told) -> None:
-        self.name = name
-        told = {"url": place.url, "table": place.table, "parent": os.getpid(), **told}
-        self.errors = folder / f"{name}.log"
+    def __init__(self, folder: Path) -> None:
         path = os.pathsep.join([*PATHS, os.environ.get("PYTHONPATH", "")])
-        with self.errors.open("ab") as errors:
+        with (folder / "nursery.log").open("ab") as errors:
             self.process = subprocess.Popen(
-                [sys.executable, str(HERE / "worker.py"), json.dumps(told)],
+                [sys.executable, str(HERE / "worker.py")],
+                stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 env={**os.environ, "PYTHONPATH": path},
             )
+        self.pids: dict[str, int] = {}
+        self.ready: set[int] = set()
+        self.exits: dict[int, int] = {}
+        self.changed = threading.Condition()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        for line in self.process.stdout:
+            said = json.loads(line)
+            with self.changed:
+                if "pid" in said:
+                    self.pids[said["name"]] = said["pid"]
+                elif "ready" in said:
+                    self.ready.add(said["ready"])
+                else:
+                    self.exits[said["exit"]] = said["status"]
+                self.changed.notify_all()
+
+    def fork(self, **told) -> None:
+        self.process.stdin.write(json.dumps(told).encode() + b"\n")
+        self.process.stdin.flush()
+
+    def wait(self, condition, seconds: float = 60.0) -> None:
+        with self.changed:
+            assert self.changed.wait_for(condition, seconds), "a worker does not answer"
+
+    def close(self) -> None:
+        self.process.stdin.close()
+        self.process.wait(30)
+
+
+class Worker:
+    """A scheduler process."""
+
+    def __init__(self, nursery: Nursery, place, folder: Path, name: str, **told) -> None:
+        self.name = name
+        self.errors = folder / f"{name}.log"
+        self.nursery = nursery
+        nursery.fork(
+            name=name, errors=str(self.errors), url=place.url, table=place.table, **told
+        )
+        nursery.wait(lambda: name in nursery.pids)
+        self.pid = nursery.pids[name]
 
     def wait_ready(self) -> None:
-        line = self.process.stdout.readline()
-        if line != b"ready\n" and self.process.poll() not in (None, -signal.SIGKILL):
-            raise AssertionError(f"{self.name} did not start: {self.errors.read_text()[-2000:]}")
+        """Wait until it schedules, or is killed."""
+        self.nursery.wait(lambda: self.pid in self.nursery.ready or self.is_dead)
+        if self.nursery.exits.get(self.pid, 0) not in (0, signal.SIGKILL):
+            raise AssertionError(f"{self.name} did not start: {self.said()}")
+
+    def said(self) -> str:
+        return self.errors.read_text()[-3000:] if self.errors.exists() else ""
 
     @property
     def is_dead(self) -> bool:
-        return self.process.poll() is not None
+        return self.pid in self.nursery.exits
 
     @property
     def is_stopped(self) -> bool:
         """Whether it is stopped by SIGSTOP."""
         try:
-            stat = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="ascii")
+            stat = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii")
         except OSError:
             return False
         return stat.rpartition(")")[2].split()[0] == "T"
 
     def signal(self, number: int) -> None:
-        with suppress(ProcessLookupError):
-            self.process.send_signal(number)
+        if not self.is_dead:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
     def kill(self) -> None:
         self.signal(signal.SIGKILL)
-        self.process.wait()
-        self.process.stdout.close()
+        self.nursery.wait(lambda: self.is_dead)
 
     def end(self, seconds: float = 30.0) -> None:
         """End it as a service manager does."""
         self.signal(signal.SIGCONT)
         self.signal(signal.SIGTERM)
         try:
-            self.process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            self.process.send_signal(signal.SIGABRT)
-            self.process.wait()
-            raise AssertionError(
-                f"{self.name} did not end: {self.errors.read_text()[-3000:]}"
-            ) from None
-        finally:
-            self.process.stdout.close()
+            self.nursery.wait(lambda: self.is_dead, seconds)
+        except AssertionError:
+            self.kill()
+            raise AssertionError(f"{self.name} did not end: {self.said()}") from None
 
 
 class Cluster:
@@ -88,6 +129,7 @@ class Cluster:
         self.log = str(folder / "marks")
         Path(self.log).touch()
         self.options = options
+        self.nursery = Nursery(folder)
         self.workers: list[Worker] = []
         self.started = 0
         self.editor = BackgroundScheduler(
@@ -108,7 +150,11 @@ class Cluster:
     def start(self, **told) -> Worker:
         self.started += 1
         worker = Worker(
-            self.place, self.folder, f"worker-{self.started}", **{**self.options, **told}
+            self.nursery,
+            self.place,
+            self.folder,
+            f"worker-{self.started}",
+            **{**self.options, **told},
         )
         self.workers.append(worker)
         return worker
@@ -125,7 +171,7 @@ class Cluster:
         while not condition():
             if time.monotonic() > deadline:
                 said = "".join(
-                    f"\n{each.name}: {each.errors.read_text()[-1500:]}" for each in self.workers
+                    f"\n{each.name}: {each.said()[-1500:]}" for each in self.workers
                 )
                 raise AssertionError(f"waited {seconds} s in vain{said}")
             time.sleep(0.05)
@@ -142,13 +188,6 @@ class Cluster:
     def settled(self) -> bool:
         """Whether no run is claimed or running any more."""
         return not self.editor._claiming_store("default").live_runs()
-
-    def pause_all(self) -> None:
-        """Take all jobs' next fire times away, so that the cluster comes to rest."""
-        for job_id in self.triggers:
-            with suppress(LookupError):
-                self.next_of(job_id)
-                self.editor.pause_job(job_id)
 
     def next_of(self, job_id: str) -> int | None:
         """Return a job's next fire time as the store knows it, ``None`` for one that is gone."""
@@ -200,13 +239,10 @@ class Cluster:
 
     def end(self) -> None:
         for worker in self.workers:
-            if worker.is_dead:
-                worker.process.stdout.close()
-            else:
-                worker.end()
+            worker.end()
 
     def close(self) -> None:
         for worker in self.workers:
-            if not worker.is_dead:
-                worker.kill()
+            worker.kill()
+        self.nursery.close()
         self.editor.shutdown()

@@ -1,6 +1,8 @@
-"""One scheduler process of a cluster, as a user would write it, with a hook at the protocol's named points.
+"""Scheduler processes of a cluster, as a user would write them, with a hook at the protocol's named points.
 
-``python worker.py '<json>'``; see :class:`cluster.processes.Worker` for what the JSON may say.
+``python worker.py`` reads one JSON object per line and forks a scheduler for each: what is to be killed thousands of
+times must start in milliseconds. Nothing is shared by the forks but imported modules. It writes one JSON object per
+line: ``{"pid": …, "name": …}``, ``{"ready": pid}``, ``{"exit": pid, "status": …}``.
 """
 
 from __future__ import annotations
@@ -9,11 +11,14 @@ import json
 import logging
 import os
 import random
+import select
 import signal
 import sys
 import time
+from contextlib import suppress
 
 from apscheduler.cluster import points
+from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
 
@@ -41,9 +46,17 @@ def hook_for(told: dict) -> None:
         points.hook = hook
 
 
-def main() -> None:
-    told = json.loads(sys.argv[1])
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
+def say(**what) -> None:
+    os.write(1, json.dumps(what).encode() + b"\n")
+
+
+def serve(told: dict) -> None:
+    """Be a scheduler until told to end, or until the parent is gone."""
+    parent = os.getppid()
+    logging.basicConfig(
+        level=logging.WARNING, format="%(asctime)s %(name)s %(message)s", force=True
+    )
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     if told.get("mutant"):
         from cluster import mutants
 
@@ -53,18 +66,59 @@ def main() -> None:
     )
     scheduler = BackgroundScheduler(
         jobstores={"default": store},
-        executors={"default": {"type": "threadpool", "max_workers": told.get("threads", 10)}},
+        executors={"default": ThreadPoolExecutor(told.get("threads", 10))},
         timezone="UTC",
     )
     hook_for(told)
-    scheduler.start()
-    print("ready", flush=True)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     try:
-        while os.getppid() == told["parent"]:
+        scheduler.start()
+        say(ready=os.getpid())
+        while os.getppid() == parent:
             time.sleep(0.2)
     finally:
-        scheduler.shutdown()
+        if scheduler.running:
+            scheduler.shutdown()
+
+
+def fork(told: dict) -> None:
+    pid = os.fork()
+    if pid:
+        say(pid=pid, name=told["name"])
+        return
+    status = 1
+    try:
+        errors = os.open(told["errors"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        os.dup2(errors, 2)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        signal.set_wakeup_fd(-1)
+        serve(told)
+        status = 0
+    except SystemExit:
+        status = 0
+    except BaseException:
+        logging.getLogger("worker").exception("it ended by an exception")
+    finally:
+        os._exit(status)
+
+
+def main() -> None:
+    buffer = b""
+    while True:
+        readable, _, _ = select.select([0], [], [], 0.02)
+        if readable:
+            read = os.read(0, 1 << 20)
+            if not read:
+                return
+            buffer += read
+            *lines, buffer = buffer.split(b"\n")
+            for line in lines:
+                fork(json.loads(line))
+        with suppress(ChildProcessError):
+            while True:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+                if not pid:
+                    break
+                say(exit=pid, status=status)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,185 @@
+"""Fault campaigns: one cluster goes on all the time, while processes that join it are killed or stopped.
+
+``python -m cluster.campaign postgresql 10000`` (see ``dev.py test --long``) kills so many and writes what came of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from cluster.processes import Cluster, Worker
+from databases import SHARED, Place
+
+LEASE = 2.0
+POINTS = (
+    *("join.begin", "join.written", "join.committed"),
+    *("claim.read", "claim.planned", "claim.begun", "claim.settled", "claim.locked"),
+    *("claim.inserted", "claim.moved", "claim.checked", "claim.committed"),
+    *("run.starting", "run.ended"),
+    *("settle.begun", "settle.written", "settle.committed"),
+    *("beat.begin", "beat.written", "beat.committed"),
+    *("reap.begun", "reap.locked", "reap.closed", "reap.checked", "reap.committed"),
+    *("free.begun", "free.taken", "free.committed"),
+)
+"""Every named point between two steps of the protocol."""
+
+
+class Campaign:
+    """A cluster with steady workers, and victims that come and go."""
+
+    def __init__(self, place, folder: Path, *, steady: int = 2, jobs: int = 12, seed: int = 0) -> None:
+        self.dice = random.Random(seed)
+        self.cluster = Cluster(place, folder, lease=LEASE, options={"poll_interval": 0.2})
+        for number in range(jobs):
+            often = {"seconds": 1} if number % 3 else {"seconds": 0.25}
+            delivery = "at_least_once" if number % 2 else "at_most_once"
+            self.cluster.add(f"{delivery}-{number}", delivery=delivery, max_instances=3, **often)
+        self.cluster.add("slow", args=(self.cluster.log, 0.3), seconds=1)
+        self.steady = self.cluster.start_all(steady)
+        self.killed = 0
+        self.stopped = 0
+        self.reached: dict[str, int] = dict.fromkeys(POINTS, 0)
+
+    def victim(self, **told) -> Worker:
+        return self.cluster.start(**told)
+
+    def forget_dead(self) -> None:
+        """Drop workers that are gone, of which there are thousands in a long campaign."""
+        self.cluster.workers[:] = [each for each in self.cluster.workers if not each.is_dead]
+
+    def kill_at(self, points, *, patience: float, after: int | None = None) -> None:
+        """Let one victim per point run into it, all at a time; who never comes to it is killed anyway."""
+        victims = {
+            point: self.victim(point=point, after=after or self.dice.choice((1, 1, 2, 3, 5)))
+            for point in points
+        }
+        deadline = time.monotonic() + patience
+        while time.monotonic() < deadline and not all(each.is_dead for each in victims.values()):
+            time.sleep(0.02)
+        for point, each in victims.items():
+            self.reached[point] += each.is_dead
+            each.kill()
+            self.killed += 1
+        self.forget_dead()
+
+    def stop_at(self, points, *, patience: float, seconds: float) -> None:
+        """Stop one victim at each point for longer than its lease, let all go on, and end them."""
+        victims = [self.victim(point=point, action="stop") for point in points]
+        deadline = time.monotonic() + patience
+        while time.monotonic() < deadline and not all(each.is_stopped for each in victims):
+            time.sleep(0.02)
+        for each, point in zip(victims, points, strict=True):
+            self.reached[point] += each.is_stopped
+            self.stopped += each.is_stopped
+        time.sleep(seconds)
+        for each in victims:
+            each.signal(signal.SIGCONT)
+        time.sleep(1.0)
+        for each in victims:
+            each.end()
+        self.forget_dead()
+
+    def kill_by_chance(self, count: int) -> None:
+        """Kill so many at random moments, steady ones among them."""
+        for _ in range(count):
+            if self.dice.random() < 0.1:
+                one = self.dice.choice(self.steady)
+                one.kill()
+                self.steady[self.steady.index(one)] = self.victim()
+            else:
+                one = self.victim()
+                time.sleep(self.dice.random() * 0.4)
+                one.kill()
+            self.killed += 1
+        self.forget_dead()
+
+    def kill_many_by_chance(self, count: int) -> None:
+        """Kill so many, several at a time, each at a random point or moment."""
+        victims = [
+            self.victim(chance=0.02, seed=self.dice.randrange(1 << 30)) for _ in range(count)
+        ]
+        deadline = time.monotonic() + 0.1 + self.dice.random()
+        while time.monotonic() < deadline and not all(each.is_dead for each in victims):
+            time.sleep(0.02)
+        for each in victims:
+            each.kill()
+        self.killed += count
+        self.forget_dead()
+
+    def verdict(self):
+        """Come to rest and judge."""
+        until = self.cluster.rest(seconds=120)
+        for each in list(self.cluster.workers):
+            each.end()
+        return self.cluster.verdict(until)
+
+    def close(self) -> None:
+        self.cluster.close()
+
+
+def run(kind: str, kills: int, seed: int, folder: Path) -> dict:
+    """Run a long campaign and return its report."""
+    place = Place(kind, folder)
+    campaign = Campaign(place, folder, seed=seed)
+    began = time.monotonic()
+    try:
+        while campaign.killed < kills:
+            kind_of = campaign.dice.random()
+            if kind_of < 0.5:
+                points = campaign.dice.choices(POINTS, k=6)
+                campaign.kill_at(tuple(dict.fromkeys(points)), patience=2.0)
+            elif kind_of < 0.97:
+                campaign.kill_many_by_chance(8)
+            else:
+                points = campaign.dice.choices(POINTS, k=4)
+                campaign.stop_at(tuple(dict.fromkeys(points)), patience=1.0, seconds=LEASE + 0.5)
+            print(f"\r{kind}: {campaign.killed} kills", end="", file=sys.stderr, flush=True)
+        verdict = campaign.verdict()
+    finally:
+        campaign.close()
+        place.close()
+    return {
+        "store": kind,
+        "seed": seed,
+        "seconds": round(time.monotonic() - began),
+        "kills": campaign.killed,
+        "stops": campaign.stopped,
+        "points": campaign.reached,
+        "fires": verdict.fires,
+        "starts": verdict.started,
+        "outcomes": dict(verdict.outcomes),
+        "lost": len(verdict.lost),
+        "doubled": len(verdict.doubled),
+        "unaccounted": len(verdict.unaccounted),
+        "uncompleted": len(verdict.uncompleted),
+        "verdict": str(verdict),
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("store", choices=SHARED)
+    parser.add_argument("kills", type=int)
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--report", help="a file to which the report is added, one JSON line")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        report = run(given.store, given.kills, given.seed, Path(folder))
+    line = json.dumps(report)
+    print("\n" + line)
+    if given.report:
+        with Path(given.report).open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+    faults = ("lost", "doubled", "unaccounted", "uncompleted")
+    return int(any(report[name] for name in faults))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
