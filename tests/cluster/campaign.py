@@ -34,7 +34,9 @@ POINTS = (
 class Campaign:
     """A cluster with steady workers, and victims that come and go."""
 
-    def __init__(self, place, folder: Path, *, steady: int = 2, jobs: int = 12, seed: int = 0) -> None:
+    def __init__(
+        self, place, folder: Path, *, steady: int = 2, jobs: int = 12, seed: int = 0
+    ) -> None:
         self.dice = random.Random(seed)
         self.cluster = Cluster(place, folder, lease=LEASE, options={"poll_interval": 0.2})
         for number in range(jobs):

@@ -72,9 +72,7 @@ class Worker:
         self.name = name
         self.errors = folder / f"{name}.log"
         self.nursery = nursery
-        nursery.fork(
-            name=name, errors=str(self.errors), url=place.url, table=place.table, **told
-        )
+        nursery.fork(name=name, errors=str(self.errors), url=place.url, table=place.table, **told)
         nursery.wait(lambda: name in nursery.pids)
         self.pid = nursery.pids[name]
 
@@ -170,9 +168,7 @@ class Cluster:
         deadline = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > deadline:
-                said = "".join(
-                    f"\n{each.name}: {each.said()[-1500:]}" for each in self.workers
-                )
+                said = "".join(f"\n{each.name}: {each.said()[-1500:]}" for each in self.workers)
                 raise AssertionError(f"waited {seconds} s in vain{said}")
             time.sleep(0.05)
 
@@ -210,7 +206,9 @@ class Cluster:
 
     def rest(self, seconds: float = 60.0) -> dict[str, int | None]:
         """Let no further run begin, wait for those that run, and return where each job stopped."""
-        jobs = {job.id: to_us(job.next_run_time) for job in self.editor.get_jobs() if job.next_run_time}
+        jobs = {
+            job.id: to_us(job.next_run_time) for job in self.editor.get_jobs() if job.next_run_time
+        }
         until: dict[str, int | None] = dict.fromkeys(self.triggers)
         for job_id in jobs:
             until[job_id] = self.paused_at(job_id)

@@ -62,7 +62,10 @@ def serve(told: dict) -> None:
 
         mutants.apply(told["mutant"])
     store = SQLAlchemyJobStore(
-        told["url"], tablename=told["table"], lease=told.get("lease", 15.0), **told.get("options", {})
+        told["url"],
+        tablename=told["table"],
+        lease=told.get("lease", 15.0),
+        **told.get("options", {}),
     )
     scheduler = BackgroundScheduler(
         jobstores={"default": store},

@@ -96,7 +96,9 @@ def test_a_store_that_3x_filled_means_the_same_here_and_3x_reads_it_afterwards(
     columns = inspect(place.engine()).get_columns(place.table)
     clock = FakeClock(datetime(2031, 5, 1, 11, tzinfo=UTC))
     scheduler = ManualScheduler(
-        jobstores={"default": place.store(poll_interval=3600)}, timezone="Europe/Berlin", clock=clock
+        jobstores={"default": place.store(poll_interval=3600)},
+        timezone="Europe/Berlin",
+        clock=clock,
     )
     scheduler.start(paused=True)
     assert described(scheduler.get_jobs()) == written

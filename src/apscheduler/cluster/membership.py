@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-from threading import Event, Lock, Thread
+from threading import Event, Lock, Thread, current_thread
 
 from apscheduler._engine.records import Record
 from apscheduler.cluster.lease import Lease, boot_us
@@ -44,8 +44,14 @@ if TYPE_CHECKING:
         def leave(self, epoch: int) -> None:
             """Remove a node that holds nothing any more."""
 
+        def finish(self) -> None:
+            """Free the connections: this process is done with the store."""
+
         def tend(self) -> None:
             """Do a small step of what has to be done now and then (retention)."""
+
+
+_END_SECONDS = 2.0
 
 
 class Offset(Record):
@@ -128,16 +134,22 @@ class Membership:
         self._may_leave = may_leave
         self._stop.set()
         if self._thread is None or may_leave():
+            if self._thread is not None and self._thread is not current_thread():
+                self._thread.join(
+                    _END_SECONDS
+                )  # it leaves; a store that hangs must not hold this up
             self._leave()
 
     def _leave(self) -> None:
-        epoch = self.lease.epoch
-        self.lease.lost()
-        if epoch:
-            try:
-                self._roll.leave(epoch)
-            except Exception as exc:  # noqa: BLE001 - its lease runs out by itself
-                self._on_trouble("The scheduler could not sign off from the store", exc)
+        with self._joining:
+            epoch = self.lease.epoch
+            self.lease.lost()
+            if epoch:
+                try:
+                    self._roll.leave(epoch)
+                except Exception as exc:  # noqa: BLE001 - its lease runs out by itself
+                    self._on_trouble("The scheduler could not sign off from the store", exc)
+            self._roll.finish()
 
     def _run(self) -> None:
         while not self._stop.wait(self._beat_seconds):

@@ -1,14 +1,61 @@
-"""Temporary."""
+"""How stores write jobs down: as plain pickles (3.x's bytes), as signed pickles, or as signed JSON.
 
-import pickle
+Each name is loaded when it is first asked for: a store of plain pickles pays for no cryptography.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from apscheduler.serializers.base import (
+        BadSignatureError,
+        DeserializationError,
+        NewerVersionError,
+        NotAllowedError,
+        SerializationError,
+        Serializer,
+        UnknownKeyError,
+        UnsignedError,
+    )
+    from apscheduler.serializers.json import SignedJSONSerializer
+    from apscheduler.serializers.pickle import PickleSerializer
+    from apscheduler.serializers.signed import (
+        SignedPickleSerializer,
+        keys_from_environment,
+        keys_from_file,
+    )
+
+__all__ = [
+    "BadSignatureError",
+    "DeserializationError",
+    "NewerVersionError",
+    "NotAllowedError",
+    "PickleSerializer",
+    "SerializationError",
+    "Serializer",
+    "SignedJSONSerializer",
+    "SignedPickleSerializer",
+    "UnknownKeyError",
+    "UnsignedError",
+    "keys_from_environment",
+    "keys_from_file",
+]
+
+_ELSEWHERE = {
+    "PickleSerializer": "pickle",
+    "SignedJSONSerializer": "json",
+    "SignedPickleSerializer": "signed",
+    "keys_from_environment": "signed",
+    "keys_from_file": "signed",
+}
 
 
-class PickleSerializer:
-    def __init__(self, protocol=5):
-        self.protocol = protocol
+def __getattr__(name: str) -> object:
+    """Load a public name from the module that has it."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
 
-    def dumps(self, state, *, store, job_id):
-        return pickle.dumps(state, self.protocol)
-
-    def loads(self, data, *, store, job_id):
-        return pickle.loads(data)
+    module = import_module(f"{__name__}.{_ELSEWHERE.get(name, 'base')}")
+    globals()[name] = value = getattr(module, name)
+    return value

@@ -15,6 +15,7 @@ from pathlib import Path
 from apscheduler._engine.instants import to_us
 
 CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+LONGEST_LINE = 4096
 NOT_STARTED = {"missed", "skipped", "coalesced", "cancelled"}
 
 
@@ -35,6 +36,7 @@ def mark(path: str, job: str, fire: int, token: int, attempt: int, phase: str) -
     """Write one line, whole."""
     at = time.clock_gettime_ns(CLOCK) // 1000
     line = f"{job} {fire} {token} {attempt} {os.getpid()} {phase} {at}\n".encode()
+    assert len(line) <= LONGEST_LINE, "a mark must go to the file in one piece"
     number = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
         assert os.write(number, line) == len(line)
@@ -63,6 +65,8 @@ class Verdict:
     """Rows without an outcome, or with one that the marks contradict."""
     uncompleted: list = field(default_factory=list)
     """At-least-once fire times that neither completed nor failed."""
+    overlapping: list = field(default_factory=list)
+    """Fire times of which two runs were under way at once; at-least-once jobs allow it, so it is no fault in itself."""
     fires: int = 0
     started: int = 0
     finished: int = 0
@@ -74,7 +78,7 @@ class Verdict:
 
     def __str__(self) -> str:
         lines = [f"{self.fires} fires, {self.started} starts, {dict(self.outcomes)}"]
-        for name in ("doubled", "lost", "unaccounted", "uncompleted"):
+        for name in ("doubled", "lost", "unaccounted", "uncompleted", "overlapping"):
             found = getattr(self, name)
             if found:
                 lines.append(f"{len(found)} {name}: {found[:5]}")
@@ -102,12 +106,18 @@ def judge(marks, rows, expected, delivery) -> Verdict:
         once = delivery.get(job) != "at_least_once"
         if len(tokens) > 1 and (once or len(set(tokens)) < len(tokens)):
             verdict.doubled.append((job, fire, tokens))
+    verdict.overlapping = _overlapping(marks)
     accounted = _accounted(rows, expected, verdict)
-    for job, fires in expected.items():
-        known = set(fires)
-        verdict.lost.extend((job, fire) for fire in fires if (job, fire) not in accounted)
-        unexpected = [fire for other, fire in starts if other == job and fire not in known]
-        verdict.unaccounted.extend((job, fire, "started, not expected") for fire in unexpected)
+    known = {(job, fire) for job, fires in expected.items() for fire in fires}
+    verdict.lost.extend(
+        (job, fire)
+        for job, fires in expected.items()
+        for fire in fires
+        if (job, fire) not in accounted
+    )
+    verdict.unaccounted.extend(
+        (job, fire, "started, not expected") for job, fire in starts if (job, fire) not in known
+    )
     for (job, fire), outcome in accounted.items():
         problem = _contradiction(outcome, starts[job, fire], ends[job, fire])
         if problem:
@@ -115,6 +125,19 @@ def judge(marks, rows, expected, delivery) -> Verdict:
         if delivery.get(job) == "at_least_once" and outcome == "lost":
             verdict.uncompleted.append((job, fire, outcome))
     return verdict
+
+
+def _overlapping(marks) -> list[tuple[str, int]]:
+    """Return the fire times of which a run ended after another one had started; a run without an end died."""
+    latest: dict[tuple, int] = {}
+    found: dict[tuple, None] = {}
+    for number, each in enumerate(marks):
+        fire, run = (each.job, each.fire), (each.token, each.attempt, each.pid)
+        if each.phase == "start":
+            latest[fire] = latest[fire, run] = number
+        elif latest.get((fire, run), latest.get(fire)) != latest.get(fire):
+            found[fire] = None
+    return list(found)
 
 
 def _accounted(rows, expected, verdict) -> dict[tuple[str, int], str | None]:

@@ -168,6 +168,7 @@ class Database:
                     self._rolled_back(connection)
                     raise
                 connection.exec_driver_sql("COMMIT")
+                connection.commit()  # SQLAlchemy's own idea of a transaction
             return
         connection = connection.execution_options(isolation_level="READ COMMITTED")
         with connection.begin():
@@ -177,10 +178,9 @@ class Database:
     def _rolled_back(self, connection: Connection) -> None:
         try:
             connection.exec_driver_sql("ROLLBACK")
-        except (
-            DBAPIError
-        ):  # the database has rolled back by itself (disk full, say): nothing is open
-            connection.invalidate()
+            connection.rollback()
+        except DBAPIError:
+            connection.invalidate()  # the database has rolled back by itself (disk full, say)
 
     def _bound(self, connection: Connection) -> None:
         """Have the server end what takes too long, so that a paused process hides no rows from the others."""

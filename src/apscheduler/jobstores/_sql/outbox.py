@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import contextmanager
-from threading import Event, RLock, Thread
+from threading import Event, RLock, Thread, current_thread
 
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 _GROUP = 2000
 """So many outcomes go into one transaction at most."""
 _RETRY_SECONDS = 0.5
+_END_SECONDS = 5.0
 
 
 class Outbox:
@@ -75,6 +76,7 @@ class Outbox:
         self._waiting.append(item)
         if self._closed:
             self._flush_reported()
+            self._database.close()
         elif not self._news.is_set():
             if self._thread is None:
                 self._start()
@@ -103,6 +105,8 @@ class Outbox:
         self._news.set()
         if self._waiting:
             self._flush_reported()
+        if self._thread is not None and self._thread is not current_thread():
+            self._thread.join(_END_SECONDS)
 
     def forked(self) -> None:
         """In a child process: none of this is its own."""

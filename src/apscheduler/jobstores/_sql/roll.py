@@ -79,10 +79,16 @@ class SQLRoll:
 
     def close(self) -> None:
         """Give the connection back."""
-        connection, self._connection = self._connection, None
+        with self._using:
+            connection, self._connection = self._connection, None
         if connection is not None:
             with suppress(Exception):  # it is broken already: nothing is lost with it
                 connection.close()
+
+    def finish(self) -> None:
+        """Give all connections back: this process is done with the store."""
+        self.close()
+        self._database.close()
 
     # -- one's own lease ------------------------------------------------------------------------------------
 
@@ -126,7 +132,6 @@ class SQLRoll:
         nodes = self._statements.tables.nodes
         with self._transaction() as connection:
             connection.execute(nodes.delete().where(nodes.c.epoch == epoch))
-        self.close()
 
     def listed(self) -> tuple[list[NodeRow], int]:
         """Return all nodes, and the store's time."""

@@ -77,9 +77,7 @@ class Statements:
         self.newest_generations = self._of_ids(
             f"SELECT job_id, MAX(generation) FROM {runs} WHERE job_id IN :ids GROUP BY job_id"
         )
-        self.own_batch = text(
-            f"SELECT batch FROM {nodes} WHERE epoch = :epoch{self.lock}"
-        )
+        self.own_batch = text(f"SELECT batch FROM {nodes} WHERE epoch = :epoch{self.lock}")
         self.keep_batch = text(
             f"UPDATE {nodes} SET batch = :batch WHERE epoch = :epoch AND lease_until > {clock}"
         )

@@ -318,5 +318,3 @@ def _rollups(plan: Plan) -> list[tuple[Outcome, Rollup, str]]:
     if plan.missed:
         rolled.append((Outcome.MISSED, plan.missed, reasons.TOO_MANY))
     return rolled
-
-

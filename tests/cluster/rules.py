@@ -1,0 +1,536 @@
+"""Each rule of the protocol as a scenario, and the same rule taken out of the code: the scenario must notice.
+
+A scenario plays two nodes in one process, step by step; nothing is left to chance or to the clock. ``mutant`` names
+what to replace while it runs; with it, the scenario must fail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+from unittest.mock import patch
+
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+
+from apscheduler._engine.instants import SECOND
+from apscheduler.cluster import lease as lease_module
+from apscheduler.cluster import membership as membership_module
+from apscheduler.cluster import points
+from apscheduler.cluster.lease import Lease
+from apscheduler.cluster.membership import Membership
+from apscheduler.cluster.nodes import Watch
+from apscheduler.executors.debug import DebugExecutor
+from apscheduler.jobstores._sql.claiming import Claiming
+from apscheduler.jobstores._sql.claims import StoreClaim
+from apscheduler.jobstores._sql.database import Database
+from apscheduler.jobstores._sql.editing import Editing
+from apscheduler.jobstores._sql.loading import Loader, Unloadable
+from apscheduler.jobstores._sql.outbox import Outbox
+from apscheduler.jobstores._sql.recovered import FreeRuns
+from apscheduler.jobstores._sql.roll import SQLRoll
+from apscheduler.jobstores._sql.statements import Statements
+from apscheduler.jobstores._sql.writing import Writing
+from apscheduler.runs.claims import Result
+from apscheduler.runs.outcomes import Outcome
+from apscheduler.testing import ManualScheduler
+from apscheduler.testing._contract_jobs import INTERVAL, NOW, claim, make_job, once
+
+LEASE = 60.0
+
+
+class Clock:
+    """The clock that trust and observation go by."""
+
+    def __init__(self) -> None:
+        self.now = 1_000 * SECOND
+
+    def __call__(self) -> int:
+        return self.now
+
+
+class Node:
+    """One scheduler's store, stepped by hand."""
+
+    def __init__(self, place) -> None:
+        self.scheduler = ManualScheduler()
+        self.scheduler.add_executor(DebugExecutor(), "default")
+        self.store = place.store(lease=LEASE)
+        self.store.start(self.scheduler, "default")
+
+    @property
+    def epoch(self) -> int:
+        return self.store._membership.lease.epoch
+
+    def claim(self, now: int = NOW, **options):
+        return claim(self.store, now, **options)
+
+    def add(self, job_id: str, **options):
+        self.store.add_job(make_job(self.scheduler, job_id, options.pop("due", NOW), **options))
+
+    def sweep(self) -> None:
+        self.store._membership.sweep()
+        self.store._claiming.look_for_free_runs()
+
+    def close(self) -> None:
+        self.store.shutdown()
+
+
+class Stage:
+    """Two nodes on one store."""
+
+    def __init__(self, place) -> None:
+        self.place = place
+        self.clock = Clock()
+        self.a = Node(place)
+        self.b = Node(place)
+
+    def rows(self, job_id: str = "job") -> list[tuple[int, int, int]]:
+        """Return (state, token, attempt) of a job's runs, by fire time."""
+        found = self.place.rows(
+            "SELECT state, token, attempt FROM {t}_runs WHERE job_id = :id ORDER BY fire_us",
+            id=job_id,
+        )
+        return [tuple(row) for row in found]
+
+    def lease_ends(self, node: Node) -> None:
+        """Let a node's lease be over by the store's clock."""
+        self.place.change("UPDATE {t}_nodes SET lease_until = 0 WHERE epoch = :e", e=node.epoch)
+
+    def bury(self, dead: Node, by: Node) -> None:
+        """Have a node declared dead, by both clocks, and recovered."""
+        self.lease_ends(dead)
+        by.claim(NOW - INTERVAL)  # it joins
+        by.sweep()
+        self.clock.now += int(LEASE * SECOND) + 1
+        by.store._membership.beat()
+
+    def close(self) -> None:
+        points.hook = None
+        self.a.close()
+        self.b.close()
+
+
+@contextmanager
+def at(point: str, action: Callable[[], Any]):
+    """Do something when this process comes to a named point for the first time."""
+    left = [action]
+
+    def hook(name: str) -> None:
+        if name == point and left:
+            left.pop()()
+
+    points.hook = hook
+    try:
+        yield
+    finally:
+        points.hook = None
+    assert not left, f"the point {point} was not reached"
+
+
+def settle(claimed, outcome: Outcome = Outcome.EXECUTED) -> None:
+    claimed.finish(outcome)
+
+
+# -- the scenarios -----------------------------------------------------------------------------------------
+
+
+def a_fire_with_a_row_is_not_claimed_again(stage: Stage) -> None:
+    stage.a.add("job")
+    settle(stage.a.claim())
+    stage.a.store._outbox.flush()
+    stage.place.change("UPDATE {t} SET next_run_time = :due", due=NOW / SECOND)
+    assert stage.b.claim().fires == []
+
+
+def a_late_word_changes_nothing(stage: Stage) -> None:
+    stage.a.add("job", delivery="at_least_once", trigger=once(NOW))
+    first = stage.a.claim()
+    stage.bury(stage.a, by=stage.b)
+    second = stage.b.claim()
+    assert [each.attempt for each in second.batch.claims] == [2]
+    settle(first, Outcome.FAILED)
+    stage.a.store._outbox.flush()
+    assert stage.rows() == [(1, 3, 2)]
+    settle(second)
+    stage.b.store._outbox.flush()
+    assert [state for state, _, _ in stage.rows()] == [10]
+
+
+def nothing_is_started_without_trust_in_the_lease(stage: Stage) -> None:
+    stage.a.add("job")
+    (only,) = stage.a.claim().batch.claims
+    assert only.may_start()
+    stage.clock.now += int(LEASE * SECOND)
+    assert not only.may_start()
+
+
+def trust_counts_from_before_the_heartbeat_was_sent(stage: Stage) -> None:
+    stage.a.add("job")
+    stage.a.claim(NOW - INTERVAL)
+    sent = stage.clock.now
+    beat = stage.a.store._roll.beat
+
+    def slow(*args):
+        stage.clock.now += int(LEASE * SECOND) // 2
+        return beat(*args)
+
+    with patch.object(stage.a.store._roll, "beat", slow):
+        stage.a.store._membership.beat()
+    stage.clock.now = sent + int(LEASE * SECOND) - stage.a.store._membership.lease.margin
+    assert not stage.a.store._membership.lease.trusted()
+
+
+def a_node_that_was_buried_meanwhile_commits_no_claim(stage: Stage) -> None:
+    stage.a.add("job")
+    stage.a.claim(NOW - INTERVAL)
+
+    def bury() -> None:
+        stage.bury(stage.a, by=stage.b)
+
+    try:
+        with at("claim.planned", bury):
+            claimed = stage.a.claim().fires
+    except RuntimeError:
+        claimed = []
+    assert claimed == []
+    assert stage.rows() == []
+
+
+def a_node_is_not_dead_before_it_was_watched_for_a_lease(stage: Stage) -> None:
+    stage.a.add("job")
+    stage.a.claim()
+    stage.lease_ends(stage.a)
+    stage.b.claim(NOW - INTERVAL)
+    stage.b.sweep()
+    assert stage.rows() == [(1, 1, 1)]
+
+
+def a_node_is_not_dead_while_the_store_says_it_lives(stage: Stage) -> None:
+    stage.a.add("job")
+    stage.a.claim()
+    stage.b.claim(NOW - INTERVAL)
+    stage.b.sweep()
+    stage.clock.now += int(LEASE * SECOND) + 1
+    stage.b.store._membership.beat()
+    assert stage.rows() == [(1, 1, 1)]
+
+
+def _cut(*_: Any) -> None:
+    raise OperationalError("", {}, Exception("gone"), connection_invalidated=True)
+
+
+def what_was_not_committed_is_not_run(stage: Stage) -> None:
+    stage.a.add("job")
+    try:
+        with at("claim.checked", _cut):
+            claimed = stage.a.claim().fires
+    except OperationalError:
+        claimed = []
+    assert stage.rows() == []
+    assert claimed == []
+
+
+def what_was_committed_is_run_though_the_answer_was_lost(stage: Stage) -> None:
+    stage.a.add("job")
+    try:
+        with at("claim.committed", _cut):
+            claimed = stage.a.claim().fires
+    except OperationalError:
+        claimed = stage.a.claim().fires
+    assert claimed == [("job", NOW)]
+
+
+def a_job_that_was_moved_meanwhile_is_not_claimed(stage: Stage) -> None:
+    stage.a.add("job")
+
+    def move() -> None:
+        stage.place.change("UPDATE {t} SET next_run_time = :due", due=(NOW + INTERVAL) / SECOND)
+
+    with at("claim.planned", move):
+        assert stage.a.claim().fires == []
+
+
+def instances_are_counted_over_all_nodes(stage: Stage) -> None:
+    stage.a.add("job")
+    stage.a.claim()
+    second = stage.b.claim(NOW + INTERVAL)
+    assert second.fires == []
+    assert len(second.batch.skipped) == 1
+
+
+def a_node_claims_what_it_can_start(stage: Stage) -> None:
+    for number in range(5):
+        stage.a.add(f"job-{number}")
+    from apscheduler.jobstores.base import ClaimRequest
+
+    request = ClaimRequest
+
+    def with_slots(*args):
+        return request(*args[:-1], {"default": 2})
+
+    with patch("apscheduler.testing._contract_jobs.ClaimRequest", with_slots):
+        assert len(stage.a.claim().fires) == 2
+    assert len(stage.b.claim().fires) == 3
+
+
+def a_draining_node_keeps_its_lease(stage: Stage) -> None:
+    stage.a.add("job")
+    kept = stage.a.claim()
+    epoch = stage.a.epoch
+    stage.a.store.shutdown()
+    assert epoch in {row[0] for row in stage.place.rows("SELECT epoch FROM {t}_nodes")}
+    settle(kept)
+
+
+def transactions_are_bounded_by_the_server(stage: Stage) -> None:
+    database = stage.a.store._database
+    question = {
+        "postgresql": "SELECT setting::int FROM pg_settings WHERE name = 'statement_timeout'",
+        "mysql": "SELECT @@SESSION.innodb_lock_wait_timeout * 1000",
+    }.get(database.kind)
+    if question is None:
+        assert stage.a.store.engine.dialect.name == "sqlite"
+        return
+    with database.transaction() as connection:
+        limit = int(connection.scalar(text(question)))
+    assert 0 < limit <= LEASE * 1000 / 2
+
+
+def a_late_word_about_a_lost_run_is_the_truth(stage: Stage) -> None:
+    stage.a.add("job", trigger=once(NOW))
+    first = stage.a.claim()
+    stage.bury(stage.a, by=stage.b)
+    assert stage.rows() == [(16, 1, 1)]
+    settle(first)
+    stage.a.store._outbox.flush()
+    assert stage.rows() == [(10, 1, 1)]
+
+
+def what_cannot_be_loaded_stays(stage: Stage) -> None:
+    stage.a.add("job")
+    stage.place.change("UPDATE {t} SET job_state = :junk", junk=b"junk")
+    assert stage.a.claim().fires == []
+    assert [tuple(row) for row in stage.place.rows("SELECT id FROM {t}")] == [("job",)]
+
+
+def runs_of_a_node_that_is_not_listed_are_recovered(stage: Stage) -> None:
+    stage.a.add("job", trigger=once(NOW))
+    stage.a.claim()
+    stage.place.change("DELETE FROM {t}_nodes")
+    stage.b.claim(NOW - INTERVAL)
+    stage.b.sweep()
+    assert stage.rows() == [(16, 1, 1)]
+
+
+def a_run_taken_from_the_dead_changes_its_token(stage: Stage) -> None:
+    stage.a.add("job", delivery="at_least_once", trigger=once(NOW))
+    stage.a.claim()
+    stage.bury(stage.a, by=stage.b)
+    assert stage.rows() == [(0, 2, 2)]
+
+
+def a_free_run_is_taken_by_one(stage: Stage) -> None:
+    stage.a.add("job", delivery="at_least_once", trigger=once(NOW))
+    (only,) = stage.a.claim().batch.claims
+    stage.b.claim(NOW - INTERVAL)  # it joins
+    stage.a.store.give_back(only)
+    stage.a.store._outbox.flush()
+    taken: list[Any] = []
+
+    def other_takes_it() -> None:
+        stage.b.store._claiming.look_for_free_runs()
+        taken.extend(stage.b.claim().fires)
+
+    stage.a.store._claiming.look_for_free_runs()
+    read = FreeRuns._job
+
+    def reads_and_waits(self, *args):
+        job = read(self, *args)
+        if self is stage.a.store._claiming._free_runs and not taken:
+            other_takes_it()
+        return job
+
+    with patch.object(FreeRuns, "_job", reads_and_waits):
+        mine = stage.a.claim().fires
+    assert sorted(taken + mine) == [("job", NOW)]
+
+
+# -- the rules taken out ---------------------------------------------------------------------------------------
+
+
+def _settles_whatever_is_there(self, connection, item):
+    runs = self._statements.tables.runs
+    connection.execute(
+        runs.update()
+        .where(runs.c.job_id == item.claim.job.id, runs.c.fire_us == item.fire)
+        .values(state=10)
+    )
+
+
+def _dead_by_the_stores_clock_alone(self, rows, store_now, own_now):
+    return [row for row in rows if row.lease_until <= store_now]
+
+
+def _dead_by_the_own_clock_alone(self, rows, store_now, own_now):
+    for row in rows:
+        row.lease_until = 0
+    return _watched(self, rows, store_now, own_now)
+
+
+_watched = Watch.dead
+
+
+def _reaps_what_it_is_told(self, dead, own_epoch):
+    with self._transaction() as connection:
+        self._take_from(connection, dead.epoch, dead.name, [])
+    return True
+
+
+def _leaves_at_once(self, may_leave):
+    self._stop.set()
+    self._leave()
+
+
+def _no_slots(self, request, batch, slots, left):
+    _pages(self, request, batch, dict.fromkeys(slots, 1 << 30), 1 << 20)
+
+
+_pages = Claiming._claim_pages
+
+
+def _removes_what_it_cannot_load(self, job_id, blob, moment):
+    try:
+        return _load(self, job_id, blob, moment)
+    except Unloadable:
+        raise_after = Editing._removing
+        raise_after(job_id)
+        raise
+
+
+_load = Loader.load_for_claim
+
+
+def _keeps_the_token(self, connection, epoch, name, closed):
+    freed = _take(self, connection, epoch, name, closed)
+    runs = self._statements.tables.runs
+    connection.execute(runs.update().where(runs.c.state == 0).values(token=1))
+    return freed
+
+
+_take = SQLRoll._take_from
+
+
+def _takes_what_it_read(self, connection, row, request, epoch, number):
+    return _take_one(self, connection, row, request, epoch, number) or True
+
+
+_take_one = FreeRuns._take
+
+
+def _locks_nothing(self, connection):
+    return self._found
+
+
+def _counts_nobody(self, connection, free):
+    for each in free:
+        self._running.append(each)
+    return free
+
+
+def _believes_its_commit(self, doubt):
+    return doubt.batch
+
+
+def _renewed_from_now(self, asked_at, epoch):
+    _renewed(self, lease_module.boot_us(), epoch)
+
+
+_renewed = Lease.renewed
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule: its number in the protocol, the scenario that needs it, and what takes it out."""
+
+    number: int
+    scenario: Callable[[Stage], None]
+    target: Any
+    name: str
+    mutant: Any
+    also: tuple[Any, str, Any] | None = None
+
+    @contextmanager
+    def taken_out(self):
+        with ExitStack() as patches:
+            patches.enter_context(patch.object(self.target, self.name, self.mutant))
+            if self.also is not None:
+                patches.enter_context(patch.object(*self.also))
+            yield
+
+    def __str__(self) -> str:
+        return f"rule {self.number}: {self.scenario.__name__}"
+
+
+RULES = (
+    Rule(1, a_fire_with_a_row_is_not_claimed_again, Writing, "_find_conflicts", lambda *_: None),
+    Rule(2, a_late_word_changes_nothing, Outbox, "_resolve", _settles_whatever_is_there),
+    Rule(2, a_free_run_is_taken_by_one, FreeRuns, "_take", _takes_what_it_read),
+    Rule(2, a_run_taken_from_the_dead_changes_its_token, SQLRoll, "_take_from", _keeps_the_token),
+    Rule(3, nothing_is_started_without_trust_in_the_lease, StoreClaim, "may_start", lambda _: True),
+    Rule(4, trust_counts_from_before_the_heartbeat_was_sent, Lease, "renewed", _renewed_from_now),
+    Rule(
+        *(5, a_node_that_was_buried_meanwhile_commits_no_claim),
+        *(Claiming, "_check_own", lambda *_: None),
+    ),
+    Rule(
+        *(6, a_node_is_not_dead_before_it_was_watched_for_a_lease),
+        *(Watch, "dead", _dead_by_the_stores_clock_alone),
+    ),
+    Rule(
+        *(6, a_node_is_not_dead_while_the_store_says_it_lives),
+        *(Watch, "dead", _dead_by_the_own_clock_alone),
+        also=(SQLRoll, "reap", _reaps_what_it_is_told),
+    ),
+    Rule(
+        *(6, runs_of_a_node_that_is_not_listed_are_recovered),
+        *(SQLRoll, "adopt_orphans", lambda *_: None),
+    ),
+    Rule(7, what_was_not_committed_is_not_run, Claiming, "_resolve", _believes_its_commit),
+    Rule(8, a_job_that_was_moved_meanwhile_is_not_claimed, Writing, "_lock", _locks_nothing),
+    Rule(9, instances_are_counted_over_all_nodes, Writing, "_sorted_by_fate", _counts_nobody),
+    Rule(10, a_node_claims_what_it_can_start, Claiming, "_claim_pages", _no_slots),
+    Rule(11, a_draining_node_keeps_its_lease, Membership, "close", _leaves_at_once),
+    Rule(12, transactions_are_bounded_by_the_server, Database, "_bound", lambda *_: None),
+    Rule(13, a_late_word_about_a_lost_run_is_the_truth, Outbox, "_resolve", lambda *_: None),
+    Rule(14, what_cannot_be_loaded_stays, Loader, "load_for_claim", _removes_what_it_cannot_load),
+    Rule(
+        *(15, what_was_committed_is_run_though_the_answer_was_lost),
+        *(Claiming, "_resolve", lambda *_: None),
+    ),
+)
+
+
+def play(rule: Rule, place, *, taken_out: bool) -> None:
+    """Play a rule's scenario, with the rule or without."""
+    stage = Stage(place)
+    clocks = (
+        patch.object(lease_module, "boot_us", stage.clock),
+        patch.object(membership_module, "boot_us", stage.clock),
+    )
+    with clocks[0], clocks[1]:
+        Editing._removing = staticmethod(stage.a.store._editing.remove)
+        try:
+            if taken_out:
+                with rule.taken_out():
+                    rule.scenario(stage)
+            else:
+                rule.scenario(stage)
+        finally:
+            del Editing._removing
+            stage.close()
+
+
+__all__ = ["RULES", "Statements", "play", "Result"]
