@@ -38,7 +38,8 @@ class Nursery:
         self.ready: set[int] = set()
         self.exits: dict[int, int] = {}
         self.changed = threading.Condition()
-        threading.Thread(target=self._listen, daemon=True).start()
+        self.listener = threading.Thread(target=self._listen, daemon=True)
+        self.listener.start()
 
     def _listen(self) -> None:
         for line in self.process.stdout:
@@ -63,6 +64,8 @@ class Nursery:
     def close(self) -> None:
         self.process.stdin.close()
         self.process.wait(30)
+        self.listener.join(10)
+        self.process.stdout.close()
 
 
 class Worker:

@@ -296,6 +296,16 @@ def test_a_commit_is_told_from_other_queries_however_it_is_cut_into_pieces(query
         assert last is found
 
 
+@pytest.mark.parametrize("code", [80877103, 80877104])
+def test_a_wish_to_encrypt_which_would_hide_commits_is_refused(connect, echo, code):
+    one = connect()
+    one.sendall(message(b"", code.to_bytes(4, "big")))
+    assert said(one, 1) == b"N"
+    one.sendall(STARTUP)
+    assert said(one, len(STARTUP)) == STARTUP
+    assert echo.heard == STARTUP
+
+
 def test_a_prepared_commit_is_found_where_it_is_executed():
     watch = Watch()
     watch.client_says(STARTUP)

@@ -154,8 +154,9 @@ class Membership:
     def _run(self) -> None:
         while not self._stop.wait(self._beat_seconds):
             self._beat_safely()
-        while self.lease.epoch and not self._may_leave():  # draining
-            self._beat_safely()
+        while not self._may_leave():  # draining
+            if self.lease.epoch:
+                self._beat_safely()
             self._drain_pause.wait(min(self._beat_seconds, 0.2))
         self._leave()
 

@@ -190,7 +190,7 @@ class SQLAlchemyJobStore(SharedJobStore):
         self._listener.start()
 
     def shutdown(self) -> None:
-        """Write what waits, sign off, and close pooled connections; runs that go on are still settled."""
+        """Write what waits, sign off and close pooled connections, as soon as no run goes on that has to be settled."""
         if not self._ready:
             self._database.close()
             return
@@ -199,7 +199,6 @@ class SQLAlchemyJobStore(SharedJobStore):
         self._outbox.close()
         self._write_back()
         self._membership.close(lambda: not self._open and not len(self._outbox))
-        self._database.close()
 
     def _write_back(self) -> None:
         """Bring the pickles up to their columns, for 3.x to read."""

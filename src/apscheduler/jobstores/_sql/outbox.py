@@ -76,7 +76,6 @@ class Outbox:
         self._waiting.append(item)
         if self._closed:
             self._flush_reported()
-            self._database.close()
         elif not self._news.is_set():
             if self._thread is None:
                 self._start()
