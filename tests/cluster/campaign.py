@@ -126,19 +126,19 @@ class Campaign:
         self.cluster.close()
 
 
-def run(kind: str, kills: int, seed: int, folder: Path) -> dict:
-    """Run a long campaign and return its report."""
+def run(kind: str, kills: int, seed: int, folder: Path, minutes: float = 600.0) -> dict:
+    """Run a long campaign, at most so many minutes, and return its report."""
     place = Place(kind, folder)
     campaign = Campaign(place, folder, seed=seed)
     began = time.monotonic()
     try:
-        while campaign.killed < kills:
+        while campaign.killed < kills and time.monotonic() - began < minutes * 60:
             kind_of = campaign.dice.random()
-            if kind_of < 0.5:
+            if kind_of < 0.12:
                 points = campaign.dice.choices(POINTS, k=6)
                 campaign.kill_at(tuple(dict.fromkeys(points)), patience=2.0)
-            elif kind_of < 0.97:
-                campaign.kill_many_by_chance(8)
+            elif kind_of < 0.985:
+                campaign.kill_many_by_chance(12)
             else:
                 points = campaign.dice.choices(POINTS, k=4)
                 campaign.stop_at(tuple(dict.fromkeys(points)), patience=1.0, seconds=LEASE + 0.5)
@@ -170,10 +170,11 @@ def main() -> int:
     parser.add_argument("store", choices=SHARED)
     parser.add_argument("kills", type=int)
     parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--minutes", type=float, default=600.0)
     parser.add_argument("--report", help="a file to which the report is added, one JSON line")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        report = run(given.store, given.kills, given.seed, Path(folder))
+        report = run(given.store, given.kills, given.seed, Path(folder), given.minutes)
     line = json.dumps(report)
     print("\n" + line)
     if given.report:
