@@ -75,7 +75,8 @@ class Worker:
         self.name = name
         self.errors = folder / f"{name}.log"
         self.nursery = nursery
-        nursery.fork(name=name, errors=str(self.errors), url=place.url, table=place.table, **told)
+        where = {"url": place.url, "table": place.table}
+        nursery.fork(name=name, errors=str(self.errors), **{**where, **told})
         nursery.wait(lambda: name in nursery.pids)
         self.pid = nursery.pids[name]
 
@@ -110,7 +111,7 @@ class Worker:
         self.signal(signal.SIGKILL)
         self.nursery.wait(lambda: self.is_dead)
 
-    def end(self, seconds: float = 30.0) -> None:
+    def end(self, seconds: float = 60.0) -> None:
         """End it as a service manager does."""
         self.signal(signal.SIGCONT)
         self.signal(signal.SIGTERM)

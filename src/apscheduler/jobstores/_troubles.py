@@ -35,9 +35,9 @@ class Troubles:
                 self._said.clear()
             self._said[cause] = (now, 0)
         more = f" ({unsaid} times more in the last {now - said_at:.0f} s)" if unsaid else ""
-        self.logger.warning("%s%s%s", text, "" if exc is None else f": {_first_line(exc)}", more)
+        self.logger.warning("%s%s%s", text, "" if exc is None else f": {first_line(exc)}", more)
 
 
-def _first_line(exc: BaseException) -> str:
+def first_line(exc: BaseException) -> str:
     """Return what an exception says first; a driver's further lines repeat the statement and its values."""
     return f"{type(exc).__name__}: {str(exc).strip().partition(chr(10))[0]}"

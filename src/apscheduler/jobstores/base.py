@@ -284,6 +284,10 @@ class SharedJobStore(BaseJobStore):
         """Let others claim what was claimed here but not started; ``False`` if this store has no others."""
         return False
 
+    def said_of(self, exc: Exception) -> str | None:
+        """Return a failure in one line where that says all (the server is away, say); ``None`` where it does not."""
+        return None
+
     def nodes(self) -> list[Node]:
         """Return the scheduler processes that claim from this store."""
         return []

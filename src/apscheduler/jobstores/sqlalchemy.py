@@ -23,7 +23,7 @@ from apscheduler.events import (
     QuarantineEvent,
 )
 from apscheduler.job import Job
-from apscheduler.jobstores._sql.claiming import Claiming
+from apscheduler.jobstores._sql.claiming import Claiming, LeaseOverError
 from apscheduler.jobstores._sql.claims import StoreClaim
 from apscheduler.jobstores._sql.database import Database, make_engine
 from apscheduler.jobstores._sql.editing import Editing
@@ -36,13 +36,14 @@ from apscheduler.jobstores._sql.recovered import FreeRuns
 from apscheduler.jobstores._sql.roll import SQLRoll
 from apscheduler.jobstores._sql.statements import statements_for
 from apscheduler.jobstores._sql.tables import Tables
-from apscheduler.jobstores._troubles import Troubles
+from apscheduler.jobstores._troubles import Troubles, first_line
 from apscheduler.jobstores.base import Quarantined, SharedJobStore
 from apscheduler.references import maybe_ref
 from apscheduler.serializers import PickleSerializer
 
 try:
     from sqlalchemy import select
+    from sqlalchemy.exc import DBAPIError
 except ImportError as exc:  # pragma: no cover - tried in an environment without it
     raise ImportError(
         "SQLAlchemyJobStore needs SQLAlchemy 2.0 or newer: pip install 'tickwright[sqlalchemy]'"
@@ -392,6 +393,9 @@ class SQLAlchemyJobStore(SharedJobStore):
             age = self._history_age // timedelta(microseconds=1)
             oldest = self._clock() + self._membership.offset.us - age
         return self._ledger.prune(self._history, oldest)
+
+    def said_of(self, exc: Exception) -> str | None:
+        return first_line(exc) if isinstance(exc, DBAPIError | LeaseOverError) else None
 
     # -- nodes ------------------------------------------------------------------------------------------------------------
 

@@ -153,18 +153,20 @@ class Dispatcher:
         self.lateness.store_went_down(alias)
         if not 0 <= now - self._complained_at.get(alias, -_COMPLAINTS) < _COMPLAINTS:
             self._complained_at[alias] = now
-            self._complain(alias, exc, seconds)
+            self._complain(alias, store, exc, seconds)
         return retry_at
 
-    def _complain(self, alias: str, exc: Exception, seconds: float) -> None:
+    def _complain(self, alias: str, store: Store, exc: Exception, seconds: float) -> None:
         scheduler = self._scheduler
+        said = store.said_of(exc) if isinstance(store, SharedJobStore) else None
         say(
             scheduler._logger,
             logging.WARNING,
-            "Job store %r failed; its jobs wait and it is asked again in %g s",
+            "Job store %r failed; its jobs wait and it is asked again in %g s%s",
             alias,
             seconds,
-            exc_info=exc,
+            f" ({said})" if said else "",
+            exc_info=None if said else exc,
         )
         scheduler._dispatch_event(StoreErrorEvent(EVENT_JOBSTORE_ERROR, alias, exc))
 

@@ -48,6 +48,9 @@ def make_engine(url: Any, options: Mapping[str, Any]) -> Engine:
         options.setdefault("poolclass", StaticPool)
         connect_args = {"check_same_thread": False, **options.get("connect_args", {})}
         options["connect_args"] = connect_args
+    elif parsed.get_backend_name() != "sqlite":
+        # A server that was restarted left dead connections in the pool; the check costs a tenth of a millisecond.
+        options.setdefault("pool_pre_ping", True)
     return create_engine(parsed, **options)
 
 
@@ -208,7 +211,8 @@ class Database:
             try:
                 return work()
             except DBAPIError as exc:
-                if not is_retryable(exc) or tries == _RETRIES - 1:
+                waited = "locked" in str(exc.orig)  # for as long as the driver's timeout says
+                if not is_retryable(exc) or tries >= (1 if waited else _RETRIES - 1):
                     raise
             time.sleep(random.uniform(0.002, 0.02) * (tries + 1))  # noqa: S311 - a jitter
         raise AssertionError("unreachable")
