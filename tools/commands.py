@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 LONG_MARK = "TICKWRIGHT_LONG"
 LONG_TIMEOUT_SECONDS = "1800"
+CAMPAIGNS = {"postgresql": 10_000, "mariadb": 2_000, "sqlite": 2_000}
+"""How many processes the long tests kill on each store."""
 WORKERS = 2
 # What worker processes print is seen at once, in the document's own language.
 DEMO_ENVIRONMENT = {"PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
@@ -74,7 +76,11 @@ def command_names() -> set[str]:
 def _add_test_options(command: argparse.ArgumentParser) -> None:
     extent = command.add_mutually_exclusive_group()
     extent.add_argument("--fast", action="store_true", help="leave out what takes seconds")
-    extent.add_argument("--long", action="store_true", help="many more generated examples")
+    extent.add_argument(
+        "--long",
+        action="store_true",
+        help="many more generated examples, and thousands of killed processes",
+    )
     command.add_argument("--python", metavar="PATH", help="another CPython, in a .venv of its own")
 
 
@@ -102,7 +108,19 @@ def test(options: argparse.Namespace) -> int:
         return _pytest(python, [*patience, *options.rest], environment)
     alone = _pytest(python, ["-m", "serial", *patience], environment)
     together = _pytest(python, ["-m", "not serial", *_parallel(), *patience], environment)
-    return together or (0 if alone == _NOTHING_COLLECTED else alone)
+    campaigns = _campaigns(python) if options.long else 0
+    return together or campaigns or (0 if alone == _NOTHING_COLLECTED else alone)
+
+
+def _campaigns(python: Path) -> int:
+    """Kill thousands of scheduler processes on each store; the reports are lines of JSON."""
+    paths = os.pathsep.join(str(ROOT / each) for each in ("tests", "src"))
+    environment = os.environ | {"PYTHONPATH": paths}
+    failed = 0
+    for store, kills in CAMPAIGNS.items():
+        command = [str(python), "-m", "cluster.campaign", store, str(kills)]
+        failed |= subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+    return failed
 
 
 def _parallel() -> list[str]:

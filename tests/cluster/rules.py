@@ -31,9 +31,7 @@ from apscheduler.jobstores._sql.loading import Loader, Unloadable
 from apscheduler.jobstores._sql.outbox import Outbox
 from apscheduler.jobstores._sql.recovered import FreeRuns
 from apscheduler.jobstores._sql.roll import SQLRoll
-from apscheduler.jobstores._sql.statements import Statements
 from apscheduler.jobstores._sql.writing import Writing
-from apscheduler.runs.claims import Result
 from apscheduler.runs.outcomes import Outcome
 from apscheduler.testing import ManualScheduler
 from apscheduler.testing._contract_jobs import INTERVAL, NOW, claim, make_job, once
@@ -532,5 +530,3 @@ def play(rule: Rule, place, *, taken_out: bool) -> None:
             del Editing._removing
             stage.close()
 
-
-__all__ = ["RULES", "Statements", "play", "Result"]

@@ -6,6 +6,8 @@ import pytest
 from cluster.rules import RULES, play
 from databases import SHARED, Place
 
+pytestmark = pytest.mark.slow
+
 NOT_ON_SQLITE = {12}  # nobody but this process can end a transaction there
 
 

@@ -38,14 +38,17 @@ class TestSQLiteInMemory(OnDatabase):
     kind = "sqlite-memory"
 
 
+@pytest.mark.slow
 class TestSQLite(OnDatabase):
     kind = "sqlite"
 
 
+@pytest.mark.slow
 class TestPostgreSQL(OnDatabase):
     kind = "postgresql"
 
 
+@pytest.mark.slow
 class TestMariaDB(OnDatabase):
     kind = "mariadb"
 
