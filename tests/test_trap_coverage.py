@@ -8,21 +8,17 @@ from pathlib import Path
 TESTS = Path(__file__).parent
 ALL = range(1, 110)
 
-STORES = "the shared and database stores"
+STORES = "the Redis, MongoDB and ZooKeeper stores"
 HOSTS = "the asyncio, gevent, tornado, twisted and Qt hosts"
 LATER = {
-    7: STORES,  # precision of a column
-    8: STORES,  # MySQL's key length
     9: STORES,  # redis-py
     10: STORES,  # Redis: paused jobs
     11: STORES,  # PyMongo
     16: STORES,  # ZooKeeper's paths
-    17: STORES,  # two schedulers on one table
     92: HOSTS,
     93: HOSTS,
     95: HOSTS,
     96: HOSTS,
-    109: STORES,  # a table with extra columns
 }
 
 
