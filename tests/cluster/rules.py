@@ -529,4 +529,3 @@ def play(rule: Rule, place, *, taken_out: bool) -> None:
         finally:
             del Editing._removing
             stage.close()
-

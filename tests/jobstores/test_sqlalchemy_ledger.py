@@ -31,16 +31,19 @@ def good(value=None):
 def bad(text="no"):
     raise ValueError(text)
 
-def deep(levels=0):
-    if levels == 0:
-        raise ValueError("x" * 200_000)
-    deep(levels - 1)
+def ping(levels):
+    pong(levels)  # LONG
+
+def pong(levels):
+    if levels:
+        ping(levels - 1)  # LONG
+    raise ValueError("x" * 200_000)
 
 def hold():
     calls.append("hold")
     entered.set()
     assert leave.wait(60)
-"""
+""".replace("LONG", "so that each line of a traceback is long " * 20)
 START = datetime(2030, 1, 1, tzinfo=UTC)
 WAIT = 30.0
 """Seconds that a real thread is waited for at most."""
@@ -103,6 +106,13 @@ def store_of(scheduler):
     return scheduler._jobstores["default"]
 
 
+def settle(scheduler, seconds):
+    """Let time pass, and have what one pass left claimed by the next ones."""
+    scheduler.advance(seconds)
+    for _ in range(5):
+        scheduler.tick()
+
+
 def second(run):
     return (to_us(run.fire_time) - to_us(START)) // SECOND
 
@@ -115,7 +125,9 @@ def test_runs_are_asked_for_by_job_outcome_time_node_and_number(place, opened):
     scheduler = opened()
     every(scheduler, "a")
     every(scheduler, "b", "bad")
-    scheduler.advance(45)
+    for _ in range(9):
+        scheduler.advance(5)
+        scheduler.tick()  # the first pass claims one of them only, see the next test
     runs = scheduler.get_runs()
     assert [second(run) for run in runs] == [40, 40, 30, 30, 20, 20, 10, 10]
     assert {run.outcome for run in scheduler.get_runs("a")} == {Outcome.EXECUTED}
@@ -132,6 +144,18 @@ def test_runs_are_asked_for_by_job_outcome_time_node_and_number(place, opened):
     assert len(scheduler.get_runs(node=node.name)) == 8
     assert scheduler.get_runs(node="nobody") == []
     assert scheduler.get_runs("c") == []
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="the first pass has one slot; what it leaves waits for a wakeup, which advance() does not heed",
+)
+def test_jobs_that_are_due_together_run_together_from_the_first_time_on(place, opened):
+    scheduler = opened()
+    for id_ in "abc":
+        every(scheduler, id_)
+    scheduler.advance(25)
+    assert [second(run) for run in scheduler.get_runs(outcome="executed")] == [20] * 3 + [10] * 3
 
 
 @pytest.mark.parametrize("place", SHARED, indirect=True)
@@ -173,7 +197,7 @@ def test_fire_times_that_did_not_run_are_in_the_ledger_with_the_reason(place, op
     every(scheduler, "late", coalesce=True)
     scheduler.clock.advance(45)
     scheduler.tick()
-    run, rolled = scheduler.get_runs("late")
+    rolled, run = scheduler.get_runs("late")
     assert (run.outcome, second(run)) == (Outcome.EXECUTED, 40)
     assert (rolled.outcome, second(rolled), rolled.count) == (Outcome.COALESCED, 10, 3)
     assert rolled.last_fire_time == START + timedelta(seconds=30)
@@ -192,7 +216,7 @@ def test_results_are_kept_as_text_where_that_was_asked_for(place, opened):
         once(scheduler, id_, args=[value])
     once(scheduler, "long", args=["y" * 200_000])
     once(scheduler, "bad", "bad")
-    scheduler.advance(15)
+    settle(scheduler, 15)
     runs = {run.job_id: run for run in scheduler.get_runs()}
     assert {run.outcome for id_, run in runs.items() if id_ != "bad"} == {Outcome.EXECUTED}
     assert runs["a"].result == "[1, 'zwei']"
@@ -226,18 +250,18 @@ def test_errors_of_any_characters_are_kept(place, opened, text, kept):
     assert run.outcome is Outcome.FAILED
     assert run.error.startswith("ValueError: ")
     assert kept in run.error
-    assert kept in run.traceback
     assert "ledger_work.py" in run.traceback
 
 
 @pytest.mark.parametrize("place", SHARED, indirect=True)
-def test_a_traceback_is_cut_at_64_kilobytes_and_its_end_is_kept(place, opened):
+def test_a_traceback_is_cut_at_64_kilobytes_and_its_ends_are_kept(place, opened):
     scheduler = opened()
-    once(scheduler, "a", "deep", args=[50])
+    once(scheduler, "a", "ping", args=[100])
     scheduler.advance(15)
     (run,) = scheduler.get_runs()
-    assert len(run.traceback) == 64 * 1024
-    assert run.traceback.rstrip().endswith("xxx")
+    assert 60 * 1024 < len(run.traceback) <= 64 * 1024
+    assert "in ping" in run.traceback.partition("characters left out")[0]
+    assert run.traceback.rstrip().endswith('raise ValueError("x" * 200_000)')
     assert len(run.error) <= 1000
 
 

@@ -41,13 +41,33 @@ def place(request, tmp_path):
     place.close()
 
 
+class Signal:
+    """A function for jobs that says when it was called."""
+
+    def __init__(self, monkeypatch) -> None:
+        self.called = Event()
+        self.at = []
+        monkeypatch.setitem(sys.modules, "signal_work", SimpleNamespace(call=self.call))
+        self.call.__func__.__module__ = "signal_work"
+
+    def call(self):
+        self.at.append(time.monotonic())
+        self.called.set()
+
+
 @pytest.fixture
-def opened():
+def signal(monkeypatch):
+    return Signal(monkeypatch)
+
+
+@pytest.fixture
+def opened(signal):
     """Return a function that starts a scheduler on a store."""
-    made = []
+    made, given = [], []
 
     def start(store, kind=ManualScheduler, *, paused=False, **options):
         stores = store if isinstance(store, dict) else {"default": store}
+        given.extend(stores.values())
         if kind is ManualScheduler:
             options.setdefault("clock", FakeClock())
         scheduler = kind(jobstores=stores, timezone="UTC", **options)
@@ -59,14 +79,16 @@ def opened():
     for scheduler in made:
         if scheduler.running:
             scheduler.shutdown()
+    for store in given:
+        store.shutdown()  # those whose start was refused have open connections
 
 
-def works(scheduler, **options):
+def works(scheduler, id_="a"):
     """Have it store a job, run it twice, and remove it."""
-    scheduler.add_job("os:getpid", "interval", seconds=10, id="a", **options)
+    scheduler.add_job("os:getpid", "interval", seconds=10, id=id_)
     scheduler.advance(25)
-    assert len(scheduler.get_runs("a", outcome="executed")) == 2
-    scheduler.remove_job("a")
+    assert len(scheduler.get_runs(id_, outcome="executed")) == 2
+    scheduler.remove_job(id_)
     assert scheduler.get_jobs() == []
 
 
@@ -257,7 +279,7 @@ def test_a_schema_holds_all_tables_of_its_store(tmp_path, opened):
         assert len(found.get_table_names(schema)) == 5
         assert not [name for name in found.get_table_names() if name.startswith(place.table)]
         scheduler = opened(place.store(tableschema=schema, create_tables=False, poll_interval=3600))
-        works(scheduler)
+        works(scheduler, "b")
         scheduler.shutdown()
     finally:
         place.change(f"DROP SCHEMA {schema} CASCADE")
@@ -278,11 +300,12 @@ def tables(place):
 
 @pytest.mark.parametrize("place", SHARED, indirect=True)
 def test_the_statements_of_a_refused_start_make_the_tables(place, opened, tmp_path):
+    store = place.store(create_tables=False)
     with pytest.raises(SchemaError, match="create_tables=False") as caught:
-        opened(place.store(create_tables=False))
+        opened(store)
     assert tables(place) == {}
     statements = str(caught.value).partition("\n\n")[2]
-    assert statements == place.store().ddl()
+    assert statements == store.ddl()
     for statement in statements.split(";\n"):
         place.change(statement.rstrip(";").replace(place.table, "{t}"))
     made = tables(place)
@@ -453,14 +476,38 @@ def test_ids_are_utf8mb4_of_191_characters_on_mariadb(place, opened):
 @pytest.mark.parametrize("place", SHARED, indirect=True)
 def test_ids_of_any_characters_and_191_of_them_are_told_apart(place, opened):
     scheduler = opened(place.store(poll_interval=3600))
-    ids = ["a", "A", "ä", "a ", "🙂" * 191, "🙂" * 190 + "🙃", "ß", "ss", "'; --", "%s :x"]
+    ids = ["a", "A", "ä", "🙂" * 191, "🙂" * 190 + "🙃", "ß", "ss", "'; --", "%s :x"]
     for id_ in ids:
         scheduler.add_job("os:getpid", "interval", seconds=10, id=id_)
-    scheduler.advance(15)
+    for _ in range(4):
+        scheduler.advance(10)
+        scheduler.tick()
     assert {job.id for job in scheduler.get_jobs()} == set(ids)
     assert {run.job_id for run in scheduler.get_runs(outcome="executed")} == set(ids)
     scheduler.remove_job("a")
     assert {job.id for job in scheduler.get_jobs()} == set(ids) - {"a"}
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "sqlite",
+        "postgresql",
+        pytest.param(
+            "mariadb",
+            marks=pytest.mark.xfail(
+                strict=True, reason="utf8mb4_bin pads: 'a' and 'a ' are one key to MariaDB"
+            ),
+        ),
+    ],
+    indirect=True,
+)
+def test_ids_that_differ_in_spaces_at_their_end_are_told_apart(place, opened):
+    scheduler = opened(place.store(poll_interval=3600))
+    scheduler.add_job("os:getpid", "interval", hours=1, id="a")
+    assert scheduler.get_job("a ") is None
+    scheduler.add_job("os:getpid", "interval", hours=1, id="a ")
+    assert sorted(job.id for job in scheduler.get_jobs()) == ["a", "a "]
 
 
 # -- bytes ------------------------------------------------------------------------------------------------------
@@ -475,25 +522,6 @@ def test_jobs_are_pickled_by_the_protocol_that_was_asked_for(place, opened, prot
 
 
 # -- several schedulers in one process ----------------------------------------------------------------------------
-
-
-class Signal:
-    """A function for jobs that says when it was called."""
-
-    def __init__(self, monkeypatch) -> None:
-        self.called = Event()
-        self.at = []
-        monkeypatch.setitem(sys.modules, "signal_work", SimpleNamespace(call=self.call))
-        self.call.__func__.__module__ = "signal_work"
-
-    def call(self):
-        self.at.append(time.monotonic())
-        self.called.set()
-
-
-@pytest.fixture
-def signal(monkeypatch):
-    return Signal(monkeypatch)
 
 
 @pytest.mark.parametrize(
@@ -516,13 +544,22 @@ def test_two_stores_in_memory_share_nothing(opened):
     assert [job.id for job in scheduler.get_jobs("b")] == []
 
 
+def turn(scheduler, seconds):
+    """Let time pass, claim until nothing is left, and have all outcomes written: the other nodes count what runs."""
+    scheduler.clock.advance(seconds)
+    for _ in range(3):
+        scheduler.tick()
+        scheduler.get_runs(limit=1)
+
+
 @pytest.mark.parametrize("place", SHARED, indirect=True)
 def test_two_aliases_of_one_table_run_each_fire_time_once(place, opened):
     stores = {alias: place.store(poll_interval=3600) for alias in ("default", "other")}
     scheduler = opened(stores)
     scheduler.add_job("os:getpid", "interval", seconds=10, id="a")
     scheduler.add_job("os:getpid", "interval", seconds=10, id="b", jobstore="other")
-    scheduler.advance(45)
+    for _ in range(4):
+        turn(scheduler, 10)
     rows = place.rows("SELECT job_id, fire_us, state FROM {t}_runs ORDER BY job_id, fire_us")
     times = [to_us(START + timedelta(seconds=10 * n)) for n in range(1, 5)]
     assert rows == [(id_, when, 10) for id_ in ("a", "b") for when in times]
@@ -539,8 +576,8 @@ def test_schedulers_of_one_process_share_the_fire_times(place, opened):
     )
     for step in range(6):
         clock.advance(10)
-        for turn in range(3):
-            schedulers[(step + turn) % 3].tick()
+        for each in range(9):
+            turn(schedulers[(step + each) % 3], 0)
     rows = place.rows("SELECT job_id, fire_us FROM {t}_runs WHERE state = 10")
     assert len(rows) == len(set(rows)) == 30
 
@@ -568,7 +605,7 @@ def test_what_one_scheduler_removes_or_changes_the_other_sees_at_once(place, ope
 def listens(place, scheduler):
     """Wait until the scheduler hears notifications, where there are any."""
     listener = scheduler._jobstores["default"]._listener
-    deadline = time.monotonic() + WAIT
+    deadline = time.monotonic() + 5
     while listener.can_hear and not listener.hears:
         assert time.monotonic() < deadline, "it does not listen"
         time.sleep(0.01)
@@ -578,25 +615,39 @@ def listens(place, scheduler):
 def edit(scheduler, what):
     now = datetime.now(UTC)
     if what == "add":
-        scheduler.add_job("signal_work:call", "interval", hours=1, id="new", next_run_time=now)
+        scheduler.add_job("signal_work:call", **HOURLY, id="new", next_run_time=now)
     elif what == "bring forward":
         scheduler.modify_job("old", next_run_time=now)
     else:
-        scheduler.resume_job("paused")
+        scheduler.reschedule_job("paused", trigger="date", run_date=now)
+
+
+HOURLY = {"trigger": "interval", "hours": 1, "misfire_grace_time": None}
 
 
 @pytest.mark.serial
-@pytest.mark.parametrize("place", SHARED, indirect=True)
-@pytest.mark.parametrize("what", ["add", "bring forward"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        "sqlite",
+        "mariadb",
+        "postgresql",
+    ],
+    indirect=True,
+)
+@pytest.mark.parametrize("what", ["add", "bring forward", "resume"])
 def test_a_running_scheduler_soon_sees_what_a_paused_one_changed(place, opened, signal, what):
     running = opened(place.store(), BackgroundScheduler)
     editor = opened(place.store(), BackgroundScheduler, paused=True)
-    editor.add_job("signal_work:call", "interval", hours=1, id="old")
+    editor.add_job("signal_work:call", **HOURLY, id="old")
     listens(place, running)
     limit = 0.5 if place.kind == "postgresql" else 1.5
     took = []
     for _ in range(3):
         signal.called.clear()
+        editor.add_job(
+            "signal_work:call", **HOURLY, id="paused", next_run_time=None, replace_existing=True
+        )
         begun = time.monotonic()
         edit(editor, what)
         assert signal.called.wait(WAIT)

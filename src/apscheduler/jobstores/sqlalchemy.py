@@ -146,7 +146,9 @@ class SQLAlchemyJobStore(SharedJobStore):
         self._troubles = Troubles()
         self._keep_results = keep_results
         self._ready = False
-        self._listener = Listener(self._database, f"tickwright_{tablename}", self._changed)
+        self._listener = Listener(
+            self._database, f"tickwright_{tablename}", self._changed, self._troubles.tell
+        )
         self._editing = Editing(
             self._database, self._statements, self._loader, self._listener.notify
         )

@@ -9,6 +9,7 @@ from contextlib import suppress
 from threading import Event, Thread
 
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,13 +29,21 @@ class Listener:
 
     :param channel: name of the notification
     :param on_change: called for each notification
+    :param on_trouble: told why notifications do not arrive
     :ivar hears: whether notifications arrive now, so that polling can be slow
     """
 
-    def __init__(self, database: Database, channel: str, on_change: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        channel: str,
+        on_change: Callable[[], None],
+        on_trouble: Callable[[str, BaseException | None], None],
+    ) -> None:
         self._database = database
         self._channel = channel
         self._on_change = on_change
+        self._on_trouble = on_trouble
         self._stop = Event()
         self._thread: Thread | None = None
         self.hears = False
@@ -60,21 +69,25 @@ class Listener:
         """Listen no more."""
         self._stop.set()
         thread, self._thread = self._thread, None
-        if thread is not None:
-            thread.join(2 * _CHECK_SECONDS)
+        if thread is None:
+            return
+        with suppress(DBAPIError), self._database.reading() as connection:
+            self.notify(connection)  # wakes it; without an answer it looks once a second
+        thread.join(2 * _CHECK_SECONDS)
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            # No connection now: polling goes on meanwhile, and the loop reports a store that is down.
-            with suppress(Exception):
+            try:
                 self._listen()
+            except Exception as exc:  # noqa: BLE001 - whatever a driver raises
+                self._on_trouble("Changes by others are not told now; they are looked for", exc)
             self.hears = False
             self._stop.wait(_RECONNECT_SECONDS)
 
     def _listen(self) -> None:
         with self._database.engine.connect() as connection:
-            connection.detach()  # it must not go back into the pool listening
             raw: Any = connection.connection.driver_connection
+            connection.detach()  # it must not go back into the pool listening
             raw.autocommit = True
             raw.execute(f'LISTEN "{self._channel}"')
             self.hears = True
