@@ -14,6 +14,8 @@ from cluster.model.explore import explore
 from cluster.model.protocol import RULES, Protocol
 from cluster.model.steps import FAULTS, Scope
 
+pytestmark = pytest.mark.slow
+
 SERIES, SINGLES = (2,), (1, 1)
 DELIVERIES = [pytest.param(True, id="at_most_once"), pytest.param(False, id="at_least_once")]
 BOTH = (True, False)

@@ -29,6 +29,8 @@ from sqlalchemy.exc import DBAPIError
 from apscheduler._engine.instants import SECOND, from_us
 from apscheduler.runs.outcomes import Outcome
 
+pytestmark = pytest.mark.slow
+
 DEADLINE = 10.0
 
 

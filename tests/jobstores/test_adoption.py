@@ -18,6 +18,8 @@ from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.testing import FakeClock, ManualScheduler
 
+pytestmark = pytest.mark.slow
+
 FILL = """
 import sys
 from datetime import datetime, timedelta, timezone

@@ -17,6 +17,8 @@ from apscheduler.runs.outcomes import Outcome
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.testing import FakeClock, ManualScheduler
 
+pytestmark = pytest.mark.slow
+
 MODULE = "ledger_work"
 SOURCE = """
 from threading import Event
@@ -146,10 +148,6 @@ def test_runs_are_asked_for_by_job_outcome_time_node_and_number(place, opened):
     assert scheduler.get_runs("c") == []
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="the first pass has one slot; what it leaves waits for a wakeup, which advance() does not heed",
-)
 def test_jobs_that_are_due_together_run_together_from_the_first_time_on(place, opened):
     scheduler = opened()
     for id_ in "abc":

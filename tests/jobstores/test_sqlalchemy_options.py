@@ -26,6 +26,8 @@ from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.testing import FakeClock, ManualScheduler
 
+pytestmark = pytest.mark.slow
+
 START = datetime(2030, 1, 1, tzinfo=UTC)
 WAIT = 30.0
 """Seconds that a real thread or process is waited for at most."""
@@ -184,8 +186,8 @@ def test_without_a_driver_the_error_says_how_to_install_one(monkeypatch, url, ex
 @pytest.mark.parametrize("place", SERVERS, indirect=True)
 def test_a_url_without_a_driver_works(place, opened):
     url = make_url(place.url)
-    place.url = url.set(drivername=url.get_backend_name())
-    works(opened(place.store(poll_interval=3600)))
+    plain = url.set(drivername=url.get_backend_name())
+    works(opened(SQLAlchemyJobStore(plain, tablename=place.table, poll_interval=3600)))
 
 
 # -- names, and other values that are refused -------------------------------------------------------------------

@@ -22,6 +22,8 @@ from apscheduler.runs.outcomes import Outcome
 from apscheduler.serializers import SignedPickleSerializer
 from apscheduler.testing import FakeClock, ManualScheduler
 
+pytestmark = pytest.mark.slow
+
 MODULE = "quarantine_work"
 WHOLE = "calls = []\n\n\ndef note(name):\n    calls.append(name)\n"
 OLD_KEY, NEW_KEY = {"old": b"0123456789abcdef"}, {"new": b"fedcba9876543210"}

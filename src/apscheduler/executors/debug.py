@@ -101,10 +101,6 @@ class DebugExecutor(OwnExecutor):
             runner.close()
         return []
 
-    def free_slots(self) -> int:
-        """Return how many jobs could start at once: one after the other, any number."""
-        return 1
-
     def _watchdog(self) -> Watchdog:
         if self._dog is None:
             from apscheduler.executors._watchdog import Watchdog

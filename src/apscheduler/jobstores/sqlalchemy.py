@@ -109,7 +109,7 @@ class SQLAlchemyJobStore(SharedJobStore):
         history: int | None = 100_000,
         history_age: timedelta | None = timedelta(days=30),
         keep_results: bool = False,
-        poll_interval: float = 1.0,
+        poll_interval: float = 0.5,
     ) -> None:
         super().__init__()
         if not lease >= 1:
@@ -159,10 +159,11 @@ class SQLAlchemyJobStore(SharedJobStore):
         super().start(scheduler, alias)
         self._troubles.logger = self._logger
         self._database.started()
-        if self._create_tables:
-            migrate(self.engine, self._tables)
-        else:
-            check(self.engine, self._tables)
+        try:
+            (migrate if self._create_tables else check)(self.engine, self._tables)
+        except BaseException:
+            self._database.close()
+            raise
         self._outbox = Outbox(
             self._database, self._statements, self._troubles.tell, keep_results=self._keep_results
         )
