@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 
 from benchmarks.goals import GOALS, Plan, Row, plan
-from benchmarks.measuring import ALPHA, OURS, REFERENCE, ROOT, Rounds, take_turns
+from benchmarks.measuring import ALPHA, OURS, PEERS, REFERENCE, ROOT, Rounds, take_turns
 from benchmarks.table import Verdict, cells, judge, markdown
 
 PAGE = ROOT / "docs" / "explanation" / "performance.md"
@@ -63,17 +63,18 @@ def _chosen(whole: Plan, goals: set[str] | None) -> Plan:
 
 
 def _pythons(chosen: Plan) -> dict[str, str]:
-    """Return the interpreters by environment; without its own, the alpha is left out."""
+    """Return the interpreters by environment; without an own one, the alpha or the peers are left out."""
     found = {OURS: sys.executable}
     contenders = [one for each in chosen.comparisons.values() for one in each.contenders]
     wanted = {contender.environment for contender in contenders}
     if REFERENCE in wanted:
         found[REFERENCE] = _python_of(REFERENCE)
-    if ALPHA in wanted:
-        try:
-            found[ALPHA] = _python_of(ALPHA)
-        except Exception as exc:  # noqa: BLE001 - a peer that is not there costs its own lines only
-            print(f"The 4.x alpha is left out: {exc}", file=sys.stderr)
+    for peers, name in ((ALPHA, "The 4.x alpha"), (PEERS, "The cluster peers")):
+        if peers in wanted:
+            try:
+                found[peers] = _python_of(peers)
+            except Exception as exc:  # noqa: BLE001 - who is not there costs its own lines only
+                print(f"{name}: left out, {exc}", file=sys.stderr)
     return found
 
 

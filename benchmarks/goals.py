@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.measuring import ALPHA, OURS, REFERENCE, Comparison, Contender
+from benchmarks.measuring import ALPHA, OURS, PEERS, REFERENCE, Comparison, Contender
 
-GOALS = (*(f"G{number}" for number in range(1, 14)), "G17")
+GOALS = tuple(f"G{number}" for number in range(1, 18))
 
 FASTER = "≥"
 LESS = "≤"
@@ -89,6 +89,9 @@ def plan(*, quick: bool = False, rounds: int = 5) -> Plan:
         _lateness,
         _idle,
         _startup,
+        _stores,
+        _stored_starts,
+        _cluster,
         _processes,
     ):
         part(builder)
@@ -274,6 +277,76 @@ def _startup(builder: _Builder) -> None:
     ):
         builder.compare(work, *_both(function), rounds=builder.rounds * 3)
         builder.row("G13", work, work, REFERENCE, "ms", bound, LESS)
+
+
+STORE_GOALS = {"SQLite": (20.0, 15.0), "PostgreSQL": (15.0, 15.0), "MariaDB": (None, None)}
+
+
+def _stores(builder: _Builder) -> None:
+    """Rates are compared: the reference, a hundred times slower per job, gets fewer."""
+    own = {"count": builder.size(20_000, 300)}
+    few = {"count": builder.size(500, 50)}
+
+    def against(name: str, function: str, *more: Contender) -> None:
+        ours = Contender(OURS, function, OURS, {"database": name.split(maxsplit=1)[0]} | own)
+        other = Contender(
+            REFERENCE, function, REFERENCE, {"database": name.split(maxsplit=1)[0]} | few
+        )
+        builder.compare(name, ours, other, *more, warm=False)
+
+    for database, (fires, adds) in STORE_GOALS.items():
+        name = f"{database} due interval jobs, 10 threads"
+        against(name, "stores.fires")
+        builder.row("G14", name, name, REFERENCE, "us", fires)
+        name = f"{database} pending jobs at start"
+        bulk = Contender("add_jobs", "stores.bulk", OURS, {"database": database} | own)
+        against(name, "stores.pending", bulk)
+        builder.row("G15", name, name, REFERENCE, "us", adds)
+        work = f"{database} add_jobs, by pending jobs"
+        builder.row("G15", work, name, REFERENCE, "us", adds, ours="add_jobs")
+
+
+def _stored_starts(builder: _Builder) -> None:
+    """Bounds in seconds and bytes: nobody else is measured."""
+    waiting, due = builder.size(100_000, 500), builder.size(200_000, 500)
+    for database in ("SQLite", "PostgreSQL"):
+        name = f"{database}, start with {_short(waiting)} jobs, none due"
+        options = {"database": database, "count": waiting}
+        contender = Contender(OURS, "stores_start.waiting", OURS, options)
+        builder.compare(name, contender, rounds=3, warm=False)
+        builder.row("G14", name, name, (), "ms", 50.0, LESS)
+        name = f"{database}, start with {_short(due)} due one-shots"
+        options = {"database": database, "count": due}
+        contender = Contender(OURS, "stores_start.flood", OURS, options)
+        builder.compare(name, contender, rounds=1, warm=False)
+        builder.row("G14", f"{name}: to the first run", name, (), "s", 1.0, LESS)
+        builder.row("G14", f"{name}: peak memory", name, (), "peak_mb", 300.0, LESS)
+
+
+CLUSTER_PEERS = {
+    "pgqueuer": (20_000, 500),
+    "procrastinate": (1_000, 100),
+    "alpha": (300, 30),
+}
+
+
+def _cluster(builder: _Builder) -> None:
+    count = builder.size(20_000, 500)
+    alone, pair = "PostgreSQL, one process", "PostgreSQL, two processes"
+    for name, processes, fewest in ((alone, 1, 3.0), (pair, 2, 2.5)):
+        options = {"count": count, "processes": processes}
+        contenders = [Contender(OURS, "cluster.ours", OURS, options)]
+        for peer, (full, quick) in CLUSTER_PEERS.items():
+            options = {"count": builder.size(full, quick), "processes": processes}
+            contenders.append(Contender(peer, f"cluster.{peer}", PEERS, options))
+        if processes == 2:
+            options = {"count": count, "processes": 1}
+            contenders.append(Contender("one process", "cluster.ours", OURS, options))
+        builder.compare(name, *contenders, warm=False)
+        builder.row("G16", name, name, "pgqueuer", "us", fewest)
+        builder.row("G16", name, name, "procrastinate", "us", None)
+        builder.row("G16", name, name, "alpha", "us", 100.0)
+    builder.row("G16", pair, pair, "one process", "us", 1.3)
 
 
 def _processes(builder: _Builder) -> None:

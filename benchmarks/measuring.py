@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 OURS = "ours"
 REFERENCE = "reference"
 ALPHA = "alpha"
+PEERS = "peers"
 
 Metrics = dict[str, float]
 

@@ -23,7 +23,7 @@ HEADER = (
 _UNITS = {"us": "µs", "ms": "ms", "p99_ms": "ms", "cpu_ms": "ms/s", "bytes": "B"}
 _UNITS |= dict.fromkeys(("add", "remove", "pause", "resume", "reschedule"), "µs")
 _UNITS |= dict.fromkeys(("unchanged", "changed"), "µs")
-_UNITS |= {"wakeups": "/s", "cores": "cores", "delivered": ""}
+_UNITS |= {"wakeups": "/s", "cores": "cores", "delivered": "", "s": "s", "peak_mb": "MB"}
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def cells(row: Row, verdict: Verdict | None) -> tuple[str, ...]:
     return (
         row.goal,
         row.work,
-        verdict.other or "all of them",
+        verdict.other or ("all of them" if row.metric == "delivered" else "(a fixed bound)"),
         f"**{_number(verdict.ratio)}**",
         spread if len(verdict.ratios) > 1 else "",
         wanted,

@@ -22,6 +22,15 @@ def job(note: Any = _ends.append, clock: Any = perf_counter) -> None:
     note(clock())
 
 
+first_run: list[float] = []
+
+
+def note_first(clock: Any = perf_counter) -> None:
+    """The first run notes when it began."""
+    if not first_run:
+        first_run.append(clock())
+
+
 def scheduler_of(url: str, table: str) -> Any:
     """A scheduler with ten threads (the default) and one SQL store with default options."""
     store = SQLAlchemyJobStore(url, tablename=table)

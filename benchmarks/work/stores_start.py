@@ -14,7 +14,7 @@ from typing import Any
 
 from apscheduler.triggers.date import DateTrigger
 from benchmarks.work.databases import engine, is_due, place
-from benchmarks.work.stores import add, descriptions, scheduler_of
+from benchmarks.work.stores import add, descriptions, first_run, scheduler_of
 
 _BATCH = 50_000
 
@@ -54,27 +54,15 @@ def _fill(url: str, table: str, count: int, *, one_shot: bool) -> None:
 
 
 def _numbered(count: int, first: int, when: datetime, *, one_shot: bool) -> Any:
-    function = "benchmarks.work.stores_start:one" if one_shot else "os:getpid"
+    function = "benchmarks.work.stores:note_first" if one_shot else "os:getpid"
     for number, description in enumerate(descriptions(count, when, function), first):
         if one_shot:
             description["trigger"] = DateTrigger(when)
         yield description | {"id": f"job-{number}"}
 
 
-_first: list[float] = []
-
-
-def one(clock: Any = perf_counter) -> None:
-    """Note the clock in the first run."""
-    if not _first:
-        _first.append(clock())
-
-
 def _run_all(url: str, table: str) -> tuple[float, float]:
     """Return the seconds until the first run and until no job is left."""
-    # As `__main__` this file is another module than the one whose function the jobs name.
-    from benchmarks.work import stores_start
-
     scheduler = scheduler_of(url, table)
     began = perf_counter()
     scheduler.start()
@@ -83,7 +71,7 @@ def _run_all(url: str, table: str) -> tuple[float, float]:
             sleep(0.1)
     last = perf_counter() - began
     scheduler.shutdown()
-    return stores_start._first[0] - began, last  # noqa: SLF001 - this module
+    return first_run[0] - began, last
 
 
 def _peak_mb() -> float:

@@ -48,8 +48,7 @@ IDS = st.sampled_from(("x", "y"))
 DELIVERIES = st.sampled_from(("at_most_once", "at_least_once"))
 CLAIM_POINTS = ("claim.begun", "claim.checked", "claim.committed", "free.taken", "free.committed")
 SETTLE_POINTS = ("settle.begun", "settle.written", "settle.committed")
-MEANWHILE = ("claim", "bury", "reschedule")
-"""Not "replace" yet: see the test of a replaced job at the end."""
+MEANWHILE = ("claim", "bury", "reschedule", "replace")
 
 
 class Killed(BaseException):
@@ -579,11 +578,6 @@ def stage(tmp_path):
     place.close()
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a job without a history that is removed and added again has generation 0 again: a claim planned before, "
-    "for the same instant, is committed on the new job, and removes or moves it by the old one's trigger",
-)
 def test_a_job_replaced_between_read_and_commit_of_a_claim_keeps_its_new_schedule(stage):
     stage.a.add("job", trigger=once(NOW))
 

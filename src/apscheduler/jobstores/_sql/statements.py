@@ -67,9 +67,8 @@ class Statements:
             f"SELECT MIN(next_run_time) FROM {jobs} WHERE next_run_time > :now"
         )
         self.lock_jobs = self._of_ids(
-            f"SELECT id, next_run_time FROM {jobs} WHERE id IN :ids{self.skip_locked}"
+            f"SELECT id, next_run_time, job_state FROM {jobs} WHERE id IN :ids{self.skip_locked}"
         )
-        self.states_of = self._of_ids(f"SELECT id, job_state FROM {jobs} WHERE id IN :ids")
         self.claims_of = self._of_ids(
             f"SELECT 0, job_id, generation, lead FROM {runs} WHERE state < {FINAL} AND job_id IN :ids "
             f"UNION SELECT 1, job_id, generation, born FROM {meta} WHERE job_id IN :ids"

@@ -36,7 +36,7 @@ class Candidate(Record):
 
     def __init__(self, job: Job, blob: bytes, moment: float, generation: int) -> None:
         self.job = job
-        self.blob = blob
+        self.blob = bytes(blob)
         self.moment = moment
         self.due = from_float(moment)
         self.generation = generation
@@ -98,33 +98,23 @@ class Writing:
         reached("claim.moved")
 
     def _lock(self, connection: Connection) -> list[Candidate]:
+        """Return those that are as they were read: a job added anew can be due at the same instant."""
         ids = [each.job.id for each in self._found]
         rows = connection.execute(self._statements.lock_jobs, {"ids": ids}).all()
-        locked: dict[str, float | None] = {row[0]: row[1] for row in rows}
-        free = [each for each in self._found if locked.get(each.job.id) == each.moment]
-        stateful = [each for each in free if not each.job.trigger.native]
-        if stateful:
-            free = self._with_their_states(connection, free, stateful)
+        locked = {row[0]: (row[1], bytes(row[2])) for row in rows}
+        free = [each for each in self._found if locked.get(each.job.id) == (each.moment, each.blob)]
+        for each in free:
+            if not each.job.trigger.native:
+                self._keep_state(each)
         return free
 
-    def _with_their_states(
-        self, connection: Connection, free: list[Candidate], stateful: list[Candidate]
-    ) -> list[Candidate]:
-        """Keep triggers that change by firing; whoever was changed meanwhile is read again first."""
-        ids = [each.job.id for each in stateful]
-        rows = connection.execute(self._statements.states_of, {"ids": ids}).all()
-        blobs = {id: bytes(blob) for id, blob in rows}
-        changed = set()
-        for each in stateful:
-            if blobs.get(each.job.id) != bytes(each.blob):
-                changed.add(each.job.id)
-                continue
-            each.job._due = NEVER if each.plan.next is None else each.plan.next
-            written = self._loader.dumps(each.job)
-            each.job._due = each.due
-            if written != each.blob:
-                self._bytes[each.job.id] = written
-        return [each for each in free if each.job.id not in changed]
+    def _keep_state(self, each: Candidate) -> None:
+        """Keep a trigger that changes by firing."""
+        each.job._due = NEVER if each.plan.next is None else each.plan.next
+        written = self._loader.dumps(each.job)
+        each.job._due = each.due
+        if written != each.blob:
+            self._bytes[each.job.id] = written
 
     def _sorted_by_fate(self, connection: Connection, free: list[Candidate]) -> list[Candidate]:
         """Say which run, which meet too many instances, which have no executor; leave out changed generations."""
