@@ -15,6 +15,14 @@ from datetime import UTC, datetime, timedelta
 from time import perf_counter, sleep, time
 from typing import Any
 
+from benchmarks.work.cluster_peers import (
+    NODES,
+    fill_alpha,
+    fill_pgqueuer,
+    fill_procrastinate,
+    ready,
+    with_schema,
+)
 from benchmarks.work.databases import POSTGRESQL, engine, is_due, place
 
 _DEADLINE_SECONDS = 200
@@ -43,18 +51,18 @@ def ours(count: int, processes: int) -> dict[str, float]:
 
 def pgqueuer(count: int, processes: int, batch: int = 1000) -> dict[str, float]:
     """Jobs of one entry point; finished ones go to its log table."""
-    return _peer("pgqueuer", count, processes, _fill_pgqueuer, "pgqueuer", str(batch))
+    return _peer("pgqueuer", count, processes, fill_pgqueuer, "pgqueuer", str(batch))
 
 
 def procrastinate(count: int, processes: int) -> dict[str, float]:
     """Tasks of one name, ten at a time in each process."""
     left = "procrastinate_jobs WHERE status IN ('todo', 'doing')"
-    return _peer("procrastinate", count, processes, _fill_procrastinate, left)
+    return _peer("procrastinate", count, processes, fill_procrastinate, left)
 
 
 def alpha(count: int, processes: int) -> dict[str, float]:
     """Jobs of the 4.x alpha, ten threads in each process."""
-    return _peer("alpha", count, processes, _fill_alpha, "jobs")
+    return _peer("alpha", count, processes, fill_alpha, "jobs")
 
 
 def _peer(
@@ -65,7 +73,7 @@ def _peer(
     query = text(f"SELECT 1 FROM {left} LIMIT 1")
     with _schema() as schema:
         asyncio.run(fill(schema, count))
-        with engine(_with_schema(schema)) as made, made.connect() as connection:
+        with engine(with_schema(schema)) as made, made.connect() as connection:
 
             def done() -> bool:
                 found = connection.execute(query).first()
@@ -117,127 +125,19 @@ def _schema() -> Iterator[str]:
                 connection.execute(text(f"DROP SCHEMA {name} CASCADE"))
 
 
-def _with_schema(schema: str) -> str:
-    return f"{POSTGRESQL}?options=-csearch_path%3D{schema}"
-
-
-def _conninfo(schema: str) -> str:
-    return _with_schema(schema).replace("+psycopg", "")
-
-
-def _ready() -> None:
-    """Tell the parent, and wait for its word."""
-    print("ready", flush=True)
-    sys.stdin.readline()
-
-
 def _run_ours(url: str, table: str) -> None:
     from benchmarks.work.stores import scheduler_of
 
     scheduler = scheduler_of(url, table)
     scheduler.start(paused=True)
-    _ready()
+    ready()
     scheduler.resume()
     sys.stdin.read()  # until it is killed
 
-
-async def _pgqueuer_connection(schema: str) -> Any:
-    import asyncpg  # type: ignore[import-not-found]
-
-    return await asyncpg.connect(
-        "postgresql://root@127.0.0.1/test", server_settings={"search_path": schema}
-    )
-
-
-async def _fill_pgqueuer(schema: str, count: int) -> None:
-    from pgqueuer import AsyncpgDriver, Queries  # type: ignore[import-not-found]
-
-    connection = await _pgqueuer_connection(schema)
-    queries = Queries(AsyncpgDriver(connection))
-    await queries.install()
-    await queries.enqueue(["work"] * count, [None] * count, [0] * count)
-    await connection.close()
-
-
-async def _run_pgqueuer(schema: str, batch: str) -> None:
-    from pgqueuer import AsyncpgDriver, PgQueuer
-
-    application = PgQueuer(AsyncpgDriver(await _pgqueuer_connection(schema)))
-
-    @application.entrypoint("work")  # type: ignore[untyped-decorator]
-    async def _(job: Any) -> None:
-        """Nothing: the way there and back is what is measured."""
-
-    _ready()
-    await application.run(batch_size=int(batch))
-
-
-def _procrastinate_app(schema: str) -> Any:
-    import procrastinate as library  # type: ignore[import-not-found]
-
-    app = library.App(connector=library.PsycopgConnector(conninfo=_conninfo(schema)))
-
-    @app.task(name="work")  # type: ignore[untyped-decorator]
-    async def work() -> None:
-        """Nothing: the way there and back is what is measured."""
-
-    return app, work
-
-
-async def _fill_procrastinate(schema: str, count: int) -> None:
-    app, work = _procrastinate_app(schema)
-    async with app.open_async():
-        await app.schema_manager.apply_schema_async()
-        await work.batch_defer_async(*({} for _ in range(count)))
-
-
-async def _run_procrastinate(schema: str) -> None:
-    app, _ = _procrastinate_app(schema)
-    async with app.open_async():
-        _ready()
-        await app.run_worker_async(concurrency=10, install_signal_handlers=False)
-
-
-def _alpha_scheduler(schema: str) -> Any:
-    from sqlalchemy.ext.asyncio import create_async_engine
-
-    import apscheduler
-    from apscheduler.datastores.sqlalchemy import (  # type: ignore[import-not-found]
-        SQLAlchemyDataStore,
-    )
-    from apscheduler.eventbrokers.psycopg import (  # type: ignore[import-not-found]
-        PsycopgEventBroker,
-    )
-
-    store = SQLAlchemyDataStore(create_async_engine(_with_schema(schema)))
-    kind: Any = vars(apscheduler)["AsyncScheduler"]  # 4.x has it, ours has not
-    return kind(store, PsycopgEventBroker(_conninfo(schema)), max_concurrent_jobs=100)
-
-
-async def _fill_alpha(schema: str, count: int) -> None:
-    import os
-
-    async with _alpha_scheduler(schema) as scheduler:
-        await scheduler.configure_task("work", func=os.getpid, max_running_jobs=None)
-        for _ in range(count):
-            await scheduler.add_job("work")
-
-
-async def _run_alpha(schema: str) -> None:
-    async with _alpha_scheduler(schema) as scheduler:
-        _ready()
-        await scheduler.run_until_stopped()
-
-
-_NODES: dict[str, Any] = {
-    "pgqueuer": _run_pgqueuer,
-    "procrastinate": _run_procrastinate,
-    "alpha": _run_alpha,
-}
 
 if __name__ == "__main__":
     if sys.argv[1] == "ours":
         _run_ours(*sys.argv[2:])
     else:
         with suppress(KeyboardInterrupt):
-            asyncio.run(_NODES[sys.argv[1]](*sys.argv[2:]))
+            asyncio.run(NODES[sys.argv[1]](*sys.argv[2:]))
