@@ -102,7 +102,7 @@ def _timed(
         while not done():
             if perf_counter() - began > _DEADLINE_SECONDS:
                 raise TimeoutError(f"{arguments[0]} left work undone")
-            sleep(0.02)
+            sleep(0.2)  # each look passes over the dead rows: ten times as often costs a fifth
         return {"us": (perf_counter() - began) / count * 1e6}
     finally:
         for node in nodes:

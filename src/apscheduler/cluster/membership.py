@@ -76,6 +76,7 @@ class Membership:
 
     :ivar lease: what may be done now
     :ivar name: this process as other nodes list it
+    :ivar alive: how many nodes there were, by the store's clock, when it was last looked
     """
 
     def __init__(
@@ -88,6 +89,7 @@ class Membership:
     ) -> None:
         self.lease = Lease(lease)
         self.offset = Offset()
+        self.alive = 1
         self.name = f"{socket.gethostname()[:80]}-{os.getpid()}-{secrets.token_hex(4)}"
         self._roll = roll
         self._beat_seconds = beat_seconds
@@ -116,6 +118,7 @@ class Membership:
             reached("join.committed")
             self.offset.measured(before, store_now, self._clock())
             self.lease.renewed(asked, epoch)
+            self._count(*self._roll.listed())
             if self._thread is None:
                 self._thread = Thread(target=self._run, name="APScheduler heartbeat", daemon=True)
                 self._thread.start()
@@ -193,9 +196,13 @@ class Membership:
         self.sweep()
         self._roll.tend()
 
+    def _count(self, rows: list[NodeRow], store_now: int) -> None:
+        self.alive = sum(row.lease_until > store_now for row in rows)
+
     def sweep(self) -> None:
         """Close or free what dead nodes held."""
         rows, store_now = self._roll.listed()
+        self._count(rows, store_now)
         own = self.lease.epoch
         for dead in self._watch.dead(rows, store_now, boot_us()):
             if dead.epoch != own and self.lease.trusted() and not self._roll.reap(dead, own):

@@ -196,7 +196,6 @@ class SQLAlchemyJobStore(SharedJobStore):
     def shutdown(self) -> None:
         """Write what waits, sign off and close pooled connections, as soon as no run goes on that has to be settled."""
         if not self._ready:
-            self._database.close()
             return
         self._ready = False
         self._listener.stop()
@@ -405,7 +404,6 @@ class SQLAlchemyJobStore(SharedJobStore):
     def nodes(self) -> list[Node]:
         rows, now = self._roll.listed()
         own = self._membership.lease.epoch
-        self._claiming.nodes = max(1, sum(row.lease_until > now for row in rows))
         return [
             Node(
                 row.name,

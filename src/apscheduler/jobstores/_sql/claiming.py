@@ -87,7 +87,6 @@ class Claiming:
         self._broken: dict[str, tuple[float, int, int]] = {}  # by job: moment, failures, retry at
         self._doubt: Doubt | None = None
         self._spread = 0
-        self.nodes = 1
         self.moved: dict[str, None] = {}
         """Jobs whose pickled next fire time is older than their column."""
         self.starved = False
@@ -207,10 +206,10 @@ class Claiming:
             ).all()
 
     def _first_skip(self, left: int) -> int:
-        if self._spread <= 0 or self.nodes <= 1:
+        if self._spread <= 0 or self._membership.alive <= 1:
             return 0
         self._spread -= 1
-        return random.randrange(self.nodes) * max(_SMALLEST_PAGE, left)  # noqa: S311 - a spread
+        return random.randrange(self._membership.alive) * max(_SMALLEST_PAGE, left)  # noqa: S311 - a spread
 
     def _planned(
         self,
