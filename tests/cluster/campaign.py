@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from cluster.processes import Cluster, Worker
+from cluster.processes import Cluster, Worker, end_all
 from databases import SHARED, Place
 
 LEASE = 2.0
@@ -84,8 +84,7 @@ class Campaign:
         for each in victims:
             each.signal(signal.SIGCONT)
         time.sleep(1.0)
-        for each in victims:
-            each.end()
+        end_all(victims)
         self.forget_dead()
 
     def kill_by_chance(self, count: int) -> None:
@@ -118,8 +117,7 @@ class Campaign:
     def verdict(self):
         """Come to rest and judge."""
         until = self.cluster.rest(seconds=120)
-        for each in list(self.cluster.workers):
-            each.end()
+        end_all(self.cluster.workers)
         return self.cluster.verdict(until)
 
     def close(self) -> None:

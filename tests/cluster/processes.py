@@ -111,15 +111,30 @@ class Worker:
         self.signal(signal.SIGKILL)
         self.nursery.wait(lambda: self.is_dead)
 
-    def end(self, seconds: float = 60.0) -> None:
+    def end(self) -> None:
         """End it as a service manager does."""
-        self.signal(signal.SIGCONT)
-        self.signal(signal.SIGTERM)
-        try:
-            self.nursery.wait(lambda: self.is_dead, seconds)
-        except AssertionError:
-            self.kill()
-            raise AssertionError(f"{self.name} did not end: {self.said()}") from None
+        end_all([self])
+
+
+def end_all(workers: list[Worker], seconds: float = 60.0) -> None:
+    """End workers as a service manager does, all at a time: one that is stopped may hold up the others.
+
+    Each is sent SIGCONT until it is gone, since it may come to the point at which it stops itself only now.
+    """
+    workers = list(workers)
+    for each in workers:
+        each.signal(signal.SIGTERM)
+    deadline = time.monotonic() + seconds
+    while any(not each.is_dead for each in workers) and time.monotonic() < deadline:
+        for each in workers:
+            each.signal(signal.SIGCONT)
+        time.sleep(0.05)
+    left = [each for each in workers if not each.is_dead]
+    for each in left:
+        each.kill()
+    if left:
+        said = "".join(f"\n{each.name}: {each.said()}" for each in left)
+        raise AssertionError(f"{len(left)} did not end within {seconds:.0f} s{said}")
 
 
 class Cluster:
@@ -240,8 +255,7 @@ class Cluster:
         return judge.judge(self.marks(), self.rows(), self.expected(until), self.delivery)
 
     def end(self) -> None:
-        for worker in self.workers:
-            worker.end()
+        end_all(self.workers)
 
     def close(self) -> None:
         for worker in self.workers:
