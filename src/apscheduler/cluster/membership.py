@@ -77,6 +77,7 @@ class Membership:
     :ivar lease: what may be done now
     :ivar name: this process as other nodes list it
     :ivar alive: how many nodes there were, by the store's clock, when it was last looked
+    :ivar place: which of them this one is, from 0 on; all nodes count in the same order
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class Membership:
         self.lease = Lease(lease)
         self.offset = Offset()
         self.alive = 1
+        self.place = 0
         self.name = f"{socket.gethostname()[:80]}-{os.getpid()}-{secrets.token_hex(4)}"
         self._roll = roll
         self._beat_seconds = beat_seconds
@@ -197,7 +199,9 @@ class Membership:
         self._roll.tend()
 
     def _count(self, rows: list[NodeRow], store_now: int) -> None:
-        self.alive = sum(row.lease_until > store_now for row in rows)
+        alive = sorted(row.epoch for row in rows if row.lease_until > store_now)
+        self.alive = len(alive)
+        self.place = alive.index(self.lease.epoch) if self.lease.epoch in alive else 0
 
     def sweep(self) -> None:
         """Close or free what dead nodes held."""

@@ -6,12 +6,12 @@
              the runs (the unique key decides), move the jobs, write waiting outcomes, re-check one's own lease last
 
 Several nodes with a long queue of due jobs would plan the same rows and throw most of it away: who loses many rows to
-others reads further down for a while.
+others reads those first, for a while, whose id's hash gives its own place among the nodes. What nobody counts as his
+own (a node has just died) is read when one's own part is empty.
 """
 
 from __future__ import annotations
 
-import random
 import time
 
 from apscheduler._engine.instants import NEVER, SECOND
@@ -44,8 +44,8 @@ _SMALLEST_PAGE = 64
 _PAGES = 20
 _LONGEST_BACKOFF = 64 * SECOND
 _FREE_RUNS_SECONDS = 1.0
-_SPREAD_PASSES = 50
-"""For so many passes a node that lost rows to others reads at other places of the queue."""
+_APART_PASSES = 200
+"""For so many passes a node that lost rows to others reads its own part of the queue first."""
 
 
 class LeaseOverError(RuntimeError):
@@ -86,7 +86,7 @@ class Claiming:
         self._seq = 0
         self._broken: dict[str, tuple[float, int, int]] = {}  # by job: moment, failures, retry at
         self._doubt: Doubt | None = None
-        self._spread = 0
+        self._apart = 0
         self.moved: dict[str, None] = {}
         """Jobs whose pickled next fire time is older than their column."""
         self.starved = False
@@ -126,14 +126,15 @@ class Claiming:
         self, request: ClaimRequest, batch: ClaimBatch, slots: dict[str, int], left: int
     ) -> None:
         """Read, plan and commit page by page, until nothing is due or no slot is left."""
-        skip = self._first_skip(left)
+        skip = 0
         for _ in range(_PAGES):
             page = max(_SMALLEST_PAGE, left)
-            rows = self._read(request.now + self._membership.offset.us, page, skip)
+            apart = self._is_apart()
+            rows = self._read(request.now + self._membership.offset.us, page, skip, apart=apart)
             reached("claim.read")
-            if not rows and self._spread and skip:
-                self._spread = skip = 0  # nothing so far down: begin at the head
-                continue
+            if apart and len(rows) < page:
+                self._apart = skip = 0  # one's own part is done: help with the others
+                rows = self._read(request.now + self._membership.offset.us, page, skip, apart=False)
             found, considered, passed = self._planned(rows, request, batch, slots, left)
             if batch.error is not None:
                 return
@@ -199,17 +200,21 @@ class Claiming:
                 "this scheduler's lease in the store is not certain; it claims nothing"
             )
 
-    def _read(self, now: int, page: int, skip: int) -> Sequence[Any]:
+    def _read(self, now: int, page: int, skip: int, *, apart: bool) -> Sequence[Any]:
+        values = {"now": now / SECOND, "limit": page, "skip": skip}
+        statement = self._statements.due
+        if apart:
+            statement = self._statements.due_of_part
+            values |= {"part": self._membership.place, "parts": self._membership.alive}
         with self._database.reading() as connection:
-            return connection.execute(
-                self._statements.due, {"now": now / SECOND, "limit": page, "skip": skip}
-            ).all()
+            return connection.execute(statement, values).all()
 
-    def _first_skip(self, left: int) -> int:
-        if self._spread <= 0 or self._membership.alive <= 1:
-            return 0
-        self._spread -= 1
-        return random.randrange(self._membership.alive) * max(_SMALLEST_PAGE, left)  # noqa: S311 - a spread
+    def _is_apart(self) -> bool:
+        """Return whether to read one's own part of the queue only."""
+        if self._apart <= 0 or self._membership.alive <= 1:
+            return False
+        self._apart -= 1
+        return True
 
     def _planned(
         self,
@@ -336,8 +341,8 @@ class Claiming:
         _merge(batch, done.result())
         self.moved.update(dict.fromkeys(done.moved))
         lost = len(found) - done.taken
-        if lost > len(found) // 2:
-            self._spread = _SPREAD_PASSES
+        if lost > len(found) // 8:
+            self._apart = _APART_PASSES
             self._look_again(request.now + SECOND // 20)
 
     def _check_own(self, connection: Connection, epoch: int, number: int) -> None:

@@ -108,7 +108,9 @@ class Editing:
 
     def _begin_generations(self, connection: Connection, ids: list[str]) -> None:
         """Give a job whose id has a history a generation of its own, so that no old run is taken for one of its."""
-        rows = connection.execute(self._statements.newest_generations, {"ids": ids}).all()
+        rows = connection.execute(
+            self._statements.newest_generations, self._statements.with_ids(ids)
+        ).all()
         if rows:
             self._statements.set_generation(
                 connection, [(id, newest + 1, newest + 1) for id, newest in rows]

@@ -100,7 +100,7 @@ class Writing:
     def _lock(self, connection: Connection) -> list[Candidate]:
         """Return those that are as they were read: a job added anew can be due at the same instant."""
         ids = [each.job.id for each in self._found]
-        rows = connection.execute(self._statements.lock_jobs, {"ids": ids}).all()
+        rows = connection.execute(self._statements.lock_jobs, self._statements.with_ids(ids)).all()
         locked = {row[0]: (row[1], bytes(row[2])) for row in rows}
         free = [each for each in self._found if locked.get(each.job.id) == (each.moment, each.blob)]
         for each in free:
@@ -122,7 +122,7 @@ class Writing:
         live: dict[str, list[int]] = {}
         generations: dict[str, tuple[int, int]] = {}
         for kind, id, generation, more in connection.execute(
-            self._statements.claims_of, {"ids": ids}
+            self._statements.claims_of, self._statements.with_ids(ids)
         ):
             if kind:
                 generations[id] = (generation, more)
@@ -245,8 +245,9 @@ class Writing:
         if moves:
             self._statements.move_jobs(connection, moves)
         if gone:
-            connection.execute(self._statements.delete_jobs, {"ids": gone})
-            connection.execute(self._statements.delete_meta, {"ids": gone})
+            these = self._statements.with_ids(gone)
+            connection.execute(self._statements.delete_jobs, these)
+            connection.execute(self._statements.delete_meta, these)
         jobs = self._statements.tables.jobs
         for id, blob in self._bytes.items():
             connection.execute(jobs.update().where(jobs.c.id == id).values(job_state=blob))
