@@ -17,7 +17,7 @@ PACKAGE = "apscheduler"
 # Bottom up, by the first name below the package.
 LAYERS = (
     {"_engine"},
-    {"callables", "markers", "moments", "names", "references", "util"},
+    {"callables", "forks", "markers", "moments", "names", "references", "util"},
     {"triggers"},
     {"events", "job", "job_options"},
     {"serializers"},

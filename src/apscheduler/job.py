@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, tzinfo
 from sys import intern
 
+from apscheduler import forks
 from apscheduler._engine.instants import NEVER, to_us
 from apscheduler.callables import check_callable_args
 from apscheduler.job_options import CHECKS, grace_us, unknown_attributes
@@ -31,8 +32,7 @@ CATCH_UP_LIMIT: Final = 10_000
 _NO_GRACE_LIMIT: Final = NEVER
 
 _fresh_ids: list[str] = []
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_fresh_ids.clear)
+forks.after_fork(_fresh_ids.clear)
 
 
 def new_id() -> str:
@@ -40,6 +40,7 @@ def new_id() -> str:
 
     From the system's generator, 256 at a time: a system call per job costs more than the rest of adding it.
     """
+    forks.look()
     try:
         return _fresh_ids.pop()
     except IndexError:

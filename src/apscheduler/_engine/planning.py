@@ -47,14 +47,16 @@ class Rollup(Record):
     """Neighbouring fire times that share one fate.
 
     :ivar count: how many (at most ``COUNT_LIMIT`` are counted)
+    :ivar reason: why, where it is not the usual reason of their fate
     """
 
-    __slots__ = ("count", "first", "last")
+    __slots__ = ("count", "first", "last", "reason")
 
-    def __init__(self, count: int, first: int, last: int) -> None:
+    def __init__(self, count: int, first: int, last: int, reason: str | None = None) -> None:
         self.count = count
         self.first = first
         self.last = last
+        self.reason = reason
 
 
 class Plan(Record):
@@ -93,6 +95,19 @@ def plan(
     rolled = _rollup_before(trigger, due, run[0])
     after = _after(trigger, latest, now)
     return Plan(run, after, coalesced=rolled) if coalesce else Plan(run, after, missed=rolled)
+
+
+def without(plan: Plan, due: int, since: int, reason: str) -> Plan:
+    """Return the plan without the runs before ``since``: they and what was rolled into them are missed.
+
+    :param due: the first fire time of the plan
+    """
+    gone = [fire for fire in plan.run if fire < since]
+    if not gone:
+        return plan
+    rolled = sum(each.count for each in (plan.coalesced, plan.missed) if each is not None)
+    record = Rollup(min(rolled + len(gone), COUNT_LIMIT), due, gone[-1], reason)
+    return Plan(plan.run[len(gone) :], plan.next, missed=record)
 
 
 def _after(trigger: Series, previous: int, now: int) -> int | None:

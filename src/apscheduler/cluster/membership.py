@@ -122,8 +122,9 @@ class Membership:
             self.lease.renewed(asked, epoch)
             self._count(*self._roll.listed())
             if self._thread is None:
-                self._thread = Thread(target=self._run, name="APScheduler heartbeat", daemon=True)
-                self._thread.start()
+                thread = Thread(target=self._run, name="APScheduler heartbeat", daemon=True)
+                thread.start()
+                self._thread = thread  # only now: close() waits for it
 
     def fenced(self) -> None:
         """Take note that the store does not know this incarnation any more; the next claim rejoins."""

@@ -16,7 +16,6 @@ import atexit
 import logging
 import multiprocessing
 import multiprocessing.util  # its own exit function must be registered before ours, to run after it
-import os
 import pickle
 import signal
 import sys
@@ -37,6 +36,7 @@ from apscheduler.executors._attempt import timed_out, timeout_of
 from apscheduler.executors._board import NO_LIMIT, Board
 from apscheduler.executors._runner import Rest
 from apscheduler.executors.base import WorkerDiedError
+from apscheduler.forks import after_fork
 from apscheduler.runs.claims import Claim, Result
 from apscheduler.runs.outcomes import Outcome
 
@@ -686,5 +686,4 @@ def _forget_parent() -> None:
 
 
 atexit.register(_finish_at_exit)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_parent)
+after_fork(_forget_parent)

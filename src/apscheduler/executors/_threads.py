@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import atexit
 import logging
-import os
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -21,6 +20,7 @@ from weakref import WeakSet
 
 from apscheduler.executors._runner import Rest
 from apscheduler.executors._worker import Worker
+from apscheduler.forks import after_fork
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -227,5 +227,4 @@ def _forget_parent() -> None:
 
 
 atexit.register(_finish_at_exit)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_parent)
+after_fork(_forget_parent)

@@ -34,6 +34,8 @@ class ClaimsInMemory(RunsInMemory):
             self._roll(batch, job, Outcome.COALESCED, planned.coalesced, request.now)
         if planned.missed:
             self._roll(batch, job, Outcome.MISSED, planned.missed, request.now)
+        if not planned.run:
+            return None
         if refused:
             exc = reasons.no_executor(job)
             results = [
@@ -64,7 +66,8 @@ class ClaimsInMemory(RunsInMemory):
     def _roll(
         self, batch: ClaimBatch, job: Job, outcome: Outcome, rollup: Rollup, now: int
     ) -> None:
-        reason = reasons.COALESCED if outcome is Outcome.COALESCED else reasons.TOO_MANY
+        usual = reasons.COALESCED if outcome is Outcome.COALESCED else reasons.TOO_MANY
+        reason = rollup.reason or usual
         detail = Detail(reason=reason, count=rollup.count, last=rollup.last)
         self.ledger.record(job.id, rollup.first, 0, now, outcome, detail)
         batch.rolled.append((job, outcome, rollup))

@@ -22,6 +22,10 @@ class Troubles:
         self._said: dict[str, tuple[float, int]] = {}
         self._lock = Lock()
 
+    def forked(self) -> None:
+        """In a child process: whoever held the lock is not here."""
+        self._lock = Lock()
+
     def tell(self, text: str, exc: BaseException | None) -> None:
         """Log this trouble unless the same was just said."""
         now = time.monotonic()

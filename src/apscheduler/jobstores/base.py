@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from apscheduler._engine.planning import Plan, Rollup
+    from apscheduler.cluster.leading import LeaderLock
     from apscheduler.cluster.nodes import Node
     from apscheduler.job import Job
     from apscheduler.runs.claims import Claim, Result, Sink
@@ -286,6 +287,10 @@ class SharedJobStore(BaseJobStore):
 
     def said_of(self, exc: Exception) -> str | None:
         """Return a failure in one line where that says all (the server is away, say); ``None`` where it does not."""
+        return None
+
+    def leader_lock(self) -> LeaderLock | None:
+        """Return the lock that one of the processes sharing this store can hold; ``None`` where none share it."""
         return None
 
     def nodes(self) -> list[Node]:

@@ -11,7 +11,7 @@ import pickle
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from weakref import WeakValueDictionary
+from weakref import WeakSet, WeakValueDictionary
 
 from apscheduler._engine.instants import NEVER, SECOND, from_us, to_us
 from apscheduler.cluster.membership import Membership
@@ -22,11 +22,13 @@ from apscheduler.events import (
     JobExecutionEvent,
     QuarantineEvent,
 )
+from apscheduler.forks import after_fork, look
 from apscheduler.job import Job
 from apscheduler.jobstores._sql.claiming import Claiming, LeaseOverError
 from apscheduler.jobstores._sql.claims import StoreClaim
-from apscheduler.jobstores._sql.database import Database, make_engine
+from apscheduler.jobstores._sql.database import Database, leave_alone, make_engine
 from apscheduler.jobstores._sql.editing import Editing
+from apscheduler.jobstores._sql.leading import SQLLeaderLock
 from apscheduler.jobstores._sql.ledger import SQLLedger
 from apscheduler.jobstores._sql.listening import Listener
 from apscheduler.jobstores._sql.loading import Loader, Unloadable, from_float
@@ -53,6 +55,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from apscheduler.cluster.leading import LeaderLock
     from apscheduler.jobstores.base import ClaimBatch, ClaimRequest
     from apscheduler.runs.claims import Claim, Result
     from apscheduler.runs.outcomes import Outcome
@@ -145,20 +148,41 @@ class SQLAlchemyJobStore(SharedJobStore):
         )
         self._troubles = Troubles()
         self._keep_results = keep_results
-        self._ready = False
-        self._listener = Listener(
-            self._database, f"tickwright_{tablename}", self._changed, self._troubles.tell
+        self._leader_lock = SQLLeaderLock(
+            self._database, self._tables, lambda: self._membership, self._lease_us
         )
+        self._ready = False
+        # Weak: nobody will settle a claim that nobody holds, and signing off must not wait for it.
+        self._open: WeakValueDictionary[int, StoreClaim] = WeakValueDictionary()
+        self._listener = self._made_listener()
         self._editing = Editing(
             self._database, self._statements, self._loader, self._listener.notify
         )
+        _living.add(self)
 
     # -- life -----------------------------------------------------------------------------------------------
 
+    def _made_listener(self) -> Listener:
+        channel = f"tickwright_{self._tables.name}"
+        return Listener(self._database, channel, self._changed, self._troubles.tell)
+
+    def forked(self) -> None:
+        leave_alone(self.__dict__.copy())
+        self._database.forked()
+        self._leader_lock.forked()
+        self._troubles.forked()
+        if not self._ready:
+            return
+        self._ready = False
+        self._listener = self._made_listener()
+        self._outbox.forked()
+        self._membership.lease.lost()
+        self._open = WeakValueDictionary()
+
     def start(self, scheduler: Any, alias: str) -> None:
+        look()
         super().start(scheduler, alias)
         self._troubles.logger = self._logger
-        self._database.started()
         try:
             (migrate if self._create_tables else check)(self.engine, self._tables)
         except BaseException:
@@ -186,8 +210,7 @@ class SQLAlchemyJobStore(SharedJobStore):
             self._membership,
             FreeRuns(self._database, self._statements, self._loader, self._membership),
         )
-        # Weak: nobody will settle a claim that nobody holds, and signing off must not wait for it.
-        self._open: WeakValueDictionary[int, StoreClaim] = WeakValueDictionary()
+        self._open = WeakValueDictionary()
         self._pruned_at = time.monotonic()
         self._wake_below = 0
         self._ready = True
@@ -195,6 +218,7 @@ class SQLAlchemyJobStore(SharedJobStore):
 
     def shutdown(self) -> None:
         """Write what waits, sign off and close pooled connections, as soon as no run goes on that has to be settled."""
+        look()
         if not self._ready:
             return
         self._ready = False
@@ -399,6 +423,9 @@ class SQLAlchemyJobStore(SharedJobStore):
     def said_of(self, exc: Exception) -> str | None:
         return first_line(exc) if isinstance(exc, DBAPIError | LeaseOverError) else None
 
+    def leader_lock(self) -> LeaderLock | None:
+        return None if self._database.is_private else self._leader_lock
+
     # -- nodes ------------------------------------------------------------------------------------------------------------
 
     def nodes(self) -> list[Node]:
@@ -479,3 +506,14 @@ class SQLAlchemyJobStore(SharedJobStore):
     def __repr__(self) -> str:
         shown = self.engine.url.render_as_string(hide_password=True)
         return f"<{type(self).__name__} (url={shown})>"
+
+
+_living: WeakSet[SQLAlchemyJobStore] = WeakSet()
+
+
+def _forked() -> None:
+    for store in list(_living):
+        store.forked()
+
+
+after_fork(_forked)

@@ -29,6 +29,17 @@ if TYPE_CHECKING:
         def give_back(self, claim: Claim) -> None:
             """Take back a claim that may not be started here any more; the store lets others have it."""
 
+    class Lead(Protocol):
+        """A scheduler's right to start runs."""
+
+        @property
+        def held(self) -> bool:
+            """Whether it holds now."""
+
+        @property
+        def until(self) -> int | None:
+            """When it ends unless renewed, on ``cluster.lease.boot_us``; ``None``: not by time."""
+
 
 class Result(Record):
     """What became of one fire time of a claim.
@@ -74,11 +85,12 @@ class Claim:
     :ivar attempt: 1 for the first attempt
     :ivar token: grows with each change of owner; a fence for resources outside
     :ivar sink: where outcomes go
+    :ivar lead: whether its scheduler may start runs, where one of several does
     """
 
     __slots__ = (
         *("_open", "_unreleased", "attempt", "fires", "job"),
-        *("late_because", "sink", "slot", "token"),
+        *("late_because", "lead", "sink", "slot", "token"),
     )
 
     def __init__(
@@ -90,6 +102,7 @@ class Claim:
         self.late_because = late_because
         self.attempt = 1
         self.token = 1
+        self.lead: Lead | None = None
         self.slot: Any = None  # the store's own, to know the instance by
         self._open = dict.fromkeys(fires, True)
         self._unreleased = [True]
@@ -113,11 +126,11 @@ class Claim:
     @property
     def start_by(self) -> int | None:
         """Until when the function may be called, on the clock of ``cluster.lease.boot_us``; ``None``: any time."""
-        return None
+        return None if self.lead is None else self.lead.until
 
     def may_start(self) -> bool:
-        """Return whether the function may still be called: a shared store's lease can have ended."""
-        return True
+        """Return whether the function may still be called: a shared store's lease, or a leader's, can have ended."""
+        return self.lead is None or self.lead.held
 
     @property
     def grace(self) -> int:

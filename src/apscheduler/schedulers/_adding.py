@@ -261,6 +261,8 @@ class JobAdding(Registry):
         if self._listener_mask & EVENT_JOB_ADDED:
             self._dispatch_event(JobEvent(EVENT_JOB_ADDED, job.id, jobstore_alias))
         if self.state == STATE_RUNNING:
+            if self._lead is not None:
+                self._lead.added(jobstore_alias)
             self._wake_for(job._due)
 
     def _put(self, job: Job, store: Store, replace_existing: bool) -> None:
@@ -414,6 +416,8 @@ class JobAdding(Registry):
             if self._listener_mask & EVENT_JOB_ADDED:
                 self._dispatch_event(JobEvent(EVENT_JOB_ADDED, job.id, alias))
         if self.state == STATE_RUNNING:
+            if self._lead is not None:
+                self._lead.added(alias)
             self._wake_for(min((job._due for job in jobs), default=NEVER))
 
     def _wake_for(self, due: int) -> None:

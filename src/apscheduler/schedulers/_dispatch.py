@@ -73,6 +73,11 @@ class Dispatcher:
         """Run everything that is due; return the seconds until the next thing is (``None``: nothing is)."""
         scheduler = self._scheduler
         wake_at = NEVER
+        lead = scheduler._lead
+        if lead is not None and not lead.may_run(scheduler._now_us()):
+            look_within: int = lead.look_within
+            self.wake_at = scheduler._now_us() + look_within
+            return look_within / SECOND
         for alias, store in scheduler._claiming_stores():
             wake_at = min(wake_at, self._serve(alias, store))
         now = scheduler._now_us()
@@ -109,19 +114,22 @@ class Dispatcher:
         for _ in range(BATCHES):
             if not scheduler._is_dispatching():
                 return
-            now = scheduler._now_us()
-            lanes = scheduler._lanes()
+            now, lead = scheduler._now_us(), scheduler._lead
+            # A run that may not start when the leader lock is lost needs a claim that can be asked.
+            lanes = scheduler._lanes() if lead is None else {}
             request = ClaimRequest(
                 now,
                 BATCH,
                 lanes,
                 scheduler._executors.__contains__,
-                _plan,
+                _plan if lead is None else lead.plan_for(store, _plan),
                 self.lateness.judge(now, alias),
                 self._sink(store),
                 self._slots() if store_is_paced(store) else {},
             )
             batch = store.claim_due(request)
+            if lead is not None:
+                lead.guard(batch)
             self._hand_over(batch, lanes)
             if batch.error is not None:
                 raise batch.error
@@ -289,6 +297,10 @@ class Dispatcher:
                     EVENT_JOB_COALESCED, job.id, job._jobstore_alias, rollup.count, first, last
                 )
             )
+            return
+        if rollup.reason:
+            text = "Job %r: %d overdue runs (%s to %s) are missed: %s"
+            say(scheduler._logger, logging.WARNING, text, *span, rollup.reason)
             return
         say(
             scheduler._logger,

@@ -20,6 +20,7 @@ class Lateness:
     def __init__(self) -> None:
         self._started_at = 0
         self._resumed_at = 0
+        self._led_at = 0
         self._looked_at = 0
         self._wake_at = 0
         self._stores_down: set[str] = set()
@@ -32,6 +33,10 @@ class Lateness:
     def resumed(self, now: int) -> None:
         """The scheduler goes on after a pause."""
         self._resumed_at = now
+
+    def led(self, now: int) -> None:
+        """The scheduler runs jobs from now on, after others did."""
+        self._led_at = now
 
     def pass_ended(self, now: int, wake_at: int) -> None:
         """A pass found everything that was due at ``now`` and means to come back at ``wake_at``."""
@@ -62,6 +67,8 @@ class Lateness:
             return "the scheduler was not running, or the job was not there yet"
         if instant < self._resumed_at:
             return "the scheduler was paused"
+        if instant < self._led_at:
+            return "another scheduler led, or none"
         if (
             instant <= self._looked_at or instant < self._wake_at
         ):  # else it would have been woken for

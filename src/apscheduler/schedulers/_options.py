@@ -24,6 +24,7 @@ SCHEDULER_OPTIONS: Final = frozenset(
         "job_defaults",
         "jobstore_retry_interval",
         "jobstores",
+        "leader_lock",
         "logger",
         "reactor",
         "standalone",
@@ -101,3 +102,19 @@ def group(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise TypeError(f"the option {name!r} must be a mapping, not {value!r}")
     return value
+
+
+def checked_leader_lock(given: Any) -> Any:
+    """Return the option ``leader_lock``, ``None`` where it is not given; what it names is looked up at the start.
+
+    :raises TypeError: if it can be neither a path, nor an alias, nor a store
+    """
+    if given is None or given == "":
+        return None
+    is_store = hasattr(type(given), "get_due_jobs")
+    if isinstance(given, str) or hasattr(type(given), "__fspath__") or is_store:
+        return given
+    raise TypeError(
+        "leader_lock must be a file's path, the alias of a job store that processes share, or such a store, "
+        f"not {given!r}"
+    )

@@ -27,6 +27,7 @@ from apscheduler.schedulers._listeners import tell
 from apscheduler.schedulers._options import (
     JOB_DEFAULTS,
     SCHEDULER_OPTIONS,
+    checked_leader_lock,
     combine,
     group,
     warn_unknown,
@@ -37,6 +38,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from apscheduler.schedulers._leading import Leading
     from apscheduler.schedulers._stores import Store
 
 
@@ -75,6 +77,8 @@ class Registry:
         self._logger = logging.getLogger("apscheduler.scheduler")
         self._job_defaults: dict[str, Any] = dict(STANDARD_DEFAULTS)
         self._clock: Any = None
+        self._leader_lock: Any = None
+        self._lead: Leading | None = None
 
     # -- options --------------------------------------------------------------------------------------
 
@@ -100,6 +104,7 @@ class Registry:
         self.timezone = astimezone(zone) if zone else _local_zone()
         self.jobstore_retry_interval = float(config.get("jobstore_retry_interval", 10))
         self._clock = config.get("clock")
+        self._leader_lock = checked_leader_lock(config.get("leader_lock"))
         self._configure_job_defaults(group(config, "job_defaults"))
         self._configure_executors(config)
         self._configure_jobstores(group(config, "jobstores"))

@@ -64,7 +64,9 @@ class StoreSink:
             return
         now = self._scheduler._now_us()
         for fire in claim.unsettled:
-            self.settle(claim, Result(fire, Outcome.CANCELLED, 0, now, reason="it may not start"))
+            self.settle(
+                claim, Result(fire, Outcome.CANCELLED, 0, now, reason="another may lead now")
+            )
         self.release(claim)
 
 

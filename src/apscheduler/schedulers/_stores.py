@@ -232,3 +232,8 @@ Store = SharedJobStore | PlainStore
 def as_claiming(store: BaseJobStore, alias: str, zone: Any) -> Store:
     """Return the store itself where it claims, else with the claim added."""
     return store if isinstance(store, SharedJobStore) else PlainStore(store, alias, zone)
+
+
+def is_private(store: Store) -> bool:
+    """Return whether no other process sees this store's jobs, or they would not be claimed there."""
+    return not isinstance(store, SharedJobStore) or store.look_within() is None

@@ -6,8 +6,6 @@ calls it again after the seconds it returns.
 
 from __future__ import annotations
 
-import os
-import sys
 import weakref
 from abc import ABCMeta, abstractmethod
 from collections.abc import Mapping
@@ -33,6 +31,7 @@ from apscheduler.events import (
     EVENT_SCHEDULER_STARTED,
     SchedulerEvent,
 )
+from apscheduler.forks import after_fork, look
 from apscheduler.jobstores.base import SharedJobStore
 from apscheduler.runs.outcomes import Outcome
 from apscheduler.schedulers import SchedulerAlreadyRunningError, SchedulerNotRunningError
@@ -50,6 +49,7 @@ if TYPE_CHECKING:
     from apscheduler.runs.claims import Result
     from apscheduler.runs.rows import Run
     from apscheduler.schedulers._dispatch import Dispatcher
+    from apscheduler.schedulers._leading import Leading
 
 __all__ = [
     "EVENT_ALL",
@@ -95,6 +95,8 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
     :param jobstores: job stores by alias
     :param executors: executors by alias
     :param executor: the default executor: an executor, its name, or a ``concurrent.futures.Executor``
+    :param leader_lock: a file's path, or a job store that processes share (or its alias): of the schedulers with the
+        same lock only one runs jobs at a time, and another takes over when it ends. New.
     :param clock: an object with ``now_us()``, the time in microseconds UTC, instead of the system's clock
     """
 
@@ -112,6 +114,19 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         )
 
     # -- life --------------------------------------------------------------------------------------------
+
+    _state = STATE_STOPPED
+
+    @property
+    def state(self) -> int:
+        """``STATE_STOPPED``, ``STATE_RUNNING`` or ``STATE_PAUSED``; stopped in a child process after a fork."""
+        if self._state:
+            look()
+        return self._state
+
+    @state.setter
+    def state(self, state: int) -> None:
+        self._state = state
 
     def start(self, paused: bool = False) -> None:
         """Start the executors and job stores and process jobs from now on.
@@ -131,6 +146,7 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
             return
         check_uwsgi()
         self._add_default_parts()
+        self._lead = self._made_lead()
         for alias, executor in list(self._executors.items()):
             executor.start(self, alias)
         for alias, store in list(self._jobstores.items()):
@@ -145,7 +161,27 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         self._logger.info("Scheduler started")
         self._dispatch_event(SchedulerEvent(EVENT_SCHEDULER_STARTED))
         if not paused:
+            self._look_for_twins()
             self.wakeup()
+
+    _twin_byte: int | None = None
+
+    def _look_for_twins(self) -> None:
+        """Warn if another worker of the same application has such a scheduler, where that runs each job twice."""
+        if self._twin_byte is not None or self._lead is not None or self._clock is not None:
+            return
+        from apscheduler.schedulers import _twins
+        from apscheduler.schedulers._stores import is_private
+
+        if all(is_private(store) for _, store in self._claiming_stores()):
+            self._twin_byte = _twins.look(self)
+
+    def _made_lead(self) -> Leading | None:
+        if self._leader_lock is None:
+            return None
+        from apscheduler.schedulers._leading import Leading, lock_of
+
+        return Leading(self, lock_of(self._leader_lock, self._jobstores))
 
     def _add_default_parts(self) -> None:
         if "default" not in self._executors:
@@ -164,6 +200,13 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
             raise SchedulerNotRunningError
         self.state = STATE_STOPPED
         self._stop_executors(wait=wait)
+        if self._twin_byte is not None:
+            from apscheduler.schedulers import _twins
+
+            _twins.leave(self._twin_byte)
+            self._twin_byte = None
+        if self._lead is not None:
+            self._lead.release()
         for alias, store in list(self._jobstores.items()):
             try:
                 store.shutdown()
@@ -202,6 +245,7 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
             self._dispatcher.lateness.resumed(self._now_us())
             self.state = STATE_RUNNING
             self._logger.info("Resumed scheduler job processing")
+            self._look_for_twins()
             self._dispatch_event(SchedulerEvent(EVENT_SCHEDULER_RESUMED))
             self.wakeup()
 
@@ -209,6 +253,11 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
     def running(self) -> bool:
         """Whether the scheduler has been started (and, if so, not whether it is paused)."""
         return self.state != STATE_STOPPED
+
+    @property
+    def is_leader(self) -> bool:
+        """Whether the scheduler runs, and it is the one that runs the jobs (without ``leader_lock``: always). New."""
+        return self.running and (self._lead is None or self._lead.held)
 
     @abstractmethod
     def wakeup(self) -> None:
@@ -381,6 +430,8 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         self._jobstores_lock = self._create_lock()
         self._listeners_lock = self._create_lock()
         self._loop = None
+        self._lead = None
+        self._twin_byte = None
         self.state = STATE_STOPPED
 
 
@@ -404,9 +455,8 @@ _living: weakref.WeakSet[BaseScheduler] = weakref.WeakSet()
 
 def _forked() -> None:
     for scheduler in list(_living):
-        if scheduler.state != STATE_STOPPED:
+        if scheduler._state != STATE_STOPPED:
             scheduler._after_fork_in_child()
 
 
-if sys.platform != "win32":
-    os.register_at_fork(after_in_child=_forked)
+after_fork(_forked)

@@ -52,12 +52,14 @@ class StoreClaim(Claim):
 
     def may_start(self) -> bool:
         """Return whether this incarnation may still call the function (rules 3 and 4)."""
-        return self._lease.epoch == self.epoch and self._lease.trusted()
+        return self._lease.epoch == self.epoch and self._lease.trusted() and super().may_start()
 
     @property
     def start_by(self) -> int | None:
         """Until when the function may be called, on the clock of ``cluster.lease.boot_us``."""
-        return self._lease.until if self._lease.epoch == self.epoch else 0
+        until = self._lease.until if self._lease.epoch == self.epoch else 0
+        led_until = super().start_by
+        return until if led_until is None else min(until, led_until)
 
     @property
     def grace(self) -> int:

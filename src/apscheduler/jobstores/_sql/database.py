@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib.util
-import os
 import random
 import time
 from contextlib import contextmanager
 from threading import RLock
+from weakref import WeakSet
 
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.pool import StaticPool
+from sqlalchemy.pool.base import reset_none
+
+from apscheduler.forks import after_fork, around_fork, look
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,6 +36,8 @@ _DRIVERS: Final = {
 _EXTRAS: Final = {"postgresql": "postgresql", "mysql": "mysql", "mariadb": "mysql"}
 
 _RETRIES = 5
+_FORK_SECONDS = 5.0
+"""So long a fork waits for a transaction at most."""
 _RETRYABLE: Final = ("deadlock", "lock wait timeout", "could not serialize", "database is locked")
 _RETRYABLE_CODES: Final = {"40001", "40P01", "55P03", 1205, 1213, 1020}
 
@@ -115,19 +121,22 @@ class Database:
         self.is_private = is_memory(engine.url)
         self._statement_ms = max(200, int(statement_seconds * 1000))
         self._is_own = is_own
-        self._pid = os.getpid()
-        # SQLite has one writer: ours take turns here instead of meeting as "database is locked".
+        # SQLite has one writer: ours take turns here instead of meeting as "database is locked". Readers too: a fork
+        # must find nobody inside (see _hold).
         self.writing = RLock()
+        if self.kind == "sqlite":
+            _sqlite.add(self)
 
     # -- life -----------------------------------------------------------------------------------------
 
-    def started(self) -> None:
-        """Drop connections that came along through a fork."""
-        if self._pid != os.getpid():
-            self._pid = os.getpid()
-            self.writing = RLock()
-            if not self.is_private:
-                self.engine.dispose(close=False)
+    def forked(self) -> None:
+        """In a child process: leave the parent's connections alone and make our own from now on."""
+        self.writing = RLock()
+        if not self.is_private:
+            # What was checked out comes back here when it is collected; no word of that may reach the parent's server.
+            self.engine.pool._reset_on_return = reset_none
+            leave_alone(self.engine.pool)
+            self.engine.dispose(close=False)
 
     def close(self) -> None:
         """Close pooled connections."""
@@ -139,7 +148,8 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Enter a connection in which each statement is its own transaction."""
-        if self.is_private:
+        look()
+        if self.kind == "sqlite":
             with self.writing, self.engine.connect() as connection:
                 yield connection.execution_options(isolation_level="AUTOCOMMIT")
             return
@@ -152,6 +162,7 @@ class Database:
 
         :param connection: one to use (default: from the pool)
         """
+        look()
         if connection is not None:
             with self._transaction_on(connection) as ready:
                 yield ready
@@ -234,6 +245,41 @@ class Database:
         if self.kind == "sqlite":
             return time.time_ns() // 1000
         return int(connection.scalar(text(f"SELECT {self.clock}")))
+
+
+_sqlite: WeakSet[Database] = WeakSet()
+_held: list[Database] = []
+
+
+def _hold() -> None:
+    """Let no fork happen while a connection of ours is at work in SQLite.
+
+    SQLite keeps the locks that a process has on a file in its memory too: a child that was forked meanwhile would find
+    the file locked by itself for ever.
+    """
+    _held.extend(each for each in list(_sqlite) if each.writing.acquire(timeout=_FORK_SECONDS))
+
+
+def _go_on() -> None:
+    while _held:
+        _held.pop().writing.release()
+
+
+around_fork(_hold, _go_on)
+after_fork(_held.clear)
+
+_inherited: list[Any] = []
+
+
+def leave_alone(thing: Any) -> None:
+    """Keep a thing of the parent process as it is until this process ends, without closing anything in it.
+
+    A driver that closes an inherited connection says goodbye in the parent's name, on the parent's socket.
+    """
+    if not _inherited:
+        # One reference too many: the list is not even freed when the interpreter ends.
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(_inherited))
+    _inherited.append(thing)
 
 
 _POSTGRESQL_BOUNDS = text(

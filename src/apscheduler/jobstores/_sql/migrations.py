@@ -37,7 +37,12 @@ def _step_1(connection: Connection, tables: Tables) -> None:
         create_missing(connection, table)
 
 
-STEPS: Final[tuple[Callable[[Connection, Tables], None], ...]] = (_step_1,)
+def _step_2(connection: Connection, tables: Tables) -> None:
+    """The leader's lock."""
+    create_missing(connection, tables.leader)
+
+
+STEPS: Final[tuple[Callable[[Connection, Tables], None], ...]] = (_step_1, _step_2)
 """In order; a step is never changed once it was released, only followed by another one."""
 
 
@@ -91,7 +96,8 @@ def statements(engine: Engine, tables: Tables) -> str:
     """Return the DDL of all tables as text, for those who run it themselves."""
     lines: list[str] = []
     anew = engine.dialect.name not in ("mysql", "mariadb")  # MySQL has no IF NOT EXISTS for indexes
-    for table in (tables.jobs, tables.versions, tables.meta, tables.runs, tables.nodes):
+    ours = (tables.versions, tables.meta, tables.runs, tables.nodes, tables.leader)
+    for table in (tables.jobs, *ours):
         lines.append(f"{CreateTable(table, if_not_exists=True).compile(engine)};".strip())
         lines.extend(
             f"{CreateIndex(index, if_not_exists=anew).compile(engine)};"

@@ -14,6 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
 from apscheduler.cluster.points import reached
+from apscheduler.forks import look
 from apscheduler.jobstores._sql.claims import Settled, StoreClaim
 from apscheduler.jobstores._sql.database import is_disconnect, is_retryable
 from apscheduler.jobstores._sql.tables import LOST, RUNNING, STATES
@@ -126,6 +127,7 @@ class Outbox:
 
         :raises sqlalchemy.exc.DBAPIError: what kept it from being written; it still waits
         """
+        look()
         while self._waiting:
             self._database.retried(self._flush_group)
         with self._taking:  # what another thread is writing is written when this returns

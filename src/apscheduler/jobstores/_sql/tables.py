@@ -4,6 +4,7 @@
 <jobs>_meta     generation of jobs that were changed or added again (absent: 0)
 <jobs>_runs     the ledger: one row per fire time, from its claim to its outcome
 <jobs>_nodes    schedulers that claim here, and their leases
+<jobs>_leader   which of them leads, where a scheduler was given leader_lock
 <jobs>_schema   which of our migration steps were made
 """
 
@@ -114,6 +115,15 @@ class Tables:
         self.meta = self._meta(own)
         self.runs = self._runs(own)
         self.nodes = self._nodes(own)
+        self.leader = Table(
+            f"{name}_leader",
+            own,
+            Column("name", Unicode(20), primary_key=True),
+            Column("epoch", BigInteger, nullable=False),
+            Column("node_name", Unicode(120), nullable=False),
+            Column("token", BigInteger, nullable=False),
+            schema=schema,
+        )
         self.versions = Table(
             f"{name}_schema",
             own,

@@ -307,5 +307,5 @@ def _rollups(plan: Plan) -> list[tuple[Outcome, Rollup, str]]:
     if plan.coalesced:
         rolled.append((Outcome.COALESCED, plan.coalesced, reasons.COALESCED))
     if plan.missed:
-        rolled.append((Outcome.MISSED, plan.missed, reasons.TOO_MANY))
+        rolled.append((Outcome.MISSED, plan.missed, plan.missed.reason or reasons.TOO_MANY))
     return rolled

@@ -1,0 +1,163 @@
+"""A lock that one of several schedulers holds, the leader: what a lock must do, and the one in a file."""
+
+from __future__ import annotations
+
+import os
+import socket
+import weakref
+from abc import ABC, abstractmethod
+from threading import Lock
+
+from apscheduler.forks import after_fork
+
+_LONGEST_NAME = 200
+
+
+class LeaderLock(ABC):
+    """Held by at most one process at a time. Used by the scheduler's loop; :attr:`until` by workers too.
+
+    :cvar look_seconds: how often to try for it while somebody else has it
+    """
+
+    look_seconds = 1.0
+
+    def check(self) -> None:
+        """Look whether it can be taken at all.
+
+        :raises OSError: if not, with what to do
+        """
+
+    @abstractmethod
+    def take(self) -> bool:
+        """Return whether this process holds it now, after trying for it. Does not wait for the holder.
+
+        :raises Exception: whatever its store raises: it is not held then
+        """
+
+    @property
+    @abstractmethod
+    def held(self) -> bool:
+        """Whether this process may act as the leader now, as far as can be known without asking anyone."""
+
+    @property
+    def until(self) -> int | None:
+        """When that ends unless it is renewed, on ``cluster.lease.boot_us``; ``None``: not by time."""
+        return None
+
+    @abstractmethod
+    def holder(self) -> str:
+        """Return who was found to hold it when it was last tried for, for a log line."""
+
+    @abstractmethod
+    def release(self) -> None:
+        """Let another process have it."""
+
+
+class FileLock(LeaderLock):
+    """An ``flock`` on a file of one machine. The kernel frees it when the process ends, however it ends.
+
+    A process that is stopped (SIGSTOP) keeps it. The file stays; a file that is removed ends its holder's right.
+
+    :param path: of the file, which is made readable by this user alone
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = os.path.abspath(path)  # noqa: PTH100 - pathlib costs the start path milliseconds
+        self._guard = Lock()  # a handle that is closed may be another file's by the next line
+        self._handle: int | None = None
+        self._holder = "another process"
+        _living.add(self)
+
+    def check(self) -> None:
+        """Look whether the file can be made and locked here.
+
+        :raises OSError: if not
+        """
+        try:
+            import fcntl  # noqa: F401
+        except ImportError:
+            raise OSError(
+                "leader_lock with a file needs a POSIX system; give it a job store that the processes share"
+            ) from None
+        try:
+            os.close(self._open())
+        except OSError as exc:
+            raise type(exc)(
+                exc.errno,
+                f"leader_lock needs a file that can be made and written here ({exc.strerror})",
+                self.path,
+            ) from None
+
+    def _open(self) -> int:
+        return os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+
+    def take(self) -> bool:
+        with self._guard:
+            if self._handle is not None and not self.held:
+                self._close()
+            return self._handle is not None or self._locked()
+
+    def _locked(self) -> bool:
+        import fcntl
+
+        handle = self._open()
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._holder = _written(handle)
+            os.close(handle)
+            return False
+        except BaseException:
+            os.close(handle)
+            raise
+        self._handle = handle
+        if not self.held:  # removed since it was opened: others lock another file
+            self._close()
+            return False
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
+        return True
+
+    @property
+    def held(self) -> bool:
+        handle = self._handle
+        if handle is None:
+            return False
+        try:
+            return os.path.samestat(os.fstat(handle), os.stat(self.path))  # noqa: PTH116 - see above
+        except OSError:
+            return False
+
+    def holder(self) -> str:
+        return self._holder
+
+    def release(self) -> None:
+        with self._guard:
+            self._close()
+
+    def _close(self) -> None:
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            os.close(handle)
+
+    def forked(self) -> None:
+        """In a child process: close the parent's handle, which would keep the lock when the parent has ended."""
+        self._guard = Lock()
+        self._close()
+
+
+def _written(handle: int) -> str:
+    """Return who wrote into the file that it holds it, in printable letters."""
+    text = os.pread(handle, _LONGEST_NAME, 0).decode("utf-8", "replace")
+    return "".join(each for each in text if each.isprintable()) or "another process"
+
+
+_living: weakref.WeakSet[FileLock] = weakref.WeakSet()
+
+
+def _forked() -> None:
+    for lock in list(_living):
+        lock.forked()
+
+
+after_fork(_forked)

@@ -1,0 +1,197 @@
+"""Whether this scheduler is the one that runs the jobs, where ``leader_lock`` says that only one does.
+
+The loop asks at each pass (:meth:`Leading.may_run`), workers ask again before each start (:attr:`Leading.held`). A
+scheduler that does not lead is running all the same: its calls work, and it takes over when the leader ends.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping
+from os import PathLike
+
+from apscheduler._engine.instants import SECOND
+from apscheduler._engine.planning import without
+from apscheduler.cluster.leading import FileLock
+from apscheduler.jobstores.base import BaseJobStore, SharedJobStore
+from apscheduler.names import hint
+from apscheduler.schedulers._sinks import say
+from apscheduler.schedulers._stores import is_private
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from apscheduler._engine.planning import Plan
+    from apscheduler.cluster.leading import LeaderLock
+    from apscheduler.job import Job
+    from apscheduler.jobstores.base import ClaimBatch
+    from apscheduler.schedulers._stores import Store
+
+    Planner = Callable[[Job, int, int], Plan]
+
+_COMPLAINTS = 10 * SECOND
+NOT_OURS = "it was due while another scheduler led, or none"
+
+
+def lock_of(given: Any, stores: Mapping[str, BaseJobStore]) -> LeaderLock:
+    """Return the lock that ``leader_lock`` means.
+
+    :raises ValueError: if it names neither a file nor a shared store of this scheduler
+    :raises OSError: if the file cannot be made
+    """
+    if isinstance(given, str) and given in stores:
+        given = stores[given]
+    if isinstance(given, BaseJobStore):
+        if not any(given is store for store in stores.values()):
+            raise ValueError(
+                f"leader_lock was given {given!r}, which is no job store of this scheduler; "
+                "add it with add_jobstore() first, under any alias"
+            )
+        lock = given.leader_lock() if isinstance(given, SharedJobStore) else None
+        if lock is None:
+            raise ValueError(
+                f"leader_lock was given {given!r}, which processes do not share; give it a shared store or a file's path"
+            )
+        return lock
+    path = os.fspath(given)
+    if os.sep not in path and not isinstance(given, PathLike):
+        raise ValueError(
+            f"leader_lock={given!r} is no job store's alias ({hint(path, stores)}); "
+            f"a file of this name in the working folder would be '.{os.sep}{path}'"
+        )
+    lock = FileLock(path)
+    lock.check()
+    return lock
+
+
+class Leading:
+    """One scheduler's part in it.
+
+    :ivar since: fire times before this (microseconds UTC) were another scheduler's, in stores of this process alone
+    """
+
+    def __init__(self, scheduler: Any, lock: LeaderLock) -> None:
+        self._scheduler = scheduler
+        self._lock = lock
+        self._led = False
+        self._followed = False
+        self._closed = False
+        self._look_at = 0
+        self._complained_at = -_COMPLAINTS
+        self._said_private = False
+        self.since = 0
+
+    @property
+    def held(self) -> bool:
+        """Whether this scheduler may start runs now."""
+        return self._lock.held
+
+    @property
+    def until(self) -> int | None:
+        """When that ends unless renewed, on ``cluster.lease.boot_us``; ``None``: not by time."""
+        return self._lock.until
+
+    def may_run(self, now: int) -> bool:
+        """Return whether this pass may claim runs, trying for the lock where it is time to.
+
+        :param now: the scheduler's time, microseconds UTC
+        """
+        if self._lock.held:
+            if not self._led:
+                self._begin(now)
+            return True
+        if self._led:
+            self._end()
+        if now < self._look_at <= now + self.look_within:
+            return False
+        self._look_at = now + self.look_within
+        if not self._taken(now):
+            return False
+        self._begin(self._scheduler._now_us())
+        return True
+
+    @property
+    def look_within(self) -> int:
+        """After how many microseconds to try again."""
+        return int(self._lock.look_seconds * SECOND)
+
+    def _taken(self, now: int) -> bool:
+        try:
+            if self._lock.take():
+                if not self._closed:
+                    return True
+                self._lock.release()  # the scheduler was shut down meanwhile
+                return False
+        except Exception as exc:  # noqa: BLE001 - whatever a store raises: no answer means not the leader
+            if not 0 <= now - self._complained_at < _COMPLAINTS:
+                self._complained_at = now
+                self._say(logging.WARNING, "The leader lock does not answer; no job runs here", exc)
+            return False
+        if not self._followed:
+            self._followed = True
+            self._say(
+                logging.INFO,
+                f"Another scheduler leads ({self._lock.holder()}): this one runs no job and takes over when it ends",
+            )
+        return False
+
+    def _begin(self, now: int) -> None:
+        self._led = True
+        if self._followed:
+            self.since = now
+            self._scheduler._dispatcher.lateness.led(now)
+        self._followed = False
+        self._say(logging.INFO, "This scheduler leads: it runs the jobs")
+
+    def _end(self) -> None:
+        self._led = False
+        self._followed = True
+        self._say(logging.WARNING, "This scheduler has lost the leader lock: it starts no job now")
+
+    def _say(self, level: int, text: str, exc: BaseException | None = None) -> None:
+        say(self._scheduler._logger, level, "%s", text, exc_info=exc)
+
+    def plan_for(self, store: Store, plan: Planner) -> Planner:
+        """Return a planner that leaves out what was another leader's to run, in a store that only this process has."""
+        since = self.since
+        if not since or not is_private(store):
+            return plan
+
+        def planned(job: Job, due: int, now: int) -> Plan:
+            return without(plan(job, due, now), due, since, NOT_OURS)
+
+        return planned
+
+    def guard(self, batch: ClaimBatch) -> None:
+        """Have each claim look for the lock before it starts; drop those of which no run is left."""
+        empty = [claim for claim in batch.claims if not claim.fires]
+        for claim in empty:
+            claim.sink.release(claim)
+        if empty:
+            batch.claims[:] = [claim for claim in batch.claims if claim.fires]
+        batch.skipped[:] = [each for each in batch.skipped if each[1]]
+        for claim in batch.claims:
+            claim.lead = self
+
+    def added(self, alias: str) -> None:
+        """Take note that jobs were added to a store: where only this process knows them, nobody may run them."""
+        if self._led or self._said_private:
+            return
+        if is_private(self._scheduler._claiming_store(alias)):
+            self._said_private = True
+            self._say(
+                logging.WARNING,
+                f"A job was added to job store {alias!r}, which only this process has, while another scheduler leads: "
+                "it does not run unless this one takes over. A store that the processes share would let the leader run it",
+            )
+
+    def release(self) -> None:
+        """Let another scheduler lead."""
+        self._led, self._closed = False, True
+        try:
+            self._lock.release()
+        except Exception as exc:  # noqa: BLE001 - its lease runs out by itself
+            self._say(logging.WARNING, "The leader lock could not be released", exc)
