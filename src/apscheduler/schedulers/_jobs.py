@@ -157,6 +157,7 @@ class JobOperations(JobAdding):
         """
         made = self._create_trigger(trigger, trigger_args)
         job, alias = self._lookup_job(job_id, jobstore)
+        made = made.for_job(job.id)
         changes: dict[str, Any] = {"trigger": made}
         if not (keep_paused and _is_paused(job)):
             series = in_zone(made, self.timezone)

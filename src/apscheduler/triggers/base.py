@@ -59,6 +59,10 @@ class BaseTrigger(metaclass=ABCMeta):
         For schedulers whose clock is not the system's; triggers with nothing but explicit dates ignore it.
         """
 
+    def for_job(self, job_id: str) -> BaseTrigger:
+        """Return the trigger as the job of this id has it: itself, where its fire times do not depend on the id."""
+        return self
+
     def next_us(self, previous: int | None, now: int) -> int | None:
         """Return :meth:`get_next_fire_time` on integer microseconds."""
         before = None if previous is None else self.at(previous)

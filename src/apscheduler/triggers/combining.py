@@ -49,6 +49,12 @@ class BaseCombiningTrigger(BaseTrigger):
         for trigger in self.triggers:
             trigger.begin_at(now)
 
+    def for_job(self, job_id: str) -> BaseTrigger:
+        children = [trigger.for_job(job_id) for trigger in self.triggers]
+        if all(new is old for new, old in zip(children, self.triggers, strict=True)):
+            return self
+        return type(self)(children, self.jitter)
+
     def __getstate__(self) -> dict[str, Any]:
         children = [(obj_to_ref(type(child)), child.__getstate__()) for child in self.triggers]
         return {"version": _VERSION, "triggers": children, "jitter": self.jitter}
