@@ -48,9 +48,8 @@ TRIGGERS = {
     ),
     "crontab": CrontabTrigger("0 10 * * 1-5", timezone=BERLIN),
     "crontab of a job": CrontabTrigger(
-        "0 H/20 22-2 L-3 * * 2020-2090", timezone=BERLIN, jitter=3, dst="ocps", lenient=True
+        "0 H/20 22-2 L-3 * * 2020-2090", timezone=BERLIN, jitter=0, dst="ocps", lenient=True
     ).for_job("nightly"),
-    "crontab at start": CrontabTrigger("@reboot", timezone=BERLIN),
     "cron by weekday": CronTrigger(day_of_week="mon-wed,sun", timezone="America/New_York"),
     "calendarinterval": CalendarIntervalTrigger(
         months=1, days=2, hour=2, minute=30, start_date=date(2030, 1, 31), timezone=BERLIN

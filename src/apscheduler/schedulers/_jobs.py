@@ -124,7 +124,7 @@ class JobOperations(JobAdding):
         if "trigger" in changes and "next_run_time" not in changes and not _is_paused(job):
             trigger = changes["trigger"]
             if isinstance(trigger, BaseTrigger) and alias is not None:
-                series = in_zone(trigger, self.timezone)
+                series = in_zone(trigger.for_job(job.id), self.timezone)
                 first = series.next_us(None, self._now_us())
                 changes["next_run_time"] = None if first is None else series.at(first)
         return self._change(job, alias, changes)
