@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, tzinfo
 from sys import intern
 
-from apscheduler._engine.instants import NEVER, to_us
+from apscheduler._engine.instants import AT_NEXT_START, NEVER, to_us
 from apscheduler.callables import check_callable_args
 from apscheduler.job_options import CHECKS, grace_us, unknown_attributes
 from apscheduler.moments import datetime_repr
@@ -376,6 +376,8 @@ class Job:
             status = "pending"
         elif self.next_run_time is None:
             status = "paused"
+        elif self._due == AT_NEXT_START:
+            status = "waits for the next start of a scheduler"
         else:
             status = f"next run at: {datetime_repr(self.next_run_time)}"
         try:
