@@ -18,9 +18,7 @@ _WALKED = 50
 """Fewer fire times than this are counted one by one: a rare schedule need not know all clock changes between."""
 
 
-def next_fire(
-    table: CronTable, line: ZoneLine, rule: ClockRule, start: int
-) -> int | None:
+def next_fire(table: CronTable, line: ZoneLine, rule: ClockRule, start: int) -> int | None:
     """Return the first fire time at or after the instant ``start``, ``None`` if there is none."""
     while start <= LATEST:
         window = line.window(start)

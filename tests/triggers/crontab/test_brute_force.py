@@ -75,7 +75,7 @@ def follows_a_gap(moment: datetime, zone: str) -> bool:
     return any(change <= moment <= change + DAY for change in changes)
 
 
-@pytest.mark.trap(43)
+@pytest.mark.trap(42)
 @given(
     expressions.near_a_change,
     zones,

@@ -10,6 +10,9 @@ class CrontabError(ValueError):
     :ivar int position: index of the first character that is wrong
     :ivar field: the field's name (``"minute"``, ``"day of week"``, ...), ``None`` where it is no field's fault
     :ivar str reason: what is wrong, in one line
+    :ivar str allowed: what may stand there
+    :ivar guess: what was meant, perhaps
+    :ivar bool lenient_takes_it: whether ``lenient=True`` would read it
     """
 
     def __init__(
@@ -20,6 +23,7 @@ class CrontabError(ValueError):
         reason: str,
         allowed: str = "",
         guess: str | None = None,
+        lenient_takes_it: bool = False,
     ) -> None:
         self.expression = expression
         self.position = position
@@ -27,7 +31,12 @@ class CrontabError(ValueError):
         self.reason = reason
         self.allowed = allowed
         self.guess = guess
-        super().__init__(expression, position, field, reason, allowed, guess)
+        self.lenient_takes_it = lenient_takes_it
+        super().__init__(expression, position, field, reason, allowed, guess, lenient_takes_it)
+
+    def taken_by_lenient(self) -> CrontabError:
+        """Return the same error for an expression that ``lenient=True`` would read."""
+        return CrontabError(*self.args[:6], True)  # noqa: FBT003 - the arguments in their order
 
     def __str__(self) -> str:
         place = f"crontab field {self.field!r}" if self.field else "crontab expression"
@@ -36,6 +45,8 @@ class CrontabError(ValueError):
             lines.append(f"allowed: {self.allowed}")
         if self.guess:
             lines.append(f"did you mean {self.guess}?")
+        if self.lenient_takes_it:
+            lines.append("lenient=True takes it as it is")
         return "\n".join(lines)
 
 

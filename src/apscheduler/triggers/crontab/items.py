@@ -77,7 +77,8 @@ class FieldReader:
         if char == "+":
             self._fail("+ is for the first character of the day of week")
         if char in ("", ","):
-            self._fail("a value is missing")
+            cut = char == "" and self.at > self.start and len(self.expression) > self.end
+            self._fail("a value is missing", guess="a list without blanks in it" if cut else None)
         return self._unexpected()
 
     def _numbered(self) -> Item:
@@ -89,8 +90,17 @@ class FieldReader:
         if self.kind is kinds.WEEKDAY and self._takes("L"):
             return Nth(value % 7, LAST_OF_MONTH)
         if char in _LETTERS:
-            self._fail(f"{self._letters()!r} after a number")
+            self._letter_after_number(place)
         return self._after_value(value, place)
+
+    def _letter_after_number(self, place: int) -> NoReturn:
+        at = self.at
+        letters = self._letters()
+        meant = (self.kind is kinds.DAY and letters == "w") or (
+            self.kind is kinds.WEEKDAY and letters == "l"
+        )
+        guess = self.expression[place : self.at].upper() if meant else None
+        self._fail(f"{letters!r} after a number", at, guess)
 
     def _worded(self) -> Item:
         place = self.at
@@ -101,8 +111,11 @@ class FieldReader:
             found = self._last(word)
             if found is not None:
                 return found
-        if self.kind is kinds.WEEKDAY and self.lenient and len(word) == 4 and word[-1] in "Ll":
-            return Nth(self._named(word[:-1], place), LAST_OF_MONTH)
+        if self.kind is kinds.WEEKDAY and len(word) == 4 and word[-1] in "Ll":
+            weekday = self._named(word[:-1], place)
+            if self.lenient:
+                return Nth(weekday, LAST_OF_MONTH)
+            self._fail("the last of a weekday is written with #", place + 3, f"{word[:3]}#L")
         return self._after_value(self._named(word, place), place)
 
     def _last(self, word: str) -> Item | None:
@@ -130,7 +143,7 @@ class FieldReader:
             last_place = self.at
             last = self._value()
             if value > last and not self.lenient:
-                self._backwards(value, last, last_place)
+                self._backwards(value, last, place, last_place)
             return Range(value, last, self._step() or 1)
         if char == "/":
             if not self.lenient:
@@ -147,12 +160,13 @@ class FieldReader:
         first, last = self.kind.low, self.kind.hash_last
         if self._peek() == "(":
             self.at += 1
+            first_place = self.at
             first = self._value()
             self._expect("-")
             last_place = self.at
             last = self._value()
             if first > last:
-                self._backwards(first, last, last_place)
+                self._backwards(first, last, first_place, last_place)
             self._expect(")")
         return Hashed(first, last, self._step())
 
@@ -172,15 +186,12 @@ class FieldReader:
 
     def _named(self, word: str, place: int) -> int:
         names = self.kind.names
-        try:
+        if word.lower() in names:
             return names.index(word.lower()) + self.kind.low
-        except ValueError:
-            pass
-        if not names:
-            hint = "L and W are written in capitals" if word.upper() in ("L", "W", "LW") else None
-            self._fail(f"{word!r} is no value" + (f" ({hint})" if hint else ""), place)
-        guess = closest(word.lower(), names)
-        return self._fail(f"{word!r} is no {_thing(self.kind)}", place, guess)
+        if names:
+            self._fail(f"{word!r} is no {_thing(self.kind)}", place, closest(word.lower(), names))
+        meant = self.kind is kinds.DAY and word == "l"
+        return self._fail(f"{word!r} is no value", place, "L" if meant else None)
 
     def _ordinal(self) -> int:
         place = self.at
@@ -245,10 +256,11 @@ class FieldReader:
 
     # -- errors --------------------------------------------------------------------------------------------
 
-    def _backwards(self, first: int, last: int, place: int) -> NoReturn:
+    def _backwards(self, first: int, last: int, first_place: int, last_place: int) -> NoReturn:
         reason = f"the range ends ({last}) before it begins ({first})"
         sunday = self.kind is kinds.WEEKDAY and last == 0
-        self._fail(reason, place, "7 for Sunday" if sunday else None)
+        guess = f"{self.expression[first_place:last_place]}7" if sunday else None
+        self._fail(reason, last_place, guess)
 
     def _unexpected(self) -> NoReturn:
         self._fail(f"{self._peek()!r} is not expected here")

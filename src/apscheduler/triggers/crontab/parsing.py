@@ -46,6 +46,24 @@ def parse(expression: str, *, lenient: bool = False) -> Schedule:
         )
     if len(expression) > LONGEST:
         raise CrontabError(expression, LONGEST, None, f"more than {LONGEST} characters")
+    try:
+        return _parsed(expression, lenient)
+    except CrontabError as exc:
+        if lenient or not _is_readable(expression):
+            raise
+        raise exc.taken_by_lenient() from None
+
+
+def _is_readable(expression: str) -> bool:
+    """Return whether ``lenient`` would read it."""
+    try:
+        _parsed(expression, lenient=True)
+    except CrontabError:
+        return False
+    return True
+
+
+def _parsed(expression: str, lenient: bool) -> Schedule:
     words = _words(expression)
     if words and words[0].text.startswith("@"):
         return _nickname(expression, words)
@@ -58,9 +76,8 @@ def parse(expression: str, *, lenient: bool = False) -> Schedule:
     for kind, word in zip(wanted, words, strict=True):
         skip = kind is kinds.WEEKDAY and word.text.startswith("+")
         both = both or skip
-        read[kind] = FieldReader(
-            expression, word.position + skip, len(word.text) - skip, kind, lenient
-        ).field()
+        place, length = word.position + skip, len(word.text) - skip
+        read[kind] = FieldReader(expression, place, length, kind, lenient).field()
     return Schedule(
         read.get(kinds.SECOND) or Field(kinds.SECOND, "0", (kinds.Range(0, 0),)),
         minute=read[kinds.MINUTE],
