@@ -36,7 +36,8 @@ class CrontabError(ValueError):
 
     def taken_by_lenient(self) -> CrontabError:
         """Return the same error for an expression that ``lenient=True`` would read."""
-        return CrontabError(*self.args[:6], True)  # noqa: FBT003 - the arguments in their order
+        parts = self.expression, self.position, self.field, self.reason, self.allowed, self.guess
+        return CrontabError(*parts, lenient_takes_it=True)
 
     def __str__(self) -> str:
         place = f"crontab field {self.field!r}" if self.field else "crontab expression"
