@@ -330,6 +330,11 @@ def test_1_3_l_and_w_are_capitals_and_in_their_fields(expression):
     place(expression)
 
 
+def test_1_3_special_days_restrict_too():
+    assert days("1W * SUN#1", 4) == ["01-01", "01-04", "02-01", "02-02"]
+    assert days("L * FRI#1", 4) == ["01-02", "01-31", "02-06", "02-28"]
+
+
 # -- 1.4 --------------------------------------------------------------------------------------------------
 
 

@@ -1,11 +1,12 @@
 """What a crontab expression says, parsed: fields of items, immutable and comparable.
 
-Numbers are crontab's own: weekdays count from Sunday = 0, and 7 is Sunday too.
+Items are no tuples, which would be equal to tuples of another kind. Numbers are crontab's own: weekdays count from Sunday = 0, and 7 is Sunday too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 MONTHS: Final = (
@@ -41,13 +42,15 @@ WEEKDAY: Final = FieldKind("day of week", 0, 7, WEEKDAYS, 6)
 YEAR: Final = FieldKind("year", 1970, 2199)
 
 
-class Every(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Every:
     """``*`` or ``*/step``; ``?`` is read as ``*``."""
 
     step: int = 1
 
 
-class Range(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Range:
     """The values ``first`` to ``last`` in steps; one value where both are the same. Wraps where first > last."""
 
     first: int
@@ -55,7 +58,8 @@ class Range(NamedTuple):
     step: int = 1
 
 
-class Hashed(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Hashed:
     """``H``: one value of the range, or with a step every ``step``-th from one; which one, the job's id says."""
 
     first: int
@@ -63,19 +67,22 @@ class Hashed(NamedTuple):
     step: int | None = None
 
 
-class LastDay(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class LastDay:
     """``L``, or ``L-3``: so many days before the last day of the month."""
 
     before: int = 0
 
 
-class NearestWorkday(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class NearestWorkday:
     """``15W``: the Monday to Friday nearest to the day, in the same month; no day: ``LW``, the last of the month."""
 
     day: int | None
 
 
-class Nth(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Nth:
     """``FRI#2``, ``5L``: the n-th of a weekday in the month, or the last."""
 
     weekday: int
