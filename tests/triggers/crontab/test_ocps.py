@@ -205,6 +205,9 @@ def test_1_0_either_day_field_is_enough_where_both_restrict():
     assert days("13 * FRI", 5) == ["01-02", "01-09", "01-13", "01-16", "01-23"]
     assert days("13 * *", 2) == ["01-13", "02-13"]
     assert days("* * FRI", 2) == ["01-02", "01-09"]
+    assert (
+        days("13 * */1", 2) == days("1-31 * FRI", 2) == days("*/1 * FRI", 2) == ["01-01", "01-02"]
+    )
     assert days("*/10 1 FRI", 5) == ["01-01", "01-02", "01-09", "01-11", "01-16"]
 
 
