@@ -276,7 +276,10 @@ def test_looking_back_leaves_jitter_aside_and_alone():
 
 def test_looking_back_keeps_to_start_and_end():
     trigger = CronTrigger(
-        minute="*/5", start_date="2024-01-01 12:07", end_date="2024-01-01 12:21", timezone="UTC"
+        minute="*/5",
+        start_date="2024-01-01 12:07:00",
+        end_date="2024-01-01 12:21:00",
+        timezone="UTC",
     )
     back = list(trigger.fire_times(at(2024, 1, 2), backwards=True))
     assert [fire.minute for fire in back] == [20, 15, 10]
