@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 from datetime import UTC, datetime
 
@@ -66,6 +67,30 @@ def test_h_follows_a_job_through_rescheduling_and_combining(scheduler):
     both = OrTrigger([CrontabTrigger("H 3 * * *"), CrontabTrigger("@daily")])
     job.modify(trigger=both)
     assert [t.job_id for t in scheduler.get_job("x").trigger.triggers] == ["x", None]
+
+
+def test_exported_jobs_come_back_with_their_triggers(scheduler):
+    for number, expression in enumerate(["H(0-29)/10 3 * * *", "0 0 L * *", "@reboot"]):
+        scheduler.add_job(work, "crontab", expression, id=str(number), dst="ocps")
+    file = io.StringIO()
+    scheduler.export_jobs(file)
+    times = {job.id: (repr(job.trigger), job.next_run_time) for job in scheduler.get_jobs()}
+    scheduler.remove_all_jobs()
+    scheduler.import_jobs(io.StringIO(file.getvalue()))
+    assert {job.id: (repr(job.trigger), job.next_run_time) for job in scheduler.get_jobs()} == times
+    assert len(times) == 3
+
+
+def test_an_equal_schedule_keeps_its_time_on_request_and_another_does_not(scheduler):
+    def added(expression: str, **options: object) -> datetime:
+        job = scheduler.add_job(
+            work, "crontab", expression, id="k", replace_existing=True, **options
+        )
+        return job.next_run_time
+
+    scheduler.add_job(work, "crontab", "0 3 * * *", id="k", next_run_time=NOW)
+    assert added("0 3 * * *", keep_next_run_time=True) == NOW
+    assert added("0 3 * * *", keep_next_run_time=True, dst="ocps") != NOW
 
 
 def test_h_without_a_job_says_what_to_do():
