@@ -5,8 +5,11 @@ from __future__ import annotations
 import io
 import pickle
 from datetime import UTC, datetime
+from itertools import islice
 
 import pytest
+import pytz
+from dateutil.tz import gettz
 
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.combining import OrTrigger
@@ -115,3 +118,17 @@ def test_what_is_pickled_comes_back_the_same(made):
     assert repr(copy) == repr(made)
     assert copy.__getstate__() == made.__getstate__()
     assert copy.previous_us(10**15) == made.previous_us(10**15)
+
+
+@pytest.mark.trap(46)
+@pytest.mark.trap(47)
+@pytest.mark.parametrize("dst", ["debian", "ocps", "utc-line"])
+def test_zones_of_other_libraries_fire_alike(dst):
+    zones = ["Europe/Berlin", pytz.timezone("Europe/Berlin"), gettz("Europe/Berlin")]
+    start = datetime(2026, 3, 28, tzinfo=UTC)
+    found = [
+        [fire.astimezone(UTC) for fire in islice(made.fire_times(start), 400)]
+        for made in (CrontabTrigger("30 2,3 * * *", zone, dst=dst) for zone in zones)
+    ]
+    assert found[0] == found[1] == found[2]
+    assert len(found[0]) == 400

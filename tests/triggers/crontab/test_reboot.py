@@ -10,6 +10,7 @@ from apscheduler.jobstores.base import BaseJobStore, JobLookupError
 from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.testing import ManualScheduler
+from apscheduler.triggers.combining import AndTrigger, OrTrigger
 from apscheduler.triggers.crontab import CrontabTrigger
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -167,6 +168,12 @@ def test_a_store_that_fails_at_the_start_is_reported_and_the_others_go_on(caplog
     assert runs == ["a"]
     assert "job store 'theirs' do not run at this start" in caplog.text
     scheduler.shutdown()
+
+
+@pytest.mark.parametrize("kind", [OrTrigger, AndTrigger])
+def test_it_cannot_be_combined_with_fire_times(kind):
+    with pytest.raises(ValueError, match="give it a job of its own"):
+        kind([CrontabTrigger("@daily"), CrontabTrigger("@reboot")])
 
 
 def test_the_trigger_alone_has_no_fire_times():

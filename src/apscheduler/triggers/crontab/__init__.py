@@ -83,6 +83,11 @@ class CrontabTrigger(WallClockTrigger):
         return self._schedule
 
     @property
+    def at_start(self) -> bool:  # type: ignore[override]
+        """Whether it is ``@reboot``."""
+        return self._schedule.reboot
+
+    @property
     def job_id(self) -> str | None:
         """The id of the job whose trigger this is, where it has an ``H``; else ``None``."""
         return self._job_id
