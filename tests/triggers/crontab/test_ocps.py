@@ -494,6 +494,10 @@ def test_lenient_counts_back_from_the_last_day_and_knows_the_last_workday():
     assert place("0 0 L-31 * *", lenient=True) == (6, "day of month")
 
 
+def test_lenient_wraps_no_years():
+    assert place("0 0 0 1 1 * 2100-2050", lenient=True) == (17, "year")
+
+
 def test_lenient_takes_everything_that_is_not():
     for expression in ("0 10 * * 1-5", "@daily", "0 0 13 * +FRI"):
         strict, lenient = (
