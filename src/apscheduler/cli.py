@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _TRIGGERS = {
     "calendarinterval": "apscheduler.triggers.calendarinterval:CalendarIntervalTrigger",
     "cron": "apscheduler.triggers.cron:CronTrigger",
+    "crontab": "apscheduler.triggers.crontab:CrontabTrigger",
     "date": "apscheduler.triggers.date:DateTrigger",
     "interval": "apscheduler.triggers.interval:IntervalTrigger",
 }
@@ -60,9 +61,10 @@ def next_fire_times(
     timezone: str | None,
     after: datetime | None,
 ) -> None:
-    """Print the next fire times of TRIGGER (cron, interval, date or calendarinterval).
+    """Print the next fire times of TRIGGER (cron, crontab, interval, date or calendarinterval).
 
-    Example: apscheduler next cron hour=10 day_of_week=mon-fri --timezone Europe/Berlin
+    Examples: apscheduler next cron hour=10 day_of_week=mon-fri --timezone Europe/Berlin;
+    apscheduler next crontab "0 10 * * 1-5" (an expression with an H needs job_id=ID, too)
     """
     asked = _trigger(trigger, _keywords(trigger, arguments, timezone))
     printed = 0
@@ -77,8 +79,11 @@ def _trigger(name: str, keywords: dict[str, Any]) -> BaseTrigger:
     if name not in _TRIGGERS:
         raise click.UsageError(f"There is no trigger {name!r}{_closest(name)}.")
     module, _, class_name = _TRIGGERS[name].partition(":")
+    job_id = keywords.pop("job_id", "") if name == "crontab" else ""
     try:
         made: BaseTrigger = getattr(import_module(module), class_name)(**keywords)
+        made = made.for_job(job_id) if job_id else made
+        made.next_us(None, 0)  # says what is missing before the first line is printed
     except (TypeError, ValueError, LookupError) as error:
         raise click.UsageError(f"{name}: {error}") from error
     return made
@@ -92,6 +97,8 @@ def _closest(name: str) -> str:
 def _keywords(trigger: str, arguments: tuple[str, ...], timezone: str | None) -> dict[str, Any]:
     keywords: dict[str, Any] = {} if timezone is None else {"timezone": timezone}
     for argument in arguments:
+        if trigger == "crontab" and "=" not in argument:  # which no expression holds
+            argument = f"expression={argument}"  # noqa: PLW2901 - the same argument, by its name
         name, equals, value = argument.partition("=")
         if not equals or not name:
             raise click.UsageError(f"{argument!r} was given where NAME=VALUE is expected.")

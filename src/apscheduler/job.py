@@ -12,7 +12,7 @@ from datetime import UTC, datetime, tzinfo
 from sys import intern
 
 from apscheduler import forks
-from apscheduler._engine.instants import NEVER, to_us
+from apscheduler._engine.instants import AT_NEXT_START, NEVER, to_us
 from apscheduler.callables import check_callable_args
 from apscheduler.job_options import CHECKS, grace_us, unknown_attributes
 from apscheduler.moments import datetime_repr
@@ -377,6 +377,8 @@ class Job:
             status = "pending"
         elif self.next_run_time is None:
             status = "paused"
+        elif self._due == AT_NEXT_START:
+            status = "waits for the next start of a scheduler"
         else:
             status = f"next run at: {datetime_repr(self.next_run_time)}"
         try:

@@ -76,13 +76,13 @@ def _check_delivery(_job: Job, value: object) -> str:
     return str(value)
 
 
-def _check_trigger(_job: Job, value: object) -> BaseTrigger:
+def _check_trigger(job: Job, value: object) -> BaseTrigger:
     if not isinstance(value, BaseTrigger):
         raise TypeError(
             f"trigger must be an instance of a trigger class, not {value!r} "
             "(reschedule() and add_job() take a trigger's name)"
         )
-    return value
+    return value.for_job(job.id)
 
 
 def _check_executor(_job: Job, value: object) -> str:

@@ -44,7 +44,7 @@ def matches(rule: MonthDays, day: date) -> bool:
             dated |= day.day + 7 > length if position == LAST else (day.day - 1) // 7 == position
     on_weekday = bool(rule.weekdays >> day.weekday() & 1)
     in_week = bool(rule.weeks >> day.isocalendar()[1] & 1)
-    return in_week and ((dated or on_weekday) if rule.either else (dated and on_weekday))
+    return in_week and dated and on_weekday
 
 
 rules = st.builds(
@@ -54,7 +54,6 @@ rules = st.builds(
     positions=st.lists(st.tuples(st.integers(0, 5), st.integers(0, 6)), max_size=2).map(tuple),
     weeks=st.one_of(st.just(ALL_WEEKS), sets(1, 53).map(bits)),
     weekdays=st.one_of(st.just(ALL_WEEKDAYS), sets(0, 6).map(bits)),
-    either=st.booleans(),
 )
 
 

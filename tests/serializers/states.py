@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from apscheduler.triggers.calendarinterval import CalendarIntervalTrigger
 from apscheduler.triggers.combining import AndTrigger, OrTrigger
 from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.crontab import CrontabTrigger
 from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
@@ -45,6 +46,10 @@ TRIGGERS = {
         end_date=datetime(2040, 1, 1, tzinfo=UTC),
         timezone=BERLIN,
     ),
+    "crontab": CrontabTrigger("0 10 * * 1-5", timezone=BERLIN),
+    "crontab of a job": CrontabTrigger(
+        "0 H/20 22-2 L-3 * * 2020-2090", timezone=BERLIN, jitter=0, dst="ocps", lenient=True
+    ).for_job("nightly"),
     "cron by weekday": CronTrigger(day_of_week="mon-wed,sun", timezone="America/New_York"),
     "calendarinterval": CalendarIntervalTrigger(
         months=1, days=2, hour=2, minute=30, start_date=date(2030, 1, 31), timezone=BERLIN

@@ -47,7 +47,7 @@ def hour_marks(minutes: int, seconds: int) -> tuple[int, ...]:
     )
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=4096, typed=True)
 def cron_table(
     years: int, months: int, days: DayRule, hours: int, minutes: int, seconds: int
 ) -> CronTable:

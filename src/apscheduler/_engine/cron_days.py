@@ -56,7 +56,7 @@ def _weekday_masks(weekdays: int) -> tuple[int, ...]:
 
 
 class MonthDays(NamedTuple):
-    """Which days of a month match: day of month AND ISO week AND weekday; with ``either``, day OR weekday.
+    """Which days of a month match: day of month AND ISO week AND weekday.
 
     :ivar numbers: days of the month as bits, bit 1 = the 1st
     :ivar last: the last day of the month matches too
@@ -70,34 +70,28 @@ class MonthDays(NamedTuple):
     positions: tuple[tuple[int, int], ...] = ()
     weeks: int = ALL_WEEKS
     weekdays: int = ALL_WEEKDAYS
-    either: bool = False
 
     def mask(self, year: int, month: int) -> int:
         """Return the matching days of a month as bits."""
         found = self.dates(year, month)
-        if self.weekdays != ALL_WEEKDAYS or self.either:
-            first, length = _month(year, month)
-            on = _weekday_masks(self.weekdays)[(first + 3) % 7] & ((1 << length) - 1)
-            found = found | on if self.either else found & on
+        if self.weekdays != ALL_WEEKDAYS:
+            found &= weekdays_of_month(self.weekdays, *month_span(year, month))
         if self.weeks != ALL_WEEKS and found:
             found &= self._in_weeks(year, month)
         return found
 
     def dates(self, year: int, month: int) -> int:
         """Return the days that the day-of-month field alone matches, as bits."""
-        first, length = _month(year, month)
+        first, length = month_span(year, month)
         found = self.numbers >> 1 & ((1 << length) - 1)
         if self.last:
             found |= 1 << (length - 1)
         for position, weekday in self.positions:
-            day = (weekday - first - 3) % 7
-            day += (length - 1 - day) // 7 * 7 if position == LAST else 7 * position
-            if day < length:
-                found |= 1 << day
+            found |= weekday_position(position, weekday, first, length)
         return found
 
     def _in_weeks(self, year: int, month: int) -> int:
-        first, length = _month(year, month)
+        first, length = month_span(year, month)
         found, day = 0, 0
         while day < length:
             until = min(day + 7 - (first + day + 3) % 7, length)
@@ -108,7 +102,19 @@ class MonthDays(NamedTuple):
         return found
 
 
-def _month(year: int, month: int) -> tuple[int, int]:
+def weekdays_of_month(weekdays: int, first: int, length: int) -> int:
+    """Return the days of a month that fall on the given weekdays, as bits (see :func:`month_span`)."""
+    return _weekday_masks(weekdays)[(first + 3) % 7] & ((1 << length) - 1)
+
+
+def weekday_position(position: int, weekday: int, first: int, length: int) -> int:
+    """Return the n-th of a weekday in a month as a bit, 0 if the month has none (see :class:`MonthDays`)."""
+    day = (weekday - first - 3) % 7
+    day += (length - 1 - day) // 7 * 7 if position == LAST else 7 * position
+    return 1 << day if day < length else 0
+
+
+def month_span(year: int, month: int) -> tuple[int, int]:
     """Return the first day of a month (since 1970) and its length."""
     before = month_end(year, month - 1)
     return year_start(year) + before, month_end(year, month) - before

@@ -1,113 +1,115 @@
-"""CronTrigger's rule for clocks that are moved: a cron table laid along the UTC line.
+"""A cron table laid along the UTC line of a zone: the fire times, forwards, backwards and counted.
 
-It fires at every instant whose wall time matches, so in a fold at both. A wall time that never comes is
-looked at only where the calendar walk jumps right onto it, which is 3.11.3's rule, observed from outside:
-
-- The first matching wall time of a gap fires once, at the instant it would have had under the offset before the gap
-  (02:30 of a gap from 02:00 to 03:00 fires at 03:30), unless a match that exists comes no later.
-- It does not fire where the schedule reaches the gap by counting on: with ``hour=*`` the hour before the gap
-  matches, so 02:xx is passed over like any hour that has no match. Same with days at midnight gaps.
-
-So there is one series for a schedule and a zone, whatever instant it is asked from.
+Between two changes of the clock, instants and wall times differ by a constant, so the table is asked window by window.
+What happens at the changes is the clock rule's. A schedule, a zone and a rule make one set of fire times: ``next_fire``
+gives its first member from an instant on, ``previous_fire`` its last one up to an instant.
 """
 
 from __future__ import annotations
 
-from datetime import date
-
+from apscheduler._engine.clock_rules import ClockRule
 from apscheduler._engine.cron import CronTable
-from apscheduler._engine.cron_days import FIRST_YEAR
-from apscheduler._engine.instants import DAY, HOUR, LATEST
-from apscheduler._engine.zones import Window, ZoneLine
+from apscheduler._engine.instants import DAY, LATEST
+from apscheduler._engine.zones import EARLIEST, Window, ZoneLine
 
-_EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 _REACH = 2 * DAY
 """Wall times come again, or are jumped over, by less than this."""
 _WALKED = 50
 """Fewer fire times than this are counted one by one: a rare schedule need not know all clock changes between."""
 
 
-def next_fire(table: CronTable, line: ZoneLine, start: int) -> int | None:
+def next_fire(table: CronTable, line: ZoneLine, rule: ClockRule, start: int) -> int | None:
     """Return the first fire time at or after the instant ``start``, ``None`` if there is none."""
     while start <= LATEST:
         window = line.window(start)
+        late = None
+        if start < window.start + _REACH:
+            start, late = _after_change(table, line, rule, window, start)
+            if start >= window.end and late is None:
+                continue
         found = table.next_local(start + window.offset)
         if found is None:
-            if window.end > start + _REACH:
-                return None
+            if late is not None or window.end > start + _REACH:
+                return late
         else:
             fire = found - window.offset
+            if late is not None and late <= fire:
+                return late
             if fire < window.end:
                 return fire if fire <= LATEST else None
             if fire > start + 2 * _REACH and window.end > start + _REACH:  # nothing comes before it
                 start = fire - _REACH
                 continue
-            jumped = _in_gap(table, line, window, found)
+            jumped = _in_gap(table, line, rule, window, found)
             if jumped is not None:
                 return jumped
         start = window.end
     return None
 
 
-def latest_match(table: CronTable, line: ZoneLine, instant: int, floor: int) -> int | None:
-    """Return the last instant from ``floor`` to ``instant`` whose wall time matches, gaps left aside."""
+def previous_fire(
+    table: CronTable, line: ZoneLine, rule: ClockRule, instant: int, floor: int
+) -> int | None:
+    """Return the last fire time from ``floor`` to ``instant``, ``None`` if there is none."""
+    floor = max(floor, EARLIEST)
     while instant >= floor:
         window = line.window(instant)
         local = instant + window.offset
         found = table.previous_local(local)
-        if found is None:
-            if window.start < instant - _REACH:
+        if found is not None and found - window.offset >= window.start + _REACH:
+            return found - window.offset if found - window.offset >= floor else None
+        near = _near_change(table, line, rule, window, instant, found)
+        if near is not None:
+            return near if near >= floor else None
+        if window.start < instant - _REACH:
+            if found is None:
                 return None
-        else:
-            if found - window.offset >= max(window.start, floor):
-                return found - window.offset
-            if found < local - 2 * _REACH and window.start < instant - _REACH:
-                instant = found - window.offset + _REACH
+            if found < local - 2 * _REACH:
+                instant = min(found - window.offset + _REACH, window.start - 1)
                 continue
         instant = window.start - 1
     return None
 
 
-def latest_fire(table: CronTable, line: ZoneLine, first: int, now: int) -> int:
+def latest_fire(table: CronTable, line: ZoneLine, rule: ClockRule, first: int, now: int) -> int:
     """Return the last fire time <= ``now`` of the series that begins with ``first`` (<= ``now``)."""
-    latest = latest_match(table, line, now, first)
-    if latest is None:
-        latest = first
-    # Only the fire of a gap can still come after the last match.
-    following = next_fire(table, line, latest + 1)
-    while following is not None and following <= now:
-        latest = following
-        following = next_fire(table, line, latest + 1)
-    return latest
+    latest = previous_fire(table, line, rule, now, first)
+    return first if latest is None else latest
 
 
-def count_fires(table: CronTable, line: ZoneLine, first: int, last: int, limit: int) -> int:
+def count_fires(
+    table: CronTable, line: ZoneLine, rule: ClockRule, first: int, last: int, limit: int
+) -> int:
     """Return how many fire times lie in ``first < instant <= last``, counted up to ``limit``."""
     count = 0
-    fire = next_fire(table, line, first + 1)
+    fire = next_fire(table, line, rule, first + 1)
     while fire is not None and fire <= last and count < _WALKED:
         count += 1
-        fire = next_fire(table, line, fire + 1)
+        fire = next_fire(table, line, rule, fire + 1)
     if count < _WALKED:
         return min(count, limit)
-    return _count_by_windows(table, line, first, last, limit)
+    return _count_by_windows(table, line, rule, first, last, limit)
 
 
-def _count_by_windows(table: CronTable, line: ZoneLine, first: int, last: int, limit: int) -> int:
+def _count_by_windows(
+    table: CronTable, line: ZoneLine, rule: ClockRule, first: int, last: int, limit: int
+) -> int:
     count = 0
-    before: Window | None = None
     for window in line.windows(first + 1, last):
         start, end, offset = window
-        if before is not None and before.offset < offset:
-            found = table.next_local(start + before.offset)
-            jumped = None if found is None else _in_gap(table, line, before, found)
-            if jumped is not None and first < jumped <= last:
-                count += _is_extra(table, line, jumped)
-        low, high = max(start, first + 1), min(end, last + 1)
+        before = _before_change(line, window)
+        low = max(start, first + 1)
+        if before is not None:
+            if before.end == start:
+                fire = _jumped_before(table, line, rule, before)
+                if fire is not None and first < fire <= last:
+                    count += _is_extra(table, line, fire)
+            if not rule.repeats:
+                low = max(low, before.end + before.offset - offset)
+        high = min(end, last + 1)
         count += table.count_local(low + offset, high + offset, limit)
         if count >= limit:
             return limit
-        before = window
     return count
 
 
@@ -116,34 +118,70 @@ def _is_extra(table: CronTable, line: ZoneLine, instant: int) -> bool:
     return table.next_local(local) != local
 
 
-def _in_gap(table: CronTable, line: ZoneLine, window: Window, found: int) -> int | None:
+def _after_change(
+    table: CronTable, line: ZoneLine, rule: ClockRule, window: Window, start: int
+) -> tuple[int, int | None]:
+    """Return where matches count from ``start`` on, and the fire time of a gap just before that is still to come."""
+    before = _before_change(line, window)
+    if before is None:
+        return start, None
+    late = _jumped_before(table, line, rule, before)
+    if not rule.repeats:
+        start = max(start, before.end + before.offset - window.offset)
+    return start, late if late is not None and late >= start else None
+
+
+def _near_change(
+    table: CronTable,
+    line: ZoneLine,
+    rule: ClockRule,
+    window: Window,
+    instant: int,
+    found: int | None,
+) -> int | None:
+    """Return the last fire time in the window up to ``instant``, where that lies near the window's start."""
+    fires = []
+    before = _before_change(line, window)
+    low = window.start
+    if before is not None:
+        late = _jumped_before(table, line, rule, before)
+        if late is not None and low <= late <= instant:
+            fires.append(late)
+        if not rule.repeats:
+            low = max(low, before.end + before.offset - window.offset)
+    if found is not None and found - window.offset >= low:
+        fires.append(found - window.offset)
+    return max(fires, default=None)
+
+
+def _before_change(line: ZoneLine, window: Window) -> Window | None:
+    """Return the window that ends where the clock was moved last before the window's end, if that was not long ago."""
+    start = window.start
+    while start > window.start - _REACH:
+        before = line.window(start - 1)
+        if before.offset != window.offset:
+            return before
+        if before.start >= start:  # the zone's only window
+            return None
+        start = before.start
+    return None
+
+
+def _jumped_before(table: CronTable, line: ZoneLine, rule: ClockRule, before: Window) -> int | None:
+    """Return the fire time that the gap at the end of the window ``before`` gives, ``None`` if it gives none."""
+    if rule.instead_of is None:
+        return None
+    found = table.next_local(before.end + before.offset)
+    return None if found is None else _in_gap(table, line, rule, before, found)
+
+
+def _in_gap(
+    table: CronTable, line: ZoneLine, rule: ClockRule, window: Window, found: int
+) -> int | None:
     """Return the instant at which the match ``found`` fires, if it lies in the gap after the window and fires at all."""
     after = line.window(window.end)
-    if not window.end + window.offset <= found < window.end + after.offset:
+    if rule.instead_of is None or not (
+        window.end + window.offset <= found < window.end + after.offset
+    ):
         return None
-    if _counted_on(table, window.end + window.offset - 1, found):
-        return None
-    fire = found - window.offset
-    exists = table.next_local(window.end + after.offset)
-    if exists is not None and exists - after.offset < min(fire, after.end):
-        return None
-    return fire
-
-
-def _counted_on(table: CronTable, before: int, found: int) -> bool:
-    """Return whether the walk counts on from the last wall time before a gap instead of jumping to ``found``.
-
-    It does where the highest field in which the two differ matches before the gap too.
-    """
-    if before // HOUR == found // HOUR:
-        return False
-    day = before // DAY
-    if day == found // DAY:
-        return bool(table.hours >> before % DAY // HOUR & 1)
-    earlier = date.fromordinal(day + _EPOCH_ORDINAL)
-    later = date.fromordinal(found // DAY + _EPOCH_ORDINAL)
-    if earlier.year != later.year:
-        return earlier.year < FIRST_YEAR or bool(table.years >> (earlier.year - FIRST_YEAR) & 1)
-    if earlier.month != later.month:
-        return bool(table.months >> earlier.month & 1)
-    return bool(table.days.dates(earlier.year, earlier.month) >> (earlier.day - 1) & 1)
+    return rule.instead_of(table, window, after, found)

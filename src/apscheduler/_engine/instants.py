@@ -21,6 +21,9 @@ NEVER = 1 << 62
 LATEST = 253_402_300_799_999_999
 """9999-12-31T23:59:59.999999 UTC, the last instant a datetime can hold."""
 
+AT_NEXT_START = 253_402_128_000_000_000
+"""9999-12-30T00:00:00 UTC, the due time of a job that waits for the next start of a scheduler (``@reboot``)."""
+
 
 def to_us(moment: datetime) -> int:
     """Return the UTC instant of an aware datetime in microseconds since 1970."""

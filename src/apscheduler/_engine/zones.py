@@ -143,13 +143,22 @@ class ZoneLine:
 
     def _transition(self, low: int, high: int, offset: int) -> int:
         """Return the first instant after ``low`` whose offset is another one, found by halving."""
+        # In whole seconds first, where all changes of the tz database are: half the questions.
+        first, last = low // SECOND, -(-high // SECOND)
+        first, last = self._halved(first, last, SECOND, offset)
+        if self._ask(last * SECOND - 1) == offset:
+            return last * SECOND
+        return self._halved(first * SECOND, last * SECOND, 1, offset)[1]
+
+    def _halved(self, low: int, high: int, unit: int, offset: int) -> tuple[int, int]:
+        """Return neighbours between which the offset changes, in multiples of the unit."""
         while high - low > 1:
             middle = (low + high) // 2
-            if self._ask(middle) == offset:
+            if self._ask(middle * unit) == offset:
                 low = middle
             else:
                 high = middle
-        return high
+        return low, high
 
     def _ask(self, instant: int) -> int:
         # A day from both ends of the calendar every offset can still be applied.

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from operator import attrgetter
 
+from apscheduler._engine.instants import AT_NEXT_START
 from apscheduler._engine.records import Record
 
 TYPE_CHECKING = False
@@ -280,6 +281,10 @@ class SharedJobStore(BaseJobStore):
         :raises ConflictingIdError: if an id is taken (and ``replace`` is not set), or given twice
         """
         raise NotImplementedError
+
+    def waiting_for_start(self) -> list[Job]:
+        """Return the jobs that wait for the next start of a scheduler (``@reboot``)."""
+        return [job for job in self.get_all_jobs() if job._due == AT_NEXT_START]
 
     def give_back(self, claim: Claim) -> bool:
         """Let others claim what was claimed here but not started; ``False`` if this store has no others."""

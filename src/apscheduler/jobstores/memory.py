@@ -15,7 +15,7 @@ from operator import attrgetter
 from threading import Lock
 
 from apscheduler._engine.buckets import SHIFT, DueQueue
-from apscheduler._engine.instants import NEVER, SECOND, to_us
+from apscheduler._engine.instants import AT_NEXT_START, NEVER, SECOND, to_us
 from apscheduler._engine.planning import Plan
 from apscheduler.jobstores._in_memory import ClaimsInMemory
 from apscheduler.jobstores._listing import Listing
@@ -298,6 +298,10 @@ class MemoryJobStore(ClaimsInMemory, SharedJobStore):
             failures = self._trigger_failures.get(job.id, 0) + 1
             self._trigger_failures[job.id] = failures
             self._queue.push(job, max(now, instant) + min(_LONGEST_BACKOFF, SECOND << failures - 1))
+
+    def waiting_for_start(self) -> list[Job]:
+        with self._lock:
+            return [job for job in self._jobs.values() if job._due == AT_NEXT_START]
 
     def release(self, claim: Claim) -> None:
         with self._lock:

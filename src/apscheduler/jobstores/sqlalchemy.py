@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from weakref import WeakSet, WeakValueDictionary
 
-from apscheduler._engine.instants import NEVER, SECOND, from_us, to_us
+from apscheduler._engine.instants import AT_NEXT_START, NEVER, SECOND, from_us, to_us
 from apscheduler.cluster.membership import Membership
 from apscheduler.cluster.nodes import Node
 from apscheduler.events import (
@@ -282,6 +282,9 @@ class SQLAlchemyJobStore(SharedJobStore):
 
     def get_all_jobs(self) -> list[Job]:
         return self._listed()
+
+    def waiting_for_start(self) -> list[Job]:
+        return self._listed(self.jobs_t.c.next_run_time == AT_NEXT_START / SECOND)
 
     def _rows(self, *conditions: Any) -> Sequence[Any]:
         columns = self.jobs_t.c

@@ -94,7 +94,7 @@ class JobAdding(Registry):
         :param func: what to run, or a text reference to it (``package.module:name``)
         :param trigger: a trigger, or a trigger's name with its arguments as ``trigger_args``;
             ``None`` runs the job once, now
-        :param args: positional arguments for ``func``
+        :param args: positional arguments for ``func``; with ``"crontab"`` a text here is the crontab expression
         :param kwargs: keyword arguments for ``func``
         :param id: an explicit identifier (for changing the job later)
         :param name: a description
@@ -113,6 +113,8 @@ class JobAdding(Registry):
         :raises TypeError, ValueError, LookupError: for arguments that are not right; nothing was added
         :raises ConflictingIdError: if the id is taken
         """
+        if trigger == "crontab" and isinstance(args, str):
+            trigger_args, args = {"expression": args, **trigger_args}, None
         job_kwargs: dict[str, Any] = {
             "trigger": self._create_trigger(trigger, trigger_args),
             "executor": executor,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 
 from apscheduler._engine.instants import NEVER
 from apscheduler.events import (
@@ -124,7 +125,7 @@ class JobOperations(JobAdding):
         if "trigger" in changes and "next_run_time" not in changes and not _is_paused(job):
             trigger = changes["trigger"]
             if isinstance(trigger, BaseTrigger) and alias is not None:
-                series = in_zone(trigger, self.timezone)
+                series = in_zone(trigger.for_job(job.id), self.timezone)
                 first = series.next_us(None, self._now_us())
                 changes["next_run_time"] = None if first is None else series.at(first)
         return self._change(job, alias, changes)
@@ -157,12 +158,25 @@ class JobOperations(JobAdding):
         """
         made = self._create_trigger(trigger, trigger_args)
         job, alias = self._lookup_job(job_id, jobstore)
+        made = made.for_job(job.id)
         changes: dict[str, Any] = {"trigger": made}
         if not (keep_paused and _is_paused(job)):
             series = in_zone(made, self.timezone)
             first = series.next_us(None, self._now_us())
             changes["next_run_time"] = None if first is None else series.at(first)
         return self._change(job, alias, changes)
+
+    def _make_due_at_start(self) -> None:
+        """Make the jobs due that wait for the start of a scheduler (``@reboot``)."""
+        for alias, store in self._claiming_stores():
+            try:
+                for job in self._adopted(store.waiting_for_start(), alias):
+                    with suppress(JobLookupError):  # removed meanwhile
+                        store.modify_job(job, job._checked({"next_run_time": self._now()}))
+            except Exception:
+                self._logger.exception(
+                    "Jobs of @reboot in job store %r do not run at this start", alias
+                )
 
     def pause_job(self, job_id: str, jobstore: str | None = None) -> Job:
         """Take a job's next fire time away until it is resumed, and return it.

@@ -21,6 +21,7 @@ BUILT_IN: Final[dict[str, dict[str, str]]] = {
         "and": "apscheduler.triggers.combining:AndTrigger",
         "calendarinterval": "apscheduler.triggers.calendarinterval:CalendarIntervalTrigger",
         "cron": "apscheduler.triggers.cron:CronTrigger",
+        "crontab": "apscheduler.triggers.crontab:CrontabTrigger",
         "date": "apscheduler.triggers.date:DateTrigger",
         "interval": "apscheduler.triggers.interval:IntervalTrigger",
         "or": "apscheduler.triggers.combining:OrTrigger",

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from threading import RLock
 
-from apscheduler._engine.instants import SECOND, from_us, to_us
+from apscheduler._engine.instants import AT_NEXT_START, SECOND, from_us, to_us
 from apscheduler.jobstores._in_memory import ClaimsInMemory
 from apscheduler.jobstores.base import (
     BaseJobStore,
@@ -224,6 +224,10 @@ class PlainStore(ClaimsInMemory):
         """Return all jobs, by next run time."""
         with self._lock:
             return self.store.get_all_jobs()
+
+    def waiting_for_start(self) -> list[Job]:
+        """Return the jobs that wait for the next start of a scheduler (``@reboot``)."""
+        return [job for job in self.get_all_jobs() if job._due == AT_NEXT_START]
 
 
 Store = SharedJobStore | PlainStore

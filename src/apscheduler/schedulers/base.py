@@ -157,6 +157,9 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         except Exception:
             self._stop_executors(wait=False)
             raise
+        self._has_begun = not paused
+        if not paused:
+            self._make_due_at_start()
         self.state = STATE_PAUSED if paused else STATE_RUNNING
         self._logger.info("Scheduler started")
         self._dispatch_event(SchedulerEvent(EVENT_SCHEDULER_STARTED))
@@ -243,6 +246,9 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
             raise SchedulerNotRunningError
         if self.state == STATE_PAUSED:
             self._dispatcher.lateness.resumed(self._now_us())
+            if not self._has_begun:
+                self._has_begun = True
+                self._make_due_at_start()
             self.state = STATE_RUNNING
             self._logger.info("Resumed scheduler job processing")
             self._look_for_twins()
@@ -270,6 +276,8 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         return self._dispatcher.run_pass()
 
     _loop: Dispatcher | None = None
+    _has_begun = False
+    """Whether jobs have been processed since the start, which a paused start puts off."""
 
     @property
     def _dispatcher(self) -> Dispatcher:

@@ -17,6 +17,7 @@ from apscheduler.triggers.calendarinterval import CalendarIntervalTrigger
 from apscheduler.triggers.combining import AndTrigger, BaseCombiningTrigger, OrTrigger
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.cron.fields import BaseField
+from apscheduler.triggers.crontab import CrontabTrigger
 from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
@@ -43,6 +44,17 @@ _KINDS: dict[type, dict[str, tuple[type, ...]]] = {
         "end_date": (_NONE, datetime),
         "fields": (list,),
         "jitter": _NUMBER,
+    },
+    CrontabTrigger: {
+        "version": (int,),
+        "expression": (str,),
+        "timezone": _ZONES,
+        "start_date": (_NONE, datetime),
+        "end_date": (_NONE, datetime),
+        "jitter": _NUMBER,
+        "dst": (str,),
+        "lenient": (bool,),
+        "job_id": (_NONE, str),
     },
     CalendarIntervalTrigger: {
         "version": (int,),
@@ -162,6 +174,7 @@ TRIGGERS: tuple[Entry, ...] = (
     ("trigger:and", AndTrigger, _combination_plain, _combination(AndTrigger)),
     ("trigger:calendarinterval", CalendarIntervalTrigger, _plain, _calendar),
     ("trigger:cron", CronTrigger, _cron_plain, _cron),
+    ("trigger:crontab", CrontabTrigger, _plain, _simple(CrontabTrigger)),
     ("trigger:date", DateTrigger, _plain, _simple(DateTrigger)),
     ("trigger:interval", IntervalTrigger, _plain, _simple(IntervalTrigger)),
     ("trigger:or", OrTrigger, _combination_plain, _combination(OrTrigger)),

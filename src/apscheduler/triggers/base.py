@@ -49,6 +49,9 @@ class BaseTrigger(metaclass=ABCMeta):
     step_us: int = 0
     """The constant distance of the fire times in microseconds, where they have one (0 elsewhere)."""
 
+    at_start: bool = False
+    """Whether it has no fire times of its own, but each start of a scheduler makes the job due (``@reboot``)."""
+
     def at(self, instant: int) -> datetime:
         """Return the instant (microseconds, UTC) as users are shown it: aware, in the trigger's zone."""
         return from_us(instant, getattr(self, "timezone", None) or UTC)
@@ -58,6 +61,10 @@ class BaseTrigger(metaclass=ABCMeta):
 
         For schedulers whose clock is not the system's; triggers with nothing but explicit dates ignore it.
         """
+
+    def for_job(self, job_id: str) -> BaseTrigger:
+        """Return the trigger as the job of this id has it: itself, where its fire times do not depend on the id."""
+        return self
 
     def next_us(self, previous: int | None, now: int) -> int | None:
         """Return :meth:`get_next_fire_time` on integer microseconds."""

@@ -49,6 +49,15 @@ class BaseCombiningTrigger(BaseTrigger):
         for trigger in self.triggers:
             trigger.begin_at(now)
 
+    def for_job(self, job_id: str) -> BaseTrigger:
+        children = [trigger.for_job(job_id) for trigger in self.triggers]
+        if all(new is old for new, old in zip(children, self.triggers, strict=True)):
+            return self
+        bound = type(self).__new__(type(self))
+        bound.__setstate__(self.__getstate__())
+        bound.triggers = children
+        return bound
+
     def __getstate__(self) -> dict[str, Any]:
         children = [(obj_to_ref(type(child)), child.__getstate__()) for child in self.triggers]
         return {"version": _VERSION, "triggers": children, "jitter": self.jitter}
@@ -282,6 +291,10 @@ def _checked(triggers: Any, name: str) -> Any:
             raise TypeError(
                 f"{name} combines triggers, and {trigger!r} ({type(trigger).__name__}) is none: "
                 "give objects like CronTrigger(hour=3)"
+            )
+        if trigger.at_start:
+            raise ValueError(
+                f"{name} combines fire times, and {trigger} has none of its own: give it a job of its own"
             )
     if not triggers:
         raise ValueError(f"{name} needs at least one trigger to combine")

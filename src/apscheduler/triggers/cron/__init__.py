@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from datetime import date, datetime, tzinfo
 from typing import Any
 
-from apscheduler._engine.cron import CronTable
-from apscheduler._engine.cron_line import count_fires, latest_fire, next_fire
-from apscheduler._engine.instants import HOUR, NEVER, to_us
-from apscheduler._engine.zones import ZoneLine, zone_line
+from apscheduler._engine.clock_rules import UTC_LINE
 from apscheduler.moments import convert_to_datetime, datetime_repr
-from apscheduler.triggers.arguments import checked_jitter, delayed, state_of, stored_zone, zone_of
-from apscheduler.triggers.base import BaseTrigger
+from apscheduler.triggers.arguments import checked_jitter, state_of, stored_zone, zone_of
 from apscheduler.triggers.cron.compiling import compile_fields
-from apscheduler.triggers.cron.crontab import CrontabWeekdayWarning, crontab_fields
 from apscheduler.triggers.cron.fields import (
     DEFAULT_VALUES,
     BaseField,
@@ -23,14 +17,13 @@ from apscheduler.triggers.cron.fields import (
     MonthField,
     WeekField,
 )
+from apscheduler.triggers.cron.from_crontab import CrontabWeekdayWarning, crontab_fields
+from apscheduler.triggers.wallclock import WallClockTrigger
 
 __all__ = ("CronTrigger", "CrontabWeekdayWarning")
 
-_NO_WINDOW: tuple[int, int, int, tuple[int, ...]] = (0, 1, 0, ())
-_LONG_AGO = -NEVER
 
-
-class CronTrigger(BaseTrigger):
+class CronTrigger(WallClockTrigger):
     """Fires at every instant whose wall time matches all the fields, in a repeated hour both times.
 
     Fields lower than the lowest one given take their minimum, fields higher take every value.
@@ -66,32 +59,9 @@ class CronTrigger(BaseTrigger):
         "second": BaseField,
     }
 
-    __slots__ = (
-        "_end",
-        "_line",
-        "_start",
-        "_table",
-        "_window",
-        "end_date",
-        "fields",
-        "jitter",
-        "start_date",
-        "timezone",
-    )
+    __slots__ = ("fields",)
 
-    native = True
-
-    timezone: tzinfo
-    start_date: datetime | None
-    end_date: datetime | None
     fields: list[BaseField]
-    jitter: float | None
-    _table: CronTable
-    _line: ZoneLine
-    _start: int
-    _end: int
-    # Where fire times can be read off: (hour's instant, first and last start that it answers, marks).
-    _window: tuple[int, int, int, tuple[int, ...]]
 
     def __init__(
         self,
@@ -114,7 +84,7 @@ class CronTrigger(BaseTrigger):
         self.jitter = checked_jitter(jitter)
         given = (year, month, day, week, day_of_week, hour, minute, second)
         self.fields = self._fields(dict(zip(self.FIELD_NAMES, given, strict=True)))
-        self._prepare()
+        self._prepare(compile_fields(self.fields), UTC_LINE)
 
     @classmethod
     def from_crontab(
@@ -143,80 +113,6 @@ class CronTrigger(BaseTrigger):
             jitter=jitter,
         )
 
-    def get_next_fire_time(
-        self, previous_fire_time: datetime | None, now: datetime
-    ) -> datetime | None:
-        """Return the next fire time in the trigger's zone, ``None`` if there is none.
-
-        :param previous_fire_time: the fire time before it; ``None`` for the first, which ``start_date`` bounds
-        :param now: the current time
-        """
-        line = self._line
-        start = line.instant(now)
-        if previous_fire_time is None:
-            found = self.next_us(None, start)
-        elif previous_fire_time is now:
-            found = self.next_us(start, start)
-        else:
-            found = self.next_us(line.instant(previous_fire_time), start)
-        return None if found is None else line.at(found)
-
-    def next_us(self, previous: int | None, now: int) -> int | None:
-        """Return the fire time after ``previous``, in microseconds."""
-        if previous is None:
-            start = now if now > self._start else self._start
-        else:
-            start = previous + 1 if previous <= now else now
-        base, low, high, marks = self._window
-        if low <= start <= high:
-            return base + marks[bisect_left(marks, start - base)]
-        return self._search(start, previous)
-
-    def latest_us(self, first: int, now: int) -> int | None:
-        """Return the last fire time up to ``now`` of the series from ``first``, jitter left aside."""
-        until = min(now, self._end)
-        if until <= first:
-            return first
-        return latest_fire(self._table, self._line, first, until)
-
-    def count_us(self, first: int, last: int, limit: int) -> int:
-        """Return how many fire times lie from ``first`` to ``last``, counted up to ``limit``."""
-        until = min(last, self._end)
-        return min(1 + count_fires(self._table, self._line, first, until, limit - 1), limit)
-
-    def _search(self, start: int, previous: int | None) -> int | None:
-        found = next_fire(self._table, self._line, start)
-        if found is None or found > self._end:
-            return None
-        if self.jitter:
-            return self._delayed(found, previous)
-        if len(self._table.marks) > 1:
-            self._remember(found)
-        return found
-
-    def _delayed(self, base: int, previous: int | None) -> int | None:
-        """Return the fire time moved later at random, within ``end_date`` and always after ``previous``."""
-        if previous is not None and base <= previous:
-            later = next_fire(self._table, self._line, previous + 1)
-            if later is None or later > self._end:
-                return None
-            base = later
-        return delayed(base, self.jitter, self._end)
-
-    def _remember(self, found: int) -> None:
-        """Keep the hour of ``found``: while its offset holds, fire times in it are read off the marks."""
-        window = self._line.window(found)
-        local = found + window.offset
-        if self._table.next_local(local) != local:  # the fire of a gap: its hour need not match
-            return
-        marks = self._table.marks
-        base = found - local % HOUR
-        last = min(base + marks[-1], window.end - 1, self._end)
-        if last < base + marks[-1]:
-            index = bisect_left(marks, last - base + 1)
-            last = base + marks[index - 1]
-        self._window = (base, max(base, window.start), last, marks)
-
     def _fields(self, given: dict[str, Any]) -> list[BaseField]:
         named = [name for name in self.FIELD_NAMES if given[name] is not None]
         lowest = self.FIELD_NAMES.index(named[-1]) if named else len(self.FIELD_NAMES)
@@ -227,13 +123,6 @@ class CronTrigger(BaseTrigger):
             chosen = default if value is None else value
             fields.append(self.FIELDS_MAP[name](name, chosen, value is None))
         return fields
-
-    def _prepare(self) -> None:
-        self._table = compile_fields(self.fields)
-        self._line = zone_line(self.timezone)
-        self._start = _LONG_AGO if self.start_date is None else to_us(self.start_date)
-        self._end = NEVER if self.end_date is None else to_us(self.end_date)
-        self._window = _NO_WINDOW
 
     def __getstate__(self) -> dict[str, Any]:
         return {
@@ -252,7 +141,7 @@ class CronTrigger(BaseTrigger):
         self.end_date = values["end_date"]
         self.fields = values["fields"]
         self.jitter = values.get("jitter")
-        self._prepare()
+        self._prepare(compile_fields(self.fields), UTC_LINE)
 
     def __str__(self) -> str:
         return f"cron[{', '.join(self._options())}]"

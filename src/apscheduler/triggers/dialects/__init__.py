@@ -1,0 +1,46 @@
+"""Schedules from one dialect of cron into another: ``convert("0 10 * * 1-5", "crontab", "systemd")``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from apscheduler.names import hint
+from apscheduler.triggers.dialects import crontab, keywords, quartz, systemd
+from apscheduler.triggers.dialects.pattern import ConversionError, Pattern
+
+__all__ = ("DIALECTS", "ConversionError", "convert")
+
+_DIALECTS: Final[dict[str, tuple[Callable[[Any], Pattern], Callable[[Pattern], Any]]]] = {
+    "cron": (keywords.read, keywords.say),
+    "crontab": (crontab.read, crontab.say),
+    "ocps": (crontab.read, crontab.say),
+    "quartz": (quartz.read, quartz.say),
+    "systemd": (systemd.read, systemd.say),
+}
+DIALECTS: Final = tuple(_DIALECTS)
+
+
+def convert(expression: str | Mapping[str, Any], source: str, target: str) -> str | dict[str, str]:
+    """Return an expression of one dialect in another: the same wall times, or an error.
+
+    The dialects: ``"crontab"`` (or ``"ocps"``: what :class:`CrontabTrigger` reads), ``"cron"`` (the keywords of
+    :class:`CronTrigger`, as a mapping), ``"quartz"`` and ``"systemd"`` (``OnCalendar=``). What happens where
+    clocks are moved is no part of an expression.
+
+    :param expression: the expression; in the dialect ``"cron"`` a mapping such as ``{"hour": 10}``
+    :param source: the dialect that it is written in
+    :param target: the dialect wanted; for ``"cron"`` the result is a dictionary of keywords
+    :raises ConversionError: (a ValueError) for what cannot be read in the source, or said in the target: it is named
+    :raises ValueError: for a field that its trigger refuses
+    :raises LookupError: for an unknown dialect
+    """
+    for name in (source, target):
+        if name not in _DIALECTS:
+            raise LookupError(f"there is no dialect {name!r}; {hint(name, _DIALECTS)}")
+    pattern = _DIALECTS[source][0](expression).normal()
+    try:
+        found: str | dict[str, str] = _DIALECTS[target][1](pattern)
+    except ConversionError as exc:
+        raise ConversionError(f"{expression!r} ({source}): {exc}") from None
+    return found

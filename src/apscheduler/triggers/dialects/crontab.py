@@ -1,0 +1,133 @@
+"""The dialect of :class:`CrontabTrigger`: the Open Cron Pattern Specification."""
+
+from __future__ import annotations
+
+from apscheduler.triggers.crontab.compiling import field_bits
+from apscheduler.triggers.crontab.fields import (
+    LAST_OF_MONTH,
+    Field,
+    LastDay,
+    NearestWorkday,
+    Nth,
+)
+from apscheduler.triggers.crontab.parsing import parse
+from apscheduler.triggers.dialects.pattern import (
+    DAY_NAMES,
+    LAST,
+    LAST_WORKDAY,
+    ConversionError,
+    Dates,
+    Pattern,
+    Weekdays,
+    names_of,
+    runs,
+    step_of,
+)
+
+FIRST_YEAR, LAST_YEAR = 1970, 2199
+
+
+def read(expression: object) -> Pattern:
+    """Return what a crontab expression says.
+
+    :raises CrontabError: if it cannot be read
+    """
+    schedule = parse(expression)  # type: ignore[arg-type] # what is no text is refused there
+    if schedule.reboot:
+        raise ConversionError("@reboot is no wall time, so no other dialect can say it")
+    if schedule.has_hash:
+        raise ConversionError(
+            "H stands for a value that a job's id chooses, so it has no other form"
+        )
+    return Pattern(
+        _values(schedule.second),
+        _values(schedule.minute),
+        _values(schedule.hour),
+        None if schedule.day.is_any else _dates(schedule.day),
+        _values(schedule.month),
+        None if schedule.weekday.is_any else _weekdays(schedule.weekday),
+        None if schedule.year.is_any else _values(schedule.year),
+        both=schedule.day_and_weekday,
+    )
+
+
+def say(pattern: Pattern) -> str:
+    """Return the pattern as a crontab expression.
+
+    :raises ConversionError: if it cannot be said
+    """
+    if pattern.weeks is not None:
+        raise ConversionError("weeks of the year cannot be said in crontab")
+    parts = [_said(pattern.minutes, 0, 59), _said(pattern.hours, 0, 23)]
+    parts += [_said_dates(pattern.dates), _said(pattern.months, 1, 12)]
+    plus = (
+        "+" if pattern.both and pattern.dates is not None and pattern.weekdays is not None else ""
+    )
+    parts.append(plus + _said_weekdays(pattern.weekdays))
+    if pattern.seconds != {0} or pattern.years is not None:
+        parts.insert(0, _said(pattern.seconds, 0, 59))
+    if pattern.years is not None:
+        outside = [year for year in pattern.years if not FIRST_YEAR <= year <= LAST_YEAR]
+        if outside:
+            raise ConversionError(
+                f"the year {min(outside)} cannot be said in crontab ({FIRST_YEAR}-{LAST_YEAR})"
+            )
+        parts.append(_said(pattern.years, FIRST_YEAR, LAST_YEAR))
+    return " ".join(parts)
+
+
+def _values(field: Field) -> frozenset[int]:
+    bits = field_bits(field)
+    return frozenset(value for value in range(bits.bit_length()) if bits >> value & 1)
+
+
+def _dates(field: Field) -> Dates:
+    nearest = [item.day for item in field.items if isinstance(item, NearestWorkday)]
+    before = frozenset(item.before for item in field.items if isinstance(item, LastDay))
+    return Dates(_values(field), before, (nearest[0] or LAST_WORKDAY) if nearest else None)
+
+
+def _weekdays(field: Field) -> Weekdays:
+    nth = frozenset(
+        (item.weekday, LAST if item.number == LAST_OF_MONTH else item.number)
+        for item in field.items
+        if isinstance(item, Nth)
+    )
+    return Weekdays(_values(field), nth)
+
+
+def _said(values: frozenset[int], low: int, high: int) -> str:
+    if len(values) == high - low + 1:
+        return "*"
+    stepped = step_of(values, high)
+    if stepped is not None and stepped[1] > 1:
+        first, step = stepped
+        return f"*/{step}" if first == low else f"{first}-{high}/{step}"
+    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in runs(values))
+
+
+def _said_dates(dates: Dates | None) -> str:
+    if dates is None:
+        return "*"
+    if dates.nearest == LAST_WORKDAY:
+        raise ConversionError(
+            "the last Monday to Friday of the month (LW) cannot be said in crontab"
+        )
+    if any(dates.before_last - {0}):
+        back = max(dates.before_last)
+        raise ConversionError(f"{back} days before the last (L-{back}) cannot be said in crontab")
+    if dates.nearest is not None:
+        if dates.numbers or dates.before_last:
+            raise ConversionError("W together with other days cannot be said in crontab")
+        return f"{dates.nearest}W"
+    numbers = [_said(dates.numbers, 1, 31)] if dates.numbers else []
+    return ",".join([*numbers, *("L" for _ in dates.before_last)])
+
+
+def _said_weekdays(weekdays: Weekdays | None) -> str:
+    if weekdays is None:
+        return "*"
+    parts = names_of(weekdays.days, [name.upper() for name in DAY_NAMES])
+    for day, number in sorted(weekdays.nth):
+        parts.append(f"{DAY_NAMES[day].upper()}#{'L' if number == LAST else number}")
+    return ",".join(parts)

@@ -1,0 +1,183 @@
+"""What the two cron triggers share: fire times of a table of wall times, laid along a zone under a clock rule."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from datetime import datetime, tzinfo
+
+from apscheduler._engine.clock_rules import ClockRule
+from apscheduler._engine.cron import CronTable
+from apscheduler._engine.cron_line import count_fires, latest_fire, next_fire, previous_fire
+from apscheduler._engine.instants import AT_NEXT_START, DAY, HOUR, NEVER, to_us
+from apscheduler._engine.zones import ZoneLine, zone_line
+from apscheduler.triggers.arguments import delayed
+from apscheduler.triggers.base import BaseTrigger
+
+_NO_WINDOW: tuple[int, int, int, tuple[int, ...]] = (0, 1, 0, ())
+_LONG_AGO = -NEVER
+
+
+class WallClockTrigger(BaseTrigger):
+    """Fires where the wall clock of its zone shows a time that its table holds.
+
+    A subclass calls :meth:`_prepare` when its public attributes are set.
+    """
+
+    __slots__ = (
+        "_end",
+        "_line",
+        "_rule",
+        "_start",
+        "_table",
+        "_window",
+        "end_date",
+        "jitter",
+        "start_date",
+        "timezone",
+    )
+
+    native = True
+
+    timezone: tzinfo
+    start_date: datetime | None
+    end_date: datetime | None
+    jitter: float | None
+    _table: CronTable
+    _rule: ClockRule
+    _line: ZoneLine
+    _start: int
+    _end: int
+    # Where fire times can be read off: (hour's instant, first and last start that it answers, marks).
+    _window: tuple[int, int, int, tuple[int, ...]]
+
+    def _prepare(self, table: CronTable, rule: ClockRule) -> None:
+        self._table = table
+        self._rule = rule
+        self._line = zone_line(self.timezone)
+        self._start = _LONG_AGO if self.start_date is None else to_us(self.start_date)
+        self._end = NEVER if self.end_date is None else to_us(self.end_date)
+        self._window = _NO_WINDOW
+
+    def get_next_fire_time(
+        self, previous_fire_time: datetime | None, now: datetime
+    ) -> datetime | None:
+        """Return the next fire time in the trigger's zone, ``None`` if there is none.
+
+        :param previous_fire_time: the fire time before it; ``None`` for the first, which ``start_date`` bounds
+        :param now: the current time
+        """
+        line = self._line
+        start = line.instant(now)
+        if previous_fire_time is None:
+            found = self.next_us(None, start)
+        elif previous_fire_time is now:
+            found = self.next_us(start, start)
+        else:
+            found = self.next_us(line.instant(previous_fire_time), start)
+        return None if found is None or found == AT_NEXT_START else line.at(found)
+
+    def get_previous_fire_time(
+        self, next_fire_time: datetime | None, now: datetime
+    ) -> datetime | None:
+        """Return the last fire time up to ``now``, ``None`` if there is none; jitter is left aside. New.
+
+        :param next_fire_time: the fire time after it, for walking back: the one found lies before it; or ``None``
+        :param now: the latest time that it may have
+        """
+        until = self._line.instant(now)
+        if next_fire_time is not None:
+            until = min(until, self._line.instant(next_fire_time) - 1)
+        found = self.previous_us(until)
+        return None if found is None else self._line.at(found)
+
+    def fire_times(self, start: datetime, *, backwards: bool = False) -> Iterator[datetime]:
+        """Yield the fire times from ``start`` on, ``start`` included, or those up to it from the latest on. New.
+
+        Jitter is left aside. The iterator ends where the trigger does.
+
+        :param start: the (aware) time to begin at
+        :param backwards: whether to walk into the past
+        """
+        instant: int | None = self._line.instant(start)
+        while instant is not None:
+            instant = self.previous_us(instant) if backwards else self._following(instant)
+            if instant is not None:
+                yield self._line.at(instant)
+                instant += -1 if backwards else 1
+
+    def previous_us(self, until: int) -> int | None:
+        """Return the last fire time up to ``until``, in microseconds, jitter left aside. New."""
+        base, _, high, marks = self._window
+        if base < until <= high:
+            index = bisect_right(marks, until - base)
+            if index and base + marks[index - 1] >= self._start:
+                return base + marks[index - 1]
+        return self._search_back(min(until, self._end))
+
+    def _search_back(self, until: int) -> int | None:
+        found = previous_fire(self._table, self._line, self._rule, until, self._start)
+        if found is not None and not self.jitter and len(self._table.marks) > 1:
+            self._remember(found)
+        return found
+
+    def _following(self, start: int) -> int | None:
+        found = next_fire(self._table, self._line, self._rule, max(start, self._start))
+        return None if found is None or found > self._end else found
+
+    def next_us(self, previous: int | None, now: int) -> int | None:
+        """Return the fire time after ``previous``, in microseconds."""
+        if previous is None:
+            start = now if now > self._start else self._start
+        else:
+            start = previous + 1 if previous <= now else now
+        base, low, high, marks = self._window
+        if low <= start <= high:
+            return base + marks[bisect_left(marks, start - base)]
+        return self._search(start, previous)
+
+    def latest_us(self, first: int, now: int) -> int | None:
+        """Return the last fire time up to ``now`` of the series from ``first``, jitter left aside."""
+        until = min(now, self._end)
+        if until <= first:
+            return first
+        return latest_fire(self._table, self._line, self._rule, first, until)
+
+    def count_us(self, first: int, last: int, limit: int) -> int:
+        """Return how many fire times lie from ``first`` to ``last``, counted up to ``limit``."""
+        until = min(last, self._end)
+        return min(
+            1 + count_fires(self._table, self._line, self._rule, first, until, limit - 1), limit
+        )
+
+    def _search(self, start: int, previous: int | None) -> int | None:
+        found = next_fire(self._table, self._line, self._rule, start)
+        if found is None or found > self._end:
+            return None
+        if self.jitter:
+            return self._delayed(found, previous)
+        if len(self._table.marks) > 1:
+            self._remember(found)
+        return found
+
+    def _delayed(self, base: int, previous: int | None) -> int | None:
+        """Return the fire time moved later at random, within ``end_date`` and always after ``previous``."""
+        if previous is not None and base <= previous:
+            later = next_fire(self._table, self._line, self._rule, previous + 1)
+            if later is None or later > self._end:
+                return None
+            base = later
+        return delayed(base, self.jitter, self._end)
+
+    def _remember(self, found: int) -> None:
+        """Keep the hour of ``found``: while its offset holds, fire times in it are read off the marks."""
+        window = self._line.window(found)
+        base = found - (found + window.offset) % HOUR
+        if base < window.start + DAY:  # the clock may just have been moved: see the rule
+            return
+        marks = self._table.marks
+        last = min(base + marks[-1], window.end - 1, self._end)
+        if last < base + marks[-1]:
+            index = bisect_left(marks, last - base + 1)
+            last = base + marks[index - 1]
+        self._window = (base, base, last, marks)

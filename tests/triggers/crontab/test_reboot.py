@@ -1,0 +1,192 @@
+"""``@reboot``: once at each start of a scheduler, whatever store the job is in."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from databases import SHARED, Place
+
+from apscheduler.jobstores.base import BaseJobStore, JobLookupError
+from apscheduler.jobstores.memory import MemoryJobStore
+from apscheduler.testing import ManualScheduler
+from apscheduler.triggers.combining import AndTrigger, OrTrigger
+from apscheduler.triggers.crontab import CrontabTrigger
+
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
+runs: list[str] = []
+
+
+def note(name: str) -> None:
+    runs.append(name)
+
+
+class Kept(BaseJobStore):
+    """A store of 3.x's contract that outlives its scheduler."""
+
+    def __init__(self):
+        self.jobs = {}
+
+    def lookup_job(self, job_id):
+        return self.jobs.get(job_id)
+
+    def get_due_jobs(self, now):
+        return [j for j in self.jobs.values() if j.next_run_time and j.next_run_time <= now]
+
+    def get_next_run_time(self):
+        return min((j.next_run_time for j in self.jobs.values() if j.next_run_time), default=None)
+
+    def get_all_jobs(self):
+        return list(self.jobs.values())
+
+    def add_job(self, job):
+        self.jobs[job.id] = job
+
+    def update_job(self, job):
+        self.jobs[job.id] = job
+
+    def remove_job(self, job_id):
+        if self.jobs.pop(job_id, None) is None:
+            raise JobLookupError(job_id)
+
+    def remove_all_jobs(self):
+        self.jobs.clear()
+
+
+@pytest.fixture(autouse=True)
+def no_runs():
+    runs.clear()
+
+
+@pytest.fixture(params=SHARED)
+def place(request, tmp_path):
+    found = Place(request.param, tmp_path)
+    yield found
+    found.close()
+
+
+@pytest.fixture(params=[*SHARED, "plain"])
+def store(request, tmp_path):
+    """Return what gives the store of one start after another, all on the same jobs."""
+    if request.param == "plain":
+        kept = Kept()
+        yield lambda: kept
+    else:
+        found = Place(request.param, tmp_path)
+        yield found.store
+        found.close()
+
+
+def started(jobstore: object, *, paused: bool = False) -> ManualScheduler:
+    scheduler = ManualScheduler(jobstores={"default": jobstore})
+    scheduler.start(paused=paused)
+    return scheduler
+
+
+def later(scheduler: ManualScheduler) -> None:
+    """Look now and in a year (a shared store polls, so the clock jumps instead of advancing)."""
+    scheduler.tick()
+    scheduler.clock.advance(timedelta(days=365))
+    scheduler.tick()
+
+
+def test_it_runs_once_at_the_first_start_in_memory():
+    scheduler = ManualScheduler(jobstores={"default": MemoryJobStore()})
+    scheduler.add_job(note, "crontab", "@reboot", kwargs={"name": "hello"})
+    scheduler.start()
+    later(scheduler)
+    assert runs == ["hello"]
+    (job,) = scheduler.get_jobs()
+    assert "waits for the next start" in str(job)
+    scheduler.shutdown()
+
+
+def test_it_runs_once_at_each_start(store):
+    scheduler = started(store())
+    scheduler.add_job(note, "crontab", "@reboot", id="a", kwargs={"name": "a"})
+    later(scheduler)
+    assert runs == [], "added after the start"
+    scheduler.shutdown()
+    for count in (1, 2, 3):
+        scheduler = started(store())
+        later(scheduler)
+        assert len(runs) == count
+        scheduler.shutdown()
+
+
+def test_it_waits_while_a_start_is_paused(store):
+    scheduler = started(store())
+    scheduler.add_job(note, "crontab", "@reboot", id="a", kwargs={"name": "a"})
+    scheduler.shutdown()
+    scheduler = started(store(), paused=True)
+    scheduler.clock.advance(timedelta(hours=1))
+    scheduler.tick()
+    assert runs == []
+    for _ in range(2):
+        scheduler.resume()
+        later(scheduler)
+        scheduler.pause()
+    assert runs == ["a"]
+    scheduler.shutdown()
+
+
+def test_a_paused_job_stays_paused(store):
+    scheduler = started(store())
+    scheduler.add_job(note, "crontab", "@reboot", id="a", kwargs={"name": "a"})
+    scheduler.pause_job("a")
+    scheduler.shutdown()
+    scheduler = started(store())
+    later(scheduler)
+    assert runs == []
+    scheduler.resume_job("a")
+    later(scheduler)
+    assert runs == [], "resumed after the start"
+    scheduler.shutdown()
+    scheduler = started(store())
+    later(scheduler)
+    assert runs == ["a"]
+    scheduler.shutdown()
+
+
+def test_each_of_several_processes_makes_it_due_at_its_start(place):
+    store = place.store
+    first = started(store())
+    first.add_job(note, "crontab", "@reboot", id="a", kwargs={"name": "a"})
+    second, third = started(store()), started(store())  # before anybody looked: one run
+    for scheduler in (first, second, third):
+        scheduler.tick()
+    assert runs == ["a"]
+    fourth = started(store())
+    for scheduler in (first, second, third, fourth):
+        scheduler.tick()
+    assert runs == ["a", "a"]
+    for scheduler in (first, second, third, fourth):
+        scheduler.shutdown()
+
+
+def test_a_store_that_fails_at_the_start_is_reported_and_the_others_go_on(caplog):
+    class Failing(Kept):
+        def get_all_jobs(self):
+            raise OSError("away")
+
+    scheduler = ManualScheduler(jobstores={"default": MemoryJobStore(), "theirs": Failing()})
+    scheduler.add_job(note, "crontab", "@reboot", kwargs={"name": "a"})
+    scheduler.start()
+    scheduler.tick()
+    assert runs == ["a"]
+    assert "job store 'theirs' do not run at this start" in caplog.text
+    scheduler.shutdown()
+
+
+@pytest.mark.parametrize("kind", [OrTrigger, AndTrigger])
+def test_it_cannot_be_combined_with_fire_times(kind):
+    with pytest.raises(ValueError, match="give it a job of its own"):
+        kind([CrontabTrigger("@daily"), CrontabTrigger("@reboot")])
+
+
+def test_the_trigger_alone_has_no_fire_times():
+    trigger = CrontabTrigger("@reboot", timezone="UTC")
+    assert trigger.get_next_fire_time(None, NOW) is None
+    assert trigger.get_next_fire_time(NOW, NOW) is None
+    assert trigger.get_previous_fire_time(None, NOW) is None
+    assert list(trigger.fire_times(NOW)) == []
