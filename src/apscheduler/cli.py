@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from apscheduler.moments import asbool
 
+if TYPE_CHECKING:
     from apscheduler.triggers.base import BaseTrigger
 
 # Combining triggers take triggers, which has no spelling on a command line.
 _TRIGGERS = {
     "calendarinterval": "apscheduler.triggers.calendarinterval:CalendarIntervalTrigger",
     "cron": "apscheduler.triggers.cron:CronTrigger",
+    "crontab": "apscheduler.triggers.crontab:CrontabTrigger",
     "date": "apscheduler.triggers.date:DateTrigger",
     "interval": "apscheduler.triggers.interval:IntervalTrigger",
 }
@@ -47,41 +48,89 @@ def version() -> None:
     click.echo(f"tickwright {own}, {speaks}, Python {platform.python_version()}")
 
 
+_argument_trigger = click.argument("trigger", metavar="TRIGGER")
+_arguments = click.argument("arguments", metavar="[EXPRESSION] [NAME=VALUE]...", nargs=-1)
+_timezone = click.option("--timezone", help="A time zone's name; default: the trigger's own.")
+_job_id = click.option("--job-id", help="The id of the job, which an H in a crontab chooses by.")
+_locale = click.option("--locale", default="en", show_default=True, help="The language: en or zh.")
+
+
 @main.command(name="next")
-@click.argument("trigger", metavar="TRIGGER")
-@click.argument("arguments", metavar="[NAME=VALUE]...", nargs=-1)
+@_argument_trigger
+@_arguments
 @click.option("--count", default=5, show_default=True, type=click.IntRange(1, 10_000))
-@click.option("--timezone", help="A time zone's name; default: the trigger's own.")
+@_timezone
 @click.option("--after", type=datetime.fromisoformat, help="An ISO 8601 moment; default: now.")
+@_job_id
+@_locale
 def next_fire_times(
     trigger: str,
     arguments: tuple[str, ...],
     count: int,
     timezone: str | None,
     after: datetime | None,
+    job_id: str | None,
+    locale: str,
 ) -> None:
-    """Print the next fire times of TRIGGER (cron, interval, date or calendarinterval).
+    r"""Print the next fire times of TRIGGER, with remarks.
 
-    Example: apscheduler next cron hour=10 day_of_week=mon-fri --timezone Europe/Berlin
+    TRIGGER is cron, crontab, interval, date or calendarinterval.
+
+    \b
+    apscheduler next cron hour=10 day_of_week=mon-fri --timezone Europe/Berlin
+    apscheduler next crontab '0 10 * * 1-5' --timezone Europe/Berlin
     """
-    asked = _trigger(trigger, _keywords(trigger, arguments, timezone))
-    printed = 0
-    for fire_time in _fire_times(asked, after, count):
-        click.echo(f"{fire_time:%a} {fire_time.isoformat(sep=' ')} {fire_time.tzname()}")
-        printed += 1
-    if printed < count:
-        click.echo(f"No further fire time after these {printed}." if printed else "No fire time.")
+    asked = _trigger(trigger, _keywords(trigger, arguments, timezone), job_id)
+    try:
+        fire_times = asked.preview(count, after, locale=locale)
+        starts = asked.describe(locale) if not fire_times else ""
+    except ValueError as error:
+        raise click.UsageError(f"{trigger}: {error}") from error
+    for fire_time in fire_times:
+        click.echo(fire_time)
+    if not fire_times:
+        click.echo(f"No fire time: {starts}.")
+    elif len(fire_times) < count:
+        click.echo(f"No further fire time after these {len(fire_times)}.")
 
 
-def _trigger(name: str, keywords: dict[str, Any]) -> BaseTrigger:
+@main.command()
+@_argument_trigger
+@_arguments
+@_timezone
+@_job_id
+@_locale
+def describe(
+    trigger: str,
+    arguments: tuple[str, ...],
+    timezone: str | None,
+    job_id: str | None,
+    locale: str,
+) -> None:
+    r"""Say in words when TRIGGER fires.
+
+    TRIGGER is cron, crontab, interval, date or calendarinterval.
+
+    \b
+    apscheduler describe cron hour=10 day_of_week=mon-fri --timezone Europe/Berlin
+    apscheduler describe crontab '0 10 * * 1-5' --locale zh
+    """
+    asked = _trigger(trigger, _keywords(trigger, arguments, timezone), job_id)
+    try:
+        click.echo(asked.describe(locale))
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def _trigger(name: str, keywords: dict[str, Any], job_id: str | None) -> BaseTrigger:
     if name not in _TRIGGERS:
         raise click.UsageError(f"There is no trigger {name!r}{_closest(name)}.")
     module, _, class_name = _TRIGGERS[name].partition(":")
     try:
         made: BaseTrigger = getattr(import_module(module), class_name)(**keywords)
-    except (TypeError, ValueError, LookupError) as error:
+    except (TypeError, ValueError, LookupError, OverflowError) as error:
         raise click.UsageError(f"{name}: {error}") from error
-    return made
+    return made if job_id is None else made.for_job(job_id)
 
 
 def _closest(name: str) -> str:
@@ -91,25 +140,29 @@ def _closest(name: str) -> str:
 
 def _keywords(trigger: str, arguments: tuple[str, ...], timezone: str | None) -> dict[str, Any]:
     keywords: dict[str, Any] = {} if timezone is None else {"timezone": timezone}
+    bare = [each for each in arguments if "=" not in each] if trigger == "crontab" else []
+    if bare:  # one text in quotes, or its fields word by word
+        keywords["expression"] = " ".join(bare)
     for argument in arguments:
         name, equals, value = argument.partition("=")
+        if argument in bare:
+            continue
         if not equals or not name:
             raise click.UsageError(f"{argument!r} was given where NAME=VALUE is expected.")
-        numeric = trigger in _NUMERIC and value.lstrip("-").isdigit()
-        keywords[name] = int(value) if numeric else value
+        keywords[name] = _value(trigger, name, value)
     return keywords
 
 
-def _fire_times(trigger: BaseTrigger, after: datetime | None, count: int) -> Iterator[datetime]:
-    zone = getattr(trigger, "timezone", None)
-    now = datetime.now(zone) if after is None else after
-    if now.tzinfo is None:
-        now = now.replace(tzinfo=zone) if zone else now.astimezone()
-    previous: datetime | None = None
-    for _ in range(count):
-        found = trigger.get_next_fire_time(previous, now)
-        if found is None:
-            return
-        yield found
-        # The next question is asked at the fire time, as a scheduler that is never late would.
-        previous, now = found, max(now, found)
+def _value(trigger: str, name: str, value: str) -> Any:
+    if name == "lenient":
+        try:
+            return asbool(value)
+        except ValueError as error:
+            raise click.UsageError(f"lenient: {error}") from error
+    if trigger in _NUMERIC or name == "jitter":
+        for read in (int, float):
+            try:
+                return read(value)
+            except ValueError:
+                continue
+    return value

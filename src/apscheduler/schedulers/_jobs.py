@@ -26,7 +26,10 @@ from apscheduler.triggers.foreign import in_zone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from datetime import datetime, timedelta
     from typing import Any, TypeVar
+
+    from apscheduler.schedulers.previews import SchedulePreview
 
     F = TypeVar("F", bound=Callable[..., Any])
 
@@ -110,6 +113,35 @@ class JobOperations(JobAdding):
                         lines.append("    No scheduled jobs")
         for line in lines:
             print(line, file=out)
+
+    def preview(
+        self,
+        hours: float | timedelta = 24,
+        *,
+        start: datetime | None = None,
+        jobstore: str | None = None,
+        job_id: str | None = None,
+        limit: int = 1000,
+        locale: str = "en",
+    ) -> SchedulePreview:
+        """Return the fire times to come of all jobs, in order of time, with remarks. New.
+
+        Before the scheduler's start they are those of the pending jobs. Jobs without any (paused ones, those that wait
+        for a start, those that cannot be restored or asked) are named in ``unplanned``, each with the reason.
+
+        :param hours: how far to look ahead
+        :param start: from when on (aware, or in the scheduler's zone); now if left out
+        :param jobstore: alias of the store whose jobs to show (default: all)
+        :param job_id: only the job of this id
+        :param limit: how many fire times at most; ``truncated`` says whether it left some out
+        :param locale: of the remarks
+        :raises ValueError: for a locale that there is not, or hours or a limit that are not positive
+        :raises KeyError: if there is no such job store
+        :raises JobLookupError: if there is no job of this id
+        """
+        from apscheduler.schedulers.previews import preview_jobs
+
+        return preview_jobs(self, hours, start, jobstore, job_id, limit, locale)  # type: ignore[arg-type] # hosts are both
 
     # -- changing ---------------------------------------------------------------------------------------
 

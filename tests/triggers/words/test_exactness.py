@@ -1,0 +1,140 @@
+"""Equal words, equal fire times: any two triggers with the same description fire alike.
+
+Triggers are drawn from few values, and each is paired with itself in another spelling or changed in one place.
+Their chance (jitter) is drawn from the same seed.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections import defaultdict
+from datetime import UTC, datetime
+from random import Random
+
+import pytest
+from hypothesis import event, given
+from hypothesis import strategies as st
+from triggers.clock_changes import us
+from triggers.words.schedules import makeable, plan
+
+from apscheduler._engine.instants import DAY, HOUR, MINUTE
+from apscheduler.triggers import combining
+from tools.commands import LONG_MARK
+
+LONG = bool(os.environ.get(LONG_MARK))
+LOCALES = ("en", "zh")
+CHANGES = [
+    us(datetime(*each, tzinfo=UTC))
+    for each in (
+        *(
+            (2026, 3, 29, 1),
+            (2026, 10, 25, 1),
+            (2018, 11, 4, 3),
+            (2019, 2, 17, 2),
+            (2026, 4, 4, 15),
+        ),
+        *((2026, 10, 3, 15, 30), (2026, 3, 28, 22), (2011, 12, 30, 10), (2026, 10, 24, 21)),
+    )
+]
+FIRST, LAST = us(datetime(1970, 1, 2, tzinfo=UTC)), us(datetime(2190, 1, 1, tzinfo=UTC))
+FIRES = 6
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _short_patience():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(combining, "ROUNDS", 100)
+        yield
+
+
+def windows(random_: Random) -> list[int]:
+    near = [random_.choice(CHANGES) - random_.randrange(2 * DAY) for _ in range(3)]
+    near += [
+        random_.choice(CHANGES) + random_.randrange(-HOUR, HOUR) // MINUTE * MINUTE
+        for _ in range(2)
+    ]
+    return [*near, random_.randrange(FIRST, LAST)]
+
+
+def fires(trigger, starts):
+    """Return fire times from each start, by a scheduler that is on time, with the zone's wall clock."""
+    found = []
+    for start in starts:
+        random.seed(0)
+        previous, now = None, start
+        for _ in range(FIRES):
+            following = trigger.next_us(previous, now)
+            found.append(following)
+            if following is None:
+                break
+            found.append(trigger.at(following).utcoffset())
+            previous, now = following, max(now, following)
+    return found
+
+
+@given(st.integers(0, 2**64), st.integers(1, 2))
+def test_two_triggers_with_the_same_words_fire_alike(seed, changes):
+    source = Random(seed)
+    one = plan(source)
+    other = one
+    for _ in range(changes):
+        changed = other.changed(source)
+        other = changed if makeable(changed) else other
+    said = [(one.make().describe(locale), other.make().describe(locale)) for locale in LOCALES]
+    same = [here == there for here, there in said]
+    event(f"same words: {same}")
+    if any(same):
+        starts = windows(source)
+        assert fires(one.make(), starts) == fires(other.make(), starts), said
+
+
+@pytest.mark.slow
+def test_all_triggers_of_a_crowd_that_share_words_fire_alike():
+    source = Random(20261126)
+    crowd = [plan(source) for _ in range(300_000 if LONG else 6_000)]
+    for locale in LOCALES:
+        shared = defaultdict(list)
+        for each in crowd:
+            shared[each.make().describe(locale)].append(each)
+        pairs = 0
+        for said, plans in shared.items():
+            starts = windows(source)
+            first = fires(plans[0].make(), starts)
+            for other in plans[1:]:
+                assert fires(other.make(), starts) == first, said
+                pairs += repr(other.options) != repr(plans[0].options)
+        assert pairs > len(crowd) // 40, "too few triggers share their words to tell anything"
+
+
+def test_one_language_tells_apart_what_the_other_does():
+    source = Random(5)
+    crowd = [plan(source).make() for _ in range(1_500)]
+    pairs = {(each.describe("en"), each.describe("zh")) for each in crowd}
+    assert (
+        len({english for english, _ in pairs})
+        == len(pairs)
+        == len({chinese for _, chinese in pairs})
+    )
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"day_of_week": "mon-fri"}, {"day_of_week": "0,1,2,3,4"}),
+        ({"minute": "*/15"}, {"minute": "0,15,30,45", "hour": "*"}),
+        ({"hour": "0-23", "minute": 0}, {"minute": "0-0"}),
+        ({"month": "jan-mar"}, {"month": "1,2,3", "day": 1}),
+        ({"day": "1-31", "hour": 1}, {"hour": 1}),
+        ({"day": "last sun,1st mon", "hour": 1}, {"day": "1st mon, last sun", "hour": 1}),
+        ({"year": "1970-9999", "month": "*", "day": "*", "hour": 3}, {"hour": 3}),
+    ],
+)
+def test_spellings_of_one_schedule_share_their_words(one, other):
+    from apscheduler.triggers.cron import CronTrigger
+
+    for locale in LOCALES:
+        said = {
+            CronTrigger(**each, timezone="Europe/Berlin").describe(locale) for each in (one, other)
+        }
+        assert len(said) == 1
