@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 from apscheduler._engine.cron import CronTable
-from apscheduler._engine.cron_days import ALL_WEEKDAYS, ALL_WEEKS, MonthDays
+from apscheduler._engine.cron_days import ALL_WEEKDAYS, ALL_WEEKS, FIRST_YEAR, MonthDays
 from apscheduler._engine.crontab_days import CrontabDays
 from apscheduler._engine.instants import SECOND
 from apscheduler.triggers._words.parts import (
@@ -34,11 +35,11 @@ def days_of(table: CronTable, first_year: int, last_year: int) -> Days:
     :param first_year: of those that stand for no restriction, up to ``last_year``
     """
     rule = table.days
-    years = tuple(year + 1970 for year in numbers(table.years))
-    found = Days(
-        months=None if len(numbers(table.months)) == 12 else numbers(table.months),
-        years=None if years == tuple(range(first_year, last_year + 1)) else years,
-    )
+    all_years = ((1 << (last_year + 1 - first_year)) - 1) << (first_year - FIRST_YEAR)
+    months = numbers(table.months)
+    found = Days(months=None if len(months) == 12 else months)
+    if table.years != all_years:
+        found = found._replace(years=tuple(FIRST_YEAR + each for each in numbers(table.years)))
     if isinstance(rule, CrontabDays):
         return _crontab_days(rule, found)
     if isinstance(rule, MonthDays):
@@ -105,20 +106,20 @@ def _times(hours: Numbers, marks: list[int]) -> list[int]:
 
 def _stepped(hours: Numbers, marks: list[int]) -> Stepped | None:
     """Return the times as stretches of one step, ``None`` if they are no few such."""
-    if _step_of(times := _times(hours, marks)) is not None:
-        spans = [times]
-    else:
-        spans = [_times(run, marks) for run in _stretches(hours)]
-    steps = {_step_of(span) for span in spans}
+    spans = [hours] if _step_of(hours, marks) is not None else _stretches(hours)
+    steps = {_step_of(span, marks) for span in spans}
     step = steps.pop()
     if len(spans) > _MOST_SPANS or steps or step is None:
         return None
-    first, last = spans[0][0], spans[-1][-1]
-    around = len(spans) == 1 and first < step and last + step - first == _DAY_SECONDS
+    first = hours[0] * _HOUR_SECONDS + marks[0]
+    around = len(spans) == 1 and first < step and len(hours) * len(marks) * step == _DAY_SECONDS
     plain = not first or step == 60 or (step == _HOUR_SECONDS and not first % 60)
     if around and plain:
         return Stepped(step, first, ())
-    return Stepped(step, first, tuple((clock(span[0]), clock(span[-1])) for span in spans))
+    ends = [
+        (span[0] * _HOUR_SECONDS + marks[0], span[-1] * _HOUR_SECONDS + marks[-1]) for span in spans
+    ]
+    return Stepped(step, first, tuple((clock(early), clock(late)) for early, late in ends))
 
 
 def _stretches(hours: Numbers) -> list[Numbers]:
@@ -131,14 +132,24 @@ def _stretches(hours: Numbers) -> list[Numbers]:
     return found
 
 
-def _step_of(times: list[int]) -> int | None:
-    """Return the constant distance of three or more times."""
-    if len(times) < _FEW:
+def _step_of(hours: Numbers, marks: list[int]) -> int | None:
+    """Return the constant distance of three or more times: those of each hour at each of the marks."""
+    if len(hours) * len(marks) < _FEW:
         return None
-    step = times[1] - times[0]
-    if times[-1] - times[0] != step * (len(times) - 1):
+    if len(marks) == 1:
+        step = _distance(hours)
+        return None if step is None else step * _HOUR_SECONDS
+    step = _distance(marks)
+    goes_on = marks[0] + _HOUR_SECONDS - marks[-1] == step and _distance(hours) == 1
+    return step if len(hours) == 1 or goes_on else None
+
+
+def _distance(values: Sequence[int]) -> int | None:
+    """Return the constant distance of two or more numbers."""
+    if len(values) < 2:
         return None
-    return step if all(late - early == step for early, late in pairwise(times)) else None
+    step = values[1] - values[0]
+    return step if all(late - early == step for early, late in pairwise(values)) else None
 
 
 def clock(seconds: int) -> str:
