@@ -402,6 +402,6 @@ def test_registering_is_checked(scheduler):
     scheduler.add_calendar("x", BusinessDays())
     with pytest.raises(ValueError, match="already is a calendar 'x'"):
         scheduler.add_calendar("x", BusinessDays())
-    with pytest.raises(KeyError, match="did you mean 'x'|known are"):
+    with pytest.raises(KeyError, match=r"did you mean 'x'|known are"):
         scheduler.remove_calendar("y")
     assert list(scheduler.get_calendars()) == ["x"]
