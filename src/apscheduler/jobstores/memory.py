@@ -269,7 +269,7 @@ class MemoryJobStore(ClaimsInMemory, SharedJobStore):
             self._listing.will_change(job)
             self._advance(job, planned, batch, keep=refused)
             busy = job._running + job._busy >= job.max_instances
-            if not refused and not busy:
+            if planned.run and not refused and not busy:
                 job._running += 1
         late = request.late_because(instant, job._grace)
         self._put(batch, job, planned, request, late_because=late, busy=busy, refused=refused)

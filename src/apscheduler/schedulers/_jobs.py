@@ -17,12 +17,13 @@ from apscheduler.events import (
 from apscheduler.job import Job
 from apscheduler.jobstores.base import JobLookupError, SharedJobStore
 from apscheduler.schedulers._adding import JobAdding
+from apscheduler.schedulers._calendars import with_calendars_of
 from apscheduler.schedulers._registry import (
     STATE_RUNNING,
     STATE_STOPPED,
 )
 from apscheduler.triggers.base import BaseTrigger
-from apscheduler.triggers.foreign import in_zone
+from apscheduler.triggers.foreign import series_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -157,7 +158,8 @@ class JobOperations(JobAdding):
         if "trigger" in changes and "next_run_time" not in changes and not _is_paused(job):
             trigger = changes["trigger"]
             if isinstance(trigger, BaseTrigger) and alias is not None:
-                series = in_zone(trigger.for_job(job.id), self.timezone)
+                self._check_calendars(trigger)
+                series = series_of(trigger.for_job(job.id), self)
                 first = series.next_us(None, self._now_us())
                 changes["next_run_time"] = None if first is None else series.at(first)
         return self._change(job, alias, changes)
@@ -185,15 +187,21 @@ class JobOperations(JobAdding):
     ) -> Job:
         """Give a job a new trigger and its next fire time from now, and return it.
 
+        A job that obeys calendars goes on to do so, unless the new trigger comes with ``calendar=`` (``None``: none).
+
         :param keep_paused: whether a paused job stays paused (3.x resumes it, and so does the default)
         :raises JobLookupError: if there is none of this id
         """
         made = self._create_trigger(trigger, trigger_args)
         job, alias = self._lookup_job(job_id, jobstore)
+        if "calendar" not in trigger_args:
+            made = with_calendars_of(job.trigger, made)
         made = made.for_job(job.id)
+        if alias is not None:
+            self._check_calendars(made)
         changes: dict[str, Any] = {"trigger": made}
         if not (keep_paused and _is_paused(job)):
-            series = in_zone(made, self.timezone)
+            series = series_of(made, self)
             first = series.next_us(None, self._now_us())
             changes["next_run_time"] = None if first is None else series.at(first)
         return self._change(job, alias, changes)

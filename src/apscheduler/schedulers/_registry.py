@@ -75,6 +75,7 @@ class Registry:
         self._logger = logging.getLogger("apscheduler.scheduler")
         self._job_defaults: dict[str, Any] = dict(STANDARD_DEFAULTS)
         self._clock: Any = None
+        self._calendars: dict[str, Any] = {}
 
     # -- options --------------------------------------------------------------------------------------
 

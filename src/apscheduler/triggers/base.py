@@ -48,6 +48,15 @@ class BaseTrigger(metaclass=ABCMeta):
     native: bool = False
     """Whether the integer methods are the trigger's own: quick, without side effects, never waiting."""
 
+    binds: bool = False
+    """Whether it has to be bound to its scheduler's calendars before it is asked (see ``triggers/calendar.py``)."""
+
+    drops: bool = False
+    """Whether only a scheduler can tell, when they are due, which of its fire times run."""
+
+    guarded: bool = False
+    """Whether some of its fire times may be dropped by calendars when they are due."""
+
     step_us: int = 0
     """The constant distance of the fire times in microseconds, where they have one (0 elsewhere)."""
 
