@@ -132,21 +132,53 @@ INSIDE_GOALS = {
 def _triggers(builder: _Builder) -> None:
     for kind, bound in PUBLIC_GOALS.items():
         options = {"kind": kind, "seconds": 0.02 if builder.quick else 0.06}
-        peers = [Contender("4.x alpha", "triggers.alpha", ALPHA, options)]
-        if kind != "interval":
-            peers += [
-                _peer(name, f"triggers.{name}", **options) for name in ("croniter", "cronsim")
-            ]
-        contenders = [*_both("triggers.public", **options), *peers]
-        if kind in INSIDE_GOALS:
-            contenders.append(Contender("integers", "triggers.inside", OURS, options))
         name = f"next fire: {kind}"
-        builder.compare(name, *contenders, rounds=builder.rounds + 2)
-        builder.row("G1", name, name, REFERENCE, "us", bound)
-        builder.row("G1", name, name, tuple(peer.name for peer in peers), "us", 1.0)
+        peers = [Contender("4.x alpha", "triggers.alpha", ALPHA, options)]
+        own = ["cron"]
+        if kind != "interval":
+            own.append("crontab")
+            peers += _cron_peers(options)
+        _fire_times(builder, name, kind, bound, peers, own, ("public", "inside"), options)
+    for kind, bound in PUBLIC_GOALS.items():
+        if kind != "interval":
+            options = {"kind": kind, "seconds": 0.02 if builder.quick else 0.06}
+            name, work = f"previous fire: {kind}", ("public_back", "inside_back")
+            peers = _cron_peers({**options, "back": True})
+            # The reference cannot look back: it is asked for the next fire time here too.
+            _fire_times(builder, name, kind, bound, peers, ["cron", "crontab"], work, options)
+
+
+def _cron_peers(options: dict[str, Any]) -> list[Contender]:
+    return [_peer(name, f"triggers.{name}", **options) for name in ("croniter", "cronsim")]
+
+
+def _fire_times(
+    builder: _Builder,
+    name: str,
+    kind: str,
+    bound: float,
+    peers: list[Contender],
+    own: list[str],
+    work: tuple[str, str],
+    options: dict[str, Any],
+) -> None:
+    """One comparison of both cron triggers, their public methods and the engine's, with all others."""
+    public, inside = work
+    others = [Contender(REFERENCE, "triggers.public", REFERENCE, options), *peers]
+    contenders: list[Contender] = []
+    for trigger in own:
+        label = OURS if trigger == "cron" else trigger
+        shown = name if trigger == "cron" else f"{name}, crontab"
+        asked = options | {"trigger": trigger}
+        contenders.append(Contender(label, f"triggers.{public}", OURS, asked))
+        builder.row("G1", shown, name, REFERENCE, "us", bound, ours=label)
+        builder.row("G1", shown, name, tuple(peer.name for peer in peers), "us", 1.0, ours=label)
         if kind in INSIDE_GOALS:
-            work = f"{name}, on integers"
-            builder.row("G2", work, name, REFERENCE, "us", INSIDE_GOALS[kind], ours="integers")
+            integers = f"{label}, integers"
+            contenders.append(Contender(integers, f"triggers.{inside}", OURS, asked))
+            wanted = INSIDE_GOALS[kind]
+            builder.row("G2", f"{shown}, on integers", name, REFERENCE, "us", wanted, ours=integers)
+    builder.compare(name, *contenders, *others, rounds=builder.rounds + 2)
 
 
 def _dispatch(builder: _Builder) -> None:

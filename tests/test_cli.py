@@ -38,11 +38,23 @@ def test_next_reads_whole_numbers_for_intervals() -> None:
     ]
 
 
+def test_next_takes_a_crontab_expression_as_it_is() -> None:
+    after = ("--after", "2026-05-01", "--timezone", "UTC", "--count", "1")
+    code, output = asked("next", "crontab", "0 10 * * 1-5", *after)
+    assert (code, output) == (0, "Fri 2026-05-01 10:00:00+00:00 UTC\n")
+    code, output = asked("next", "crontab", "H(7-7) 10 * * *", "job_id=nightly", *after)
+    assert (code, output) == (0, "Fri 2026-05-01 10:07:00+00:00 UTC\n")
+    code, output = asked("next", "crontab", "@reboot", *after)
+    assert (code, output) == (0, "No fire time: at each start of the scheduler.\n")
+
+
 def test_next_says_when_a_trigger_ends() -> None:
-    code, output = asked("next", "date", "run_date=2026-05-01 08:00:00", "--timezone", "UTC")
+    code, output = asked(
+        "next", "date", "run_date=2026-05-01 08:00:00", "--timezone", "UTC", "--after", "2026-06-01"
+    )
     assert code == 0, output
     assert output.splitlines() == [
-        "Fri 2026-05-01 08:00:00+00:00 UTC",
+        "Fri 2026-05-01 08:00:00+00:00 UTC (overdue; the last one)",
         "No further fire time after these 1.",
     ]
 
@@ -51,10 +63,13 @@ def test_next_says_when_a_trigger_ends() -> None:
     ("words", "complaint"),
     [
         (["next", "corn"], "no trigger 'corn'; the closest is 'cron'"),
-        (["next", "xyz"], "known are calendarinterval, cron, date, interval"),
+        (["next", "xyz"], "known are calendarinterval, cron, crontab, date, interval"),
         (["next", "cron", "hour"], "'hour' was given where NAME=VALUE is expected"),
         (["next", "cron", "=5"], "NAME=VALUE"),
         (["next", "cron", "hour=25"], "cron: "),
+        (["next", "crontab", "0 10 * * mon-fir"], "did you mean fri?"),
+        (["next", "crontab", "H 10 * * *"], "for_job"),
+        (["next", "crontab"], "crontab: "),
         (["next", "interval", "fortnights=1"], "interval: "),
         (["next", "interval", "hours=1", "--timezone", "Europe/Berlim"], "interval: "),
         (["next", "interval", "hours=1", "--after", "soon"], "soon"),

@@ -42,38 +42,56 @@ def _timed(walk: Callable[[int], object], kind: str, seconds: float) -> dict[str
     return {"us": passed / (walks * steps) * 1e6}
 
 
-def public(kind: str, seconds: float) -> dict[str, float]:
+def public(kind: str, seconds: float, trigger: str = "cron") -> dict[str, float]:
     """``get_next_fire_time``, each fire time asked for from the one before."""
-    ask = _trigger(kind).get_next_fire_time
+    return _timed(_walk(_trigger(kind, trigger).get_next_fire_time, START), kind, seconds)
+
+
+def public_back(kind: str, seconds: float, trigger: str = "cron") -> dict[str, float]:
+    """``get_previous_fire_time``, each fire time asked for from the one after (ours only)."""
+    return _timed(_walk(_trigger(kind, trigger).get_previous_fire_time, START), kind, seconds)
+
+
+def inside(kind: str, seconds: float, trigger: str = "cron") -> dict[str, float]:
+    """The engine's own way to the next fire time: integer microseconds (ours only)."""
+    from apscheduler._engine.instants import to_us
+
+    return _timed(_walk(_trigger(kind, trigger).next_us, to_us(START)), kind, seconds)
+
+
+def inside_back(kind: str, seconds: float, trigger: str = "cron") -> dict[str, float]:
+    """The engine's own way to the fire time before (ours only)."""
+    from apscheduler._engine.instants import to_us
+
+    ask, start = _trigger(kind, trigger).previous_us, to_us(START)
 
     def walk(steps: int) -> None:
-        previous, now = None, START
+        until = start
         for _ in range(steps):
-            previous = now = ask(previous, now)
+            until = ask(until) - 1
 
     return _timed(walk, kind, seconds)
 
 
-def inside(kind: str, seconds: float) -> dict[str, float]:
-    """The engine's own way to the next fire time: integer microseconds (ours only)."""
-    from apscheduler._engine.instants import to_us
-
-    ask, start = _trigger(kind).next_us, to_us(START)
-
+def _walk(ask: Callable[[Any, Any], Any], start: Any) -> Callable[[int], None]:
     def walk(steps: int) -> None:
         previous, now = None, start
         for _ in range(steps):
             previous = now = ask(previous, now)
 
-    return _timed(walk, kind, seconds)
+    return walk
 
 
-def _trigger(kind: str) -> Any:
+def _trigger(kind: str, trigger: str) -> Any:
     from apscheduler.triggers.cron import CronTrigger
     from apscheduler.triggers.interval import IntervalTrigger
 
     if kind == "interval":
         return IntervalTrigger(hours=1, start_date=START, timezone=ZONE)
+    if trigger == "crontab":
+        from apscheduler.triggers.crontab import CrontabTrigger
+
+        return CrontabTrigger(EXPRESSIONS[kind], timezone=ZONE)
     return CronTrigger(**FIELDS[kind], timezone=ZONE)
 
 
@@ -95,23 +113,23 @@ def alpha(kind: str, seconds: float) -> dict[str, float]:
     return _timed(walk, kind, seconds)
 
 
-def croniter(kind: str, seconds: float) -> dict[str, float]:
+def croniter(kind: str, seconds: float, *, back: bool = False) -> dict[str, float]:
     from croniter import croniter as iterate
 
     def walk(steps: int) -> None:
-        expression = EXPRESSIONS[kind]
-        walked = iterate(expression, START, second_at_beginning=True)
+        walked = iterate(EXPRESSIONS[kind], START, second_at_beginning=True)
+        step = walked.get_prev if back else walked.get_next
         for _ in range(steps):
-            walked.get_next(datetime)
+            step(datetime)
 
     return _timed(walk, kind, seconds)
 
 
-def cronsim(kind: str, seconds: float) -> dict[str, float]:
+def cronsim(kind: str, seconds: float, *, back: bool = False) -> dict[str, float]:
     from cronsim import CronSim
 
     def walk(steps: int) -> None:
-        walked = CronSim(EXPRESSIONS[kind], START)
+        walked = CronSim(EXPRESSIONS[kind], START, reverse=back)
         for _ in range(steps):
             next(walked)
 

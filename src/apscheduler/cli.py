@@ -51,7 +51,6 @@ def version() -> None:
 _argument_trigger = click.argument("trigger", metavar="TRIGGER")
 _arguments = click.argument("arguments", metavar="[EXPRESSION] [NAME=VALUE]...", nargs=-1)
 _timezone = click.option("--timezone", help="A time zone's name; default: the trigger's own.")
-_job_id = click.option("--job-id", help="The id of the job, which an H in a crontab chooses by.")
 _locale = click.option("--locale", default="en", show_default=True, help="The language: en or zh.")
 
 
@@ -61,7 +60,6 @@ _locale = click.option("--locale", default="en", show_default=True, help="The la
 @click.option("--count", default=5, show_default=True, type=click.IntRange(1, 10_000))
 @_timezone
 @click.option("--after", type=datetime.fromisoformat, help="An ISO 8601 moment; default: now.")
-@_job_id
 @_locale
 def next_fire_times(
     trigger: str,
@@ -69,7 +67,6 @@ def next_fire_times(
     count: int,
     timezone: str | None,
     after: datetime | None,
-    job_id: str | None,
     locale: str,
 ) -> None:
     r"""Print the next fire times of TRIGGER, with remarks.
@@ -79,17 +76,19 @@ def next_fire_times(
     \b
     apscheduler next cron hour=10 day_of_week=mon-fri --timezone Europe/Berlin
     apscheduler next crontab '0 10 * * 1-5' --timezone Europe/Berlin
+
+    A crontab expression with an H needs job_id=ID, too.
     """
-    asked = _trigger(trigger, _keywords(trigger, arguments, timezone), job_id)
+    asked = _trigger(trigger, _keywords(trigger, arguments, timezone))
     try:
         fire_times = asked.preview(count, after, locale=locale)
-        starts = asked.describe(locale) if not fire_times else ""
+        told = asked.describe(locale)
     except ValueError as error:
         raise click.UsageError(f"{trigger}: {error}") from error
     for fire_time in fire_times:
         click.echo(fire_time)
     if not fire_times:
-        click.echo(f"No fire time: {starts}.")
+        click.echo(f"No fire time: {told}.")
     elif len(fire_times) < count:
         click.echo(f"No further fire time after these {len(fire_times)}.")
 
@@ -98,13 +97,11 @@ def next_fire_times(
 @_argument_trigger
 @_arguments
 @_timezone
-@_job_id
 @_locale
 def describe(
     trigger: str,
     arguments: tuple[str, ...],
     timezone: str | None,
-    job_id: str | None,
     locale: str,
 ) -> None:
     r"""Say in words when TRIGGER fires.
@@ -115,22 +112,24 @@ def describe(
     apscheduler describe cron hour=10 day_of_week=mon-fri --timezone Europe/Berlin
     apscheduler describe crontab '0 10 * * 1-5' --locale zh
     """
-    asked = _trigger(trigger, _keywords(trigger, arguments, timezone), job_id)
+    asked = _trigger(trigger, _keywords(trigger, arguments, timezone))
     try:
         click.echo(asked.describe(locale))
     except ValueError as error:
         raise click.UsageError(str(error)) from error
 
 
-def _trigger(name: str, keywords: dict[str, Any], job_id: str | None) -> BaseTrigger:
+def _trigger(name: str, keywords: dict[str, Any]) -> BaseTrigger:
     if name not in _TRIGGERS:
         raise click.UsageError(f"There is no trigger {name!r}{_closest(name)}.")
     module, _, class_name = _TRIGGERS[name].partition(":")
+    job_id = keywords.pop("job_id", "") if name == "crontab" else ""
     try:
         made: BaseTrigger = getattr(import_module(module), class_name)(**keywords)
+        made = made.for_job(job_id) if job_id else made
     except (TypeError, ValueError, LookupError, OverflowError) as error:
         raise click.UsageError(f"{name}: {error}") from error
-    return made if job_id is None else made.for_job(job_id)
+    return made
 
 
 def _closest(name: str) -> str:

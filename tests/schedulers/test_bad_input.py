@@ -60,7 +60,7 @@ def test_an_unknown_trigger_is_refused_with_the_closest_name(scheduler):
 
 
 def test_a_trigger_like_none_of_the_known_is_refused_with_their_list(scheduler):
-    refused(scheduler, LookupError, r"known are: .*cron, date, interval", trigger="zzz")
+    refused(scheduler, LookupError, r"known are: .*cron, crontab, date, interval", trigger="zzz")
 
 
 @pytest.mark.parametrize(

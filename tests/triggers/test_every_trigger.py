@@ -17,6 +17,7 @@ from apscheduler.triggers import combining
 from apscheduler.triggers.calendarinterval import CalendarIntervalTrigger
 from apscheduler.triggers.combining import AndTrigger, OrTrigger
 from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.crontab import CrontabTrigger
 from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
@@ -219,6 +220,14 @@ def children(zone, instant):
             lambda hour, minute: CronTrigger(hour=hour, minute=minute, timezone=zone),
             st.sampled_from(["*", "*/2", "1-3", "2"]),
             st.sampled_from(["0", "*/30", "15,45"]),
+        ),
+        st.builds(
+            lambda minute, hour, dst: CrontabTrigger(
+                f"{minute} {hour} * * *", timezone=zone, dst=dst
+            ),
+            st.sampled_from(["0", "*/30", "15,45"]),
+            st.sampled_from(["*", "*/2", "1-3", "2"]),
+            st.sampled_from(["debian", "ocps", "utc-line"]),
         ),
         st.builds(
             lambda days, hour: CalendarIntervalTrigger(

@@ -120,7 +120,7 @@ def preview_jobs(
     start: datetime | None,
     jobstore: str | None,
     job_id: str | None,
-    limit: int,
+    limit: Any,
     locale: str,
 ) -> SchedulePreview:
     """Return what :meth:`BaseScheduler.preview` returns."""

@@ -60,6 +60,9 @@ class BaseTrigger(metaclass=ABCMeta):
     step_us: int = 0
     """The constant distance of the fire times in microseconds, where they have one (0 elsewhere)."""
 
+    at_start: bool = False
+    """Whether it has no fire times of its own, but each start of a scheduler makes the job due (``@reboot``)."""
+
     def at(self, instant: int) -> datetime:
         """Return the instant (microseconds, UTC) as users are shown it: aware, in the trigger's zone."""
         return from_us(instant, getattr(self, "timezone", None) or UTC)

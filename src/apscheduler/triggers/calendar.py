@@ -188,6 +188,14 @@ class CalendarTrigger(BaseTrigger):
     def begin_at(self, now: int) -> None:
         self.trigger.begin_at(now)
 
+    def for_job(self, job_id: str) -> BaseTrigger:
+        inner = self.trigger.for_job(job_id)
+        if inner is self.trigger:
+            return self
+        made = CalendarTrigger.__new__(CalendarTrigger)
+        made._set(inner, self.calendars, self.closed)
+        return made
+
     def get_next_fire_time(
         self, previous_fire_time: datetime | None, now: datetime
     ) -> datetime | None:

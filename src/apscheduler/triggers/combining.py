@@ -53,7 +53,10 @@ class BaseCombiningTrigger(BaseTrigger):
         children = [trigger.for_job(job_id) for trigger in self.triggers]
         if all(new is old for new, old in zip(children, self.triggers, strict=True)):
             return self
-        return type(self)(children, self.jitter)
+        bound = type(self).__new__(type(self))
+        bound.__setstate__(self.__getstate__())
+        bound.triggers = children
+        return bound
 
     def __getstate__(self) -> dict[str, Any]:
         children = [(obj_to_ref(type(child)), child.__getstate__()) for child in self.triggers]
@@ -293,6 +296,10 @@ def _checked(triggers: Any, name: str) -> Any:
             raise TypeError(
                 f"{name} cannot combine what calendars may drop ({trigger}): wrap the combination, as in "
                 f"CalendarTrigger({name}([...]), ...)"
+            )
+        if trigger.at_start:
+            raise ValueError(
+                f"{name} combines fire times, and {trigger} has none of its own: give it a job of its own"
             )
     if not triggers:
         raise ValueError(f"{name} needs at least one trigger to combine")

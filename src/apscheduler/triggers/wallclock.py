@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from datetime import datetime, tzinfo
 
@@ -108,9 +108,18 @@ class WallClockTrigger(BaseTrigger):
 
     def previous_us(self, until: int) -> int | None:
         """Return the last fire time up to ``until``, in microseconds, jitter left aside. New."""
-        return previous_fire(
-            self._table, self._line, self._rule, min(until, self._end), self._start
-        )
+        base, _, high, marks = self._window
+        if base < until <= high:
+            index = bisect_right(marks, until - base)
+            if index and base + marks[index - 1] >= self._start:
+                return base + marks[index - 1]
+        return self._search_back(min(until, self._end))
+
+    def _search_back(self, until: int) -> int | None:
+        found = previous_fire(self._table, self._line, self._rule, until, self._start)
+        if found is not None and not self.jitter and len(self._table.marks) > 1:
+            self._remember(found)
+        return found
 
     def _following(self, start: int) -> int | None:
         found = next_fire(self._table, self._line, self._rule, max(start, self._start))

@@ -346,6 +346,13 @@ def test_a_jumped_over_wall_time_fires_at_the_instant_it_stands_for(zone, now, g
     assert fires(len(expected), now, timezone=zone, **given) == expected
 
 
+@pytest.mark.parametrize("minute", [0, 10, 30])
+def test_the_instant_of_a_jumped_over_time_is_found_from_within_the_hour_after_the_gap(minute):
+    now = f"2024-03-31T03:{minute:02}+02:00"  # 3.11.3 gives the next day here
+    expected = ["03-31 03:30+0200", "04-01 02:30+0200"]
+    assert fires(2, now, timezone="Europe/Berlin", hour=2, minute=30) == expected
+
+
 @pytest.mark.trap(39)
 def test_the_wall_times_handed_out_exist():
     zone = ZoneInfo("Europe/Berlin")

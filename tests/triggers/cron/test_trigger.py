@@ -264,3 +264,26 @@ def test_fields_can_be_replaced_in_a_subclass():
     trigger = Mine(hour=1, timezone="UTC")
     assert trigger.next_us(None, 5) == 5
     assert trigger.next_us(5, 5) is None
+
+
+def test_looking_back_leaves_jitter_aside_and_alone():
+    trigger = CronTrigger(minute="*/5", jitter=60, timezone="UTC")
+    now = at(2024, 1, 1, 12, 2)
+    assert trigger.get_previous_fire_time(None, now) == at(2024, 1, 1, 12)
+    moved = [trigger.get_next_fire_time(None, now) for _ in range(20)]
+    assert any(fire != at(2024, 1, 1, 12, 5) for fire in moved)
+
+
+def test_looking_back_keeps_to_start_and_end():
+    trigger = CronTrigger(
+        minute="*/5",
+        start_date="2024-01-01 12:07:00",
+        end_date="2024-01-01 12:21:00",
+        timezone="UTC",
+    )
+    back = list(trigger.fire_times(at(2024, 1, 2), backwards=True))
+    assert [fire.minute for fire in back] == [20, 15, 10]
+    assert [fire.minute for fire in trigger.fire_times(at(2024, 1, 1))] == [10, 15, 20]
+    again = trigger.get_previous_fire_time(back[0], at(2024, 1, 2))
+    assert again == back[1]
+    assert trigger.get_previous_fire_time(back[-1], at(2024, 1, 2)) is None

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 from datetime import UTC, datetime
+from itertools import islice
 
 import pytest
+import pytz
+from dateutil.tz import gettz
 
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.combining import OrTrigger
@@ -68,6 +72,30 @@ def test_h_follows_a_job_through_rescheduling_and_combining(scheduler):
     assert [t.job_id for t in scheduler.get_job("x").trigger.triggers] == ["x", None]
 
 
+def test_exported_jobs_come_back_with_their_triggers(scheduler):
+    for number, expression in enumerate(["H(0-29)/10 3 * * *", "0 0 L * *", "@reboot"]):
+        scheduler.add_job(work, "crontab", expression, id=str(number), dst="ocps")
+    file = io.StringIO()
+    scheduler.export_jobs(file)
+    times = {job.id: (repr(job.trigger), job.next_run_time) for job in scheduler.get_jobs()}
+    scheduler.remove_all_jobs()
+    scheduler.import_jobs(io.StringIO(file.getvalue()))
+    assert {job.id: (repr(job.trigger), job.next_run_time) for job in scheduler.get_jobs()} == times
+    assert len(times) == 3
+
+
+def test_an_equal_schedule_keeps_its_time_on_request_and_another_does_not(scheduler):
+    def added(expression: str, **options: object) -> datetime:
+        job = scheduler.add_job(
+            work, "crontab", expression, id="k", replace_existing=True, **options
+        )
+        return job.next_run_time
+
+    scheduler.add_job(work, "crontab", "0 3 * * *", id="k", next_run_time=NOW)
+    assert added("0 3 * * *", keep_next_run_time=True) == NOW
+    assert added("0 3 * * *", keep_next_run_time=True, dst="ocps") != NOW
+
+
 def test_h_without_a_job_says_what_to_do():
     made = CrontabTrigger("H * * * *")
     for ask in (made.get_next_fire_time, made.get_previous_fire_time):
@@ -90,3 +118,17 @@ def test_what_is_pickled_comes_back_the_same(made):
     assert repr(copy) == repr(made)
     assert copy.__getstate__() == made.__getstate__()
     assert copy.previous_us(10**15) == made.previous_us(10**15)
+
+
+@pytest.mark.trap(46)
+@pytest.mark.trap(47)
+@pytest.mark.parametrize("dst", ["debian", "ocps", "utc-line"])
+def test_zones_of_other_libraries_fire_alike(dst):
+    zones = ["Europe/Berlin", pytz.timezone("Europe/Berlin"), gettz("Europe/Berlin")]
+    start = datetime(2026, 3, 28, tzinfo=UTC)
+    found = [
+        [fire.astimezone(UTC) for fire in islice(made.fire_times(start), 400)]
+        for made in (CrontabTrigger("30 2,3 * * *", zone, dst=dst) for zone in zones)
+    ]
+    assert found[0] == found[1] == found[2]
+    assert len(found[0]) == 400

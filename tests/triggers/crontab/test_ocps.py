@@ -205,6 +205,9 @@ def test_1_0_either_day_field_is_enough_where_both_restrict():
     assert days("13 * FRI", 5) == ["01-02", "01-09", "01-13", "01-16", "01-23"]
     assert days("13 * *", 2) == ["01-13", "02-13"]
     assert days("* * FRI", 2) == ["01-02", "01-09"]
+    assert (
+        days("13 * */1", 2) == days("1-31 * FRI", 2) == days("*/1 * FRI", 2) == ["01-01", "01-02"]
+    )
     assert days("*/10 1 FRI", 5) == ["01-01", "01-02", "01-09", "01-11", "01-16"]
 
 
@@ -489,6 +492,10 @@ def test_lenient_counts_back_from_the_last_day_and_knows_the_last_workday():
     assert days_of("L-30") == ["01-01", "03-01", "05-01"]
     assert days_of("LW") == days_of("lw") == ["01-30", "02-27", "03-31"]
     assert place("0 0 L-31 * *", lenient=True) == (6, "day of month")
+
+
+def test_lenient_wraps_no_years():
+    assert place("0 0 0 1 1 * 2100-2050", lenient=True) == (17, "year")
 
 
 def test_lenient_takes_everything_that_is_not():

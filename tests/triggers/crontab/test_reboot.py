@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from databases import SHARED, Place
 
 from apscheduler.jobstores.base import BaseJobStore, JobLookupError
 from apscheduler.jobstores.memory import MemoryJobStore
-from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.testing import ManualScheduler
+from apscheduler.triggers.combining import AndTrigger, OrTrigger
 from apscheduler.triggers.crontab import CrontabTrigger
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -57,13 +58,23 @@ def no_runs():
     runs.clear()
 
 
-@pytest.fixture(params=["sqlite", "plain"])
+@pytest.fixture(params=SHARED)
+def place(request, tmp_path):
+    found = Place(request.param, tmp_path)
+    yield found
+    found.close()
+
+
+@pytest.fixture(params=[*SHARED, "plain"])
 def store(request, tmp_path):
     """Return what gives the store of one start after another, all on the same jobs."""
-    if request.param == "sqlite":
-        return lambda: SQLAlchemyJobStore(f"sqlite:///{tmp_path}/jobs.db")
-    kept = Kept()
-    return lambda: kept
+    if request.param == "plain":
+        kept = Kept()
+        yield lambda: kept
+    else:
+        found = Place(request.param, tmp_path)
+        yield found.store
+        found.close()
 
 
 def started(jobstore: object, *, paused: bool = False) -> ManualScheduler:
@@ -137,10 +148,8 @@ def test_a_paused_job_stays_paused(store):
     scheduler.shutdown()
 
 
-def test_each_of_several_processes_makes_it_due_at_its_start(tmp_path):
-    def store() -> SQLAlchemyJobStore:
-        return SQLAlchemyJobStore(f"sqlite:///{tmp_path}/jobs.db")
-
+def test_each_of_several_processes_makes_it_due_at_its_start(place):
+    store = place.store
     first = started(store())
     first.add_job(note, "crontab", "@reboot", id="a", kwargs={"name": "a"})
     second, third = started(store()), started(store())  # before anybody looked: one run
@@ -167,6 +176,12 @@ def test_a_store_that_fails_at_the_start_is_reported_and_the_others_go_on(caplog
     assert runs == ["a"]
     assert "job store 'theirs' do not run at this start" in caplog.text
     scheduler.shutdown()
+
+
+@pytest.mark.parametrize("kind", [OrTrigger, AndTrigger])
+def test_it_cannot_be_combined_with_fire_times(kind):
+    with pytest.raises(ValueError, match="give it a job of its own"):
+        kind([CrontabTrigger("@daily"), CrontabTrigger("@reboot")])
 
 
 def test_the_trigger_alone_has_no_fire_times():

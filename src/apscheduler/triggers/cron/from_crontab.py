@@ -76,7 +76,8 @@ def _warn_of_numeric_weekday(expr: str, weekdays: str) -> None:
         return
     warnings.warn(
         f"from_crontab({expr!r}): weekday {weekdays!r} fires on {_named(here)} here (0 is Monday), "
-        f"where crontab would fire on {_named(there)} (0 is Sunday); write names instead of numbers",
+        f"where crontab would fire on {_named(there)} (0 is Sunday); write names instead of numbers, or use the "
+        f"trigger 'crontab', which means what crontab means",
         CrontabWeekdayWarning,
         stacklevel=4,
     )

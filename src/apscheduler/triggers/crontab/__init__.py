@@ -47,13 +47,14 @@ class CrontabTrigger(WallClockTrigger):
     :raises TypeError: if an argument has an unusable type
     """
 
-    __slots__ = ("_job_id", "_schedule", "dst", "expression", "lenient")
+    __slots__ = ("_has_times", "_job_id", "_schedule", "dst", "expression", "lenient")
 
     expression: str
     dst: str
     lenient: bool
     _schedule: Schedule
     _job_id: str | None
+    _has_times: bool  # neither @reboot nor an H that no job's id has settled
 
     def __init__(
         self,
@@ -82,6 +83,11 @@ class CrontabTrigger(WallClockTrigger):
         return self._schedule
 
     @property
+    def at_start(self) -> bool:  # type: ignore[override]
+        """Whether it is ``@reboot``."""
+        return self._schedule.reboot
+
+    @property
     def job_id(self) -> str | None:
         """The id of the job whose trigger this is, where it has an ``H``; else ``None``."""
         return self._job_id
@@ -96,22 +102,24 @@ class CrontabTrigger(WallClockTrigger):
 
     # -- fire times ----------------------------------------------------------------------------------------
 
-    def previous_us(self, until: int) -> int | None:
-        self._check_bound()
-        return super().previous_us(until)
+    def _search_back(self, until: int) -> int | None:
+        if not self._has_times:
+            self._check_bound()
+        return super()._search_back(until)
 
     def _following(self, start: int) -> int | None:
-        self._check_bound()
+        if not self._has_times:
+            self._check_bound()
         return super()._following(start)
 
     def _search(self, start: int, previous: int | None) -> int | None:
-        if self._schedule.reboot:
+        if not self._has_times:
+            self._check_bound()
             return AT_NEXT_START
-        self._check_bound()
         return super()._search(start, previous)
 
     def _check_bound(self) -> None:
-        if self._job_id is None and self._schedule.has_hash:
+        if not self._schedule.reboot:
             raise ValueError(
                 f"crontab expression {self.expression!r} has an H, which stands for a value that a job's id "
                 "chooses: add the trigger to a job, or ask trigger.for_job('the id')"
@@ -119,7 +127,9 @@ class CrontabTrigger(WallClockTrigger):
 
     def _compile(self) -> None:
         schedule = self._schedule
+        self._has_times = not schedule.reboot
         if schedule.has_hash:
+            self._has_times = self._job_id is not None
             schedule = settled(schedule, self._job_id or "")
         self._prepare(compile_schedule(schedule), self._clock_rule())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from apscheduler._engine.cron import CronTable, cron_table
 from apscheduler._engine.cron_days import FIRST_YEAR, LAST
@@ -22,6 +23,7 @@ from apscheduler.triggers.crontab.fields import (
 )
 
 
+@lru_cache(maxsize=4096)
 def compile_schedule(schedule: Schedule) -> CronTable:
     """Return the table of an expression without ``H`` (see :func:`settled`)."""
     years = field_bits(schedule.year) >> FIRST_YEAR

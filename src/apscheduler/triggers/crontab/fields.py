@@ -104,8 +104,8 @@ class Field(NamedTuple):
 
     @property
     def is_any(self) -> bool:
-        """Whether it is just ``*`` (or ``?``), that is: does not restrict."""
-        return self.items == (Every(),)
+        """Whether it is just ``*`` (or ``?``), that is: does not restrict; ``*/1`` and ``1-31`` do."""
+        return self.text in ("*", "?")
 
     @property
     def has_star(self) -> bool:

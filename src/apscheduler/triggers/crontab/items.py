@@ -142,7 +142,7 @@ class FieldReader:
             self.at += 1
             last_place = self.at
             last = self._value()
-            if value > last and not self.lenient:
+            if value > last and (self.kind is kinds.YEAR or not self.lenient):
                 self._backwards(value, last, place, last_place)
             return Range(value, last, self._step() or 1)
         if char == "/":

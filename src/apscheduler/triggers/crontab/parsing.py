@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final, NamedTuple, NoReturn
 
 from apscheduler.names import closest
@@ -63,6 +64,7 @@ def _is_readable(expression: str) -> bool:
     return True
 
 
+@lru_cache(maxsize=4096)
 def _parsed(expression: str, lenient: bool) -> Schedule:
     words = _words(expression)
     if words and words[0].text.startswith("@"):
