@@ -209,7 +209,7 @@ class _Stream:
         words: Locale,
         unplanned: list[Unplanned],
     ) -> None:
-        self._zone = scheduler.timezone
+        self._zone, self._calendars = scheduler.timezone, scheduler._calendars
         self._job = job
         self._alias = alias
         self._words = words
@@ -235,7 +235,7 @@ class _Stream:
             return self._cannot("paused")
         if due is not None and window.end <= due < AT_NEXT_START:
             return iter(())
-        ahead = Ahead(self._job.trigger, self._zone, self._words)
+        ahead = Ahead(self._job.trigger, self._zone, self._words, self._calendars)
         if due is None:
             due = ahead.first(window.now)
         if due == AT_NEXT_START:

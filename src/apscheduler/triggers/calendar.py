@@ -190,10 +190,13 @@ class CalendarTrigger(BaseTrigger):
 
     def for_job(self, job_id: str) -> BaseTrigger:
         inner = self.trigger.for_job(job_id)
-        if inner is self.trigger:
-            return self
+        return self if inner is self.trigger else self.around(inner)
+
+    def around(self, trigger: BaseTrigger) -> CalendarTrigger:
+        """Return another trigger under the same calendars."""
         made = CalendarTrigger.__new__(CalendarTrigger)
-        made._set(inner, self.calendars, self.closed)
+        made._set(trigger, self.calendars, self.closed)
+        made._bound = self._bound
         return made
 
     def get_next_fire_time(

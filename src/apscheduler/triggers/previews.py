@@ -5,7 +5,7 @@ Nothing is drawn at random here, and no trigger of someone else's is changed by 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from datetime import UTC, datetime, tzinfo
 from itertools import islice, pairwise
@@ -13,11 +13,13 @@ from typing import Any, NamedTuple
 
 from apscheduler._engine.instants import AT_NEXT_START, DAY, SECOND, from_us, to_us
 from apscheduler._engine.zones import ZoneLine, zone_line
+from apscheduler.calendars.base import UnknownCalendarError
 from apscheduler.triggers._words import locale_named
 from apscheduler.triggers._words.clock import clock
 from apscheduler.triggers._words.parts import Locale
 from apscheduler.triggers._words.reading import seconds_text
 from apscheduler.triggers.base import BaseTrigger
+from apscheduler.triggers.calendar import CalendarTrigger
 from apscheduler.triggers.combining import AndTrigger, BaseCombiningTrigger, OrTrigger, after
 from apscheduler.triggers.foreign import in_zone
 from apscheduler.triggers.wallclock import WallClockTrigger
@@ -38,7 +40,8 @@ class Remark(NamedTuple):
     """Something about a fire time that its date does not show.
 
     :ivar kind: ``"gap"`` (moved, because the wall time wanted does not exist), ``"first"`` or ``"second"`` (of a wall time that
-        comes twice), ``"jitter"``, ``"overdue"``, ``"end"`` (the last one before the trigger's end date), ``"last"``
+        comes twice), ``"skipped"`` (by a calendar), ``"unsure"`` (a calendar of the scheduler will tell), ``"moved"`` (from a
+        closed day), ``"jitter"``, ``"overdue"``, ``"end"`` (the last one before the trigger's end date), ``"last"``
     :ivar text: in words
     """
 
@@ -85,12 +88,24 @@ class Ahead:
 
     :param zone: in which someone else's trigger is asked
     :param words: the language of the remarks
+    :param calendars: those that the trigger may name; ``None`` keeps the ones to which it is bound
     """
 
-    def __init__(self, trigger: BaseTrigger, zone: tzinfo | None, words: Locale) -> None:
-        self._trigger = trigger if trigger.native else deepcopy(trigger)
-        self._series: Any = in_zone(without_jitter(self._trigger), zone)
-        self._has_jitter = self._series is not self._trigger and trigger.native
+    def __init__(
+        self,
+        trigger: BaseTrigger,
+        zone: tzinfo | None,
+        words: Locale,
+        calendars: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._trigger = untouched(trigger)
+        plain = without_jitter(self._trigger)
+        self._has_jitter = plain is not self._trigger
+        self._series: Any = plain
+        if not isinstance(plain, CalendarTrigger):
+            self._series = in_zone(plain, zone)
+        elif calendars is not None or not plain.native:
+            self._series = plain.bound(calendars or {}, zone)
         self._words = words
 
     def first(self, now: int) -> int | None:
@@ -140,14 +155,35 @@ class Ahead:
 
     def _row(self, instant: int, now: int, *, is_last: bool) -> FireTime:
         said: list[Said] = [("overdue", ())] if instant < now else []
-        said += remarks_of(self._trigger, instant, self._zone_line(instant))
+        said += self._said(instant)
         if is_last:
-            end = getattr(self._trigger, "end_date", None)
+            inner = getattr(self._trigger, "trigger", self._trigger)
+            end = getattr(inner, "end_date", None)
             said.append(
                 ("last", ()) if end is None else ("end", (_end_text(end, self.at(instant)),))
             )
         remarks = tuple(Remark(kind, self._words.remark(kind, values)) for kind, values in said)
         return FireTime(self.at(instant), from_us(instant, UTC), remarks)
+
+    def _said(self, instant: int) -> list[Said]:
+        line, trigger = self._zone_line(instant), self._trigger
+        if not isinstance(trigger, CalendarTrigger):
+            return remarks_of(trigger, instant, line)
+        moved = self._series.moved_from(self.at(instant))
+        if moved is None:
+            return [*self._closed(instant), *remarks_of(trigger.trigger, instant, line)]
+        text = f"{moved:%Y-%m-%d}"
+        return [*self._closed(instant), ("moved", (text,)), *_twice(instant, line)]
+
+    def _closed(self, instant: int) -> list[Said]:
+        """Return why calendars drop the fire time."""
+        if not self._trigger.drops:
+            return []
+        try:
+            reason = self._series.span(instant).reason
+        except UnknownCalendarError as exc:
+            return [("unsure", (str(exc).partition(",")[0],))]
+        return [] if reason is None else [("skipped", (reason,))]
 
     def at(self, instant: int) -> datetime:
         """Return an instant as users are shown it."""
@@ -218,8 +254,20 @@ def _wall(local: int, start: int, end: int) -> str:
     return time if start // DAY == end // DAY else f"{from_us(local, UTC).date()} {time}"
 
 
+def untouched(trigger: BaseTrigger) -> BaseTrigger:
+    """Return the trigger with copies of those that may change when they are asked: someone else's."""
+    if isinstance(trigger, CalendarTrigger):
+        return trigger.around(untouched(trigger.trigger))
+    if isinstance(trigger, BaseCombiningTrigger):
+        return type(trigger)([untouched(child) for child in trigger.triggers], trigger.jitter)
+    return trigger if trigger.native else deepcopy(trigger)
+
+
 def without_jitter(trigger: BaseTrigger) -> BaseTrigger:
     """Return a trigger of ours as it is before chance moves its fire times; others as they are."""
+    if isinstance(trigger, CalendarTrigger):
+        plain = without_jitter(trigger.trigger)
+        return trigger if plain is trigger.trigger else trigger.around(plain)
     if not trigger.native:
         return trigger
     if isinstance(trigger, OrTrigger):
@@ -230,7 +278,7 @@ def without_jitter(trigger: BaseTrigger) -> BaseTrigger:
         return trigger
     if isinstance(trigger, AndTrigger):
         return type(trigger)(trigger.triggers)
-    plain: Any = type(trigger).__new__(type(trigger))
+    made: Any = type(trigger).__new__(type(trigger))
     state: Any = trigger.__getstate__()
-    plain.__setstate__({**state, "jitter": None})
-    return plain  # type: ignore[no-any-return]
+    made.__setstate__({**state, "jitter": None})
+    return made  # type: ignore[no-any-return]

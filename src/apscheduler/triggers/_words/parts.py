@@ -174,20 +174,53 @@ class Combined(NamedTuple):
     jitter: str | None
 
 
+class UnderCalendars(NamedTuple):
+    """Another trigger's words, and the calendars that are closed.
+
+    :ivar days: calendars of whole days, ``windows`` other ones, ``names`` those that the scheduler knows by name
+    :ivar closed: what becomes of a closed day: ``"drop"``, ``"next"`` or ``"previous"``
+    """
+
+    said: str
+    days: tuple[str, ...]
+    windows: tuple[str, ...]
+    names: tuple[str, ...]
+    closed: str
+
+
+class Recurring(NamedTuple):
+    """A recurrence rule of RFC 5545, as it was written, counted from a moment."""
+
+    rule: str
+    start: Moment
+    limits: Limits
+
+
 class Foreign(NamedTuple):
     """A trigger that says nothing but its name."""
 
     text: str
 
 
-Said = Once | Every | OnClock | OnDates | AtStart | Unsettled | Combined | Foreign
+Said = (
+    Once
+    | Every
+    | OnClock
+    | OnDates
+    | AtStart
+    | Unsettled
+    | Combined
+    | UnderCalendars
+    | Recurring
+    | Foreign
+)
 
 
 class Locale(ABC):
     """A language: one file in ``locales`` with a subclass named ``Words``."""
 
     @final
-    def say(self, said: Said) -> str:
+    def say(self, said: Said) -> str:  # noqa: C901 - a case for each kind
         """Return the words for what a trigger says."""
         match said:
             case Once():
@@ -204,6 +237,10 @@ class Locale(ABC):
                 return self.unsettled(said)
             case Combined():
                 return self.combined(said)
+            case UnderCalendars():
+                return self.under_calendars(said)
+            case Recurring():
+                return self.recurring(said)
             case Foreign():
                 return self.foreign(said)
 
@@ -234,6 +271,14 @@ class Locale(ABC):
     @abstractmethod
     def combined(self, said: Combined) -> str:
         """Return the words for a combination."""
+
+    @abstractmethod
+    def under_calendars(self, said: UnderCalendars) -> str:
+        """Return the words for a trigger that obeys calendars."""
+
+    @abstractmethod
+    def recurring(self, said: Recurring) -> str:
+        """Return the words for a recurrence rule."""
 
     @abstractmethod
     def foreign(self, said: Foreign) -> str:

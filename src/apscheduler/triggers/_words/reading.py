@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from apscheduler._engine.clock_rules import ELAPSED, ONCE, ONCE_AND_NEVER_LOST, UTC_LINE
 from apscheduler._engine.cron_days import FIRST_YEAR, LAST_YEAR
-from apscheduler._engine.instants import DAY, LATEST, SECOND, to_us
-from apscheduler._engine.zones import EARLIEST, zone_line
-from apscheduler.moments import astimezone
+from apscheduler._engine.instants import SECOND
+from apscheduler.triggers._words.calendars import calendar_text
 from apscheduler.triggers._words.clock import clock, days_of, times_of
 from apscheduler.triggers._words.parts import (
     AtStart,
@@ -23,10 +22,14 @@ from apscheduler.triggers._words.parts import (
     Once,
     OnClock,
     OnDates,
+    Recurring,
     Said,
+    UnderCalendars,
     Unsettled,
 )
+from apscheduler.triggers._words.zones import moment, zone_name
 from apscheduler.triggers.base import BaseTrigger
+from apscheduler.triggers.calendar import CalendarTrigger
 from apscheduler.triggers.calendarinterval import CalendarIntervalTrigger
 from apscheduler.triggers.combining import AndTrigger, BaseCombiningTrigger, OrTrigger
 from apscheduler.triggers.cron import CronTrigger
@@ -34,6 +37,7 @@ from apscheduler.triggers.crontab import CrontabTrigger
 from apscheduler.triggers.crontab.fields import YEAR
 from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
+from apscheduler.triggers.rrule import RRuleTrigger
 
 Describe = Callable[[BaseTrigger], str]
 
@@ -45,7 +49,6 @@ _CHANGES: dict[Any, ClockChanges] = {
     UTC_LINE: "utc-line",
 }
 _SHORTEST_MONTH = 28
-_EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 
 
 def said_by(trigger: BaseTrigger, describe: Describe) -> Said:
@@ -134,14 +137,44 @@ def _combined(trigger: BaseCombiningTrigger, describe: Describe) -> Said:
     return Combined(isinstance(trigger, AndTrigger), children, seconds_text(trigger.jitter))
 
 
+def _under_calendars(trigger: CalendarTrigger, describe: Describe) -> Said:
+    given = trigger.calendars
+    return UnderCalendars(
+        describe(trigger.trigger),
+        days=tuple(
+            calendar_text(each) for each in given if not isinstance(each, str) and each.by_day
+        ),
+        windows=tuple(
+            calendar_text(each) for each in given if not isinstance(each, str) and not each.by_day
+        ),
+        names=trigger.names,
+        closed=trigger.closed,
+    )
+
+
+def _rrule(trigger: RRuleTrigger, _describe: Describe) -> Said:
+    start, end = trigger.start_date, trigger.end_date
+    return Recurring(
+        "; ".join(trigger.rrule.splitlines()),
+        moment(start, trigger.timezone),
+        Limits(
+            zone_name(trigger.timezone),
+            end=_moment_or_none(end, trigger.timezone),
+            jitter=seconds_text(trigger.jitter),
+        ),
+    )
+
+
 READERS: dict[type | None, Callable[[Any, Describe], Said]] = {
     AndTrigger: _combined,
     CalendarIntervalTrigger: _calendarinterval,
+    CalendarTrigger: _under_calendars,
     CronTrigger: _cron,
     CrontabTrigger: _crontab,
     DateTrigger: _date,
     IntervalTrigger: _interval,
     OrTrigger: _combined,
+    RRuleTrigger: _rrule,
 }
 
 
@@ -155,46 +188,8 @@ def _limits(trigger: CronTrigger | CrontabTrigger) -> Limits:
     )
 
 
-# -- moments and zones ---------------------------------------------------------------------------------------
-
-
-def moment(given: datetime, zone: tzinfo) -> Moment:
-    """Return a moment on the wall clock of the zone, to the microsecond; in UTC where the zone's calendar ends."""
-    instant = to_us(given)
-    line = zone_line(zone)
-    local = instant + line.offset(instant)
-    if not EARLIEST <= local <= LATEST:
-        return moment(given, UTC)._replace(offset="UTC")
-    day = date.fromordinal(_EPOCH_ORDINAL + local // DAY)
-    seconds, rest = divmod(local % DAY, SECOND)
-    text = clock(seconds)
-    if rest:
-        text = f"{text}:00" if seconds % 60 == 0 else text
-        text += f".{rest:06}".rstrip("0")
-    twice = len(line.instants(local)) > 1
-    return Moment(day, text, _offset_text(local - instant) if twice else None)
-
-
 def _moment_or_none(given: datetime | None, zone: tzinfo) -> Moment | None:
     return None if given is None else moment(given, zone)
-
-
-def zone_name(zone: tzinfo) -> str:
-    """Return the name of a zone: that of the tz database, its offset, or its ``repr``."""
-    zone = astimezone(zone) or zone
-    if isinstance(zone, timezone):
-        offset = zone.utcoffset(None) // timedelta(microseconds=1)
-        return _offset_text(offset) if offset else "UTC"
-    key = getattr(zone, "key", None)
-    return key if isinstance(key, str) and type(zone).__name__ == "ZoneInfo" else repr(zone)
-
-
-def _offset_text(offset: int) -> str:
-    sign = "-" if offset < 0 else "+"
-    seconds, rest = divmod(abs(offset), SECOND)
-    fraction = f".{rest:06}" if rest else ""
-    text = clock(seconds)
-    return f"UTC{sign}{text}{':00' if fraction and not seconds % 60 else ''}{fraction}"
 
 
 def seconds_text(jitter: float | None) -> str | None:

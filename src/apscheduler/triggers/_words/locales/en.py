@@ -21,8 +21,10 @@ from apscheduler.triggers._words.parts import (
     OnClock,
     OnDates,
     Position,
+    Recurring,
     Stepped,
     Times,
+    UnderCalendars,
     Unsettled,
     Weekdays,
     around_the_week,
@@ -52,6 +54,9 @@ _REMARKS: Final = {
     "overdue": "overdue",
     "end": "the last one: the end is {0}",
     "last": "the last one",
+    "skipped": "skipped: {0}",
+    "unsure": "skipped if the scheduler's calendar is closed: {0}",
+    "moved": "moved from {0}, a closed day",
     "paused": "paused",
     "at_start": "waits for the next start of a scheduler",
     "never": "has no fire time from now on",
@@ -97,6 +102,24 @@ class Words(Locale):
         else:
             text = f"whenever any of these is due: {_and(children, 'or')}"
         return f"{text}, {_jitter(said.jitter)}" if said.jitter else text
+
+    def under_calendars(self, said: UnderCalendars) -> str:
+        names = [f"the scheduler's calendar {name!r}" for name in said.names]
+        if said.closed == "drop":
+            return (
+                f"[{said.said}] unless closed by {_and([*said.days, *said.windows, *names], 'or')}"
+            )
+        to = "the next open day" if said.closed == "next" else "the open day before"
+        text = (
+            f"[{said.said}], moved to {to} from days closed by {_and([*said.days, *names], 'or')}"
+        )
+        if said.names:
+            text += ", whose blackouts drop it"
+        return f"{text}, unless closed by {_and(said.windows, 'or')}" if said.windows else text
+
+    def recurring(self, said: Recurring) -> str:
+        head = f"by the recurrence rule {said.rule}, counted from {_moment(said.start)}"
+        return ", ".join([head, *_limits(said.limits)])
 
     def foreign(self, said: Foreign) -> str:
         return f"as this trigger says: {said.text}"

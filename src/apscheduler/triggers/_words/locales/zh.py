@@ -23,8 +23,10 @@ from apscheduler.triggers._words.parts import (
     OnClock,
     OnDates,
     Position,
+    Recurring,
     Stepped,
     Times,
+    UnderCalendars,
     Unsettled,
     Weekdays,
     around_the_week,
@@ -47,6 +49,9 @@ _REMARKS: Final = {
     "overdue": "已逾期",
     "end": "最后一次：截止时间为 {0}",
     "last": "最后一次",
+    "skipped": "跳过：{0}",
+    "unsure": "调度器的日历若关闭则跳过：{0}",
+    "moved": "由关闭日 {0} 移来",
     "paused": "已暂停",
     "at_start": "等待下次启动调度器",
     "never": "从现在起不再触发",
@@ -89,6 +94,21 @@ class Words(Locale):
         rule = "以下各项同时到期时" if said.together else "以下任一项到期时"
         text = f"{rule}：{''.join(children)}"
         return f"{text}，{_jitter(said.jitter)}" if said.jitter else text
+
+    def under_calendars(self, said: UnderCalendars) -> str:
+        names = [f"调度器的日历 {name!r}" for name in said.names]
+        if said.closed == "drop":
+            return (
+                f"【{said.said}】，{_and([*said.days, *said.windows, *names], '或')} 关闭时不触发"
+            )
+        to = "移至下一个开放日" if said.closed == "next" else "移至前一个开放日"
+        text = f"【{said.said}】，遇 {_and([*said.days, *names], '或')} 关闭的日子{to}"
+        if said.names:
+            text += "，遇其禁止时段则不触发"
+        return f"{text}，{_and(said.windows, '或')} 关闭时不触发" if said.windows else text
+
+    def recurring(self, said: Recurring) -> str:
+        return _limited(f"按重复规则 {said.rule}，从 {_moment(said.start)} 起算", said.limits)
 
     def foreign(self, said: Foreign) -> str:
         return f"依此触发器自己的说明：{said.text}"
