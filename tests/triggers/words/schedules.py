@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dateutil import tz
 
+from apscheduler.calendars import BusinessDays, ClosedDays, DailyBlackout, OpenDays
+from apscheduler.calendars.windows import Blackout, Blackouts
+from apscheduler.triggers.calendar import CalendarTrigger
 from apscheduler.triggers.calendarinterval import CalendarIntervalTrigger
 from apscheduler.triggers.combining import AndTrigger, OrTrigger
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.crontab import CrontabTrigger
 from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
+from apscheduler.triggers.rrule import RRuleTrigger
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from random import Random
 
     from apscheduler.triggers.base import BaseTrigger
@@ -102,6 +106,52 @@ LENIENT = [
 NICKNAMES = ["@daily", "@midnight", "@hourly", "@weekly", "@monthly", "@yearly"]
 DST = ["debian", "debian", "ocps", "utc-line"]
 MOST_CHILDREN = 3
+
+RULES = [
+    *(
+        "FREQ=DAILY",
+        "RRULE:FREQ=DAILY",
+        "FREQ=DAILY;INTERVAL=1",
+        "FREQ=HOURLY;INTERVAL=24",
+        "freq=daily",
+    ),
+    *(
+        "FREQ=WEEKLY;BYDAY=MO,TU",
+        "FREQ=WEEKLY;BYDAY=TU,MO",
+        "FREQ=MONTHLY;BYDAY=-1FR",
+        "FREQ=DAILY;COUNT=3",
+    ),
+    "DTSTART:20260101T000000\nRRULE:FREQ=DAILY",
+    "RRULE:FREQ=DAILY\nEXDATE:20261025T023000",
+]
+CALENDARS: list[Any] = [
+    *(
+        BusinessDays(),
+        BusinessDays(weekend=["fri", "sat"]),
+        BusinessDays("DE"),
+        BusinessDays("de"),
+        "freeze",
+    ),
+    *({"2026-10-26", "2026-10-25"}, {"2026-10-25", "2026-10-26"}, ClosedDays(["2026-10-25"])),
+    *(
+        OpenDays(lambda day: day.day < 15),
+        OpenDays(lambda day: day.day < 20),
+        OpenDays({"2026-10-25"}),
+    ),
+    *(
+        DailyBlackout("02:00", "03:00"),
+        DailyBlackout("02:00:00", "03:00"),
+        DailyBlackout("02:00", "02:59:59.5"),
+    ),
+    *(DailyBlackout("02:00", "03:00", ["sun"]), DailyBlackout("02:00", "03:00", timezone="UTC")),
+    DailyBlackout("02:00", "03:00", reason="backup"),
+    Blackout("2026-10-01", "2026-10-25 02:30:00", timezone="UTC"),
+    Blackout("2026-10-01 00:00:00Z", "2026-10-25 02:30:00.000001", timezone="UTC"),
+    Blackout("2026-10-01", "2026-10-25 02:30:00", timezone="Europe/Berlin", reason="freeze"),
+    Blackouts(Blackout("2026-10-01", None, timezone="UTC")),
+    Blackouts(),
+]
+CLOSED = ["drop", "drop", "next", "previous"]
 
 Options = dict[str, Any]
 
@@ -203,6 +253,19 @@ def once(random: Random) -> Options:
     }
 
 
+def rrule(random: Random) -> Options:
+    return {
+        "rrule": random.choice(RULES),
+        **limits(random),
+        "start_date": random.choice(MOMENTS[3:]),
+    }
+
+
+def calendars(random: Random) -> Options:
+    chosen = random.sample(CALENDARS, random.randint(1, 2))
+    return {"calendars": chosen if len(chosen) > 1 else chosen[0], "closed": random.choice(CLOSED)}
+
+
 KINDS: list[tuple[Any, Any]] = [
     (CronTrigger, cron),
     (CronTrigger, cron),
@@ -211,6 +274,7 @@ KINDS: list[tuple[Any, Any]] = [
     (IntervalTrigger, interval),
     (CalendarIntervalTrigger, calendarinterval),
     (DateTrigger, once),
+    (RRuleTrigger, rrule),
 ]
 
 
@@ -225,7 +289,14 @@ class Plan:
     def make(self) -> BaseTrigger:
         if self.children is None:
             return self.cls(**self.options)
-        return self.cls([child.make() for child in self.children], **self.options)
+        made = [child.make() for child in self.children]
+        return self.cls(made[0] if self.cls is CalendarTrigger else made, **self.options)
+
+    def parts(self) -> Iterator[Plan]:
+        """Yield the plan and those within it."""
+        yield self
+        for child in self.children or ():
+            yield from child.parts()
 
     def changed(self, random: Random) -> Plan:
         """Return the plan with one option drawn anew, or with another child."""
@@ -233,7 +304,7 @@ class Plan:
             children = list(self.children)
             place = random.randrange(len(children))
             children[place] = children[place].changed(random)
-            if random.random() < 0.1:
+            if random.random() < 0.1 and self.cls is not CalendarTrigger:
                 children.append(plan(random, deep=False))
             return Plan(self.cls, self.draw, self.options, children)
         fresh = self.draw(random)
@@ -252,8 +323,9 @@ def plan(random: Random, *, deep: bool = True) -> Plan:
                 plan(random, deep=random.random() < 0.2)
                 for _ in range(random.randint(1, MOST_CHILDREN))
             ]
-            draw = partial(_jitter)
-            found = Plan(random.choice([AndTrigger, OrTrigger]), draw, draw(random), children)
+            cls = random.choice([AndTrigger, OrTrigger, CalendarTrigger, CalendarTrigger])
+            draw = calendars if cls is CalendarTrigger else _jitter
+            found = Plan(cls, draw, draw(random), children)
         else:
             cls, draw = random.choice(KINDS)
             found = Plan(cls, draw, draw(random))
