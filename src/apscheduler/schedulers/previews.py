@@ -9,7 +9,15 @@ from itertools import islice
 from math import isfinite
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
-from apscheduler._engine.instants import AT_NEXT_START, LATEST, NEVER, duration_us, from_us, to_us
+from apscheduler._engine.instants import (
+    AT_NEXT_START,
+    DAY,
+    LATEST,
+    NEVER,
+    duration_us,
+    from_us,
+    to_us,
+)
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers._registry import STATE_STOPPED, _unknown
 from apscheduler.triggers._words import locale_named
@@ -21,6 +29,9 @@ if TYPE_CHECKING:
     from apscheduler.schedulers.base import BaseScheduler
 
 __all__ = ("PlannedRun", "SchedulePreview", "Unplanned")
+
+
+_LAST = LATEST - DAY  # which every zone can show
 
 
 class PlannedRun(NamedTuple):
@@ -137,7 +148,7 @@ def preview_jobs(
         _Stream(scheduler, job, alias, words, unplanned).runs(window, place)
         for place, (job, alias) in enumerate(jobs)
     ]
-    runs = [run for _, _, run in islice(merge(*streams), limit + 1)]
+    runs = [run for *_, run in islice(merge(*streams), limit + 1)]
     zone = scheduler.timezone
     first_left_out = runs[limit] if len(runs) > limit else None
     return SchedulePreview(
@@ -164,7 +175,8 @@ def _window(scheduler: BaseScheduler, hours: Any, start: Any) -> _Window:
     else:
         raise TypeError(f"start must be a datetime or None, not {type(start).__name__} ({start!r})")
     length = round(min(hours, 24 * 366 * 10_000) * 3600) or 1
-    return _Window(begin, min(begin + duration_us(timedelta(seconds=length)), LATEST), now)
+    begin = min(begin, _LAST)
+    return _Window(begin, min(begin + duration_us(timedelta(seconds=length)), _LAST), now)
 
 
 def _jobs(
@@ -215,15 +227,15 @@ class _Stream:
         self._words = words
         self._unplanned = unplanned
 
-    def runs(self, window: _Window, place: int) -> Iterator[tuple[int, int, PlannedRun]]:
-        """Yield instant, ``place`` and run."""
+    def runs(self, window: _Window, place: int) -> Iterator[tuple[int, str, int, PlannedRun]]:
+        """Yield instant, job id, ``place`` and run: in this order they are merged."""
         job = self._job
         try:
             for fire_time in self._fire_times(window):
                 instant = to_us(fire_time.utc)
                 if instant >= window.end:
                     return
-                yield instant, place, PlannedRun(*fire_time, job.id, job.name, self._alias)
+                yield instant, job.id, place, PlannedRun(*fire_time, job.id, job.name, self._alias)
         except StepsError as exc:
             self._cannot("steps", str(exc))
         except Exception as exc:  # noqa: BLE001 - one job's trigger costs that job only
@@ -242,7 +254,7 @@ class _Stream:
             return self._cannot("at_start")
         # What is due now is overdue for a window that begins now, and long done for a later one.
         if due is not None and due < window.start and window.start > window.now:
-            due = ahead.from_instant(due, window.start)
+            return ahead.walk(ahead.from_instant(due, window.start), window.start)
         return ahead.walk(due, window.start) if due is not None else self._cannot("never")
 
     def _cannot(self, kind: str, *values: str) -> Iterator[FireTime]:

@@ -137,7 +137,11 @@ class Ahead:
         """Yield the fire times beginning with ``first``; of those before ``now`` this one only, as overdue."""
         current = first
         while current is not None:
-            following = self._next(current, now)
+            try:
+                following = self._next(current, now)
+            except Exception:
+                yield self._row(current, now, is_last=False)  # what is known is shown
+                raise
             yield self._row(current, now, is_last=following is None)
             current = following
 
