@@ -505,3 +505,10 @@ def test_lenient_takes_everything_that_is_not():
             CrontabTrigger(expression, "UTC", lenient=True),
         )
         assert strict._table is lenient._table
+
+
+@pytest.mark.parametrize(("given", "meant"), [("yes", True), ("false", False), (1, True)])
+def test_lenient_may_come_as_a_text_from_a_configuration(given, meant):
+    assert CrontabTrigger("@daily", lenient=given).lenient is meant
+    with pytest.raises(ValueError, match="neither true nor false"):
+        CrontabTrigger("@daily", lenient="perhaps")

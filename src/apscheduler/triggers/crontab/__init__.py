@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from apscheduler._engine.clock_rules import ELAPSED, ONCE, ONCE_AND_NEVER_LOST, UTC_LINE, ClockRule
 from apscheduler._engine.instants import AT_NEXT_START
-from apscheduler.moments import convert_to_datetime, datetime_repr
+from apscheduler.moments import asbool, convert_to_datetime, datetime_repr
 from apscheduler.names import hint
 from apscheduler.triggers.arguments import checked_jitter, state_of, stored_zone, zone_of
 from apscheduler.triggers.crontab.compiling import compile_schedule, settled
@@ -43,7 +43,7 @@ class CrontabTrigger(WallClockTrigger):
     :param lenient: whether to take what other dialects write: ranges that wrap (``22-2``, ``fri-mon``), ``0/15``,
         ``LW``, ``L-3``, ``FRIL``, lower-case ``l`` and ``w``
     :raises CrontabError: (a ValueError) if the expression cannot be read; it shows the place
-    :raises ValueError: for another ``dst``, or a negative jitter
+    :raises ValueError: for another ``dst``, a negative jitter, or a text for ``lenient`` that means neither yes nor no
     :raises TypeError: if an argument has an unusable type
     """
 
@@ -66,10 +66,10 @@ class CrontabTrigger(WallClockTrigger):
         dst: str = "debian",
         lenient: bool = False,
     ) -> None:
-        self._schedule = parse(expression, lenient=bool(lenient))
+        self.lenient = asbool(lenient)
+        self._schedule = parse(expression, lenient=self.lenient)
         self.expression = " ".join(expression.split())
         self.dst = _checked_dst(dst)
-        self.lenient = bool(lenient)
         self.timezone = zone_of(timezone, start_date, end_date)
         self.start_date = convert_to_datetime(start_date, self.timezone, "start_date")
         self.end_date = convert_to_datetime(end_date, self.timezone, "end_date")
