@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from apscheduler.moments import asbool
-
 if TYPE_CHECKING:
     from apscheduler.triggers.base import BaseTrigger
 
@@ -21,9 +19,13 @@ _TRIGGERS = {
     "crontab": "apscheduler.triggers.crontab:CrontabTrigger",
     "date": "apscheduler.triggers.date:DateTrigger",
     "interval": "apscheduler.triggers.interval:IntervalTrigger",
+    "rrule": "apscheduler.triggers.rrule:RRuleTrigger",
 }
 # Cron's fields stay texts: "0" and "*/5" are expressions there.
 _NUMERIC = frozenset({"calendarinterval", "interval"})
+# The argument that needs no name.
+_EXPRESSIONS = {"crontab": "expression", "rrule": "rrule"}
+_EXAMPLES = {"crontab": "0 10 * * 1-5", "rrule": "FREQ=MONTHLY;BYDAY=-1FR"}
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -69,16 +71,16 @@ def next_fire_times(
     after: datetime | None,
     locale: str,
 ) -> None:
-    r"""Print the next fire times of TRIGGER, with remarks.
+    """Print the next fire times of TRIGGER, with remarks.
 
-    TRIGGER is cron, crontab, interval, date or calendarinterval.
+    TRIGGER is cron, crontab, rrule, interval, date or calendarinterval.
 
     \b
     apscheduler next cron hour=10 day_of_week=mon-fri --timezone Europe/Berlin
     apscheduler next crontab '0 10 * * 1-5' --timezone Europe/Berlin
 
     A crontab expression with an H needs job_id=ID, too.
-    """
+    """  # noqa: D301 - click's mark for lines to be left as they are
     asked = _trigger(trigger, _keywords(trigger, arguments, timezone))
     try:
         fire_times = asked.preview(count, after, locale=locale)
@@ -104,14 +106,14 @@ def describe(
     timezone: str | None,
     locale: str,
 ) -> None:
-    r"""Say in words when TRIGGER fires.
+    """Say in words when TRIGGER fires.
 
-    TRIGGER is cron, crontab, interval, date or calendarinterval.
+    TRIGGER is cron, crontab, rrule, interval, date or calendarinterval.
 
     \b
     apscheduler describe cron hour=10 day_of_week=mon-fri --timezone Europe/Berlin
     apscheduler describe crontab '0 10 * * 1-5' --locale zh
-    """
+    """  # noqa: D301 - see above
     asked = _trigger(trigger, _keywords(trigger, arguments, timezone))
     try:
         click.echo(asked.describe(locale))
@@ -139,12 +141,17 @@ def _closest(name: str) -> str:
 
 def _keywords(trigger: str, arguments: tuple[str, ...], timezone: str | None) -> dict[str, Any]:
     keywords: dict[str, Any] = {} if timezone is None else {"timezone": timezone}
-    bare = [each for each in arguments if "=" not in each] if trigger == "crontab" else []
-    if bare:  # one text in quotes, or its fields word by word
-        keywords["expression"] = " ".join(bare)
+    argument_name = _EXPRESSIONS.get(trigger)
+    words = [each for each in arguments if argument_name and _is_expression(trigger, each)]
+    if argument_name and words:  # one text in quotes, or its fields word by word
+        keywords[argument_name] = " ".join(words)
+    elif argument_name and not any(each.startswith(f"{argument_name}=") for each in arguments):
+        raise click.UsageError(
+            f"{trigger} needs its expression, in quotes: such as {_EXAMPLES[trigger]!r}."
+        )
     for argument in arguments:
         name, equals, value = argument.partition("=")
-        if argument in bare:
+        if argument in words:
             continue
         if not equals or not name:
             raise click.UsageError(f"{argument!r} was given where NAME=VALUE is expected.")
@@ -152,12 +159,13 @@ def _keywords(trigger: str, arguments: tuple[str, ...], timezone: str | None) ->
     return keywords
 
 
+def _is_expression(trigger: str, argument: str) -> bool:
+    """Return whether an argument is (a part of) an expression: names of arguments are in lower case."""
+    name, equals, _ = argument.partition("=")
+    return not equals or (trigger == "rrule" and name != name.lower())
+
+
 def _value(trigger: str, name: str, value: str) -> Any:
-    if name == "lenient":
-        try:
-            return asbool(value)
-        except ValueError as error:
-            raise click.UsageError(f"lenient: {error}") from error
     if trigger in _NUMERIC or name == "jitter":
         for read in (int, float):
             try:
