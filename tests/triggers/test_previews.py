@@ -161,6 +161,15 @@ def test_what_a_calendar_moves_says_from_where() -> None:
     ]
 
 
+def test_what_a_calendar_moves_within_a_combination_says_so_too() -> None:
+    month_end = CronTrigger(day="last", hour=18, jitter=5, timezone=BERLIN)
+    moving = CalendarTrigger(month_end, BusinessDays(), closed="previous")
+    noon = CronTrigger(month=3, day=1, hour=12, timezone=BERLIN)
+    both = OrTrigger([moving, noon])
+    assert kinds(both, 3, datetime(2026, 2, 1)) == [["moved"], [], ["jitter"]]
+    assert kinds(moving, 2, datetime(2026, 2, 1)) == [["moved"], ["jitter"]]
+
+
 def test_a_calendar_that_only_the_scheduler_knows_leaves_it_open() -> None:
     trigger = CalendarTrigger(CronTrigger(hour=10, timezone=BERLIN), "freeze")
     assert kinds(trigger, 2, SPRING) == [["unsure"], ["unsure"]]
@@ -198,6 +207,12 @@ def test_a_trigger_of_someone_elses_is_not_changed_by_a_preview(around) -> None:
     assert [row.utc for row in rows] == [start + timedelta(hours=n) for n in (1, 2, 3)]
     assert rows[-1].remarks[-1].kind == "last"
     assert counting.left == 3
+
+
+def test_the_chance_of_a_combination_with_someone_elses_trigger_is_said() -> None:
+    start = SPRING.replace(tzinfo=UTC)
+    (row,) = OrTrigger([Counting()], jitter=60).preview(1, start)
+    assert (row.utc, row.remarks[0].kind) == (start + timedelta(hours=1), "jitter")
 
 
 def test_a_reboot_has_no_times_and_an_h_needs_its_job() -> None:

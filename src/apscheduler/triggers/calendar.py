@@ -193,7 +193,7 @@ class CalendarTrigger(BaseTrigger):
         return self if inner is self.trigger else self.around(inner)
 
     def around(self, trigger: BaseTrigger) -> CalendarTrigger:
-        """Return another trigger under the same calendars."""
+        """Return another trigger under the same calendars, bound as this one is."""
         made = CalendarTrigger.__new__(CalendarTrigger)
         made._set(trigger, self.calendars, self.closed)
         made._bound = self._bound

@@ -170,14 +170,10 @@ class Ahead:
         return FireTime(self.at(instant), from_us(instant, UTC), remarks)
 
     def _said(self, instant: int) -> list[Said]:
-        line, trigger = self._zone_line(instant), self._trigger
-        if not isinstance(trigger, CalendarTrigger):
-            return remarks_of(trigger, instant, line)
-        moved = self._series.moved_from(self.at(instant))
-        if moved is None:
-            return [*self._closed(instant), *remarks_of(trigger.trigger, instant, line)]
-        text = f"{moved:%Y-%m-%d}"
-        return [*self._closed(instant), ("moved", (text,)), *_twice(instant, line)]
+        trigger = self._trigger
+        if isinstance(trigger, CalendarTrigger):  # which knows its calendars there
+            trigger = self._series.around(trigger.trigger)
+        return [*self._closed(instant), *remarks_of(trigger, instant, self._zone_line(instant))]
 
     def _closed(self, instant: int) -> list[Said]:
         """Return why calendars drop the fire time."""
@@ -206,7 +202,12 @@ def _end_text(end: Any, shown: datetime) -> str:
 
 def remarks_of(trigger: BaseTrigger, instant: int, line: ZoneLine) -> list[Said]:
     """Return kinds and values of the remarks on a fire time of the trigger."""
-    if isinstance(trigger, BaseCombiningTrigger):
+    if isinstance(trigger, CalendarTrigger):
+        source = _moved_from(trigger, instant)
+        if source is None:
+            return remarks_of(trigger.trigger, instant, line)
+        found: list[Said] = [("moved", (str(source.date()),)), *_twice(instant, line)]
+    elif isinstance(trigger, BaseCombiningTrigger):
         found = [
             each
             for child in trigger.triggers
@@ -216,8 +217,9 @@ def remarks_of(trigger: BaseTrigger, instant: int, line: ZoneLine) -> list[Said]
     else:
         found = _gap(trigger, instant) if isinstance(trigger, WallClockTrigger) else []
         found += _twice(instant, line)
-    jitter = seconds_text(getattr(trigger, "jitter", None)) if trigger.native else None
-    if jitter and fires_at(trigger, instant):
+    ours = trigger.native or isinstance(trigger, BaseCombiningTrigger)
+    jitter = seconds_text(getattr(trigger, "jitter", None)) if ours else None
+    if jitter and (not trigger.native or fires_at(trigger, instant)):
         found.append(("jitter", (jitter,)))
     return list(dict.fromkeys(found))
 
@@ -241,6 +243,15 @@ def _gap(trigger: WallClockTrigger, instant: int) -> list[Said]:
         if wanted is not None and wanted < end:
             return [("gap", tuple(_wall(each, start, end) for each in (wanted, start, end)))]
     return []
+
+
+def _moved_from(trigger: CalendarTrigger, instant: int) -> datetime | None:
+    # Someone else's trigger would be asked about the past, which may change it.
+    if not trigger.trigger.native:
+        return None
+    plain = without_jitter(trigger)
+    assert isinstance(plain, CalendarTrigger)  # noqa: S101 - around() keeps the class
+    return plain.moved_from(trigger.at(instant))
 
 
 def _twice(instant: int, line: ZoneLine) -> list[Said]:
@@ -272,13 +283,11 @@ def without_jitter(trigger: BaseTrigger) -> BaseTrigger:
     if isinstance(trigger, CalendarTrigger):
         plain = without_jitter(trigger.trigger)
         return trigger if plain is trigger.trigger else trigger.around(plain)
-    if not trigger.native:
-        return trigger
     if isinstance(trigger, OrTrigger):
         children = [without_jitter(child) for child in trigger.triggers]
         moved = any(new is not old for new, old in zip(children, trigger.triggers, strict=True))
         return type(trigger)(children) if moved or trigger.jitter else trigger
-    if not getattr(trigger, "jitter", None):
+    if not trigger.native or not getattr(trigger, "jitter", None):
         return trigger
     if isinstance(trigger, AndTrigger):
         return type(trigger)(trigger.triggers)
