@@ -144,6 +144,8 @@ CALENDARS: list[Any] = [
         DailyBlackout("02:00", "02:59:59.5"),
     ),
     *(DailyBlackout("02:00", "03:00", ["sun"]), DailyBlackout("02:00", "03:00", timezone="UTC")),
+    DailyBlackout("02:00", "02:59"),
+    DailyBlackout("02:00:30", "03:00"),
     DailyBlackout("02:00", "03:00", reason="backup"),
     Blackout("2026-10-01", "2026-10-25 02:30:00", timezone="UTC"),
     Blackout("2026-10-01 00:00:00Z", "2026-10-25 02:30:00.000001", timezone="UTC"),
@@ -211,7 +213,13 @@ def interval(random: Random) -> Options:
     distance = random.choice(
         [
             *({"days": 1}, {"hours": 24}, {"hours": 23, "minutes": 60}, {"weeks": 1}, {"days": 7}),
-            *({"minutes": 90}, {"hours": 1.5}, {"seconds": 90.5}, {"minutes": 1, "seconds": 30.5}),
+            *(
+                {"minutes": 90},
+                {"hours": 1.5},
+                {"seconds": 90.5},
+                {"seconds": 90},
+                {"minutes": 1, "seconds": 30.5},
+            ),
             *({"hours": 1}, {"minutes": 60}, {"seconds": 1}, {"seconds": 0}, {"seconds": 0.000001}),
             {"days": 45},
         ]
@@ -310,9 +318,24 @@ class Plan:
         fresh = self.draw(random)
         name = random.choice(sorted({*fresh, *self.options}))
         options = {key: value for key, value in self.options.items() if key != name}
-        if name in fresh:
+        if name == "expression" and random.random() < 0.8:
+            options[name] = _with_another_field(self.options[name], random)
+        elif name in fresh:
             options[name] = fresh[name]
         return Plan(self.cls, self.draw, options, self.children)
+
+
+def _with_another_field(expression: str, random: Random) -> str:
+    fields = expression.split()
+    if len(fields) == 5:
+        place = random.choice([0, 1, 2, 3, 4, 4])
+        pools = [MINUTES, HOURS, CRONTAB_DAYS, MONTHS, CRONTAB_WEEKDAYS]
+        weekday = fields[4]
+        if place == 4 and random.random() < 0.5:
+            fields[4] = weekday.removeprefix("+") if weekday[0] == "+" else f"+{weekday}"
+        else:
+            fields[place] = random.choice(pools[place])
+    return " ".join(fields)
 
 
 def plan(random: Random, *, deep: bool = True) -> Plan:

@@ -4,18 +4,25 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 
+import holidays
 import pytest
 
-from apscheduler.triggers._words import locale_names
+from apscheduler.calendars import Blackout, BusinessDays, DailyBlackout
+from apscheduler.calendars.base import DayCalendar
+from apscheduler.triggers._words import locale_names, locales
+from apscheduler.triggers._words.calendars import calendar_text
 from apscheduler.triggers.base import BaseTrigger
+from apscheduler.triggers.calendar import CalendarTrigger
 from apscheduler.triggers.calendarinterval import CalendarIntervalTrigger
 from apscheduler.triggers.combining import AndTrigger, OrTrigger
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.crontab import CrontabTrigger
 from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
+from apscheduler.triggers.rrule import RRuleTrigger
 
 ZONE = "Europe/Berlin"
 DEBIAN = (
@@ -246,7 +253,7 @@ OTHERS = [
         CronTrigger(hour=2, start_date="2026-10-25 02:30:00", end_date="2030-01-01", timezone=ZONE, jitter=2.5),
         ("every day at 02:00, Europe/Berlin, from 2026-10-25 02:30 (UTC+02:00) on, until 2030-01-01 00:00, each run "
         "up to 2.5 seconds later at random"),
-        "每天 02:00（Europe/Berlin），自 2026-10-25 02:30（UTC+02:00） 起，至 2030-01-01 00:00 止，每次随机推迟至多 2.5 秒",
+        "每天 02:00（Europe/Berlin），自 2026-10-25 02:30（UTC+02:00）起，至 2030-01-01 00:00 止，每次随机推迟至多 2.5 秒",
     ),
     (
         AndTrigger(
@@ -367,3 +374,116 @@ def test_the_closest_locale_is_named() -> None:
 def test_a_locale_that_would_raise_in_a_child_is_seen_at_once() -> None:
     with pytest.raises(ValueError, match="locale"):
         OrTrigger([Wordy("Kiel")]).describe("fr")
+
+
+def test_a_further_language_is_one_file(tmp_path, monkeypatch) -> None:
+    file = tmp_path / "nl.py"
+    file.write_text(
+        "from apscheduler.triggers._words.locales.en import Words as English\n"
+        "class Words(English):\n"
+        "    def at_start(self):\n"
+        "        return 'bij elke start van de planner'\n",
+        "utf-8",
+    )
+    monkeypatch.setattr(locales, "__path__", [*locales.__path__, str(tmp_path)])
+    locale_names.cache_clear()
+    try:
+        assert locale_names() == ("en", "nl", "zh")
+        assert CrontabTrigger("@reboot").describe("nl") == "bij elke start van de planner"
+    finally:
+        monkeypatch.undo()
+        locale_names.cache_clear()
+        sys.modules.pop(f"{locales.__name__}.nl", None)
+        vars(locales).pop("nl", None)
+
+
+NIGHT = "[every day at 02:30, Europe/Berlin]"
+UNDER = [
+    (
+        CalendarTrigger(CronTrigger(hour=2, minute=30, timezone=ZONE), BusinessDays("DE")),
+        f"{NIGHT} unless closed by BusinessDays('DE')",
+        "【每天 02:30（Europe/Berlin）】，BusinessDays('DE') 关闭时不触发",
+    ),
+    (
+        CalendarTrigger(
+            CronTrigger(hour=2, minute=30, timezone=ZONE),
+            [{"2026-12-25"}, Blackout("2026-12-24", None, "freeze", ZONE), "release"],
+        ),
+        (f"{NIGHT} unless closed by ClosedDays(2026-12-25), Blackout(2026-12-24 00:00 Europe/Berlin to ever) or the "
+        "scheduler's calendar 'release'"),
+        ("【每天 02:30（Europe/Berlin）】，ClosedDays(2026-12-25)、Blackout(2026-12-24 00:00 Europe/Berlin to ever) 或调度器的"
+        "日历 'release' 关闭时不触发"),
+    ),
+    (
+        CalendarTrigger(
+            CronTrigger(hour=2, minute=30, timezone=ZONE),
+            [BusinessDays(weekend=["fri"]), DailyBlackout("22:00", "02:30:30", ["sat"], "backup", "UTC")],
+            closed="next",
+        ),
+        (f"{NIGHT}, moved to the next open day from days closed by BusinessDays(weekend=fri), unless closed by "
+        "DailyBlackout(22:00 to 02:30:30, sat, UTC)"),
+        ("【每天 02:30（Europe/Berlin）】，遇 BusinessDays(weekend=fri) 关闭的日子移至下一个开放日，"
+        "DailyBlackout(22:00 to 02:30:30, sat, UTC) 关闭时不触发"),
+    ),
+    (
+        CalendarTrigger(CronTrigger(hour=2, minute=30, timezone=ZONE), "release", closed="previous"),
+        (f"{NIGHT}, moved to the open day before from days closed by the scheduler's calendar 'release', whose blackouts "
+        "drop it"),
+        "【每天 02:30（Europe/Berlin）】，遇调度器的日历 'release' 关闭的日子移至前一个开放日，遇其禁止时段则不触发",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("trigger", "english", "chinese"), UNDER)
+def test_calendars_are_named(trigger, english, chinese) -> None:
+    assert trigger.describe() == english
+    assert trigger.describe("zh") == chinese
+
+
+def test_an_object_of_holidays_is_named_as_its_country_only_while_it_has_no_other_days() -> None:
+    trigger = CronTrigger(hour=10, timezone="UTC")
+    plain, changed = holidays.country_holidays("DE"), holidays.country_holidays("DE")
+    changed.update({"2026-07-01": "the founder's birthday"})
+    by_code = CalendarTrigger(trigger, BusinessDays("DE")).describe()
+    assert CalendarTrigger(trigger, BusinessDays(plain)).describe() == by_code
+    other = CalendarTrigger(trigger, BusinessDays(changed)).describe()
+    assert other != by_code
+    assert "checksum" in other
+    assert len(plain) == 0, "the object itself is not asked"
+
+
+class FullMoon(DayCalendar):
+    """A calendar of someone else's, which says nothing of itself."""
+
+    def why_day_closed(self, day):
+        return "full moon" if day.day == 14 else None
+
+    def __getstate__(self):
+        return {"version": 1}
+
+    def __setstate__(self, state):
+        pass
+
+
+class NamedMoon(FullMoon):
+    def __str__(self) -> str:
+        return "full moons"
+
+
+def test_calendars_of_someone_elses_are_told_apart() -> None:
+    first, second = FullMoon(), FullMoon()
+    assert "FullMoon" in calendar_text(first)
+    assert calendar_text(first) != calendar_text(second)
+    assert calendar_text(NamedMoon()) == "NamedMoon full moons"
+
+
+def test_a_recurrence_is_described_by_its_rule() -> None:
+    trigger = RRuleTrigger("FREQ=MONTHLY;BYDAY=-1FR", "2026-01-01 09:00:00", "2027-01-01", ZONE, 5)
+    assert trigger.describe() == (
+        "by the recurrence rule FREQ=MONTHLY;BYDAY=-1FR, counted from 2026-01-01 09:00, Europe/Berlin, until "
+        "2027-01-01 00:00, each run up to 5 seconds later at random"
+    )
+    assert trigger.describe("zh") == (
+        "按重复规则 FREQ=MONTHLY;BYDAY=-1FR，从 2026-01-01 09:00 起算（Europe/Berlin），至 2027-01-01 00:00 止，"
+        "每次随机推迟至多 5 秒"
+    )

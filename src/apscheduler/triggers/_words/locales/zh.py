@@ -68,7 +68,9 @@ class Words(Locale):
         return f"仅一次：{_moment(said.moment, f'（{day}）')}（{said.zone}）"
 
     def every(self, said: Every) -> str:
-        return _limited(f"每{_distance(said)}一次，从 {_moment(said.start)} 起算", said.limits)
+        return _limited(
+            f"每{_distance(said)}一次，从 {_joined(_moment(said.start), '起算')}", said.limits
+        )
 
     def on_clock(self, said: OnClock) -> str:
         text = _limited(_schedule(said.days, said.times), said.limits)
@@ -102,13 +104,16 @@ class Words(Locale):
                 f"【{said.said}】，{_and([*said.days, *said.windows, *names], '或')} 关闭时不触发"
             )
         to = "移至下一个开放日" if said.closed == "next" else "移至前一个开放日"
-        text = f"【{said.said}】，遇 {_and([*said.days, *names], '或')} 关闭的日子{to}"
+        days = _joined("遇", _and([*said.days, *names], "或"))
+        text = f"【{said.said}】，{days} 关闭的日子{to}"
         if said.names:
             text += "，遇其禁止时段则不触发"
         return f"{text}，{_and(said.windows, '或')} 关闭时不触发" if said.windows else text
 
     def recurring(self, said: Recurring) -> str:
-        return _limited(f"按重复规则 {said.rule}，从 {_moment(said.start)} 起算", said.limits)
+        return _limited(
+            f"按重复规则 {said.rule}，从 {_joined(_moment(said.start), '起算')}", said.limits
+        )
 
     def foreign(self, said: Foreign) -> str:
         return f"依此触发器自己的说明：{said.text}"
@@ -123,9 +128,9 @@ class Words(Locale):
 def _limited(text: str, limits: Limits) -> str:
     text += f"（{limits.zone}）"
     if limits.start is not None:
-        text += f"，自 {_moment(limits.start)} 起"
+        text += f"，自 {_joined(_moment(limits.start), '起')}"
     if limits.end is not None:
-        text += f"，至 {_moment(limits.end)} 止"
+        text += f"，至 {_joined(_moment(limits.end), '止')}"
     if limits.jitter is not None:
         text += f"，{_jitter(limits.jitter)}"
     return text
@@ -298,11 +303,10 @@ def _and(parts: Iterable[str], word: str = "和") -> str:
     *most, last = parts
     if not most:
         return last
-    text = "、".join(most)
-    return _joined(f"{text} {word}" if text[-1].isascii() else f"{text}{word}", last)
+    return _joined(_joined("、".join(most), word), last)
 
 
 def _joined(text: str, following: str) -> str:
-    """Return both, with a blank between Chinese and digits."""
-    blank = following[0].isascii() and text[-1] != "）"
+    """Return both, with a blank between Chinese and other writing."""
+    blank = text[-1] != "）" and (following[0].isascii() or text[-1].isascii())
     return f"{text} {following}" if blank else f"{text}{following}"
