@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from dateutil import tz
 
 from apscheduler.calendars import BusinessDays, ClosedDays, DailyBlackout, OpenDays
+from apscheduler.calendars.base import Calendar
 from apscheduler.calendars.windows import Blackout, Blackouts
 from apscheduler.triggers.calendar import CalendarTrigger
 from apscheduler.triggers.calendarinterval import CalendarIntervalTrigger
@@ -34,12 +35,15 @@ MOMENTS = [
     datetime(2026, 1, 1, tzinfo=UTC),
     datetime(2026, 10, 25, 0, 30, tzinfo=UTC),
     datetime(2026, 10, 25, 1, 30, tzinfo=UTC),
+    datetime(2026, 10, 25, 1, 30, 0, 1, tzinfo=UTC),
+    datetime(2026, 10, 25, 1, 30, 0, 2, tzinfo=UTC),
 ]
 JITTERS = [None, None, None, None, 0, 5, 5.0, 0.5]
 SECONDS = ["0", "0", "0", "0-0", "*", "0-59", "30", "*/20", "0,20,40"]
 MINUTES = [
     *("0", "30", "0,30", "*/30", "*", "0-59", "*/1", "0-29", "*/15", "0,15,30,45", "0-59/15"),
     *("*/7", "5", "5,10", "5-10", "7,19,31", "1-58/3"),
+    *("1-9/2", "1,3,5,7,9", "1,3,4,5,9"),
 ]
 HOURS = [
     *("0", "1", "2", "2,3", "2-3", "*", "0-23", "*/2", "0-22/2", "9-17", "9-11,14-16", "23"),
@@ -124,35 +128,51 @@ RULES = [
     "DTSTART:20260101T000000\nRRULE:FREQ=DAILY",
     "RRULE:FREQ=DAILY\nEXDATE:20261025T023000",
 ]
-CALENDARS: list[Any] = [
-    *(
-        BusinessDays(),
-        BusinessDays(weekend=["fri", "sat"]),
-        BusinessDays("DE"),
-        BusinessDays("de"),
-        "freeze",
-    ),
-    *({"2026-10-26", "2026-10-25"}, {"2026-10-25", "2026-10-26"}, ClosedDays(["2026-10-25"])),
-    *(
-        OpenDays(lambda day: day.day < 15),
-        OpenDays(lambda day: day.day < 20),
-        OpenDays({"2026-10-25"}),
-    ),
-    *(
-        DailyBlackout("02:00", "03:00"),
-        DailyBlackout("02:00:00", "03:00"),
-        DailyBlackout("02:00", "02:59:59.5"),
-    ),
-    *(DailyBlackout("02:00", "03:00", ["sun"]), DailyBlackout("02:00", "03:00", timezone="UTC")),
-    DailyBlackout("02:00", "02:59"),
-    DailyBlackout("02:00:30", "03:00"),
-    DailyBlackout("02:00", "03:00", reason="backup"),
-    Blackout("2026-10-01", "2026-10-25 02:30:00", timezone="UTC"),
-    Blackout("2026-10-01 00:00:00Z", "2026-10-25 02:30:00.000001", timezone="UTC"),
-    Blackout("2026-10-01", "2026-10-25 02:30:00", timezone="Europe/Berlin", reason="freeze"),
-    Blackouts(Blackout("2026-10-01", None, timezone="UTC")),
-    Blackouts(),
-]
+
+
+def _calendars() -> list[Any]:
+    return [
+        *(
+            BusinessDays(),
+            BusinessDays(weekend=["fri", "sat"]),
+            BusinessDays("DE"),
+            BusinessDays("de"),
+            "freeze",
+        ),
+        *({"2026-10-26", "2026-10-25"}, {"2026-10-25", "2026-10-26"}, ClosedDays(["2026-10-25"])),
+        *(
+            OpenDays(lambda day: day.day < 15),
+            OpenDays(lambda day: day.day < 20),
+            OpenDays({"2026-10-25"}),
+        ),
+        *(
+            DailyBlackout("02:00", "03:00"),
+            DailyBlackout("02:00:00", "03:00"),
+            DailyBlackout("02:00", "02:59:59.5"),
+        ),
+        *(
+            DailyBlackout("02:00", "03:00", ["sun"]),
+            DailyBlackout("02:00", "03:00", timezone="UTC"),
+        ),
+        DailyBlackout("02:00", "02:59"),
+        DailyBlackout("02:00:30", "03:00"),
+        DailyBlackout("02:00", "03:00", reason="backup"),
+        Blackout("2026-10-01", "2026-10-25 02:30:00", timezone="UTC"),
+        Blackout("2026-10-01 00:00:00Z", "2026-10-25 02:30:00.000001", timezone="UTC"),
+        Blackout("2026-10-01", "2026-10-25 02:30:00", timezone="Europe/Berlin", reason="freeze"),
+        Blackouts(Blackout("2026-10-01", None, timezone="UTC")),
+        Blackouts(),
+    ]
+
+
+CALENDARS = _calendars()
+
+
+def calendar_objects() -> list[Any]:
+    """Return calendars, made anew, without those that are named or given as plain sets."""
+    return [each for each in _calendars() if isinstance(each, Calendar)]
+
+
 CLOSED = ["drop", "drop", "next", "previous"]
 
 Options = dict[str, Any]
@@ -317,6 +337,8 @@ class Plan:
             return Plan(self.cls, self.draw, self.options, children)
         fresh = self.draw(random)
         name = random.choice(sorted({*fresh, *self.options}))
+        if "expression" in fresh and random.random() < 0.5:
+            name = "expression"
         options = {key: value for key, value in self.options.items() if key != name}
         if name == "expression" and random.random() < 0.8:
             options[name] = _with_another_field(self.options[name], random)
@@ -354,6 +376,51 @@ def plan(random: Random, *, deep: bool = True) -> Plan:
             found = Plan(cls, draw, draw(random))
         if makeable(found):
             return found
+
+
+NO_LIMITS = ("start_date", "end_date", "jitter")
+
+
+def fields_alone(random: Random) -> Plan:
+    """Return a plan of a cron trigger of one or two fields, in one zone."""
+    options = {name: each for name, each in cron(random).items() if name not in NO_LIMITS}
+    few = random.sample(sorted(set(options) - {"timezone"}), random.randint(0, len(options) - 1))
+    options = {name: each for name, each in options.items() if name not in few[1:]}
+    return Plan(CronTrigger, cron, {**options, "timezone": "Europe/Berlin"})
+
+
+def expressions_alone(random: Random) -> Plan:
+    """Return a plan of a crontab trigger of which two fields are not of the commonest, in one zone."""
+    pools = [MINUTES, HOURS, CRONTAB_DAYS, MONTHS, CRONTAB_WEEKDAYS]
+    parts = ["30", "2", "*", "*", "*"]
+    for place in random.sample(range(5), random.choice([1, 2, 2])):
+        parts[place] = random.choice(pools[place])
+    dst = random.choice(DST)
+    return Plan(
+        CrontabTrigger,
+        crontab,
+        {"expression": " ".join(parts), "dst": dst, "timezone": "Europe/Berlin"},
+    )
+
+
+def dates_alone(random: Random) -> Plan:
+    """Return a plan of a trigger that its dates and zone make."""
+    cls, draw = random.choice(
+        [
+            (IntervalTrigger, interval),
+            (DateTrigger, once),
+            (CronTrigger, limits),
+            (RRuleTrigger, rrule),
+        ]
+    )
+    options = draw(random)
+    if cls is IntervalTrigger:
+        options = {**limits(random), "hours": 1, "start_date": options["start_date"]}
+    elif cls is RRuleTrigger:
+        options["rrule"] = "FREQ=DAILY"
+    options["timezone"] = random.choice(["Europe/Berlin", "UTC"])
+    found = Plan(cls, draw, options)
+    return found if makeable(found) else dates_alone(random)
 
 
 def makeable(found: Plan) -> bool:

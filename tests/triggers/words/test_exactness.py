@@ -11,16 +11,26 @@ import random
 from collections import defaultdict
 from datetime import UTC, datetime
 from random import Random
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 from triggers.clock_changes import us
-from triggers.words.schedules import makeable, plan
+from triggers.words.schedules import (
+    calendar_objects,
+    dates_alone,
+    expressions_alone,
+    fields_alone,
+    makeable,
+    plan,
+)
 
-from apscheduler._engine.instants import DAY, HOUR, MINUTE
+from apscheduler._engine.instants import DAY, HOUR, MINUTE, SECOND
+from apscheduler._engine.zones import zone_line
 from apscheduler.calendars.windows import Blackout
 from apscheduler.triggers import combining
+from apscheduler.triggers._words.calendars import calendar_text
 from apscheduler.triggers.calendar import CalendarTrigger
 from tools.commands import LONG_MARK
 
@@ -94,9 +104,9 @@ def test_two_triggers_with_the_same_words_fire_alike(seed):
 
 
 def _spellings(one, source):
-    """Return the plan changed in one place or two, twenty times."""
-    once = [one.changed(source) for _ in range(14)]
-    return [*once, *(each.changed(source) for each in once[:6] if makeable(each))]
+    """Return the plan changed in one place or two, sixty times."""
+    once = [one.changed(source) for _ in range(40)]
+    return [*once, *(each.changed(source) for each in once[:20] if makeable(each))]
 
 
 def shares_words(trigger, said):
@@ -104,9 +114,10 @@ def shares_words(trigger, said):
 
 
 @pytest.mark.slow
-def test_all_triggers_of_a_crowd_that_share_words_fire_alike():
+@pytest.mark.parametrize("draw", [plan, fields_alone, expressions_alone, dates_alone])
+def test_all_triggers_of_a_crowd_that_share_words_fire_alike(draw):
     source = Random(20261126)
-    crowd = [plan(source) for _ in range(300_000 if LONG else 4_000)]
+    crowd = [draw(source) for _ in range(100_000 if LONG else 2_000)]
     for locale in LOCALES:
         shared = defaultdict(list)
         for each in crowd:
@@ -118,7 +129,24 @@ def test_all_triggers_of_a_crowd_that_share_words_fire_alike():
             for other in plans[1:]:
                 assert fires(other.make(), starts) == first, said
                 pairs += repr(other.options) != repr(plans[0].options)
-        assert pairs > len(crowd) // 40, "too few triggers share their words to tell anything"
+        assert pairs > len(crowd) // 60, "too few triggers share their words to tell anything"
+
+
+def test_calendars_of_one_text_are_closed_at_the_same_times():
+    source, line = Random(7), zone_line(ZoneInfo("Europe/Berlin"))
+    shared = defaultdict(list)
+    for calendar in [*calendar_objects(), *calendar_objects()]:
+        shared[calendar_text(calendar)].append(calendar)
+    assert all(len(alike) > 1 for said, alike in shared.items() if "lambda" not in said)
+    night = us(datetime(2026, 10, 25, tzinfo=UTC)) - HOUR
+    instants = [night + source.randrange(6 * HOUR // SECOND) * SECOND // 2 for _ in range(3_000)]
+    instants += [night + source.randrange(-40 * DAY, 40 * DAY) for _ in range(1_000)]
+    closed = {}
+    for said, alike in shared.items():
+        answers = {tuple(each.span(at, line).reason is None for at in instants) for each in alike}
+        assert len(answers) == 1, said
+        closed.setdefault(answers.pop(), []).append(said)
+    assert len(closed) > len(shared) // 2, "too few calendars differ to tell anything"
 
 
 def test_one_language_tells_apart_what_the_other_does():
