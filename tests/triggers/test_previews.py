@@ -78,6 +78,38 @@ def test_a_time_that_exists_beside_a_gap_has_no_remark() -> None:
     assert kinds(CrontabTrigger("0 2,3 * * *", timezone=BERLIN), 1, SPRING) == [[]]
 
 
+@pytest.mark.parametrize(
+    "trigger",
+    [
+        CrontabTrigger("30 2 * * *", timezone=BERLIN, dst="ocps"),
+        OrTrigger([CrontabTrigger("30 2 * * *", timezone=BERLIN, dst="ocps")]),
+        CalendarTrigger(CrontabTrigger("30 2 * * *", timezone=BERLIN, dst="ocps"), {"2000-01-01"}),
+        CalendarIntervalTrigger(
+            days=1, hour=2, minute=30, start_date="2026-03-29", timezone=BERLIN
+        ),
+    ],
+    ids=str,
+)
+def test_a_time_left_out_in_a_gap_is_named_on_the_next(trigger) -> None:
+    why = "2026-03-29 02:30 before it is left out: it does not exist"
+    assert shown(trigger, 2, SPRING) == [
+        f"Mon 2026-03-30 02:30:00+02:00 CEST ({why})",
+        "Tue 2026-03-31 02:30:00+02:00 CEST",
+    ]
+
+
+def test_what_goes_by_elapsed_time_or_has_other_dates_leaves_out_nothing() -> None:
+    assert (
+        kinds(CrontabTrigger("30 * * * *", timezone=BERLIN), 3, datetime(2026, 3, 29)) == [[]] * 3
+    )
+    weekly = CalendarIntervalTrigger(
+        weeks=1, hour=2, minute=30, start_date="2026-03-28", timezone=BERLIN
+    )
+    assert kinds(weekly, 2, SPRING) == [["overdue"], []]
+    later = CrontabTrigger("30 2 * * *", BERLIN, "2026-03-29 12:00:00", dst="ocps")
+    assert kinds(later, 1, SPRING) == [[]]
+
+
 def test_both_times_of_a_repeated_hour_say_which_they_are() -> None:
     assert shown(CronTrigger(hour=2, minute=30, timezone=BERLIN), 2, AUTUMN) == [
         "Sun 2026-10-25 02:30:00+02:00 CEST (02:30 comes twice on this day: this is the first)",
@@ -95,6 +127,16 @@ def test_the_last_one_says_what_ends_the_trigger() -> None:
     ]
     assert kinds(DateTrigger("2026-05-01", timezone=BERLIN), 5, SPRING) == [["last"]]
     assert ends.preview(5, datetime(2026, 5, 1)) == []
+
+
+def test_an_end_date_that_changes_nothing_is_not_blamed() -> None:
+    trigger = CronTrigger(year=2026, month=4, day=1, end_date="2030-01-01", timezone=BERLIN)
+    assert kinds(trigger, 5, SPRING) == [["last"]]
+    counted = RRuleTrigger("FREQ=DAILY;COUNT=2", "2026-04-01", "2030-01-01", BERLIN)
+    assert kinds(counted, 5, SPRING) == [[], ["last"]]
+    cut = RRuleTrigger("FREQ=DAILY;COUNT=9", "2026-04-01", "2026-04-02", BERLIN, jitter=5)
+    assert kinds(cut, 5, SPRING) == [["jitter"], ["jitter", "end"]]
+    assert kinds(CalendarTrigger(cut, {"2000-01-01"}), 5, SPRING)[-1] == ["jitter", "end"]
 
 
 def test_a_date_that_is_over_is_overdue() -> None:

@@ -6,27 +6,23 @@ Nothing is drawn at random here, and no trigger of someone else's is changed by 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from copy import deepcopy
 from datetime import UTC, datetime, tzinfo
-from itertools import islice, pairwise
+from itertools import islice
 from typing import Any, NamedTuple
 
-from apscheduler._engine.instants import AT_NEXT_START, DAY, SECOND, from_us, to_us
+from apscheduler._engine.instants import AT_NEXT_START, from_us, to_us
 from apscheduler._engine.zones import ZoneLine, zone_line
 from apscheduler.calendars.base import UnknownCalendarError
 from apscheduler.triggers._words import locale_named
-from apscheduler.triggers._words.clock import clock
+from apscheduler.triggers._words.copies import untouched, without_jitter
 from apscheduler.triggers._words.parts import Locale
-from apscheduler.triggers._words.reading import seconds_text
+from apscheduler.triggers._words.remarks import Said, end_of, left_out, remarks_of
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.calendar import CalendarTrigger
-from apscheduler.triggers.combining import AndTrigger, BaseCombiningTrigger, OrTrigger, after
+from apscheduler.triggers.combining import after
 from apscheduler.triggers.foreign import in_zone
-from apscheduler.triggers.wallclock import WallClockTrigger
 
 __all__ = ("FireTime", "Remark")
-
-Said = tuple[str, tuple[str, ...]]
 
 STEPS = 10_000
 """So often a trigger that cannot look ahead is asked for its next fire time in search of one."""
@@ -40,7 +36,7 @@ class Remark(NamedTuple):
     """Something about a fire time that its date does not show.
 
     :ivar kind: ``"gap"`` (moved, because the wall time wanted does not exist), ``"first"`` or ``"second"`` (of a wall time that
-        comes twice), ``"skipped"`` (by a calendar), ``"unsure"`` (a calendar of the scheduler will tell), ``"moved"`` (from a
+        comes twice), ``"left_out"`` (a wall time before it, which does not exist), ``"skipped"`` (by a calendar), ``"unsure"`` (a calendar of the scheduler will tell), ``"moved"`` (from a
         closed day), ``"jitter"``, ``"overdue"``, ``"end"`` (the last one before the trigger's end date), ``"last"``
     :ivar text: in words
     """
@@ -135,18 +131,18 @@ class Ahead:
 
     def walk(self, first: int | None, now: int) -> Iterator[FireTime]:
         """Yield the fire times beginning with ``first``; of those before ``now`` this one only, as overdue."""
-        current = first
+        previous, current = now, first
         while current is not None:
             try:
                 following = self._next(current, now)
             except Exception:
-                yield self._row(current, now, is_last=False)  # what is known is shown
+                yield self._row(current, previous, now, is_last=False)  # what is known is shown
                 raise
-            yield self._row(current, now, is_last=following is None)
-            current = following
+            yield self._row(current, previous, now, is_last=following is None)
+            previous, current = max(current, now), following
 
     def _next(self, current: int, now: int) -> int | None:
-        if current < now and self._trigger.native:
+        if current < now and self._series.native:
             latest = self._series.latest_us(current, now - 1)
             current = current if latest is None else latest
         return self._following(current, max(now, current))
@@ -157,15 +153,11 @@ class Ahead:
         found: int | None = self._series.next_us(previous, now)
         return None if found is None or found <= previous else found
 
-    def _row(self, instant: int, now: int, *, is_last: bool) -> FireTime:
+    def _row(self, instant: int, previous: int, now: int, *, is_last: bool) -> FireTime:
         said: list[Said] = [("overdue", ())] if instant < now else []
-        said += self._said(instant)
+        said += self._said(instant) + left_out(self._trigger, previous, instant)
         if is_last:
-            inner = getattr(self._trigger, "trigger", self._trigger)
-            end = getattr(inner, "end_date", None)
-            said.append(
-                ("last", ()) if end is None else ("end", (_end_text(end, self.at(instant)),))
-            )
+            said += end_of(self._trigger, instant, self.at(instant))
         remarks = tuple(Remark(kind, self._words.remark(kind, values)) for kind, values in said)
         return FireTime(self.at(instant), from_us(instant, UTC), remarks)
 
@@ -192,106 +184,3 @@ class Ahead:
 
     def _zone_line(self, instant: int) -> ZoneLine:
         return zone_line(self.at(instant).tzinfo or UTC)
-
-
-def _end_text(end: Any, shown: datetime) -> str:
-    if isinstance(end, datetime):
-        return end.astimezone(shown.tzinfo).isoformat(sep=" ")
-    return str(end)
-
-
-def remarks_of(trigger: BaseTrigger, instant: int, line: ZoneLine) -> list[Said]:
-    """Return kinds and values of the remarks on a fire time of the trigger."""
-    if isinstance(trigger, CalendarTrigger):
-        source = _moved_from(trigger, instant)
-        if source is None:
-            return remarks_of(trigger.trigger, instant, line)
-        found: list[Said] = [("moved", (str(source.date()),)), *_twice(instant, line)]
-    elif isinstance(trigger, BaseCombiningTrigger):
-        found = [
-            each
-            for child in trigger.triggers
-            if isinstance(trigger, AndTrigger) or fires_at(child, instant)
-            for each in remarks_of(child, instant, line)
-        ]
-    else:
-        found = _gap(trigger, instant) if isinstance(trigger, WallClockTrigger) else []
-        found += _twice(instant, line)
-    ours = trigger.native or isinstance(trigger, BaseCombiningTrigger)
-    jitter = seconds_text(getattr(trigger, "jitter", None)) if ours else None
-    if jitter and (not trigger.native or fires_at(trigger, instant)):
-        found.append(("jitter", (jitter,)))
-    return list(dict.fromkeys(found))
-
-
-def fires_at(trigger: BaseTrigger, instant: int) -> bool:
-    """Return whether a trigger of ours fires at the instant, jitter left aside."""
-    if not trigger.native:
-        return False
-    return after(without_jitter(trigger), instant - 1, instant) == instant
-
-
-def _gap(trigger: WallClockTrigger, instant: int) -> list[Said]:
-    line, table = trigger._line, trigger._table
-    local = instant + line.offset(instant)
-    if table.next_local(local) == local or not fires_at(trigger, instant):
-        return []
-    windows = list(line.windows(instant - 2 * DAY, instant))
-    for early, late in reversed(list(pairwise(windows))):
-        start, end = early.end + early.offset, late.start + late.offset
-        wanted = table.next_local(start)
-        if wanted is not None and wanted < end:
-            return [("gap", tuple(_wall(each, start, end) for each in (wanted, start, end)))]
-    return []
-
-
-def _moved_from(trigger: CalendarTrigger, instant: int) -> datetime | None:
-    # Someone else's trigger would be asked about the past, which may change it.
-    if not trigger.trigger.native:
-        return None
-    plain = without_jitter(trigger)
-    assert isinstance(plain, CalendarTrigger)  # noqa: S101 - around() keeps the class
-    return plain.moved_from(trigger.at(instant))
-
-
-def _twice(instant: int, line: ZoneLine) -> list[Said]:
-    local = instant + line.offset(instant)
-    instants = line.instants(local)
-    if len(instants) < 2:
-        return []
-    text = clock(local % DAY // SECOND)
-    return [("first" if instant == instants[0] else "second", (text,))]
-
-
-def _wall(local: int, start: int, end: int) -> str:
-    """Return a wall time, with its date where the clocks skip from one day to another."""
-    time = clock(local % DAY // SECOND)
-    return time if start // DAY == end // DAY else f"{from_us(local, UTC).date()} {time}"
-
-
-def untouched(trigger: BaseTrigger) -> BaseTrigger:
-    """Return the trigger with copies of those that may change when they are asked: someone else's."""
-    if isinstance(trigger, CalendarTrigger):
-        return trigger.around(untouched(trigger.trigger))
-    if isinstance(trigger, BaseCombiningTrigger):
-        return type(trigger)([untouched(child) for child in trigger.triggers], trigger.jitter)
-    return trigger if trigger.native else deepcopy(trigger)
-
-
-def without_jitter(trigger: BaseTrigger) -> BaseTrigger:
-    """Return a trigger of ours as it is before chance moves its fire times; others as they are."""
-    if isinstance(trigger, CalendarTrigger):
-        plain = without_jitter(trigger.trigger)
-        return trigger if plain is trigger.trigger else trigger.around(plain)
-    if isinstance(trigger, OrTrigger):
-        children = [without_jitter(child) for child in trigger.triggers]
-        moved = any(new is not old for new, old in zip(children, trigger.triggers, strict=True))
-        return type(trigger)(children) if moved or trigger.jitter else trigger
-    if not trigger.native or not getattr(trigger, "jitter", None):
-        return trigger
-    if isinstance(trigger, AndTrigger):
-        return type(trigger)(trigger.triggers)
-    made: Any = type(trigger).__new__(type(trigger))
-    state: Any = trigger.__getstate__()
-    made.__setstate__({**state, "jitter": None})
-    return made  # type: ignore[no-any-return]

@@ -50,6 +50,7 @@ _REMARKS: Final = {
     "gap": "{0} does not exist on this day: the clocks go from {1} to {2}",
     "first": "{0} comes twice on this day: this is the first",
     "second": "{0} comes twice on this day: this is the second",
+    "left_out": "{0} before it is left out: it does not exist",
     "jitter": "up to {0} s later, at random",
     "overdue": "overdue",
     "end": "the last one: the end is {0}",
