@@ -276,6 +276,13 @@ def test_a_start_without_a_zone_is_in_the_triggers() -> None:
     assert now <= trigger.preview(1)[0].utc <= now + timedelta(days=1, minutes=5)
 
 
+def test_a_start_at_either_end_of_the_calendar_is_no_error() -> None:
+    trigger = CronTrigger(hour=10, timezone=BERLIN)
+    assert [row.at.year for row in trigger.preview(2, datetime.min)] == [1970, 1970]
+    assert trigger.preview(5, datetime.max)[-1].remarks[-1].kind == "last"
+    assert kinds(DateTrigger("2026-05-01", timezone=BERLIN), 2, datetime.min) == [["last"]]
+
+
 @pytest.mark.parametrize("n", [0, -1, True, 1.5, "3", None])
 def test_a_number_that_is_none_is_refused(n) -> None:
     with pytest.raises(ValueError, match="how many fire times"):

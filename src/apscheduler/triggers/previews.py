@@ -10,9 +10,10 @@ from datetime import UTC, datetime, tzinfo
 from itertools import islice
 from typing import Any, NamedTuple
 
-from apscheduler._engine.instants import AT_NEXT_START, from_us, to_us
-from apscheduler._engine.zones import ZoneLine, zone_line
+from apscheduler._engine.instants import AT_NEXT_START, DAY, LATEST, from_us, to_us
+from apscheduler._engine.zones import EARLIEST, ZoneLine, zone_line
 from apscheduler.calendars.base import UnknownCalendarError
+from apscheduler.moments import local_zone
 from apscheduler.triggers._words import locale_named
 from apscheduler.triggers._words.copies import untouched, without_jitter
 from apscheduler.triggers._words.parts import Locale
@@ -69,12 +70,12 @@ def preview(trigger: BaseTrigger, n: Any, start: Any, locale: str) -> list[FireT
         raise ValueError(f"n is how many fire times to preview, 1 or more, not {n!r}")
     if not (start is None or isinstance(start, datetime)):
         raise TypeError(f"start must be a datetime or None, not {type(start).__name__} ({start!r})")
-    zone = getattr(trigger, "timezone", None)
-    now = datetime.now(zone or UTC) if start is None else start
-    if now.tzinfo is None:
-        now = now.replace(tzinfo=zone) if zone else now.astimezone()
+    zone = trigger.at(0).tzinfo if trigger.native else getattr(trigger, "timezone", None)
+    zone = zone or local_zone()
+    now = datetime.now(zone) if start is None else start
+    now = now.replace(tzinfo=zone) if now.tzinfo is None else now
     ahead = Ahead(trigger, now.tzinfo, words)
-    instant = to_us(now)
+    instant = min(max(to_us(now), EARLIEST + DAY), LATEST - DAY)  # which every zone can show
     first = ahead.first(instant)
     return [] if first == AT_NEXT_START else list(islice(ahead.walk(first, instant), n))
 
