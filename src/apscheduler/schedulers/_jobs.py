@@ -127,7 +127,8 @@ class JobOperations(JobAdding):
     ) -> SchedulePreview:
         """Return the fire times to come of all jobs, in order of time, with remarks. New.
 
-        Before the scheduler's start they are those of the pending jobs. Jobs without any (paused ones, those that wait
+        Before the scheduler's start they are those of the pending jobs; while it is paused, those that it would run if it
+        were resumed. Jobs without any (paused ones, those that wait
         for a start, those that cannot be restored or asked) are named in ``unplanned``, each with the reason.
 
         :param hours: how far to look ahead
