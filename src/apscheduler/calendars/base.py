@@ -46,6 +46,9 @@ class Calendar(metaclass=ABCMeta):
     @abstractmethod
     def __setstate__(self, state: dict[str, Any]) -> None: ...
 
+    def __str__(self) -> str:
+        return type(self).__qualname__
+
     def __repr__(self) -> str:
         return f"<{self}>"
 

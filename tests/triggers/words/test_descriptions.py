@@ -475,6 +475,10 @@ def test_calendars_of_someone_elses_are_told_apart() -> None:
     assert "FullMoon" in calendar_text(first)
     assert calendar_text(first) != calendar_text(second)
     assert calendar_text(NamedMoon()) == "NamedMoon full moons"
+    trigger = CalendarTrigger(CronTrigger(hour=10, timezone="UTC"), first)
+    (row,) = trigger.preview(1, datetime(2026, 5, 14))
+    assert row.remarks[0].text == "skipped: closed by FullMoon: 2026-05-14 is full moon"
+    assert repr(first) == "<FullMoon>"
 
 
 def test_a_recurrence_is_described_by_its_rule() -> None:

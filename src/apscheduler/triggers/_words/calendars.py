@@ -36,7 +36,7 @@ def calendar_text(calendar: Calendar) -> str:
 
 def _own_text(calendar: Any) -> str:
     cls: Any = type(calendar)
-    if cls.__str__ is not object.__str__:
+    if cls.__str__ is not Calendar.__str__:
         return f"{cls.__qualname__} {calendar}"
     return repr(calendar) if cls.__repr__ is not Calendar.__repr__ else object.__repr__(calendar)
 
