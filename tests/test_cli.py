@@ -45,29 +45,94 @@ def test_next_takes_a_crontab_expression_as_it_is() -> None:
     code, output = asked("next", "crontab", "H(7-7) 10 * * *", "job_id=nightly", *after)
     assert (code, output) == (0, "Fri 2026-05-01 10:07:00+00:00 UTC\n")
     code, output = asked("next", "crontab", "@reboot", *after)
-    assert (code, output) == (0, "No fire time.\n")
+    assert (code, output) == (0, "No fire time: at each start of the scheduler.\n")
 
 
 def test_next_says_when_a_trigger_ends() -> None:
-    code, output = asked("next", "date", "run_date=2026-05-01 08:00:00", "--timezone", "UTC")
+    code, output = asked(
+        "next", "date", "run_date=2026-05-01 08:00:00", "--timezone", "UTC", "--after", "2026-06-01"
+    )
     assert code == 0, output
     assert output.splitlines() == [
-        "Fri 2026-05-01 08:00:00+00:00 UTC",
+        "Fri 2026-05-01 08:00:00+00:00 UTC (overdue; the last one)",
         "No further fire time after these 1.",
     ]
+
+
+def test_next_says_what_the_clocks_do_to_a_fire_time() -> None:
+    code, output = asked(
+        *["next", "cron", "hour=2", "minute=30", "--count", "2"],
+        *["--timezone", "Europe/Berlin", "--after", "2026-03-28T12:00"],
+    )
+    assert code == 0, output
+    assert output.splitlines() == [
+        "Sun 2026-03-29 03:30:00+02:00 CEST (02:30 does not exist on this day: the clocks go from 02:00 to 03:00)",
+        "Mon 2026-03-30 02:30:00+02:00 CEST",
+    ]
+
+
+def test_next_says_what_has_no_fire_time_any_more() -> None:
+    code, output = asked("next", "cron", "year=2020", "--timezone", "UTC")
+    assert (code, output) == (
+        0,
+        "No fire time: on the 1st of January in 2020 at 00:00, UTC.\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ["cron", "hour=10", "day_of_week=mon-fri", "jitter=2.5"],
+            "every weekday (Monday to Friday) at 10:00, UTC, each run up to 2.5 seconds later at random",
+        ),
+        (["cron", "hour=10", "day_of_week=mon-fri", "--locale", "zh"], "每周一至周五 10:00（UTC）"),  # noqa: RUF001
+        (
+            ["crontab", "0", "10", "*", "*", "FRI", "dst=ocps"],
+            "every Friday at 10:00, UTC; times that the clocks skip do not run, times that come twice run once",
+        ),
+        (
+            ["crontab", "expression=0/15 * * * *", "lenient=yes"],
+            "every 15 minutes, UTC; times that the clocks skip do not run, times that come twice run twice",
+        ),
+        (
+            ["rrule", "FREQ=MONTHLY;BYDAY=-1FR", "start_date=2026-01-01"],
+            "by the recurrence rule FREQ=MONTHLY;BYDAY=-1FR, counted from 2026-01-01 00:00, UTC",
+        ),
+        (
+            ["interval", "hours=1.5", "start_date=2026-01-01"],
+            "every 1 hour and 30 minutes, counted from 2026-01-01 00:00, UTC",
+        ),
+    ],
+)
+def test_describe_says_a_trigger_in_words(words, said) -> None:
+    assert asked("describe", *words, "--timezone", "UTC") == (0, f"{said}\n")
+
+
+def test_help_shows_the_examples_line_by_line() -> None:
+    _, output = asked("describe", "--help")
+    assert "\n  apscheduler describe crontab '0 10 * * 1-5' --locale zh\n" in output
 
 
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
         (["next", "corn"], "no trigger 'corn'; the closest is 'cron'"),
-        (["next", "xyz"], "known are calendarinterval, cron, crontab, date, interval"),
+        (["next", "xyz"], "known are calendarinterval, cron, crontab, date, interval, rrule"),
         (["next", "cron", "hour"], "'hour' was given where NAME=VALUE is expected"),
         (["next", "cron", "=5"], "NAME=VALUE"),
         (["next", "cron", "hour=25"], "cron: "),
         (["next", "crontab", "0 10 * * mon-fir"], "did you mean fri?"),
         (["next", "crontab", "H 10 * * *"], "for_job"),
-        (["next", "crontab"], "crontab: "),
+        (["next", "crontab"], "crontab needs its expression, in quotes: such as '0 10 * * 1-5'"),
+        (["describe", "rrule", "jitter=5"], "rrule needs its expression"),
+        (["describe", "rrule", "FREQ=DAILLY"], "did you mean 'DAILY'?"),
+        (["describe", "corn"], "the closest is 'cron'"),
+        (["describe", "cron", "hour=10", "--locale", "zn"], "known are: en, zh"),
+        (["next", "cron", "hour=10", "--locale", "zh-TW"], "did you mean 'zh'?"),
+        (["describe", "cron", "jitter=soon"], "jitter must be a number"),
+        (["describe", "interval", "hours=inf"], "interval: "),
+        (["describe", "crontab", "0 10 * * *", "lenient=maybe"], "crontab: "),
         (["next", "interval", "fortnights=1"], "interval: "),
         (["next", "interval", "hours=1", "--timezone", "Europe/Berlim"], "interval: "),
         (["next", "interval", "hours=1", "--after", "soon"], "soon"),

@@ -18,6 +18,7 @@ PACKAGE = "apscheduler"
 LAYERS = (
     {"_engine"},
     {"callables", "forks", "markers", "moments", "names", "references", "util"},
+    {"calendars"},
     {"triggers"},
     {"events", "job", "job_options"},
     {"serializers"},

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from apscheduler.triggers.base import BaseTrigger
 
 # Combining triggers take triggers, which has no spelling on a command line.
@@ -21,9 +19,13 @@ _TRIGGERS = {
     "crontab": "apscheduler.triggers.crontab:CrontabTrigger",
     "date": "apscheduler.triggers.date:DateTrigger",
     "interval": "apscheduler.triggers.interval:IntervalTrigger",
+    "rrule": "apscheduler.triggers.rrule:RRuleTrigger",
 }
 # Cron's fields stay texts: "0" and "*/5" are expressions there.
 _NUMERIC = frozenset({"calendarinterval", "interval"})
+# The argument that needs no name.
+_EXPRESSIONS = {"crontab": "expression", "rrule": "rrule"}
+_EXAMPLES = {"crontab": "0 10 * * 1-5", "rrule": "FREQ=MONTHLY;BYDAY=-1FR"}
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -48,31 +50,75 @@ def version() -> None:
     click.echo(f"tickwright {own}, {speaks}, Python {platform.python_version()}")
 
 
+_argument_trigger = click.argument("trigger", metavar="TRIGGER")
+_arguments = click.argument("arguments", metavar="[EXPRESSION] [NAME=VALUE]...", nargs=-1)
+_timezone = click.option("--timezone", help="A time zone's name; default: the trigger's own.")
+_locale = click.option("--locale", default="en", show_default=True, help="The language: en or zh.")
+
+
 @main.command(name="next")
-@click.argument("trigger", metavar="TRIGGER")
-@click.argument("arguments", metavar="[NAME=VALUE]...", nargs=-1)
+@_argument_trigger
+@_arguments
 @click.option("--count", default=5, show_default=True, type=click.IntRange(1, 10_000))
-@click.option("--timezone", help="A time zone's name; default: the trigger's own.")
+@_timezone
 @click.option("--after", type=datetime.fromisoformat, help="An ISO 8601 moment; default: now.")
+@_locale
 def next_fire_times(
     trigger: str,
     arguments: tuple[str, ...],
     count: int,
     timezone: str | None,
     after: datetime | None,
+    locale: str,
 ) -> None:
-    """Print the next fire times of TRIGGER (cron, crontab, interval, date or calendarinterval).
+    """Print the next fire times of TRIGGER, with remarks.
 
-    Examples: apscheduler next cron hour=10 day_of_week=mon-fri --timezone Europe/Berlin;
-    apscheduler next crontab "0 10 * * 1-5" (an expression with an H needs job_id=ID, too)
-    """
+    TRIGGER is cron, crontab, rrule, interval, date or calendarinterval.
+
+    \b
+    apscheduler next cron hour=10 day_of_week=mon-fri --timezone Europe/Berlin
+    apscheduler next crontab '0 10 * * 1-5' --timezone Europe/Berlin
+
+    A crontab expression with an H needs job_id=ID, too.
+    """  # noqa: D301 - click's mark for lines to be left as they are
     asked = _trigger(trigger, _keywords(trigger, arguments, timezone))
-    printed = 0
-    for fire_time in _fire_times(asked, after, count):
-        click.echo(f"{fire_time:%a} {fire_time.isoformat(sep=' ')} {fire_time.tzname()}")
-        printed += 1
-    if printed < count:
-        click.echo(f"No further fire time after these {printed}." if printed else "No fire time.")
+    try:
+        fire_times = asked.preview(count, after, locale=locale)
+        told = asked.describe(locale)
+    except ValueError as error:
+        raise click.UsageError(f"{trigger}: {error}") from error
+    for fire_time in fire_times:
+        click.echo(fire_time)
+    if not fire_times:
+        click.echo(f"No fire time: {told}.")
+    elif len(fire_times) < count:
+        click.echo(f"No further fire time after these {len(fire_times)}.")
+
+
+@main.command()
+@_argument_trigger
+@_arguments
+@_timezone
+@_locale
+def describe(
+    trigger: str,
+    arguments: tuple[str, ...],
+    timezone: str | None,
+    locale: str,
+) -> None:
+    """Say in words when TRIGGER fires.
+
+    TRIGGER is cron, crontab, rrule, interval, date or calendarinterval.
+
+    \b
+    apscheduler describe cron hour=10 day_of_week=mon-fri --timezone Europe/Berlin
+    apscheduler describe crontab '0 10 * * 1-5' --locale zh
+    """  # noqa: D301 - see above
+    asked = _trigger(trigger, _keywords(trigger, arguments, timezone))
+    try:
+        click.echo(asked.describe(locale))
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
 
 
 def _trigger(name: str, keywords: dict[str, Any]) -> BaseTrigger:
@@ -83,8 +129,7 @@ def _trigger(name: str, keywords: dict[str, Any]) -> BaseTrigger:
     try:
         made: BaseTrigger = getattr(import_module(module), class_name)(**keywords)
         made = made.for_job(job_id) if job_id else made
-        made.next_us(None, 0)  # says what is missing before the first line is printed
-    except (TypeError, ValueError, LookupError) as error:
+    except (TypeError, ValueError, LookupError, OverflowError) as error:
         raise click.UsageError(f"{name}: {error}") from error
     return made
 
@@ -96,27 +141,35 @@ def _closest(name: str) -> str:
 
 def _keywords(trigger: str, arguments: tuple[str, ...], timezone: str | None) -> dict[str, Any]:
     keywords: dict[str, Any] = {} if timezone is None else {"timezone": timezone}
+    argument_name = _EXPRESSIONS.get(trigger)
+    words = [each for each in arguments if argument_name and _is_expression(trigger, each)]
+    if argument_name and words:  # one text in quotes, or its fields word by word
+        keywords[argument_name] = " ".join(words)
+    elif argument_name and not any(each.startswith(f"{argument_name}=") for each in arguments):
+        raise click.UsageError(
+            f"{trigger} needs its expression, in quotes: such as {_EXAMPLES[trigger]!r}."
+        )
     for argument in arguments:
-        if trigger == "crontab" and "=" not in argument:  # which no expression holds
-            argument = f"expression={argument}"  # noqa: PLW2901 - the same argument, by its name
         name, equals, value = argument.partition("=")
+        if argument in words:
+            continue
         if not equals or not name:
             raise click.UsageError(f"{argument!r} was given where NAME=VALUE is expected.")
-        numeric = trigger in _NUMERIC and value.lstrip("-").isdigit()
-        keywords[name] = int(value) if numeric else value
+        keywords[name] = _value(trigger, name, value)
     return keywords
 
 
-def _fire_times(trigger: BaseTrigger, after: datetime | None, count: int) -> Iterator[datetime]:
-    zone = getattr(trigger, "timezone", None)
-    now = datetime.now(zone) if after is None else after
-    if now.tzinfo is None:
-        now = now.replace(tzinfo=zone) if zone else now.astimezone()
-    previous: datetime | None = None
-    for _ in range(count):
-        found = trigger.get_next_fire_time(previous, now)
-        if found is None:
-            return
-        yield found
-        # The next question is asked at the fire time, as a scheduler that is never late would.
-        previous, now = found, max(now, found)
+def _is_expression(trigger: str, argument: str) -> bool:
+    """Return whether an argument is (a part of) an expression: names of arguments are in lower case."""
+    name, equals, _ = argument.partition("=")
+    return not equals or (trigger == "rrule" and name != name.lower())
+
+
+def _value(trigger: str, name: str, value: str) -> Any:
+    if trigger in _NUMERIC or name == "jitter":
+        for read in (int, float):
+            try:
+                return read(value)
+            except ValueError:
+                continue
+    return value

@@ -40,7 +40,9 @@ EVENT_JOBSTORE_ERROR = 1 << 19
 """New: a call of a job store raised inside the loop (a :class:`StoreErrorEvent`)."""
 EVENT_JOB_QUARANTINED = 1 << 20
 """New: a stored job cannot be restored; it is kept and not run (a :class:`QuarantineEvent`)."""
-EVENT_EVERYTHING = (1 << 21) - 1
+EVENT_JOB_SKIPPED = 1 << 21
+"""New: a calendar dropped fire times (a :class:`JobSkippedEvent`)."""
+EVENT_EVERYTHING = (1 << 22) - 1
 """New: every code there is."""
 
 
@@ -129,6 +131,26 @@ class JobRollupEvent(JobEvent):
         self.count = count
         self.first = first
         self.last = last
+
+
+class JobSkippedEvent(JobRollupEvent):
+    """An event about fire times that a calendar dropped.
+
+    :ivar reason: which calendar, and why
+    """
+
+    def __init__(
+        self,
+        code: int,
+        job_id: str,
+        jobstore: str | None,
+        count: int,
+        first: datetime,
+        last: datetime,
+        reason: str,
+    ) -> None:
+        super().__init__(code, job_id, jobstore, count, first, last)
+        self.reason = reason
 
 
 class JobExecutionEvent(JobEvent):

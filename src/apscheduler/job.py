@@ -18,7 +18,7 @@ from apscheduler.job_options import CHECKS, grace_us, unknown_attributes
 from apscheduler.moments import datetime_repr
 from apscheduler.references import get_callable_name, obj_to_ref, receiver, ref_to_obj
 from apscheduler.triggers.base import BaseTrigger
-from apscheduler.triggers.foreign import in_zone
+from apscheduler.triggers.foreign import series_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -279,19 +279,20 @@ class Job:
         """Derive the engine's numbers from the public attributes (after a change, by the store)."""
         self._step = self.trigger.step_us
         self._grace = grace_us(self.misfire_grace_time)
-        plain = self.timeout is None and self.max_instances == 1
+        plain = self.timeout is None and self.max_instances == 1 and not self.trigger.guarded
         self._lane = self.executor if plain else None
 
     def _get_run_times(self, now: datetime) -> list[datetime]:
         """Return the fire times from the next one up to ``now``."""
-        from apscheduler._engine.planning import plan
-
         instant = to_us(now)
         if self._due > instant:
             return []
-        planned = plan(
-            self._series(), self._due, instant, coalesce=False, grace=None, limit=CATCH_UP_LIMIT
-        )
+        series = self._series()
+        if series.guarded:
+            from apscheduler._engine.open_planning import plan_open as plan
+        else:
+            from apscheduler._engine.planning import plan
+        planned = plan(series, self._due, instant, coalesce=False, grace=None, limit=CATCH_UP_LIMIT)
         return [self._at(fire) for fire in planned.run]
 
     def _zone(self) -> tzinfo:
@@ -300,9 +301,8 @@ class Job:
 
     def _series(self) -> Any:
         """Return the trigger as the engine asks it: someone else's in the scheduler's zone."""
-        if self.trigger.native:
-            return self.trigger
-        return in_zone(self.trigger, getattr(self._scheduler, "timezone", None))
+        trigger = self.trigger
+        return trigger if trigger.native else series_of(trigger, self._scheduler)
 
     def _at(self, instant: int) -> datetime:
         """Return an instant as users are shown it."""

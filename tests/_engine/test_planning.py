@@ -255,6 +255,6 @@ def test_a_walk_keeps_no_more_than_may_run():
 
 
 def test_plans_show_their_values_and_compare_by_them():
-    assert repr(Plan([1], 2)) == "Plan(coalesced=None, missed=None, next=2, run=[1])"
+    assert repr(Plan([1], 2)) == "Plan(coalesced=None, dropped=None, missed=None, next=2, run=[1])"
     assert Plan([1], 2) != Plan([1], 3)
     assert Plan([1], 2) != [1]

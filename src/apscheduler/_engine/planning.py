@@ -1,11 +1,13 @@
 """The plan: what becomes of a job's due fire times at one instant. A pure function of its arguments.
 
 A job's due times up to ``now`` are a series that begins with its next fire time. Each member of it is put
-into exactly one of three groups, and the job gets a new next fire time after ``now``:
+into exactly one group, and the job gets a new next fire time after ``now``:
 
     run         handed to the executor together, in order; the worker still decides lateness where it starts
     coalesced   rolled into the last one because the job says ``coalesce``
     missed      beyond the bound on catch-up work (without ``coalesce``); those just late are the worker's to miss
+
+Jobs that obey calendars have a fourth group, ``dropped``; open_planning.py sorts theirs.
 
 The work is constant with coalesce where the trigger can look backwards, and bounded otherwise.
 """
@@ -59,10 +61,26 @@ class Rollup(Record):
         self.reason = reason
 
 
+class Drop(Record):
+    """Neighbouring fire times that a calendar drops.
+
+    :ivar count: how many (at most ``COUNT_LIMIT`` are counted)
+    :ivar reason: which calendar, and why
+    """
+
+    __slots__ = ("count", "first", "last", "reason")
+
+    def __init__(self, count: int, first: int, last: int, reason: str) -> None:
+        self.count = count
+        self.first = first
+        self.last = last
+        self.reason = reason
+
+
 class Plan(Record):
     """What becomes of the due fire times, and the next one after them (``None``: no more)."""
 
-    __slots__ = ("coalesced", "missed", "next", "run")
+    __slots__ = ("coalesced", "dropped", "missed", "next", "run")
 
     def __init__(
         self,
@@ -70,11 +88,13 @@ class Plan(Record):
         next: int | None,
         coalesced: Rollup | None = None,
         missed: Rollup | None = None,
+        dropped: list[Drop] | None = None,
     ) -> None:
         self.run = run
         self.next = next
         self.coalesced = coalesced
         self.missed = missed
+        self.dropped = dropped
 
 
 def plan(
@@ -85,7 +105,7 @@ def plan(
     :param grace: how late a run may start, in microseconds; ``None`` for no limit
     :param limit: how many fire times may run in one go without coalesce
     """
-    following = _after(trigger, due, now)
+    following = fire_after(trigger, due, now)
     if following is None or following > now:
         return Plan([due], following)
     latest = trigger.latest_us(due, now)
@@ -93,24 +113,23 @@ def plan(
         return _walked_forward(trigger, due, now, 1 if coalesce else limit, coalesce=coalesce)
     run = [latest] if coalesce else _walked_back(trigger, due, latest, now, grace, limit)
     rolled = _rollup_before(trigger, due, run[0])
-    after = _after(trigger, latest, now)
+    after = fire_after(trigger, latest, now)
     return Plan(run, after, coalesced=rolled) if coalesce else Plan(run, after, missed=rolled)
 
 
-def without(plan: Plan, due: int, since: int, reason: str) -> Plan:
-    """Return the plan without the runs before ``since``: they and what was rolled into them are missed.
-
-    :param due: the first fire time of the plan
-    """
+def without(plan: Plan, since: int, reason: str) -> Plan:
+    """Return the plan without the runs before ``since``: they and what was rolled into them are missed."""
     gone = [fire for fire in plan.run if fire < since]
     if not gone:
         return plan
-    rolled = sum(each.count for each in (plan.coalesced, plan.missed) if each is not None)
-    record = Rollup(min(rolled + len(gone), COUNT_LIMIT), due, gone[-1], reason)
-    return Plan(plan.run[len(gone) :], plan.next, missed=record)
+    rolled = [each for each in (plan.coalesced, plan.missed) if each is not None]
+    count = min(sum(each.count for each in rolled) + len(gone), COUNT_LIMIT)
+    first = min([gone[0], *(each.first for each in rolled)])
+    record = Rollup(count, first, gone[-1], reason)
+    return Plan(plan.run[len(gone) :], plan.next, missed=record, dropped=plan.dropped)
 
 
-def _after(trigger: Series, previous: int, now: int) -> int | None:
+def fire_after(trigger: Series, previous: int, now: int) -> int | None:
     """Return the next fire time, never one at or before ``previous``: progress is certain."""
     following = trigger.next_us(previous, now)
     if following is not None and following <= previous:
@@ -120,7 +139,7 @@ def _after(trigger: Series, previous: int, now: int) -> int | None:
     return following
 
 
-def _previous(trigger: Series, due: int, instant: int) -> int:
+def previous_member(trigger: Series, due: int, instant: int) -> int:
     """Return the member before ``instant`` (> ``due``) of the series from ``due``."""
     before = trigger.latest_us(due, instant - 1)
     return due if before is None else before
@@ -130,7 +149,7 @@ def _rollup_before(trigger: Series, due: int, instant: int) -> Rollup | None:
     """Return the record of all members before ``instant``."""
     if instant <= due:
         return None
-    last = _previous(trigger, due, instant)
+    last = previous_member(trigger, due, instant)
     return Rollup(trigger.count_us(due, last, COUNT_LIMIT), due, last)
 
 
@@ -140,7 +159,7 @@ def _walked_back(
     """Return the last members of the series, in order: at most ``limit``, few of them certainly late."""
     run, late = [latest], 0
     while run[-1] > due and len(run) < limit and late < CERTAIN_MISSES:
-        before = _previous(trigger, due, run[-1])
+        before = previous_member(trigger, due, run[-1])
         if grace is not None and now - before > grace:
             late += 1
         run.append(before)
@@ -151,7 +170,7 @@ def _walked_back(
 def _walked_forward(trigger: Series, due: int, now: int, keep: int, *, coalesce: bool) -> Plan:
     """Return the plan for a trigger that cannot look backwards, keeping the last ``keep`` members."""
     run, rolled, last_rolled = deque([due]), 0, due
-    following = _after(trigger, due, now)
+    following = fire_after(trigger, due, now)
     while following is not None and following <= now:
         run.append(following)
         if len(run) > keep:
@@ -159,9 +178,9 @@ def _walked_forward(trigger: Series, due: int, now: int, keep: int, *, coalesce:
         if rolled + len(run) > WALK_LIMIT:
             following = trigger.next_us(None, now + 1)
             if following is not None and following <= now:  # it heeds no clock: walk on next time
-                following = _after(trigger, run[-1], now)
+                following = fire_after(trigger, run[-1], now)
             break
-        following = _after(trigger, following, now)
+        following = fire_after(trigger, following, now)
     record = Rollup(min(rolled, COUNT_LIMIT), due, last_rolled) if rolled else None
     if coalesce:
         return Plan(list(run), following, coalesced=record)

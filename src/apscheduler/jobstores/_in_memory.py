@@ -10,7 +10,7 @@ from apscheduler.runs.outcomes import Outcome
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from apscheduler._engine.planning import Plan, Rollup
+    from apscheduler._engine.planning import Drop, Plan, Rollup
     from apscheduler.job import Job
     from apscheduler.jobstores.base import ClaimBatch, ClaimRequest
 
@@ -34,6 +34,8 @@ class ClaimsInMemory(RunsInMemory):
             self._roll(batch, job, Outcome.COALESCED, planned.coalesced, request.now)
         if planned.missed:
             self._roll(batch, job, Outcome.MISSED, planned.missed, request.now)
+        if planned.dropped:
+            self._drop(batch, job, planned.dropped, request.now)
         if not planned.run:
             return None
         if refused:
@@ -62,6 +64,13 @@ class ClaimsInMemory(RunsInMemory):
     def _write_all(self, job: Job, results: list[Result]) -> None:
         for result in results:
             self.ledger.write(job, result)
+
+    def _drop(self, batch: ClaimBatch, job: Job, drops: list[Drop], now: int) -> None:
+        for drop in drops:
+            last = None if drop.count == 1 else drop.last
+            detail = Detail(reason=drop.reason, count=drop.count, last=last)
+            job._last = self.ledger.record(job.id, drop.first, 0, now, Outcome.SKIPPED, detail)
+        batch.dropped.append((job, drops))
 
     def _roll(
         self, batch: ClaimBatch, job: Job, outcome: Outcome, rollup: Rollup, now: int

@@ -21,7 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from apscheduler._engine.planning import Plan, Rollup
+    from apscheduler._engine.planning import Drop, Plan, Rollup
     from apscheduler.cluster.leading import LeaderLock
     from apscheduler.cluster.nodes import Node
     from apscheduler.job import Job
@@ -177,6 +177,7 @@ class ClaimBatch:
 
     :ivar claims: instances to run (those in the request's lanes are not repeated here)
     :ivar skipped: jobs whose fire times met ``max_instances`` running instances
+    :ivar dropped: jobs whose fire times calendars dropped
     :ivar rolled: fire times that share a fate without running
     :ivar refused: jobs whose executor the scheduler does not have, with what was recorded
     :ivar finished: jobs that were removed because no fire time follows
@@ -186,13 +187,14 @@ class ClaimBatch:
     """
 
     __slots__ = (
-        *("broken", "claims", "error", "finished", "more"),
+        *("broken", "claims", "dropped", "error", "finished", "more"),
         *("refused", "rolled", "skipped"),
     )
 
     def __init__(self) -> None:
         self.claims: list[Claim] = []
         self.skipped: list[tuple[Job, list[int]]] = []
+        self.dropped: list[tuple[Job, list[Drop]]] = []
         self.rolled: list[tuple[Job, Outcome, Rollup]] = []
         self.refused: list[tuple[Job, list[Result]]] = []
         self.finished: list[Job] = []

@@ -459,9 +459,16 @@ class SQLAlchemyJobStore(SharedJobStore):
             except Unloadable as exc:
                 reason = str(exc)
             else:
-                if job.executor in known:
+                calendars = getattr(self._scheduler, "_calendars", {})
+                unknown = [
+                    name for name in getattr(job.trigger, "names", ()) if name not in calendars
+                ]
+                if job.executor not in known:
+                    reason = f"this scheduler has no executor {job.executor!r}"
+                elif unknown:
+                    reason = f"this scheduler has no calendar {', '.join(map(repr, unknown))}"
+                else:
                     continue
-                reason = f"this scheduler has no executor {job.executor!r}"
             when = None if moment is None else from_us(from_float(moment), UTC)
             found.append(Quarantined(id, str(self._alias), reason, when))
         return found

@@ -21,7 +21,7 @@ class Outcome(StrEnum):
     MISSED = "missed"
     """The run could not start within the job's ``misfire_grace_time``."""
     SKIPPED = "skipped"
-    """As many instances of the job as ``max_instances`` allows were still running."""
+    """As many instances of the job as ``max_instances`` allows were still running, or a calendar was closed."""
     COALESCED = "coalesced"
     """Rolled into a later fire time because the job says ``coalesce``."""
     LOST = "lost"

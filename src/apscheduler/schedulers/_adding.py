@@ -17,11 +17,11 @@ from apscheduler.job import Job
 from apscheduler.jobstores.base import ConflictingIdError
 from apscheduler.markers import undefined
 from apscheduler.names import closest
+from apscheduler.schedulers._calendars import CalendarRegistry, split_off, under
 from apscheduler.schedulers._plugins import Plugins, load_plugin
 from apscheduler.schedulers._registry import (
     STATE_RUNNING,
     STATE_STOPPED,
-    Registry,
     _is_subclass,
     _unknown,
 )
@@ -54,7 +54,7 @@ _REPLACE_KEEPING_TIME = 2
 """A value of ``replace_existing`` on its way to the store."""
 
 
-class JobAdding(Registry):
+class JobAdding(CalendarRegistry):
     """Adding jobs: at once, or at the scheduler's start."""
 
     _trigger_plugins: MutableMapping[str, Any] = Plugins("triggers")
@@ -107,6 +107,9 @@ class JobAdding(Registry):
         :param replace_existing: whether to replace a job of the same id instead of raising
         :param keep_next_run_time: whether a job that is replaced by one with an equal trigger hands on its next
             fire time, overdue runs included (3.x computes it anew, and so does the default)
+        :param trigger_args: arguments of a trigger that is given by name; and with every trigger ``calendar=``, one
+            calendar or a list (see :class:`~apscheduler.triggers.calendar.CalendarTrigger`), and ``closed=``, which is
+            ``"drop"``, ``"next"`` or ``"previous"``
         :param timeout: seconds (or timedelta) after which a run is ended as timed out; ``None``: never
         :param delivery: what a shared store does with a run whose process dies: ``"at_most_once"`` (recorded as lost,
             the default) or ``"at_least_once"`` (run again)
@@ -212,6 +215,9 @@ class JobAdding(Registry):
     def _create_trigger(self, trigger: Any, trigger_args: Mapping[str, Any]) -> BaseTrigger:
         """Return the trigger itself, or make it from its name and arguments."""
         if isinstance(trigger, BaseTrigger):
+            if "calendar" in trigger_args or "closed" in trigger_args:
+                calendar, closed, _ = split_off(trigger_args)
+                return under(trigger, calendar, closed)
             return trigger
         if trigger is None:
             trigger = "date"
@@ -221,6 +227,9 @@ class JobAdding(Registry):
         if cls is None:
             cls = load_plugin("trigger", trigger, self._trigger_plugins, _is_subclass(BaseTrigger))
             self._trigger_classes[trigger] = cls
+        calendar = closed = None
+        if "calendar" in trigger_args or "closed" in trigger_args:
+            calendar, closed, trigger_args = split_off(trigger_args, _parameters(cls))
         try:
             if "timezone" in trigger_args:
                 made: BaseTrigger = cls(**trigger_args)
@@ -230,7 +239,7 @@ class JobAdding(Registry):
             raise _better_type_error(cls, trigger, trigger_args, exc) from exc
         if self._clock is not None:
             made.begin_at(self._now_us())
-        return made
+        return under(made, calendar, closed)
 
     def _add_pending(self, job: Job, alias: str, replace_existing: bool) -> None:
         with self._jobstores_lock:
@@ -280,6 +289,8 @@ class JobAdding(Registry):
 
     def _complete(self, job: Job) -> None:
         """Give a job what it was not given: defaults, and its first fire time."""
+        if job.trigger.binds:
+            self._check_calendars(job.trigger)
         defaults = self._job_defaults
         if not hasattr(job, "misfire_grace_time"):
             job.misfire_grace_time = defaults["misfire_grace_time"]
@@ -438,6 +449,16 @@ def _hand_on_time(old: Job | None, new: Job) -> None:
     """Give the new job the old one's next fire time, if their triggers say the same."""
     if old is not None and same_schedule(old.trigger, new.trigger):
         new._due, new._shown = old._due, old._shown
+
+
+def _parameters(cls: Any) -> Mapping[str, Any]:
+    """Return what a trigger's class takes by name."""
+    from inspect import signature
+
+    try:
+        return signature(cls).parameters
+    except (TypeError, ValueError):
+        return {}
 
 
 def _better_type_error(cls: Any, name: str, given: Mapping[str, Any], exc: TypeError) -> TypeError:

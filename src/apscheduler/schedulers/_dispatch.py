@@ -16,17 +16,20 @@ from __future__ import annotations
 import logging
 
 from apscheduler._engine.instants import NEVER, SECOND, from_us
-from apscheduler._engine.planning import Plan, Rollup, plan
+from apscheduler._engine.open_planning import plan_open
+from apscheduler._engine.planning import Drop, Plan, Rollup, plan
 from apscheduler.events import (
     EVENT_JOB_COALESCED,
     EVENT_JOB_MAX_INSTANCES,
     EVENT_JOB_MISSED,
     EVENT_JOB_REMOVED,
+    EVENT_JOB_SKIPPED,
     EVENT_JOB_SUBMITTED,
     EVENT_JOBSTORE_ERROR,
     JobEvent,
     JobExecutionEvent,
     JobRollupEvent,
+    JobSkippedEvent,
     JobSubmissionEvent,
     StoreErrorEvent,
 )
@@ -266,6 +269,8 @@ class Dispatcher:
     def _announce_the_rest(self, batch: ClaimBatch) -> None:
         for job, outcome, rollup in batch.rolled:
             self._announce_rollup(job, outcome, rollup)
+        for job, drops in batch.dropped:
+            self._announce_dropped(job, drops)
         for job, fires in batch.skipped:
             self._announce_skipped(job, fires)
         for job, results in batch.refused:
@@ -314,6 +319,29 @@ class Dispatcher:
             JobExecutionEvent(EVENT_JOB_MISSED, job.id, job._jobstore_alias, first)
         )
 
+    def _announce_dropped(self, job: Job, drops: list[Drop]) -> None:
+        scheduler = self._scheduler
+        for drop in drops:
+            first, last = job._at(drop.first), job._at(drop.last)
+            more = f" and {drop.count - 1} more to {last}" if drop.count > 1 else ""
+            say(
+                scheduler._logger,
+                logging.INFO,
+                "Job %r was not run for %s%s: %s",
+                *(job.id, first, more, drop.reason),
+            )
+            scheduler._dispatch_event(
+                JobSkippedEvent(
+                    EVENT_JOB_SKIPPED,
+                    job.id,
+                    job._jobstore_alias,
+                    drop.count,
+                    first,
+                    last,
+                    drop.reason,
+                )
+            )
+
     def _announce_skipped(self, job: Job, fires: list[int]) -> None:
         scheduler = self._scheduler
         times = [job._at(fire) for fire in fires]
@@ -332,4 +360,6 @@ class Dispatcher:
 
 def _plan(job: Job, due: int, now: int) -> Plan:
     grace = None if job._grace == NEVER else job._grace
-    return plan(job._series(), due, now, coalesce=job.coalesce, grace=grace, limit=CATCH_UP_LIMIT)
+    series = job._series()
+    make = plan_open if series.guarded else plan
+    return make(series, due, now, coalesce=job.coalesce, grace=grace, limit=CATCH_UP_LIMIT)

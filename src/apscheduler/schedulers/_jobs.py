@@ -17,16 +17,20 @@ from apscheduler.events import (
 from apscheduler.job import Job
 from apscheduler.jobstores.base import JobLookupError, SharedJobStore
 from apscheduler.schedulers._adding import JobAdding
+from apscheduler.schedulers._calendars import with_calendars_of
 from apscheduler.schedulers._registry import (
     STATE_RUNNING,
     STATE_STOPPED,
 )
 from apscheduler.triggers.base import BaseTrigger
-from apscheduler.triggers.foreign import in_zone
+from apscheduler.triggers.foreign import series_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from datetime import datetime, timedelta
     from typing import Any, TypeVar
+
+    from apscheduler.schedulers.previews import SchedulePreview
 
     F = TypeVar("F", bound=Callable[..., Any])
 
@@ -111,6 +115,36 @@ class JobOperations(JobAdding):
         for line in lines:
             print(line, file=out)
 
+    def preview(
+        self,
+        hours: float | timedelta = 24,
+        *,
+        start: datetime | None = None,
+        jobstore: str | None = None,
+        job_id: str | None = None,
+        limit: int = 1000,
+        locale: str = "en",
+    ) -> SchedulePreview:
+        """Return the fire times to come of all jobs, in order of time, with remarks. New.
+
+        Before the scheduler's start they are those of the pending jobs; while it is paused, those that it would run if it
+        were resumed. Jobs without any (paused ones, those that wait
+        for a start, those that cannot be restored or asked) are named in ``unplanned``, each with the reason.
+
+        :param hours: how far to look ahead
+        :param start: from when on (aware, or in the scheduler's zone); now if left out
+        :param jobstore: alias of the store whose jobs to show (default: all)
+        :param job_id: only the job of this id
+        :param limit: how many fire times at most; ``truncated`` says whether it left some out
+        :param locale: of the remarks
+        :raises ValueError: for a locale that there is not, or hours or a limit that are not positive
+        :raises KeyError: if there is no such job store
+        :raises JobLookupError: if there is no job of this id
+        """
+        from apscheduler.schedulers.previews import preview_jobs
+
+        return preview_jobs(self, hours, start, jobstore, job_id, limit, locale)  # type: ignore[arg-type] # hosts are both
+
     # -- changing ---------------------------------------------------------------------------------------
 
     def modify_job(self, job_id: str, jobstore: str | None = None, **changes: Any) -> Job:
@@ -125,7 +159,8 @@ class JobOperations(JobAdding):
         if "trigger" in changes and "next_run_time" not in changes and not _is_paused(job):
             trigger = changes["trigger"]
             if isinstance(trigger, BaseTrigger) and alias is not None:
-                series = in_zone(trigger.for_job(job.id), self.timezone)
+                self._check_calendars(trigger)
+                series = series_of(trigger.for_job(job.id), self)
                 first = series.next_us(None, self._now_us())
                 changes["next_run_time"] = None if first is None else series.at(first)
         return self._change(job, alias, changes)
@@ -153,15 +188,21 @@ class JobOperations(JobAdding):
     ) -> Job:
         """Give a job a new trigger and its next fire time from now, and return it.
 
+        A job that obeys calendars goes on to do so, unless the new trigger comes with ``calendar=`` (``None``: none).
+
         :param keep_paused: whether a paused job stays paused (3.x resumes it, and so does the default)
         :raises JobLookupError: if there is none of this id
         """
         made = self._create_trigger(trigger, trigger_args)
         job, alias = self._lookup_job(job_id, jobstore)
+        if "calendar" not in trigger_args:
+            made = with_calendars_of(job.trigger, made)
         made = made.for_job(job.id)
+        if alias is not None:
+            self._check_calendars(made)
         changes: dict[str, Any] = {"trigger": made}
         if not (keep_paused and _is_paused(job)):
-            series = in_zone(made, self.timezone)
+            series = series_of(made, self)
             first = series.next_us(None, self._now_us())
             changes["next_run_time"] = None if first is None else series.at(first)
         return self._change(job, alias, changes)

@@ -161,7 +161,7 @@ class Leading:
             return plan
 
         def planned(job: Job, due: int, now: int) -> Plan:
-            return without(plan(job, due, now), due, since, NOT_OURS)
+            return without(plan(job, due, now), since, NOT_OURS)
 
         return planned
 

@@ -25,6 +25,7 @@ BUILT_IN: Final[dict[str, dict[str, str]]] = {
         "date": "apscheduler.triggers.date:DateTrigger",
         "interval": "apscheduler.triggers.interval:IntervalTrigger",
         "or": "apscheduler.triggers.combining:OrTrigger",
+        "rrule": "apscheduler.triggers.rrule:RRuleTrigger",
     },
     "executors": {
         "asyncio": "apscheduler.executors.asyncio:AsyncIOExecutor",

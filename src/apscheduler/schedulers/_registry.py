@@ -79,6 +79,7 @@ class Registry:
         self._clock: Any = None
         self._leader_lock: Any = None
         self._lead: Leading | None = None
+        self._calendars: dict[str, Any] = {}
 
     # -- options --------------------------------------------------------------------------------------
 

@@ -15,6 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from apscheduler.triggers.previews import FireTime
+
 
 _INTEGER_METHODS = ("next_us", "latest_us", "count_us")
 
@@ -45,6 +47,15 @@ class BaseTrigger(metaclass=ABCMeta):
 
     native: bool = False
     """Whether the integer methods are the trigger's own: quick, without side effects, never waiting."""
+
+    binds: bool = False
+    """Whether it has to be bound to its scheduler's calendars before it is asked (see ``triggers/calendar.py``)."""
+
+    drops: bool = False
+    """Whether only a scheduler can tell, when they are due, which of its fire times run."""
+
+    guarded: bool = False
+    """Whether some of its fire times may be dropped by calendars when they are due."""
 
     step_us: int = 0
     """The constant distance of the fire times in microseconds, where they have one (0 elsewhere)."""
@@ -89,6 +100,32 @@ class BaseTrigger(metaclass=ABCMeta):
                 break
             current, count = following, count + 1
         return count
+
+    def describe(self, locale: str = "en") -> str:
+        """Return what the trigger does in words, exact: triggers with equal words fire alike. New.
+
+        A trigger of your own is described by its ``repr`` (or ``str``); override this to say it better.
+
+        :param locale: ``"en"`` or ``"zh"``
+        :raises ValueError: for a locale that there is not
+        """
+        from apscheduler.triggers._words import describe
+
+        return describe(self, locale)
+
+    def preview(
+        self, n: int = 10, start: datetime | None = None, *, locale: str = "en"
+    ) -> list[FireTime]:
+        """Return the fire times of a job that is added at ``start``, with remarks. New.
+
+        :param n: how many at most; fewer say that the trigger has no more
+        :param start: the (aware) time; a naive one is read in the trigger's zone; now if left out
+        :param locale: of the remarks
+        :raises ValueError: for a locale that there is not, or an ``n`` below 1
+        """
+        from apscheduler.triggers.previews import preview
+
+        return preview(self, n, start, locale)
 
     def _apply_jitter(
         self, next_fire_time: datetime | None, jitter: float | None, now: datetime

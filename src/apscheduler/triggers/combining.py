@@ -42,8 +42,8 @@ class BaseCombiningTrigger(BaseTrigger):
 
     @property
     def native(self) -> bool:  # type: ignore[override]
-        """Whether all children are triggers of this package."""
-        return all(trigger.native for trigger in self.triggers)
+        """Whether all children are triggers of this package, and ask nobody else's calendars."""
+        return all(trigger.native and not trigger.binds for trigger in self.triggers)
 
     def begin_at(self, now: int) -> None:
         for trigger in self.triggers:
@@ -65,7 +65,7 @@ class BaseCombiningTrigger(BaseTrigger):
     def __setstate__(self, state: Any) -> None:
         values = state_of(state, self, _VERSION)
         self.jitter = values.get("jitter")
-        self.triggers = [_restored(ref, child) for ref, child in values["triggers"]]
+        self.triggers = [restored(ref, child) for ref, child in values["triggers"]]
 
     def __repr__(self) -> str:
         jitter = f", jitter={self.jitter}" if self.jitter else ""
@@ -292,6 +292,11 @@ def _checked(triggers: Any, name: str) -> Any:
                 f"{name} combines triggers, and {trigger!r} ({type(trigger).__name__}) is none: "
                 "give objects like CronTrigger(hour=3)"
             )
+        if trigger.drops:
+            raise TypeError(
+                f"{name} cannot combine what calendars may drop ({trigger}): wrap the combination, as in "
+                f"CalendarTrigger({name}([...]), ...)"
+            )
         if trigger.at_start:
             raise ValueError(
                 f"{name} combines fire times, and {trigger} has none of its own: give it a job of its own"
@@ -301,7 +306,8 @@ def _checked(triggers: Any, name: str) -> Any:
     return triggers
 
 
-def _restored(ref: str, state: Any) -> Any:
+def restored(ref: str, state: Any) -> Any:
+    """Return the object of a class, by its reference, with this pickled state."""
     child = ref_to_obj(ref)
     trigger = child.__new__(child)
     if hasattr(trigger, "__setstate__"):

@@ -19,6 +19,7 @@ class InZone:
     __slots__ = ("trigger", "zone")
 
     native = False
+    guarded = False
 
     def __init__(self, trigger: BaseTrigger, zone: tzinfo) -> None:
         self.trigger = trigger
@@ -41,6 +42,17 @@ class InZone:
     def count_us(self, first: int, last: int, limit: int) -> int:
         """Return the number of fire times from ``first`` to ``last``."""
         return BaseTrigger.count_us(self, first, last, limit)  # type: ignore[arg-type] # needs next_us only
+
+
+def series_of(trigger: Any, scheduler: Any) -> Any:
+    """Return the trigger as the engine asks it for this scheduler: in its zone, with its calendars."""
+    if trigger.native:
+        return trigger
+    zone = getattr(scheduler, "timezone", None)
+    if trigger.binds:
+        known = getattr(scheduler, "_calendars", {})
+        return trigger.bound(known, zone)
+    return in_zone(trigger, zone)
 
 
 def in_zone(trigger: BaseTrigger, zone: Any) -> Any:

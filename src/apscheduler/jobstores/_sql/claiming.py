@@ -277,7 +277,7 @@ class Claiming:
             batch.error = exc
             return None
         self._broken.pop(id, None)
-        if not found.refused and job.executor in slots:
+        if found.plan.run and not found.refused and job.executor in slots:
             slots[job.executor] -= 1
         return found
 
@@ -374,6 +374,7 @@ class Claiming:
 def _merge(batch: ClaimBatch, more: ClaimBatch) -> None:
     batch.claims.extend(more.claims)
     batch.skipped.extend(more.skipped)
+    batch.dropped.extend(more.dropped)
     batch.rolled.extend(more.rolled)
     batch.refused.extend(more.refused)
     batch.finished.extend(more.finished)

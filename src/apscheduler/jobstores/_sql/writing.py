@@ -134,6 +134,8 @@ class Writing:
             if generation != each.generation:
                 continue
             same.append(each)
+            if not each.plan.run:
+                continue  # calendars dropped what was due
             instances = sum(1 for number in live.get(each.job.id, ()) if number >= born)
             if each.refused:
                 self._refused.append((each, self._refusals(each)))
@@ -208,6 +210,16 @@ class Writing:
                 add(
                     each, rollup.first, outcome, count=rollup.count, last=rollup.last, reason=reason
                 )
+            for drop in each.plan.dropped or ():
+                last = None if drop.count == 1 else drop.last
+                add(
+                    each,
+                    drop.first,
+                    Outcome.SKIPPED,
+                    count=drop.count,
+                    last=last,
+                    reason=drop.reason,
+                )
         for each in self._busy:
             for fire in each.plan.run:
                 add(each, fire, Outcome.SKIPPED, reason=reasons.skipped(each.job))
@@ -262,6 +274,8 @@ class Writing:
             self._placed(each, batch)
             for outcome, rollup, _ in _rollups(each.plan):
                 batch.rolled.append((each.job, outcome, rollup))
+            if each.plan.dropped:
+                batch.dropped.append((each.job, each.plan.dropped))
         for each in self._busy:
             batch.skipped.append((each.job, each.plan.run))
         for each, results in self._refused:

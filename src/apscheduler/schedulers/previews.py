@@ -1,0 +1,263 @@
+"""What a scheduler will run: the fire times of all its jobs in order, and the jobs that have none to show, with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from heapq import merge
+from itertools import islice
+from math import isfinite
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
+
+from apscheduler._engine.instants import (
+    AT_NEXT_START,
+    DAY,
+    LATEST,
+    NEVER,
+    duration_us,
+    from_us,
+    to_us,
+)
+from apscheduler.jobstores.base import JobLookupError
+from apscheduler.schedulers._registry import STATE_STOPPED, _unknown
+from apscheduler.triggers._words import locale_named
+from apscheduler.triggers._words.parts import Locale
+from apscheduler.triggers.previews import Ahead, FireTime, Remark, StepsError
+
+if TYPE_CHECKING:
+    from apscheduler.job import Job
+    from apscheduler.schedulers.base import BaseScheduler
+
+__all__ = ("PlannedRun", "SchedulePreview", "Unplanned")
+
+
+_LAST = LATEST - DAY  # which every zone can show
+
+
+class PlannedRun(NamedTuple):
+    """One fire time of one job.
+
+    :ivar at: in the trigger's zone
+    :ivar utc: the same in UTC
+    :ivar remarks: see :class:`apscheduler.triggers.previews.Remark`
+    :ivar jobstore: alias of the job's store
+    """
+
+    at: datetime
+    utc: datetime
+    remarks: tuple[Remark, ...]
+    job_id: str
+    job_name: str
+    jobstore: str
+
+    def __str__(self) -> str:
+        return f"{FireTime(self.at, self.utc, self.remarks)}  {self.job_name} [{self.job_id}]"
+
+
+class Unplanned(NamedTuple):
+    """A job without fire times to show.
+
+    :ivar kind: ``"paused"``, ``"at_start"`` (``@reboot``), ``"never"``, ``"steps"``, ``"error"`` or ``"quarantined"``
+    :ivar reason: in words
+    """
+
+    job_id: str
+    jobstore: str
+    kind: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"[{self.job_id}] {self.reason}"
+
+
+class SchedulePreview(Sequence[PlannedRun]):
+    """Planned runs in order of time.
+
+    :ivar start: the (aware) time from which on there are runs; overdue ones come before
+    :ivar end: the time before which they lie
+    :ivar truncated: whether the limit left some out
+    :ivar complete_until: before this time none is left out: ``end``, or that of the first one left out
+    :ivar unplanned: the jobs without fire times to show, each with the reason
+    """
+
+    def __init__(
+        self,
+        runs: list[PlannedRun],
+        start: datetime,
+        end: datetime,
+        first_left_out: PlannedRun | None,
+        unplanned: list[Unplanned],
+    ) -> None:
+        self._runs = runs
+        self.start, self.end = start, end
+        self.truncated = first_left_out is not None
+        self.complete_until = end if first_left_out is None else first_left_out.at
+        self.unplanned = tuple(unplanned)
+
+    @overload
+    def __getitem__(self, index: int) -> PlannedRun: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[PlannedRun]: ...
+
+    def __getitem__(self, index: int | slice) -> PlannedRun | list[PlannedRun]:
+        return self._runs[index]
+
+    def __len__(self) -> int:
+        return len(self._runs)
+
+    def __str__(self) -> str:
+        lines = [str(run) for run in self._runs]
+        if self.truncated:
+            lines.append(f"... and more from {self.complete_until.isoformat(sep=' ')} on")
+        return "\n".join([*lines, *map(str, self.unplanned)])
+
+    def __repr__(self) -> str:
+        return (
+            f"<{type(self).__name__} ({len(self)} runs from {self.start} to {self.end}, truncated="
+            f"{self.truncated}, {len(self.unplanned)} jobs without)>"
+        )
+
+
+class _Window(NamedTuple):
+    start: int
+    end: int
+    now: int
+
+
+def preview_jobs(
+    scheduler: BaseScheduler,
+    hours: float,
+    start: datetime | None,
+    jobstore: str | None,
+    job_id: str | None,
+    limit: Any,
+    locale: str,
+) -> SchedulePreview:
+    """Return what :meth:`BaseScheduler.preview` returns."""
+    words = locale_named(locale)
+    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
+        raise ValueError(f"limit is how many runs to show, 1 or more, not {limit!r}")
+    window = _window(scheduler, hours, start)
+    jobs = _jobs(scheduler, jobstore, job_id)
+    unplanned = _quarantined(scheduler, jobstore, job_id)
+    found = len(jobs) + len(unplanned)
+    if job_id is not None and not found:
+        raise JobLookupError(job_id)
+    streams = [
+        _Stream(scheduler, job, alias, words, unplanned).runs(window, place)
+        for place, (job, alias) in enumerate(jobs)
+    ]
+    runs = [run for *_, run in islice(merge(*streams), limit + 1)]
+    zone = scheduler.timezone
+    first_left_out = runs[limit] if len(runs) > limit else None
+    return SchedulePreview(
+        runs[:limit],
+        from_us(window.start, zone),
+        from_us(window.end, zone),
+        first_left_out,
+        unplanned,
+    )
+
+
+def _window(scheduler: BaseScheduler, hours: Any, start: Any) -> _Window:
+    if isinstance(hours, timedelta):
+        hours = hours.total_seconds() / 3600
+    if isinstance(hours, bool) or not isinstance(hours, int | float):
+        raise TypeError(f"hours must be a number or a timedelta, not {hours!r}")
+    if not (isfinite(hours) and hours > 0):
+        raise ValueError(f"hours is how far to look ahead, more than 0, not {hours!r}")
+    now = scheduler._now_us()
+    if start is None:
+        begin = now
+    elif isinstance(start, datetime):
+        begin = to_us(start.replace(tzinfo=scheduler.timezone) if start.tzinfo is None else start)
+    else:
+        raise TypeError(f"start must be a datetime or None, not {type(start).__name__} ({start!r})")
+    length = round(min(hours, 24 * 366 * 10_000) * 3600) or 1
+    begin = min(begin, _LAST)
+    return _Window(begin, min(begin + duration_us(timedelta(seconds=length)), _LAST), now)
+
+
+def _jobs(
+    scheduler: BaseScheduler, jobstore: str | None, job_id: str | None
+) -> list[tuple[Job, str]]:
+    """Return the jobs asked for, pending ones too, each with the alias of its store."""
+    pending = [(job, alias) for job, alias, _ in list(scheduler._pending_jobs)]
+    known = {*scheduler._jobstores, *(alias for _, alias in pending), "default"}
+    if jobstore is not None and jobstore not in known:
+        raise KeyError(_unknown("job store", jobstore, dict.fromkeys(known)))
+    found = [each for each in pending if jobstore in (None, each[1])]
+    if scheduler.state != STATE_STOPPED:
+        for alias in list(scheduler._jobstores):
+            if jobstore in (None, alias):
+                if job_id is None:
+                    found += [(job, alias) for job in scheduler.get_jobs(alias)]
+                elif (job := scheduler.get_job(job_id, alias)) is not None:
+                    found.append((job, alias))
+    return [each for each in found if job_id in (None, each[0].id)]
+
+
+def _quarantined(
+    scheduler: BaseScheduler, jobstore: str | None, job_id: str | None
+) -> list[Unplanned]:
+    if scheduler.state == STATE_STOPPED:
+        return []
+    return [
+        Unplanned(each.job_id, each.jobstore, "quarantined", each.reason)
+        for each in scheduler.get_quarantined(jobstore)
+        if job_id in (None, each.job_id)
+    ]
+
+
+class _Stream:
+    """The runs of one job in the window; what keeps it from having some is left in ``unplanned``."""
+
+    def __init__(
+        self,
+        scheduler: BaseScheduler,
+        job: Job,
+        alias: str,
+        words: Locale,
+        unplanned: list[Unplanned],
+    ) -> None:
+        self._zone, self._calendars = scheduler.timezone, scheduler._calendars
+        self._job = job
+        self._alias = alias
+        self._words = words
+        self._unplanned = unplanned
+
+    def runs(self, window: _Window, place: int) -> Iterator[tuple[int, str, int, PlannedRun]]:
+        """Yield instant, job id, ``place`` and run: in this order they are merged."""
+        job = self._job
+        try:
+            for fire_time in self._fire_times(window):
+                instant = to_us(fire_time.utc)
+                if instant >= window.end:
+                    return
+                yield instant, job.id, place, PlannedRun(*fire_time, job.id, job.name, self._alias)
+        except StepsError as exc:
+            self._cannot("steps", str(exc))
+        except Exception as exc:  # noqa: BLE001 - one job's trigger costs that job only
+            self._cannot("error", f"{type(exc).__name__}: {exc}")
+
+    def _fire_times(self, window: _Window) -> Iterator[FireTime]:
+        due = getattr(self._job, "_due", None)
+        if due == NEVER:
+            return self._cannot("paused")
+        if due is not None and window.end <= due < AT_NEXT_START:
+            return iter(())
+        ahead = Ahead(self._job.trigger, self._zone, self._words, self._calendars)
+        if due is None:
+            due = ahead.first(window.now)
+        if due == AT_NEXT_START:
+            return self._cannot("at_start")
+        # What is due now is overdue for a window that begins now, and long done for a later one.
+        if due is not None and due < window.start and window.start > window.now:
+            return ahead.walk(ahead.from_instant(due, window.start), window.start)
+        return ahead.walk(due, window.start) if due is not None else self._cannot("never")
+
+    def _cannot(self, kind: str, *values: str) -> Iterator[FireTime]:
+        reason = self._words.remark(kind, values)
+        self._unplanned.append(Unplanned(self._job.id, self._alias, kind, reason))
+        return iter(())

@@ -1,0 +1,1 @@
+"""The languages: a module each, named as the locale, with a class ``Words``."""

@@ -1,0 +1,48 @@
+"""Moments and zones as text."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+
+from apscheduler._engine.instants import DAY, LATEST, SECOND, to_us
+from apscheduler._engine.zones import EARLIEST, zone_line
+from apscheduler.moments import astimezone
+from apscheduler.triggers._words.clock import clock
+from apscheduler.triggers._words.parts import Moment
+
+_EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
+
+
+def moment(given: datetime, zone: tzinfo) -> Moment:
+    """Return a moment on the wall clock of the zone, to the microsecond; in UTC where the zone's calendar ends."""
+    instant = to_us(given)
+    line = zone_line(zone)
+    local = instant + line.offset(instant)
+    if not EARLIEST <= local <= LATEST:
+        return moment(given, UTC)._replace(offset="UTC")
+    day = date.fromordinal(_EPOCH_ORDINAL + local // DAY)
+    seconds, rest = divmod(local % DAY, SECOND)
+    text = clock(seconds)
+    if rest:
+        text = f"{text}:00" if seconds % 60 == 0 else text
+        text += f".{rest:06}".rstrip("0")
+    twice = len(line.instants(local)) > 1
+    return Moment(day, text, _offset_text(local - instant) if twice else None)
+
+
+def zone_name(zone: tzinfo) -> str:
+    """Return the name of a zone: that of the tz database, its offset, or its ``repr``."""
+    zone = astimezone(zone) or zone
+    if isinstance(zone, timezone):
+        offset = zone.utcoffset(None) // timedelta(microseconds=1)
+        return _offset_text(offset) if offset else "UTC"
+    key = getattr(zone, "key", None)
+    return key if isinstance(key, str) and type(zone).__name__ == "ZoneInfo" else repr(zone)
+
+
+def _offset_text(offset: int) -> str:
+    sign = "-" if offset < 0 else "+"
+    seconds, rest = divmod(abs(offset), SECOND)
+    fraction = f".{rest:06}" if rest else ""
+    text = clock(seconds)
+    return f"UTC{sign}{text}{':00' if fraction and not seconds % 60 else ''}{fraction}"

@@ -1,0 +1,329 @@
+"""Any trigger under calendars: what falls on closed times is dropped, or moved to an open day.
+
+Fire times that are *dropped* stay fire times: the scheduler looks at each when it is due, and records it as skipped with
+the calendar's reason (``_engine/open_planning.py``). So a calendar that is registered by name on the scheduler can
+change between two fire times, and decides at the second. Fire times that are *moved* are moved here (``rolling.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, tzinfo
+from typing import Any
+
+from apscheduler._engine.instants import DAY
+from apscheduler._engine.spans import ALWAYS_END, ALWAYS_START, Span
+from apscheduler._engine.zones import ZoneLine, zone_line
+from apscheduler.calendars.base import Calendar, DayCalendar, UnknownCalendarError
+from apscheduler.calendars.days import ClosedDays
+from apscheduler.names import hint
+from apscheduler.references import obj_to_ref
+from apscheduler.triggers.arguments import state_of
+from apscheduler.triggers.base import BaseTrigger
+from apscheduler.triggers.combining import restored
+from apscheduler.triggers.foreign import in_zone
+from apscheduler.triggers.rolling import Rolling
+
+_VERSION = 1
+CLOSED = ("drop", "next", "previous")
+
+
+class CalendarTrigger(BaseTrigger):
+    """Fires as another trigger does, but not when one of its calendars is closed.
+
+    :param trigger: any trigger; a combination is wrapped as a whole
+    :param calendars: one calendar or a list: :class:`~apscheduler.calendars.Calendar` objects, names of calendars that are
+        registered on the scheduler (``add_calendar``), or what :class:`~apscheduler.calendars.ClosedDays` takes for days
+        (but no text, which is a name)
+    :param closed: what becomes of a fire time on a closed day: ``"drop"`` (recorded as skipped), ``"next"`` (moved to
+        the next open day, at the same time of day) or ``"previous"`` (to the last open day before). Fire times within
+        blackouts, which are no days, are always dropped
+    :raises TypeError, ValueError: for arguments that are not right
+    """
+
+    __slots__ = ("_bound", "_line", "_rolling", "calendars", "closed", "trigger")
+
+    binds = True
+    guarded = True
+
+    def __init__(self, trigger: BaseTrigger, calendars: Any, closed: str = "drop") -> None:
+        if not isinstance(trigger, BaseTrigger):
+            raise TypeError(
+                f"CalendarTrigger wraps a trigger, not {trigger!r}: give an object like CronTrigger(hour=3)"
+            )
+        if isinstance(trigger, CalendarTrigger) and trigger.drops:
+            raise TypeError(
+                f"give all calendars to one CalendarTrigger, as a list: {trigger} has some already"
+            )
+        if closed not in CLOSED:
+            raise ValueError(
+                f"closed must be one of {', '.join(map(repr, CLOSED))}, not {closed!r}; {hint(closed, CLOSED)}"
+            )
+        self._set(trigger, _calendars(calendars), closed)
+        if closed != "drop" and not any(
+            isinstance(each, str) or each.by_day for each in self.calendars
+        ):
+            raise ValueError(
+                f"closed={closed!r} moves fire times to open days, and none of these calendars is one of days: "
+                f"{', '.join(map(str, self.calendars))}"
+            )
+
+    def _set(
+        self, trigger: BaseTrigger, calendars: tuple[Calendar | str, ...], closed: str
+    ) -> None:
+        self.trigger, self.calendars, self.closed = trigger, calendars, closed
+        self._bound: tuple[tuple[str, Calendar], ...] | None = None
+        self._line: ZoneLine | None = None
+        self._rolling: Rolling | None = None
+        if not self.names:
+            self._bound = tuple(
+                (str(each), each) for each in calendars if isinstance(each, Calendar)
+            )
+
+    # -- names -------------------------------------------------------------------------------------------------
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The calendars that the scheduler knows by name."""
+        return tuple(each for each in self.calendars if isinstance(each, str))
+
+    def bound(self, known: Mapping[str, Calendar], zone: tzinfo | None = None) -> CalendarTrigger:
+        """Return the trigger with its names looked up; those that are not known raise when they are asked.
+
+        :param known: the calendars of the scheduler, by name
+        :param zone: in which a trigger of someone else's is asked
+        """
+        made = CalendarTrigger.__new__(CalendarTrigger)
+        inner = self.trigger if self.trigger.native else in_zone(self.trigger, zone)
+        made._set(inner, self.calendars, self.closed)
+        made._bound = tuple(
+            (f"calendar {each!r}", known.get(each) or _Unknown(each, known))
+            if isinstance(each, str)
+            else (str(each), each)
+            for each in self.calendars
+        )
+        return made
+
+    def _known(self) -> tuple[tuple[str, Calendar], ...]:
+        if self._bound is None:
+            return self.bound({})._known()
+        return self._bound
+
+    # -- what the engine asks ----------------------------------------------------------------------------------
+
+    @property
+    def native(self) -> bool:  # type: ignore[override]
+        """Whether the trigger is one of this package, and knows all its calendars."""
+        return self.trigger.native and self._bound is not None
+
+    @property
+    def drops(self) -> bool:  # type: ignore[override]
+        """Whether some of its fire times may be dropped when they are due, so that only a scheduler can tell."""
+        return self.closed == "drop" or any(
+            isinstance(each, str) or not each.by_day for each in self.calendars
+        )
+
+    @property
+    def timezone(self) -> tzinfo:
+        """The zone on whose wall clock days are open or closed: that of the trigger."""
+        return self.trigger.at(0).tzinfo or UTC
+
+    @property
+    def _zone_line(self) -> ZoneLine:
+        if self._line is None:
+            self._line = zone_line(self.timezone)
+        return self._line
+
+    def span(self, instant: int) -> Span:
+        """Return what the calendars say around an instant (microseconds UTC).
+
+        :raises UnknownCalendarError: if one of them is a name that is not known
+        """
+        start, end = ALWAYS_START, ALWAYS_END
+        for label, calendar in self._known():
+            said = calendar.span(instant, self._zone_line)
+            if said.reason is not None:
+                return Span(said.start, said.end, f"closed by {label}: {said.reason}")
+            start, end = max(start, said.start), min(end, said.end)
+        return Span(start, end, None)
+
+    def why_late_closed(self, now: int) -> str | None:
+        """Return why nothing overdue may start at ``now``: a blackout; ``None`` if it may."""
+        for label, calendar in self._known():
+            if not calendar.by_day:
+                said = calendar.span(now, self._zone_line)
+                if said.reason is not None:
+                    return f"closed by {label}: {said.reason}"
+        return None
+
+    def why_closed(self, moment: datetime) -> str | None:
+        """Return why a fire time at this (aware) moment is dropped, in words; ``None`` if it runs.
+
+        :raises UnknownCalendarError: if a calendar is a name and the trigger is not :meth:`bound` to those known
+        """
+        return self.span(self._zone_line.instant(moment)).reason
+
+    def moved_from(self, moment: datetime) -> datetime | None:
+        """Return the closed day's fire time that was moved to this one, ``None`` if it was not moved."""
+        rolling = self._rolled()
+        if rolling is None:
+            return None
+        found = rolling.source_of(self._zone_line.instant(moment))
+        return None if found is None else self.at(found)
+
+    def _rolled(self) -> Rolling | None:
+        if self.closed == "drop":
+            return None
+        if self._rolling is None:
+            days = [each for _, each in self._known() if each.by_day or isinstance(each, _Unknown)]
+
+            def is_open(number: int) -> bool:
+                return not any(_why(each, number, self._zone_line) for each in days)
+
+            self._rolling = Rolling(
+                self.trigger, self._zone_line, is_open, forward=self.closed == "next"
+            )
+        return self._rolling
+
+    def begin_at(self, now: int) -> None:
+        self.trigger.begin_at(now)
+
+    def for_job(self, job_id: str) -> BaseTrigger:
+        inner = self.trigger.for_job(job_id)
+        return self if inner is self.trigger else self.around(inner)
+
+    def around(self, trigger: BaseTrigger) -> CalendarTrigger:
+        """Return another trigger under the same calendars, bound as this one is."""
+        made = CalendarTrigger.__new__(CalendarTrigger)
+        made._set(trigger, self.calendars, self.closed)
+        made._bound = self._bound
+        return made
+
+    def get_next_fire_time(
+        self, previous_fire_time: datetime | None, now: datetime
+    ) -> datetime | None:
+        line = self._zone_line
+        before = None if previous_fire_time is None else line.instant(previous_fire_time)
+        found = self.next_us(before, line.instant(now))
+        return None if found is None else self.at(found)
+
+    def at(self, instant: int) -> datetime:
+        return self.trigger.at(instant)
+
+    def next_us(self, previous: int | None, now: int) -> int | None:
+        rolling = self._rolled()
+        if rolling is None:
+            return self.trigger.next_us(previous, now)
+        if previous is not None:
+            return rolling.first_from(previous + 1)
+        # A trigger that begins at its own instant, whatever the time, may begin before now.
+        first = self.trigger.next_us(None, now)
+        return None if first is None else rolling.first_from(min(first, now))
+
+    def latest_us(self, first: int, now: int) -> int | None:
+        rolling = self._rolled()
+        if rolling is None:
+            return self.trigger.latest_us(first, now)
+        if not self.trigger.native:
+            return None
+        found = rolling.last_until(now, first)
+        return first if found is None else found
+
+    def count_us(self, first: int, last: int, limit: int) -> int:
+        if self.closed == "drop":
+            return self.trigger.count_us(first, last, limit)
+        return super().count_us(first, last, limit)
+
+    # -- wire format -------------------------------------------------------------------------------------------
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {
+            "version": _VERSION,
+            "trigger": _written(self.trigger),
+            "calendars": [
+                each if isinstance(each, str) else _written(each) for each in self.calendars
+            ],
+            "closed": self.closed,
+        }
+
+    def __setstate__(self, state: Any) -> None:
+        values = state_of(state, self, _VERSION)
+        calendars = (
+            each if isinstance(each, str) else restored(*each) for each in values["calendars"]
+        )
+        self._set(restored(*values["trigger"]), tuple(calendars), values["closed"])
+
+    def __str__(self) -> str:
+        rule = "" if self.closed == "drop" else f", {self.closed} open day"
+        return f"{self.trigger} on open days of [{', '.join(map(_named, self.calendars))}]{rule}"
+
+    def __repr__(self) -> str:
+        return (
+            f"<CalendarTrigger({self.trigger!r}, {list(self.calendars)!r}, closed={self.closed!r})>"
+        )
+
+
+class _Unknown(Calendar):
+    """Stands for a name that is not registered: whoever asks it is told so."""
+
+    def __init__(self, name: str, known: Mapping[str, Calendar]) -> None:
+        self._name = name
+        self._names = list(known)
+
+    def span(self, instant: int, line: ZoneLine) -> Span:
+        raise unknown_calendar(self._name, self._names)
+
+    def __getstate__(self) -> dict[str, Any]:
+        raise TypeError("a stand-in is never stored")
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        raise TypeError("a stand-in is never stored")
+
+
+def unknown_calendar(name: str, known: Iterable[str]) -> UnknownCalendarError:
+    """Return the error for a calendar that a scheduler does not know by this name."""
+    return UnknownCalendarError(
+        f"there is no calendar {name!r} on this scheduler, so nothing of its jobs is run: register it with "
+        f"add_calendar({name!r}, …); {hint(name, known)}"
+    )
+
+
+def _written(part: Any) -> tuple[str, Any]:
+    return obj_to_ref(type(part)), part.__getstate__()
+
+
+def _why(calendar: Calendar, number: int, line: ZoneLine) -> str | None:
+    """Return why a day is closed by a calendar of days."""
+    if isinstance(calendar, DayCalendar):
+        return calendar._why_number_closed(number)
+    return calendar.span(number * DAY, line).reason  # a name that is not known raises here
+
+
+def _named(calendar: Calendar | str) -> str:
+    return repr(calendar) if isinstance(calendar, str) else str(calendar)
+
+
+def _calendars(given: Any) -> tuple[Calendar | str, ...]:
+    if isinstance(given, str | Calendar) or not isinstance(given, list | tuple):
+        given = (given,)
+    if not given:
+        raise ValueError("CalendarTrigger needs at least one calendar")
+    return tuple(map(_calendar, given))
+
+
+def _calendar(given: Any) -> Calendar | str:
+    if isinstance(given, Calendar):
+        return given
+    if isinstance(given, str):
+        if not given.strip():
+            raise ValueError("the name of a calendar cannot be empty")
+        return given
+    if isinstance(given, Mapping | set | frozenset):
+        return ClosedDays(given)
+    raise TypeError(
+        f"a calendar is a Calendar such as BusinessDays('DE'), the name of one on the scheduler, a set of dates or a "
+        f"holidays object, not {given!r}" + (_CALLABLE if callable(given) else "")
+    )
+
+
+_CALLABLE = ": say ClosedDays(…) or OpenDays(…) of a callable"

@@ -1,0 +1,365 @@
+"""Recurrence rules: the standard's own examples, dateutil, brute force, clock changes, and rubbish."""
+
+from __future__ import annotations
+
+import pickle
+import time
+from datetime import UTC, datetime, timedelta
+from itertools import islice, pairwise
+from zoneinfo import ZoneInfo
+
+import pytest
+from dateutil.rrule import rrulestr
+from hypothesis import given
+from hypothesis import strategies as st
+from triggers.rfc5545 import EXAMPLES
+
+from apscheduler._engine.instants import LATEST, to_us
+from apscheduler.triggers.rrule import RRuleTrigger
+
+NEW_YORK = ZoneInfo("America/New_York")
+EARLY = datetime(1900, 1, 1, tzinfo=UTC)
+
+
+def fires(trigger, start=EARLY):
+    fire = trigger.get_next_fire_time(None, start)
+    while fire is not None:
+        yield fire
+        fire = trigger.get_next_fire_time(fire, fire)
+
+
+def naive(moments):
+    return [moment.replace(tzinfo=None) for moment in moments]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected", "ends"), [row[1:] for row in EXAMPLES], ids=[row[0] for row in EXAMPLES]
+)
+def test_the_examples_of_the_standard_give_the_dates_it_prints(text, expected, ends):
+    trigger = RRuleTrigger(text)
+    found = list(islice(fires(trigger), len(expected) + 1))
+    assert naive(found[: len(expected)]) == expected
+    assert (len(found) == len(expected)) is ends
+    backwards = [to_us(found[len(expected) - 1])]
+    while (before := trigger.previous_us(backwards[-1])) is not None:
+        backwards.append(before)
+    assert backwards[::-1] == [to_us(each) for each in found[: len(expected)]]
+
+
+# -- against dateutil, on wall times -------------------------------------------------------------------------
+
+WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
+
+
+def numbers(lowest, highest, backwards=False):
+    one = st.integers(lowest, highest)
+    if backwards:
+        one |= one.map(lambda number: -number)
+    return st.lists(one, min_size=1, max_size=3, unique=True).map(
+        lambda found: ",".join(map(str, found))
+    )
+
+
+@st.composite
+def rules(draw):
+    frequency = draw(
+        st.sampled_from(("YEARLY", "MONTHLY", "WEEKLY", "DAILY", "HOURLY", "MINUTELY", "SECONDLY"))
+    )
+    parts = {"INTERVAL": str(draw(st.integers(1, 5))), "WKST": draw(st.sampled_from(WEEKDAYS))}
+    days = st.lists(st.sampled_from(WEEKDAYS), min_size=1, max_size=3, unique=True)
+    pool = {"BYMONTH": numbers(1, 12), "BYHOUR": numbers(0, 23), "BYMINUTE": numbers(0, 59)}
+    pool["BYDAY"] = days.map(",".join)
+    if frequency != "WEEKLY":
+        pool["BYMONTHDAY"] = numbers(1, 31, True)
+    if frequency == "YEARLY":
+        pool |= {"BYYEARDAY": numbers(1, 366, True), "BYWEEKNO": numbers(1, 53, True)}
+    for key in draw(st.lists(st.sampled_from(sorted(pool)), max_size=3, unique=True)):
+        parts[key] = draw(pool[key])
+    if "BYWEEKNO" in parts:
+        parts.setdefault("BYDAY", "MO")
+    elif frequency in ("YEARLY", "MONTHLY") and draw(st.booleans()):
+        position = draw(st.sampled_from((1, 2, 4, 5, -1, -2)))
+        parts["BYDAY"] = f"{position}{draw(st.sampled_from(WEEKDAYS))}"
+    if set(parts) - {"INTERVAL", "WKST"} and draw(st.booleans()):
+        parts["BYSETPOS"] = draw(numbers(1, 4, True))
+    body = ";".join(f"{key}={value}" for key, value in parts.items())
+    return f"FREQ={frequency};{body}"
+
+
+@given(rules(), st.datetimes(datetime(1990, 1, 1), datetime(2030, 1, 1)))
+def test_it_agrees_with_dateutil_on_wall_times(rule, start):
+    start = start.replace(microsecond=0)
+    trigger = RRuleTrigger(rule, start_date=start, timezone=UTC)
+    found = naive(islice(fires(trigger), 12))
+    if found:  # dateutil looks for a rule without a match up to year 9999
+        assert list(islice(rrulestr(rule, dtstart=start), len(found))) == found
+
+
+@given(rules(), st.datetimes(datetime(1990, 1, 1), datetime(2030, 1, 1)), st.integers(1, 10))
+def test_backwards_it_goes_through_the_same_fire_times(rule, start, count):
+    trigger = RRuleTrigger(rule, start_date=start.replace(microsecond=0), timezone=NEW_YORK)
+    found = [to_us(each) for each in islice(fires(trigger), count)]
+    assert found == sorted(set(found))
+    for before, after in pairwise(found):
+        assert trigger.previous_us(after) == before
+        assert trigger.latest_us(found[0], after - 1) == before
+    if found:
+        assert trigger.previous_us(found[0]) is None
+
+
+# -- ends, exceptions and additions --------------------------------------------------------------------------
+
+
+def test_dates_are_added_and_excluded():
+    trigger = RRuleTrigger(
+        "DTSTART:20270101T090000Z\nRRULE:FREQ=DAILY;COUNT=6\nRDATE:20270110T120000Z,\n 20270102T090000Z\n"
+        "EXDATE:20270103T090000Z\nEXRULE:FREQ=WEEKLY;BYDAY=MO"
+    )
+    assert [(each.day, each.hour) for each in fires(trigger)] == [
+        (1, 9),
+        (2, 9),
+        (5, 9),
+        (6, 9),
+        (10, 12),
+    ]
+    assert trigger.timezone is UTC
+
+
+def test_a_rule_that_excludes_itself_ends_and_says_so(caplog):
+    trigger = RRuleTrigger("DTSTART:20270101T090000Z\nRRULE:FREQ=HOURLY\nEXRULE:FREQ=HOURLY")
+    began = time.perf_counter()
+    assert trigger.get_next_fire_time(None, EARLY) is None
+    assert time.perf_counter() - began < 10
+    assert "excluded" in caplog.text
+
+
+def test_until_without_a_time_means_the_whole_day():
+    trigger = RRuleTrigger("DTSTART:20270101T090000Z\nRRULE:FREQ=DAILY;UNTIL=20270103")
+    assert [each.day for each in fires(trigger)] == [1, 2, 3]
+
+
+def test_an_end_date_and_a_start_date_limit_it():
+    trigger = RRuleTrigger(
+        "FREQ=DAILY",
+        start_date="2027-01-01 09:00:00",
+        end_date="2027-01-03 09:00:00",
+        timezone="UTC",
+    )
+    assert [each.day for each in fires(trigger)] == [1, 2, 3]
+    assert [each.day for each in fires(trigger, datetime(2027, 1, 2, 10, tzinfo=UTC))] == [3]
+
+
+def test_objects_of_dateutil_are_read():
+    made = rrulestr("DTSTART:20270101T090000\nRRULE:FREQ=DAILY;COUNT=2")
+    assert [each.day for each in fires(RRuleTrigger(made, timezone="UTC"))] == [1, 2]
+
+
+# -- clock changes -------------------------------------------------------------------------------------------
+
+
+def test_a_wall_time_in_a_gap_comes_as_much_later_and_in_order():
+    text = (
+        "DTSTART;TZID=America/New_York:20270313T020000\nRRULE:FREQ=MINUTELY;INTERVAL=30;COUNT=200"
+    )
+    trigger = RRuleTrigger(text)
+    found = [each for each in fires(trigger) if each.day == 14][:8]
+    assert [f"{each:%H:%M}" for each in found] == [
+        *("00:00", "00:30", "01:00", "01:30", "03:00", "03:30", "04:00", "04:30"),
+    ]
+    daily = RRuleTrigger("DTSTART;TZID=America/New_York:20270313T023000\nRRULE:FREQ=DAILY")
+    assert [f"{each:%d %H:%M %Z}" for each in islice(fires(daily), 3)] == [
+        "13 02:30 EST",
+        "14 03:30 EDT",
+        "15 02:30 EDT",
+    ]
+    both = RRuleTrigger(
+        "DTSTART;TZID=America/New_York:20270313T020000\nRRULE:FREQ=DAILY;BYHOUR=2,3;BYMINUTE=15,45"
+    )
+    found = [each for each in islice(fires(both), 12) if each.day == 14]
+    assert [f"{each:%H:%M}" for each in found] == ["03:15", "03:45"]
+
+
+def test_a_wall_time_that_comes_twice_is_the_first():
+    trigger = RRuleTrigger("DTSTART;TZID=America/New_York:20271106T013000\nRRULE:FREQ=DAILY")
+    found = list(islice(fires(trigger), 3))
+    assert [f"{each:%d %H:%M %Z}" for each in found] == [
+        "06 01:30 EDT",
+        "07 01:30 EDT",
+        "08 01:30 EST",
+    ]
+    # asked from within the second time round
+    second = datetime(2027, 11, 7, 1, 10, tzinfo=NEW_YORK, fold=1)
+    assert f"{trigger.get_next_fire_time(None, second):%d}" == "08"
+
+
+@given(
+    st.sampled_from(
+        (
+            "America/New_York",
+            "Europe/London",
+            "Australia/Lord_Howe",
+            "Pacific/Apia",
+            "America/St_Johns",
+        )
+    ),
+    st.sampled_from((7, 15, 30, 45, 60, 90)),
+    st.datetimes(datetime(2005, 1, 1), datetime(2015, 1, 1)),
+)
+def test_around_clock_changes_it_fires_as_a_slow_walk_says(name, minutes, start):
+    zone = ZoneInfo(name)
+    start = start.replace(microsecond=0)
+    trigger = RRuleTrigger(f"FREQ=MINUTELY;INTERVAL={minutes}", start_date=start, timezone=zone)
+    change = next_change(zone, trigger.start_date.astimezone(UTC))
+    expected, wall = set(), start
+    ahead = (change - timedelta(days=1)).astimezone(zone).replace(tzinfo=None) - start
+    wall += max(ahead // timedelta(minutes=minutes), 0) * timedelta(minutes=minutes)
+    while wall < (change + timedelta(days=2)).astimezone(zone).replace(tzinfo=None):
+        expected.add(
+            wall.replace(tzinfo=zone).astimezone(UTC)
+        )  # PEP 495: the offset before the gap
+        wall += timedelta(minutes=minutes)
+    first = change - timedelta(hours=3)
+    wanted = sorted(each for each in expected if first <= each < change + timedelta(hours=30))
+    found = []
+    for fire in fires(trigger, first):
+        if fire >= change + timedelta(hours=30):
+            break
+        found.append(fire.astimezone(UTC))
+    assert found == wanted
+    instants = [to_us(each) for each in wanted]
+    for before, after in pairwise(instants):
+        assert trigger.previous_us(after) == before
+
+
+def next_change(zone, moment):
+    offset = moment.astimezone(zone).utcoffset()
+    for _ in range(24 * 400):
+        if moment.astimezone(zone).utcoffset() != offset:
+            return moment
+        moment += timedelta(hours=1)
+    return moment
+
+
+# -- bounded work --------------------------------------------------------------------------------------------
+
+NEVER = [
+    "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30",
+    "FREQ=MONTHLY;BYMONTHDAY=31;BYMONTH=4",
+    "FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30",
+    "FREQ=DAILY;INTERVAL=1000000000;BYMONTH=3",
+    "FREQ=HOURLY;INTERVAL=24;BYHOUR=7",
+    "FREQ=MINUTELY;INTERVAL=60;BYMINUTE=7",
+    "FREQ=SECONDLY;BYMONTH=2;BYMONTHDAY=30",
+    "FREQ=SECONDLY;INTERVAL=60;BYSECOND=7",
+    "FREQ=YEARLY;BYWEEKNO=53;BYMONTH=6;BYDAY=MO",
+    "FREQ=WEEKLY;BYDAY=MO;BYSETPOS=2",
+]
+
+
+@pytest.mark.parametrize("rule", NEVER)
+def test_a_rule_that_never_matches_says_so_in_bounded_time(rule):
+    trigger = RRuleTrigger(rule, start_date="2027-01-01 09:00:30", timezone="America/New_York")
+    began = time.process_time()
+    assert trigger.get_next_fire_time(None, datetime(2027, 1, 1, 14, 0, 31, tzinfo=UTC)) is None
+    assert time.process_time() - began < 10
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "FREQ=SECONDLY",
+        "FREQ=YEARLY;"
+        + ";".join(
+            f"{key}={','.join(map(str, range(end)))}"
+            for key, end in (("BYHOUR", 24), ("BYMINUTE", 60), ("BYSECOND", 60))
+        )
+        + ";BYDAY=MO,TU,WE,TH,FR,SA,SU",
+        "FREQ=SECONDLY;INTERVAL=7;BYMONTH=2;BYMONTHDAY=29;BYHOUR=3",
+    ],
+)
+def test_the_year_9000_is_as_near_as_tomorrow(rule):
+    trigger = RRuleTrigger(rule, start_date="1970-01-01 00:00:00", timezone="America/New_York")
+    began = time.process_time()
+    for year in (2027, 9000, 9990):
+        now = datetime(year, 6, 1, tzinfo=UTC)
+        found = trigger.get_next_fire_time(None, now)
+        assert found is not None
+        assert found >= now
+        assert trigger.latest_us(0, to_us(found)) == to_us(found)
+    last = trigger.previous_us(LATEST + 1)
+    assert last is not None
+    assert trigger.next_us(last, last) is None
+    assert time.process_time() - began < 10
+
+
+RUBBISH = [
+    ("", "cannot be empty"),
+    ("FREQ=DAYLY", "did you mean 'DAILY'"),
+    ("INTERVAL=2", "needs FREQ="),
+    ("FREQ=DAILY;INTERVAL=0", "from 1 on"),
+    ("FREQ=DAILY;INTERVAL=" + "9" * 5000, "whole number"),
+    ("FREQ=DAILY;COUNT=1000000000", "give UNTIL"),
+    ("FREQ=DAILY;COUNT=2;UNTIL=20270101", "one of them"),
+    ("FREQ=DAILY;BYHOURS=3", "did you mean 'BYHOUR'"),
+    ("FREQ=DAILY;BYHOUR=24", "0 to 23"),
+    ("FREQ=DAILY;BYDAY=1MO", "positions"),
+    ("FREQ=MONTHLY;BYDAY=0MO", "position"),
+    ("FREQ=MONTHLY;BYDAY=XX", "is no day"),
+    ("FREQ=WEEKLY;BYMONTHDAY=3", "cannot stand"),
+    ("FREQ=MONTHLY;BYWEEKNO=3", "needs FREQ=YEARLY"),
+    ("FREQ=DAILY;BYSETPOS=1", "picks from"),
+    ("FREQ=DAILY;FREQ=DAILY", "given twice"),
+    ("FREQ=DAILY;;COUNT=2", "is none"),
+    ("FREQ=DAILY;UNTIL=20271301", "no date"),
+    ("DTSTART:2027\nRRULE:FREQ=DAILY", "DTSTART"),
+    ("DTSTART:20270101", "says no time"),
+    ("XRULE:FREQ=DAILY", "no line of a recurrence"),
+    ("x" * 200_000, "more than"),
+]
+
+
+@pytest.mark.parametrize(("text", "words"), RUBBISH, ids=[row[1] for row in RUBBISH])
+def test_rubbish_is_refused_with_the_part_that_is_wrong(text, words):
+    with pytest.raises(ValueError, match=words):
+        RRuleTrigger(text)
+
+
+@given(st.text(alphabet="FREQ=DAILYMONTH;BY12-,:0UNTILCOUNT\nRDATES ", max_size=60))
+def test_any_text_is_a_rule_or_a_value_error(text):
+    try:
+        trigger = RRuleTrigger(text, timezone="UTC")
+    except ValueError:
+        return
+    trigger.get_next_fire_time(None, EARLY)
+
+
+# -- wire formats --------------------------------------------------------------------------------------------
+
+
+def test_it_comes_back_from_a_pickle_and_is_shown():
+    text = "DTSTART;TZID=America/New_York:19970902T090000\nRRULE:FREQ=DAILY;COUNT=10"
+    trigger = RRuleTrigger(text)
+    again = pickle.loads(pickle.dumps(trigger))
+    assert list(fires(again)) == list(fires(trigger))
+    assert (
+        str(again)
+        == str(trigger)
+        == ("rrule[DTSTART;TZID=America/New_York:19970902T090000; RRULE:FREQ=DAILY;COUNT=10]")
+    )
+    assert repr(again) == repr(trigger)
+
+
+def test_a_later_format_is_refused():
+    state = {**RRuleTrigger("FREQ=DAILY").__getstate__(), "version": 2}
+    with pytest.raises(ValueError, match="upgrade"):
+        RRuleTrigger.__new__(RRuleTrigger).__setstate__(state)
+
+
+def test_jitter_delays_and_never_skips_far():
+    trigger = RRuleTrigger(
+        "FREQ=DAILY", start_date="2027-01-01 09:00:00", timezone="UTC", jitter=60
+    )
+    found = list(islice(fires(trigger), 20))
+    assert [each.day for each in found] == list(range(1, 21))
+    assert all(each.hour == 9 and each.minute in (0, 1) for each in found)
+    assert len({each.second for each in found}) > 1
