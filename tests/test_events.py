@@ -19,6 +19,7 @@ from apscheduler.events import (
     EVENT_JOB_ERROR,
     EVENT_JOB_EXECUTED,
     EVENT_JOB_QUARANTINED,
+    EVENT_JOB_SKIPPED,
     EVENT_JOBSTORE_ERROR,
     JobEvent,
     JobExecutionEvent,
@@ -35,6 +36,7 @@ NEWER = {
     EVENT_JOB_CANCELLED,
     EVENT_JOBSTORE_ERROR,
     EVENT_JOB_QUARANTINED,
+    EVENT_JOB_SKIPPED,
 }
 
 
