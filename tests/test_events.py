@@ -19,10 +19,12 @@ from apscheduler.events import (
     EVENT_JOB_ERROR,
     EVENT_JOB_EXECUTED,
     EVENT_JOB_QUARANTINED,
+    EVENT_JOB_SKIPPED,
     EVENT_JOBSTORE_ERROR,
     JobEvent,
     JobExecutionEvent,
     JobRollupEvent,
+    JobSkippedEvent,
     JobSubmissionEvent,
     SchedulerEvent,
     StoreErrorEvent,
@@ -35,6 +37,7 @@ NEWER = {
     EVENT_JOB_CANCELLED,
     EVENT_JOBSTORE_ERROR,
     EVENT_JOB_QUARANTINED,
+    EVENT_JOB_SKIPPED,
 }
 
 
@@ -48,7 +51,7 @@ def test_all_is_what_it_is_in_3_x():
 
 
 def test_each_code_is_one_bit_of_its_own():
-    assert sorted(codes()) == [1 << bit for bit in range(21)]
+    assert sorted(codes()) == [1 << bit for bit in range(22)]
     assert sum(codes()) == EVENT_EVERYTHING
 
 
@@ -68,6 +71,7 @@ def test_the_older_name_of_started_is_kept():
         JobEvent(EVENT_JOB_ADDED, "a", "default"),
         JobSubmissionEvent(events.EVENT_JOB_SUBMITTED, "a", "default", [FIRE]),
         JobRollupEvent(EVENT_JOB_COALESCED, "a", "default", 3, FIRE, FIRE),
+        JobSkippedEvent(EVENT_JOB_SKIPPED, "a", "default", 1, FIRE, FIRE, "closed"),
         JobExecutionEvent(EVENT_JOB_EXECUTED, "a", "default", FIRE, retval=5),
     ],
     ids=lambda event: type(event).__name__,

@@ -80,12 +80,6 @@ class Plain(BaseJobStore):
         self.rows.clear()
 
 
-def sql_store():
-    from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
-
-    return SQLAlchemyJobStore("sqlite://")
-
-
 STORES = {"memory": MemoryJobStore, "plain": Plain}
 
 
@@ -320,6 +314,20 @@ def test_pausing_and_resuming_go_on_with_open_days(scheduler):
     scheduler.resume_job("report")
     assert scheduler.get_job("report").next_run_time == datetime(2027, 1, 4, 9, tzinfo=UTC)
     assert job.id == "report"
+
+
+@pytest.mark.parametrize("calendar", [BusinessDays([FRIDAY.date()]), "banking"])
+def test_jobs_are_exported_and_imported_with_their_calendars(scheduler, tmp_path, calendar):
+    scheduler.add_calendar("banking", BusinessDays([FRIDAY.date()]))
+    scheduler.add_job(work, "cron", hour=9, id="report", calendar=calendar)
+    scheduler.add_job(work, "rrule", rrule="FREQ=DAILY;COUNT=2", id="twice")
+    scheduler.export_jobs(tmp_path / "jobs.json")
+    before = [(job.id, str(job.trigger), job.next_run_time) for job in scheduler.get_jobs()]
+    scheduler.remove_all_jobs()
+    scheduler.import_jobs(tmp_path / "jobs.json")
+    assert [(job.id, str(job.trigger), job.next_run_time) for job in scheduler.get_jobs()] == before
+    scheduler.advance(timedelta(hours=10))
+    assert [run.outcome for run in scheduler.get_runs("report")] == ["skipped"]
 
 
 def test_a_calendar_that_raises_costs_its_own_job_a_delay_only():

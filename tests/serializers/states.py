@@ -9,12 +9,22 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from zoneinfo import ZoneInfo
 
+from apscheduler.calendars import (
+    Blackout,
+    Blackouts,
+    BusinessDays,
+    ClosedDays,
+    DailyBlackout,
+    OpenDays,
+)
+from apscheduler.triggers.calendar import CalendarTrigger
 from apscheduler.triggers.calendarinterval import CalendarIntervalTrigger
 from apscheduler.triggers.combining import AndTrigger, OrTrigger
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.crontab import CrontabTrigger
 from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
+from apscheduler.triggers.rrule import RRuleTrigger
 
 BERLIN = ZoneInfo("Europe/Berlin")
 START = datetime(2030, 1, 1, 9, tzinfo=BERLIN)
@@ -68,6 +78,21 @@ TRIGGERS = {
             DateTrigger(START + timedelta(minutes=5)),
             OrTrigger([IntervalTrigger(hours=5, start_date=START), CronTrigger(hour=3)]),
         ]
+    ),
+    "rrule": RRuleTrigger("DTSTART;TZID=Europe/Berlin:20300101T090000\nRRULE:FREQ=DAILY;BYDAY=MO"),
+    "under calendars": CalendarTrigger(
+        CronTrigger(hour=9, timezone=BERLIN),
+        [
+            BusinessDays([date(2030, 1, 2)], weekend=["fri"]),
+            ClosedDays({date(2030, 1, 3): "a feast"}),
+            OpenDays([date(2030, 1, 1) + timedelta(days=day) for day in range(300)]),
+            Blackout(START + timedelta(days=30), None, "audit"),
+            Blackouts(Blackout(None, START)),
+            DailyBlackout("22:00", "06:00", ["mon"], "backup", BERLIN),
+        ],
+    ),
+    "moved by calendars": CalendarTrigger(
+        CronTrigger(day="last", hour=17, timezone=BERLIN), BusinessDays("DE-BY"), "previous"
     ),
     "jitter": OrTrigger(
         [

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import weakref
 from abc import ABCMeta, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from time import time_ns
 
@@ -429,6 +429,30 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         from apscheduler.schedulers._transfer import import_jobs
 
         import_jobs(self, infile, jobstore)
+
+    def to_ical(
+        self,
+        days: Any = 30,
+        jobs: Iterable[Job | str] | None = None,
+        jobstore: str | None = None,
+        *,
+        limit: int = 1000,
+    ) -> str:
+        """Return the coming runs as a calendar file (iCalendar, RFC 5545): write it as UTF-8. New.
+
+        Runs that calendars drop, and those of paused jobs, are not in it.
+
+        :param days: how far ahead: a number of days or a timedelta
+        :param jobs: jobs or their ids (default: all)
+        :param jobstore: alias of the store whose jobs are exported (default: all)
+        :param limit: how many runs of one job at most; leaving some out is logged, and said in the last one
+        :raises JobLookupError: if there is no such job
+        :raises KeyError: if there is no such store
+        :raises TypeError, ValueError: for arguments that are not right
+        """
+        from apscheduler.schedulers._ical import to_ical
+
+        return to_ical(self, days, jobs, jobstore, limit)
 
     # -- fork ------------------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ import json
 import re
 from math import isfinite
 
+from apscheduler.serializers._calendars import CALENDARS
 from apscheduler.serializers._triggers import TRIGGERS
 from apscheduler.serializers._values import VALUES, WALKED
 from apscheduler.serializers.base import DeserializationError, SerializationError
@@ -47,7 +48,7 @@ class Types:
     def __init__(self, types: Iterable[Entry]) -> None:
         self.readers: dict[str, Callable[[Any], Any]] = dict(WALKED)
         self.writers: dict[type, tuple[str, Callable[[Any], Any]]] = {}
-        for tag, cls, to_plain, from_plain in (*VALUES, *TRIGGERS):
+        for tag, cls, to_plain, from_plain in (*VALUES, *TRIGGERS, *CALENDARS):
             self._add(tag, cls, to_plain, from_plain)
         for row in types:
             self._add(*_checked_row(row))

@@ -80,7 +80,9 @@ class Rolling:
         for source in sorted(self._sources(day), key=lambda each: abs(each - day)):
             at = self._moved(instant, source)
             found = self._fire_from(at)
-            if found is not None and self._image(found, source, day) == instant:
+            if found is None or self._day(found) != source:
+                continue
+            if self._image(found, source, day) == instant:
                 return None if source == day else found
         return None
 
