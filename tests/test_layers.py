@@ -17,7 +17,7 @@ PACKAGE = "apscheduler"
 # Bottom up, by the first name below the package.
 LAYERS = (
     {"_engine"},
-    {"callables", "markers", "moments", "names", "references", "util"},
+    {"callables", "installation", "markers", "moments", "names", "references", "util"},
     {"triggers"},
     {"events", "job", "job_options"},
     {"serializers"},
@@ -26,7 +26,7 @@ LAYERS = (
     {"jobstores", "executors"},
     {"schedulers"},
     {"metrics", "testing", "integrations", "web"},
-    {"cli"},
+    {"cli", "doctor"},
 )
 # (importing module, imported module): why it may, although it lies above. Inside functions only.
 LAZY_EXCEPTIONS = {

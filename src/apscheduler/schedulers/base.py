@@ -33,6 +33,7 @@ from apscheduler.events import (
     EVENT_SCHEDULER_STARTED,
     SchedulerEvent,
 )
+from apscheduler.installation import warn_of_foreign_copies
 from apscheduler.jobstores.base import SharedJobStore
 from apscheduler.runs.outcomes import Outcome
 from apscheduler.schedulers import SchedulerAlreadyRunningError, SchedulerNotRunningError
@@ -130,6 +131,7 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
             )
             return
         check_uwsgi()
+        warn_of_foreign_copies(self._logger)
         self._add_default_parts()
         for alias, executor in list(self._executors.items()):
             executor.start(self, alias)
