@@ -25,7 +25,7 @@ def environment(**more: str) -> dict[str, str]:
 def reports(python: Path, *words, **variables: str) -> list[dict]:
     """Run an application to its end and return the lines of JSON it printed."""
     done = subprocess.run(
-        [python, "-W", "error::UserWarning:apscheduler", *words],
+        [python, *words],
         cwd=APPS,
         env=environment(**variables),
         capture_output=True,

@@ -33,9 +33,7 @@ def fire_times(site, job: str, outcome: str = "executed") -> list[float]:
 def test_jobs_are_added_paused_resumed_changed_run_and_removed_over_rest(site):
     assert site("GET", "/scheduler")[1]["running"] is True
     greet = {"id": "greet", "func": "__main__:beat", "args": ["greet"]}
-    status, told = site(
-        "POST", "/scheduler/jobs", greet | {"trigger": "interval", "seconds": 0.2}
-    )
+    status, told = site("POST", "/scheduler/jobs", greet | {"trigger": "interval", "seconds": 0.2})
     assert (status, told["id"], told["trigger"]) == (200, "greet", "interval")
     assert site("POST", "/scheduler/jobs", greet)[0] == 409
     count(site, "greet", 2)
@@ -81,7 +79,9 @@ def test_the_scheduler_is_paused_stopped_and_started_again_over_rest(site):
     # As in 3.x, jobs in memory end with the scheduler; new ones run.
     assert site("GET", "/scheduler/jobs")[1] == []
     again = {"id": "again", "func": "__main__:beat", "args": ["again"]}
-    assert site("POST", "/scheduler/jobs", again | {"trigger": "interval", "seconds": 0.2})[0] == 200
+    assert (
+        site("POST", "/scheduler/jobs", again | {"trigger": "interval", "seconds": 0.2})[0] == 200
+    )
     count(site, "again", 2)
 
 
