@@ -64,6 +64,7 @@ class Dispatcher:
         self._scheduler = scheduler
         self.lateness = Lateness()
         self.pace = Pace()
+        self.batch, self.batches = BATCH, BATCHES
         self.wake_at = NEVER
         self._complained_at: dict[str, int] = {}
         self._retry_at: dict[str, int] = {}
@@ -106,14 +107,14 @@ class Dispatcher:
 
     def _claim_all(self, alias: str, store: Store) -> None:
         scheduler = self._scheduler
-        for _ in range(BATCHES):
+        for _ in range(self.batches):
             if not scheduler._is_dispatching():
                 return
             now = scheduler._now_us()
             lanes = scheduler._lanes()
             request = ClaimRequest(
                 now,
-                BATCH,
+                self.batch,
                 lanes,
                 scheduler._executors.__contains__,
                 _plan,

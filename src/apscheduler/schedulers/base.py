@@ -162,9 +162,15 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         :param wait: whether to wait until running jobs have ended
         :raises SchedulerNotRunningError: if the scheduler is not running
         """
+        self._begin_shutdown()
+        self._finish_shutdown(wait=wait)
+
+    def _begin_shutdown(self) -> None:
         if self.state == STATE_STOPPED:
             raise SchedulerNotRunningError
         self.state = STATE_STOPPED
+
+    def _finish_shutdown(self, *, wait: bool) -> None:
         self._stop_executors(wait=wait)
         for alias, store in list(self._jobstores.items()):
             try:
