@@ -16,13 +16,13 @@ tally = Tally()
 scheduler = APScheduler()
 
 
-class Config:
-    SCHEDULER_API_ENABLED = True
-    SCHEDULER_AUTH = HTTPBasicAuth()
-    SCHEDULER_TIMEZONE = "Europe/Berlin"
-    SCHEDULER_EXECUTORS = {"default": {"type": "threadpool", "max_workers": 4}}
-    SCHEDULER_JOB_DEFAULTS = {"coalesce": False, "max_instances": 2, "misfire_grace_time": 60}
-    JOBS = [
+CONFIGURATION = {
+    "SCHEDULER_API_ENABLED": True,
+    "SCHEDULER_AUTH": HTTPBasicAuth(),
+    "SCHEDULER_TIMEZONE": "Europe/Berlin",
+    "SCHEDULER_EXECUTORS": {"default": {"type": "threadpool", "max_workers": 4}},
+    "SCHEDULER_JOB_DEFAULTS": {"coalesce": False, "max_instances": 2, "misfire_grace_time": 60},
+    "JOBS": [
         {
             "id": "beat",
             "func": "__main__:beat",
@@ -30,7 +30,8 @@ class Config:
             "trigger": "interval",
             "seconds": 0.2,
         }
-    ]
+    ],
+}
 
 
 def beat(name: str) -> None:
@@ -50,7 +51,7 @@ def may_enter(auth) -> bool:
 
 def make_site() -> Flask:
     site = Flask("flask_site")
-    site.config.from_object(Config())
+    site.config.from_mapping(CONFIGURATION)
     scheduler.init_app(site)
     scheduler.add_listener(lambda event: tally.add(f"event of {event.job_id}"), EVENT_JOB_EXECUTED)
     scheduler.start()

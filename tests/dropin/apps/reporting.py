@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from collections import Counter
 
@@ -10,7 +11,8 @@ PATIENCE_SECONDS = 30
 
 
 def report(**facts) -> None:
-    print(json.dumps(facts), flush=True)
+    sys.stdout.write(json.dumps(facts) + "\n")
+    sys.stdout.flush()
 
 
 def ledger(scheduler) -> list[dict[str, object]]:
