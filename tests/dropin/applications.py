@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 APPS = Path(__file__).parent / "apps"
 PATIENCE_SECONDS = 60
@@ -33,11 +34,15 @@ def reports(python: Path, *words, **variables: str) -> list[dict]:
         timeout=PATIENCE_SECONDS,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    return lines_of_json(done.stdout)
+
+
+def lines_of_json(text: str) -> list[dict]:
+    return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
 
 
 @contextmanager
-def serving(python: Path, *words, log: Path):
+def serving(python: Path, *words, log: Path, stop: signal.Signals = signal.SIGINT):
     """Run an application that reports its port, and yield a client of it."""
     with log.open("w") as stderr:
         server = subprocess.Popen(
@@ -51,14 +56,22 @@ def serving(python: Path, *words, log: Path):
         try:
             line = server.stdout.readline()
             assert line, log.read_text()
-            yield Client(json.loads(line)["port"])
-            server.send_signal(signal.SIGINT)
-            assert server.wait(PATIENCE_SECONDS) == 0, log.read_text()
+            client = Client(json.loads(line)["port"])
+            yield client
+            server.send_signal(stop)
+            said, _ = server.communicate(timeout=PATIENCE_SECONDS)
+            # uvicorn ends by the signal that stopped it.
+            assert server.returncode in {0, -stop}, log.read_text()
+            client.last_reports = lines_of_json(said)
         finally:
             server.kill()
-            server.stdout.close()
-            server.wait()
+            server.communicate()
     assert "Traceback" not in log.read_text(), log.read_text()
+
+
+def troubles(runs: list[dict]) -> list[dict]:
+    """Return the runs of a ledger that did not go as they should, even on a slow machine."""
+    return [run for run in runs if run["outcome"] not in {"executed", "coalesced", "skipped"}]
 
 
 class Client:
@@ -67,6 +80,7 @@ class Client:
     def __init__(self, port: int) -> None:
         self._root = f"http://127.0.0.1:{port}"
         self.headers = {"Content-Type": "application/json"}
+        self.last_reports: list[dict] = []  # what it said before it ended
 
     def sign_in(self, name: str, password: str) -> None:
         token = base64.b64encode(f"{name}:{password}".encode()).decode()
@@ -87,3 +101,21 @@ class Client:
             return status, json.loads(text or "null")
         except ValueError:
             return status, text.decode(errors="replace")
+
+    def count(self, name: str, at_least: int) -> int:
+        """Wait until the site has counted something so often, and return its count."""
+        _, told = self("GET", f"/tally/{quote(name)}/{at_least}")
+        assert told["reached"], f"{name} was not counted {at_least} times"
+        return told["count"]
+
+    def runs(self, job: str) -> list[dict]:
+        """Return what the site's ledger knows of a job's runs."""
+        return [run for run in self("GET", "/ledger")[1] if run["job"] == job]
+
+    def last_fire_time(self, job: str) -> float:
+        return max((run["fire_time"] for run in self.runs(job)), default=0)
+
+    def wait_for_fire_time(self, job: str, moment: float) -> None:
+        """Wait until a job that counts its runs under its id has run for a fire time after this."""
+        while self.last_fire_time(job) <= moment:
+            self.count(job, self.count(job, 0) + 1)
