@@ -19,7 +19,7 @@ def test_a_telegram_bots_job_queue(dropin_python):
     assert bot["names"] == ["custom", "daily", "every", "monthly"]
     assert bot["by_name"] == ["daily"]
     assert bot["disabled_next"] is None
-    assert bot["enabled_next"] is True
+    assert bot["enabled_next"] is bot["next_after_stop"] is True
     assert bot["ran_by_hand"] is True
     daily, monthly = map(datetime.fromisoformat, bot["next_times"])
     # In this library's run_daily 0 is Sunday: Monday and Wednesday.

@@ -98,6 +98,7 @@ async def main() -> None:
         next_times=next_times,
         disabled_next=disabled_next,
         enabled_next=bool(enabled_next),
+        next_after_stop=bool(every.next_t),
         ran_by_hand=("monthly", None) in seen,
         long_task=[what for what, _ in seen if what.startswith("long task")],
         running=queue.scheduler.running,
