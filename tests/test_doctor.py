@@ -73,6 +73,20 @@ def test_versions_are_compared_by_their_numbers(version, least, old):
     assert (doctor._numbers(version) < doctor._numbers(least)) is old
 
 
+def test_metadata_that_is_broken_or_incomplete_does_not_stop_it(tmp_path, monkeypatch):
+    own = tmp_path / "tickwright-0.1.0.dist-info"
+    own.mkdir()
+    (own / "METADATA").write_text("Metadata-Version: 2.1\nName: tickwright\nVersion: 0.1.0\n")
+    (own / "direct_url.json").write_text("{broken")
+    (tmp_path / "nothing-1.0.dist-info").mkdir()
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    found = {finding.topic: finding for finding in doctor.findings()}
+    assert "no hashes" in found["files"].said
+    assert found["files"].remedy is None
+    assert "but the package is that of" in found["tickwright"].said
+    assert "PYTHONPATH" in found["tickwright"].remedy
+
+
 def test_not_being_a_distribution_is_no_fault(monkeypatch):
     monkeypatch.setattr(doctor, "DISTRIBUTION", "no-such-distribution")
     found = list(doctor.findings())

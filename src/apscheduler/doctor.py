@@ -79,15 +79,19 @@ def _tickwright(own: Distribution | None) -> Finding:
 
 
 def _editable(own: Distribution) -> bool:
-    origin = json.loads(own.read_text("direct_url.json") or "{}")
-    return bool(origin.get("dir_info", {}).get("editable"))
+    try:
+        origin = json.loads(own.read_text("direct_url.json") or "{}")
+        return bool(origin.get("dir_info", {}).get("editable"))
+    except (ValueError, AttributeError):
+        return False
 
 
 def _apscheduler() -> Iterator[Finding]:
-    folders = dict.fromkeys([SITE, *(str(Path(entry or ".").resolve()) for entry in sys.path)])
+    site = str(Path(SITE).resolve())
+    folders = dict.fromkeys([site, *(str(Path(entry or ".").resolve()) for entry in sys.path)])
     foreign = [(version, folder) for folder in folders for version in foreign_copies(folder)]
     for version, folder in foreign:
-        where = "over the same files as tickwright" if folder == SITE else "elsewhere on sys.path"
+        where = "over the same files as tickwright" if folder == site else "elsewhere on sys.path"
         yield Finding("APScheduler", f"{version} is installed in {folder}, {where}", REMEDY)
     if not foreign:
         yield Finding("APScheduler", "no other copy is installed")
@@ -100,7 +104,7 @@ def _files(own: Distribution) -> Finding:
     recorded = [file for file in own.files or () if file.hash is not None]
     broken = [f"{file} {fault}" for file in recorded if (fault := _fault(file))]
     if not recorded:
-        return Finding("files", "the installation recorded no hashes", REMEDY)
+        return Finding("files", "whoever installed them recorded no hashes to compare them with")
     if not broken:
         return Finding("files", f"all {len(recorded)} are as they were installed")
     named = ", ".join(broken[:_SHOWN]) + (", …" if len(broken) > _SHOWN else "")
