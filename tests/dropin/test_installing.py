@@ -142,6 +142,19 @@ def test_uvs_ways_keep_ours(tmp_path, wheels):
     shell.prove()
 
 
+@pytest.mark.slow
+def test_the_libraries_find_all_they_require_in_their_environment(dropin_python):
+    checked = subprocess.run([dropin_python, "-m", "pip", "check"], capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stdout
+    asked = subprocess.run(
+        [dropin_python.with_name("apscheduler"), "doctor"], capture_output=True, text=True
+    )
+    assert asked.returncode == 0, asked.stdout
+    for library in ("Flask-APScheduler", "django-apscheduler", "python-telegram-bot"):
+        assert library in asked.stdout
+    assert "no shim" not in asked.stdout
+
+
 def test_the_shim_has_the_version_whose_api_we_speak_and_every_extra_of_apscheduler():
     assert SHIM["name"] == "APScheduler"
     assert SHIM["version"] == apscheduler.release
