@@ -15,6 +15,8 @@ from urllib.parse import quote
 
 APPS = Path(__file__).parent / "apps"
 PATIENCE_SECONDS = 60
+INSTALLING_SECONDS = 600
+"""Patience with package indexes: the first test in a fresh checkout makes an environment."""
 
 
 def environment(**more: str) -> dict[str, str]:

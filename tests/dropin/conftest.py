@@ -10,8 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.dropin.applications import INSTALLING_SECONDS
 from tools import ROOT, commands, packaging
 from tools.environments import python_of
+
+
+def pytest_collection_modifyitems(items) -> None:
+    for item in items:
+        if "dropin_python" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.timeout(INSTALLING_SECONDS))
 
 
 @pytest.fixture(scope="session")

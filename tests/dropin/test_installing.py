@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 import apscheduler
+from tests.dropin.applications import INSTALLING_SECONDS
 from tests.test_packaging import PLUGINS, PROJECT
 from tools import ROOT
 from tools.environments import python_of
@@ -95,6 +96,7 @@ class Shell:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(INSTALLING_SECONDS)
 def test_pips_way_keeps_ours_and_mends_what_the_plain_way_broke(tmp_path, wheels):
     shell = Shell(tmp_path, wheels_without_shim(wheels, tmp_path), with_pip=True)
     write_files("With pip", tmp_path)
@@ -128,6 +130,7 @@ def wheels_without_shim(wheels, folder):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(INSTALLING_SECONDS)
 def test_uvs_ways_keep_ours(tmp_path, wheels):
     shell = Shell(tmp_path, wheels_without_shim(wheels, tmp_path), with_pip=False)
     write_files("With uv", tmp_path)
