@@ -35,6 +35,7 @@ def test_a_telegram_bots_job_queue(dropin_python):
 
 def test_a_nonebot_plugin_with_coroutines_functions_and_threads(dropin_python):
     (bot,) = reports(dropin_python, "nonebot_bot.py")
+    assert bot["reached"] is True  # it was its async listener that counted
     assert bot["greeted"][:2] == [[1, 2, True]] * 2
     assert bot["counted"] == ["counted", "thread"]
     assert bot["running"] == {

@@ -73,6 +73,7 @@ async def leave() -> None:
     finally:
         running["during"] = scheduler.running
         running["next"] = str(scheduler.get_job("count").next_run_time.tzinfo)
+        facts["reached"] = enough.is_set()
         facts["ledger"] = ledger(scheduler)
         driver.exit()
 
