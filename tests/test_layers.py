@@ -17,7 +17,7 @@ PACKAGE = "apscheduler"
 # Bottom up, by the first name below the package.
 LAYERS = (
     {"_engine"},
-    {"callables", "forks", "markers", "moments", "names", "references", "util"},
+    {"callables", "forks", "installation", "markers", "moments", "names", "references", "util"},
     {"calendars"},
     {"triggers"},
     {"events", "job", "job_options"},
@@ -27,7 +27,7 @@ LAYERS = (
     {"jobstores", "executors"},
     {"schedulers"},
     {"metrics", "testing", "integrations", "web"},
-    {"cli"},
+    {"cli", "doctor"},
 )
 # (importing module, imported module): why it may, although it lies above. Inside functions only.
 LAZY_EXCEPTIONS = {

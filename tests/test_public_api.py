@@ -21,11 +21,9 @@ HOSTS = "the issue that brings the other hosts"
 STORES = "the issue that brings the shared and other stores"
 # Modules of the snapshot that are not here yet: what brings them.
 TO_COME = {
-    "apscheduler.executors.asyncio": HOSTS,
     "apscheduler.executors.gevent": HOSTS,
     "apscheduler.executors.tornado": HOSTS,
     "apscheduler.executors.twisted": HOSTS,
-    "apscheduler.schedulers.asyncio": HOSTS,
     "apscheduler.schedulers.gevent": HOSTS,
     "apscheduler.schedulers.qt": HOSTS,
     "apscheduler.schedulers.tornado": HOSTS,

@@ -16,7 +16,6 @@ LATER = {
     11: STORES,  # PyMongo
     16: STORES,  # ZooKeeper's paths
     92: HOSTS,
-    93: HOSTS,
     95: HOSTS,
     96: HOSTS,
 }

@@ -188,6 +188,11 @@ def reference() -> Path:
     return environments.ensure(".venv-reference", "reference", project=False)
 
 
+def dropin() -> Path:
+    """Return the Python of the environment that holds ours, the shim and libraries built on APScheduler."""
+    return environments.ensure(".venv-dropin", "dropin", project=True, shim=True)
+
+
 def _environment(interpreter: str | None = None) -> Path:
     if interpreter is None:
         return environments.ensure(".venv", "dev", project=True)

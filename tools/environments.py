@@ -27,17 +27,28 @@ class SetupError(Exception):
     """An environment could not be made; the message says what to do."""
 
 
-def ensure(name: str, requirements: str, *, project: bool, interpreter: str | None = None) -> Path:
+def ensure(
+    name: str,
+    requirements: str,
+    *,
+    project: bool,
+    shim: bool = False,
+    interpreter: str | None = None,
+) -> Path:
     """Return the Python of the environment ``name``, making or remaking it where needed."""
     home = ROOT / name
     python = python_of(home)
-    wanted = _fingerprint(requirements, project=project)
+    wanted = _fingerprint(requirements, project=project, shim=shim)
     if _is_made(home, wanted):
         return python
     with _only_one(name):
         if not _is_made(home, wanted):
             _make(
-                home, requirements, project=project, interpreter=interpreter or _base_interpreter()
+                home,
+                requirements,
+                project=project,
+                shim=shim,
+                interpreter=interpreter or _base_interpreter(),
             )
             (home / STAMP).write_text(wanted, encoding="utf-8")
     return python
@@ -61,16 +72,23 @@ def _starts(home: Path) -> bool:
         return False
 
 
-def _fingerprint(requirements: str, *, project: bool) -> str:
+def _fingerprint(requirements: str, *, project: bool, shim: bool) -> str:
     digest = hashlib.sha256(str(ROOT).encode())  # an editable install names the folder
     sources = [_requirements_file("bootstrap"), _requirements_file(requirements)]
-    for source in [*sources, ROOT / "pyproject.toml"] if project else sources:
+    sources += [ROOT / "pyproject.toml"] if project else []
+    sources += [ROOT / "shim" / "pyproject.toml"] if shim else []
+    for source in sources:
         digest.update(source.read_bytes())
     return digest.hexdigest()
 
 
 def _requirements_file(name: str) -> Path:
     return ROOT / "requirements" / f"{name}.txt"
+
+
+def _overrides_file(name: str) -> Path:
+    """Where it exists, its requirements replace those that packages ask for."""
+    return ROOT / "requirements" / f"{name}.overrides"
 
 
 @contextlib.contextmanager
@@ -84,7 +102,7 @@ def _only_one(name: str) -> Iterator[None]:
         yield
 
 
-def _make(home: Path, requirements: str, *, project: bool, interpreter: str) -> None:
+def _make(home: Path, requirements: str, *, project: bool, shim: bool, interpreter: str) -> None:
     began = time.monotonic()
     _say(f"Making {home.name} from requirements/{requirements}.txt …")
     _new_environment(home, interpreter)
@@ -94,7 +112,9 @@ def _make(home: Path, requirements: str, *, project: bool, interpreter: str) -> 
         _say("uv could not install them here; pip does it, with the same hashes.")
         _pip(python, requirements)
     if project:
-        _install_project(python)
+        _install(python, "--editable", str(ROOT))
+    if shim:
+        _install(python, str(ROOT / "shim"))
     _say(f"{home.name} is ready ({time.monotonic() - began:.0f} s).")
 
 
@@ -125,6 +145,7 @@ def _no_venv(interpreter: str, why: str) -> str:
 def _pip(python: Path, requirements: str) -> None:
     file = _requirements_file(requirements)
     command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    command += _completeness(requirements)
     if subprocess.run([*command, "--require-hashes", "-r", str(file)], check=False).returncode:
         raise SetupError(
             f"pip could not install requirements/{file.name}; its own words are above. "
@@ -135,12 +156,18 @@ def _pip(python: Path, requirements: str) -> None:
 def _uv(python: Path, requirements: str) -> bool:
     file = _requirements_file(requirements)
     command = [str(python), "-m", "uv", "pip", "install", "--quiet", "--python", str(python)]
+    command += _completeness(requirements)
     installed = subprocess.run(
         [*command, "--require-hashes", "-r", str(file)],
         check=False,
         env=os.environ | uv_environment(python),
     )
     return installed.returncode == 0
+
+
+def _completeness(requirements: str) -> list[str]:
+    """Return what tells an installer that what was overridden is not missing."""
+    return ["--no-deps"] if _overrides_file(requirements).is_file() else []
 
 
 def lock(python: Path, requirements: str) -> int:
@@ -152,15 +179,18 @@ def lock(python: Path, requirements: str) -> int:
     # A machine's additional sources hold only some of a release's files, hence of its hashes.
     told = uv_environment(python)
     environment = os.environ | {name: told[name] for name in told.keys() & PRINCIPAL_SETTINGS}
+    overrides = _overrides_file(requirements)
+    command += ["--override", str(overrides)] if overrides.is_file() else []
     source = str(target.with_suffix(".in"))
     return subprocess.run([*command, source], check=False, env=environment).returncode
 
 
-def _install_project(python: Path) -> None:
-    options = ["--quiet", "--no-deps", "--no-build-isolation", "--no-index", "--editable"]
+def _install(python: Path, *what: str) -> None:
+    """Install a folder of the checkout with what is there already."""
+    options = ["--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
     command = [str(python), "-m", "pip", "install", "--disable-pip-version-check", *options]
-    if subprocess.run([*command, str(ROOT)], check=False).returncode:
-        raise SetupError("The project itself could not be installed; pip's own words are above.")
+    if subprocess.run([*command, *what], check=False).returncode:
+        raise SetupError(f"{what[-1]} could not be installed; pip's own words are above.")
 
 
 def other_interpreters() -> dict[str, str]:

@@ -46,8 +46,24 @@ def version() -> None:
         own = version_of("tickwright")
     except PackageNotFoundError:
         own = "(not installed as a distribution)"
-    speaks = f"APScheduler API {apscheduler.__version__}"
+    speaks = f"APScheduler API {getattr(apscheduler, '__version__', '(its files are missing)')}"
     click.echo(f"tickwright {own}, {speaks}, Python {platform.python_version()}")
+
+
+@main.command()
+@click.pass_context
+def doctor(context: click.Context) -> None:
+    """Look at this installation; the exit status is 1 if something is wrong with it."""
+    from apscheduler.doctor import findings
+
+    wrong = 0
+    for topic, said, remedy in findings():
+        click.echo(f"{'WRONG' if remedy else 'ok':5}  {topic:11}  {said}")
+        if remedy:
+            wrong += 1
+            click.echo(f"{'':20}{remedy}")
+    click.echo(f"{wrong or 'Nothing'} wrong.")
+    context.exit(1 if wrong else 0)
 
 
 _argument_trigger = click.argument("trigger", metavar="TRIGGER")

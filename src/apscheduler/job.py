@@ -87,7 +87,8 @@ class Job:
         "trigger",
         "__weakref__",
         # The store's, written under its lock:
-        "_due",  # next fire time, microseconds; NEVER while paused; unset while pending
+        "_due",  # next fire time, microseconds; NEVER while paused; unset while pending; of a job that has left a
+        # memory store: NEVER plus what it was there
         "_shown",  # the datetime a user gave for it, shown with the user's zone
         "_step",  # constant distance of the fire times, 0 where there is none
         "_grace",  # misfire_grace_time in microseconds
@@ -195,8 +196,10 @@ class Job:
             raise AttributeError(
                 f"job {self.id!r} is pending: it gets its next_run_time when the scheduler starts"
             ) from None
-        if due == NEVER:
-            return None
+        if due >= NEVER:
+            if due == NEVER:
+                return None
+            due -= NEVER  # it has left its store, and shows what it had there
         shown = self._shown
         if shown is not None and to_us(shown) == due:
             return shown

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apscheduler._engine.instants import NEVER, SECOND
+from apscheduler._engine.instants import NEVER, SECOND, to_us
 from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.runs.outcomes import Outcome
 from apscheduler.testing import ManualScheduler
@@ -60,7 +60,36 @@ def test_a_removed_job_that_someone_still_holds_is_never_due(store, scheduler):
     job = make_job(scheduler, "a", NOW)
     store.add_job(job)
     store.remove_job("a")
-    assert job._due == NEVER
+    assert job._due > NEVER
+    assert to_us(job.next_run_time) == NOW  # as in 3.x it still says what it was
+
+    store.add_job(job)
+    assert claim(store, NOW).fires == [("a", NOW)]
+
+
+@pytest.mark.parametrize("leave", ["remove", "remove_all", "shutdown", "replace", "finish"])
+def test_a_job_that_leaves_keeps_its_last_next_run_time(store, scheduler, leave):
+    job = make_job(scheduler, "a", NOW, trigger=once(NOW))
+    store.add_job(job)
+    if leave == "replace":
+        store.update_job(make_job(scheduler, "a", NOW + SECOND))
+    elif leave == "finish":
+        claim(store, NOW)
+        assert store.get_all_jobs() == []
+    else:
+        {
+            "remove": lambda: store.remove_job("a"),
+            "remove_all": store.remove_all_jobs,
+            "shutdown": store.shutdown,
+        }[leave]()
+    assert to_us(job.next_run_time) == NOW
+    assert claim(store, NOW).fires == []
+
+
+def test_a_paused_job_that_leaves_has_no_next_run_time(store, scheduler):
+    job = make_job(scheduler, "a", NOW, next_run_time=None)
+    store.add_job(job)
+    store.remove_job("a")
     assert job.next_run_time is None
 
 

@@ -53,6 +53,24 @@ def test_an_environment_is_remade_only_when_what_it_is_made_from_changes(
     assert len(made) == times
 
 
+@pytest.mark.parametrize(("shim", "times"), [(True, 2), (False, 1)])
+def test_an_environment_with_the_shim_is_remade_when_the_shim_changes(checkout, shim, times):
+    folder, made = checkout
+    (folder / "shim").mkdir()
+    for version in ("3.11.98", "3.11.99"):
+        (folder / "shim/pyproject.toml").write_text(version)
+        environments.ensure(".venv", "dev", project=True, shim=shim)
+    assert len(made) == times
+
+
+def test_what_is_overridden_is_neither_pinned_nor_missed() -> None:
+    assert environments._completeness("dropin") == ["--no-deps"]
+    assert environments._completeness("dev") == []
+    pinned = (ROOT / "requirements/dropin.txt").read_text("utf-8")
+    assert "flask-apscheduler==" in pinned
+    assert not re.search(r"^apscheduler==", pinned, re.MULTILINE)
+
+
 def test_an_environment_whose_interpreter_is_gone_is_remade(checkout, monkeypatch) -> None:
     _, made = checkout
     environments.ensure(".venv", "dev", project=True)

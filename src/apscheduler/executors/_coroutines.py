@@ -28,7 +28,7 @@ class CoroutineRunner:
         runner = self._runner
         try:
             try:
-                return runner.run(_awaiting(awaitable, context, started))
+                return runner.run(awaiting(awaitable, context, started))
             finally:
                 leftover = asyncio.all_tasks(runner.get_loop())
                 if leftover:
@@ -65,9 +65,10 @@ class CoroutineRunner:
             runner.close()
 
 
-async def _awaiting(
+async def awaiting(
     awaitable: Awaitable[Any], context: RunContext | None, started: Started | None
 ) -> Any:
+    """Await in the context of a run."""
     run_context.set(context)
     if started is not None:
         task = asyncio.current_task()

@@ -95,6 +95,10 @@ class EventSink:
     def give_back(self, claim: Claim) -> None:
         """Do nothing: what came without a claim can always be started."""
 
+    def hand_back(self, claim: Claim) -> bool:
+        """Return ``False``: nobody else can run what came without a claim."""
+        return False
+
 
 def log_outcome(logger: logging.Logger, claim: Claim, result: Result) -> None:
     """Log what went wrong; what went well is logged where it ran."""
@@ -135,6 +139,9 @@ class _Collector:
 
     def give_back(self, claim: Claim) -> None:
         pass
+
+    def hand_back(self, claim: Claim) -> bool:
+        return False
 
 
 def run_events(

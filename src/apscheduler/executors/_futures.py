@@ -28,7 +28,8 @@ from apscheduler.executors import _remote
 from apscheduler.executors._answers import facts_of, fail_rest, take_answer
 from apscheduler.executors._attempt import timed_out, timeout_of
 from apscheduler.executors._board import Board
-from apscheduler.executors._runner import Rest, Runner
+from apscheduler.executors._pool_runner import PoolRunner
+from apscheduler.executors._runner import Rest
 from apscheduler.executors._watchdog import Watchdog
 from apscheduler.executors.base import WorkerDiedError, cancel_interrupted
 from apscheduler.runs.claims import Claim, Result
@@ -66,48 +67,6 @@ class Submission:
         self.stuck = False
         self.timeout = timeout_of(claim.job)
         self.future: Any = None
-
-
-class PoolRunner(Runner):
-    """Runs one claim in a thread of a ``ThreadPoolExecutor``."""
-
-    __slots__ = ("_runs",)
-
-    def __init__(self, runs: FutureRuns) -> None:
-        super().__init__(runs.owner)
-        self._runs = runs
-
-    def run(self, claim: Claim, first: int) -> None:
-        """Run the claim's fire times here."""
-        self.ident = threading.get_ident()
-        self.current = claim
-        lane_workers[self.ident] = self
-        try:
-            self._run_claim(claim, first)
-        except BaseException as exc:  # a pool's thread outlives everything
-            self.owner._logger.exception("executor %r met an error of its own", self.owner._alias)
-            self.drop_current(exc)
-        finally:
-            lane_workers.pop(self.ident, None)
-            self.close()
-
-    def why_late(self) -> str:
-        """Return why an item came late to this thread."""
-        return self._runs.why_late()
-
-    def watchdog(self) -> Watchdog:
-        """Return the watchdog of this pool."""
-        return self._runs.watchdog()
-
-    def unwatched(self) -> None:
-        """Take note that no thread can be started any more."""
-        self.owner._logger.warning(
-            "executor %r cannot watch timeouts: no more threads can be started", self.owner._alias
-        )
-
-    def replace(self, rest: Rest | None) -> str:
-        """Give the pool one thread more in place of this one."""
-        return self._runs.replace_thread(self, rest)
 
 
 class FutureRuns:

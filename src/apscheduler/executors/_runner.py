@@ -38,6 +38,31 @@ class Rest:
         self.first = first
 
 
+def next_start(
+    owner: Any, claim: Claim, first: int, why_late: Callable[[], str]
+) -> tuple[int, int] | None:
+    """Return the index of the claim's next fire time that may start, and when it does (microseconds UTC).
+
+    ``None`` at the claim's end: what was too late is settled then, and the claim released or given back.
+    """
+    for index in range(first, len(claim.fires)):
+        fire = claim.fires[index]
+        if fire not in claim._open:
+            continue  # settled meanwhile by someone else
+        started: int = owner._now_us()
+        if claim.misses(fire, started):
+            claim.sink.settle(claim, missed(fire, started, claim.late_because or why_late()))
+            continue
+        if not claim.may_start():
+            claim.sink.give_back(claim)
+            return None
+        reached("run.starting")
+        owner._log_start(claim.job, fire)
+        return index, started
+    claim.sink.release(claim)
+    return None
+
+
 class Runner:
     """Runs items one after another; belongs to one thread.
 
@@ -185,29 +210,18 @@ class Runner:
     def _run_claim(self, claim: Claim, first: int) -> None:
         """Run the fire times of a claim one after another."""
         owner = self.owner
-        for index in range(first, len(claim.fires)):
-            fire = claim.fires[index]
-            if fire not in claim._open:
-                continue  # settled meanwhile by someone else
-            self.fire = fire
-            started = owner._now_us()
-            if claim.misses(fire, started):
-                reason = claim.late_because or self.why_late()
-                claim.sink.settle(claim, missed(fire, started, reason))
-                continue
-            if not claim.may_start():
-                claim.sink.give_back(claim)
-                return
-            reached("run.starting")
-            owner._log_start(claim.job, fire)
+        following = next_start(owner, claim, first, self.why_late)
+        while following is not None:
+            index, started = following
+            self.fire = claim.fires[index]
             timeout = timeout_of(claim.job)
             if timeout is None:
-                self._run_fire(claim, fire, started)
+                self._run_fire(claim, self.fire, started)
             else:
                 self._run_timed(claim, index, started, timeout)
             if self.abandoned:
                 return
-        claim.sink.release(claim)
+            following = next_start(owner, claim, index + 1, self.why_late)
 
     def _run_fire(self, claim: Claim, fire: int, started: int) -> None:
         owner = self.owner

@@ -226,6 +226,9 @@ class Quarantined(Record):
 class SharedJobStore(BaseJobStore):
     """A store that claims: abstract base class of the built-in stores.
 
+    ``settle``, ``release`` and ``give_back`` are called in event loops too, so they do no I/O of their own: what they
+    are told is kept and written soon, by another thread.
+
     :cvar retry_interval: seconds until it is asked again after it failed, where that is less than the scheduler's
         ``jobstore_retry_interval``; ``None``: always the scheduler's
     :cvar paced: whether it leaves to others what the scheduler's executors cannot start soon

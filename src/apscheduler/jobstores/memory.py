@@ -40,6 +40,14 @@ _LONGEST_BACKOFF = 64 * SECOND
 _FEW = 100
 
 
+def _gone(due: int) -> int:
+    """Return the ``_due`` of a job that leaves: late enough to be stale in the queue, and showing what it was.
+
+    As in 3.x a removed job still has its ``next_run_time``.
+    """
+    return NEVER + due if 0 < due < NEVER else NEVER
+
+
 class MemoryJobStore(ClaimsInMemory, SharedJobStore):
     """Stores jobs in an array in RAM.
 
@@ -113,6 +121,8 @@ class MemoryJobStore(ClaimsInMemory, SharedJobStore):
         job._ledger = self.ledger
         self._jobs[job.id] = job
         self._listing.entered(job)
+        if job._due > NEVER:  # it comes back
+            job._due -= NEVER
         if job._due != NEVER:
             self._queue.push(job, job._due)
 
@@ -134,7 +144,7 @@ class MemoryJobStore(ClaimsInMemory, SharedJobStore):
     def remove_all_jobs(self) -> None:
         with self._lock:
             for job in self._jobs.values():
-                job._due = NEVER
+                job._due = _gone(job._due)
             self._jobs.clear()
             self._queue.clear()
             self._trigger_failures.clear()
@@ -148,7 +158,7 @@ class MemoryJobStore(ClaimsInMemory, SharedJobStore):
         """Leave the job's queue entry behind as stale, and sweep when most entries are."""
         self._listing.will_change(job)
         if gone:
-            job._due = NEVER
+            job._due = _gone(job._due)
             self._trigger_failures.pop(job.id, None)
         self._stale += 1
         if self._stale > len(self._jobs) + 1024:
@@ -230,7 +240,7 @@ class MemoryJobStore(ClaimsInMemory, SharedJobStore):
                 continue
             if following is None:
                 del self._jobs[job.id]
-                job._due = NEVER
+                job._due = NEVER + instant if instant > 0 else NEVER  # as _gone, without the call
                 batch.finished.append(job)
             elif following > now:
                 job._due = following
@@ -279,10 +289,12 @@ class MemoryJobStore(ClaimsInMemory, SharedJobStore):
             job._due = planned.next
             self._queue.push(job, planned.next)
             return
-        job._due = NEVER
-        if not keep:
-            del self._jobs[job.id]
-            batch.finished.append(job)
+        if keep:
+            job._due = NEVER
+            return
+        job._due = _gone(job._due)
+        del self._jobs[job.id]
+        batch.finished.append(job)
 
     def _put_back(self, jobs: Iterable[tuple[Job, int]]) -> None:
         with self._lock:

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
         def give_back(self, claim: Claim) -> None:
             """Take back a claim that may not be started here any more; the store lets others have it."""
 
+        def hand_back(self, claim: Claim) -> bool:
+            """Let others run a claim that was not started; ``False`` where there are no others."""
+
     class Lead(Protocol):
         """A scheduler's right to start runs."""
 

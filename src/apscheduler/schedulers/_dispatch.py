@@ -67,6 +67,7 @@ class Dispatcher:
         self._scheduler = scheduler
         self.lateness = Lateness()
         self.pace = Pace()
+        self.batch, self.batches = BATCH, BATCHES
         self.wake_at = NEVER
         self._complained_at: dict[str, int] = {}
         self._retry_at: dict[str, int] = {}
@@ -114,7 +115,7 @@ class Dispatcher:
 
     def _claim_all(self, alias: str, store: Store) -> None:
         scheduler = self._scheduler
-        for _ in range(BATCHES):
+        for _ in range(self.batches):
             if not scheduler._is_dispatching():
                 return
             now, lead = scheduler._now_us(), scheduler._lead
@@ -122,7 +123,7 @@ class Dispatcher:
             lanes = scheduler._lanes() if lead is None else {}
             request = ClaimRequest(
                 now,
-                BATCH,
+                self.batch,
                 lanes,
                 scheduler._executors.__contains__,
                 _plan if lead is None else lead.plan_for(store, _plan),

@@ -17,16 +17,23 @@ if TYPE_CHECKING:
 
 
 def tell(
-    listeners: list[tuple[Listener, int]], event: SchedulerEvent, logger: logging.Logger
+    listeners: list[tuple[Listener, int]],
+    event: SchedulerEvent,
+    logger: logging.Logger,
+    start: Callable[[Any], Any] | None = None,
 ) -> None:
-    """Call each listener whose mask has the event's code; none of them can disturb the others."""
+    """Call each listener whose mask has the event's code; none of them can disturb the others.
+
+    :param start: starts what an async listener returned, in the event loop that the caller runs in; if not given, it
+        is a task of the thread's running asyncio loop where there is one, else it is run to its end
+    """
     for callback, mask in listeners:
         if not event.code & mask:
             continue
         try:
             answer = callback(event)
             if answer is not None and isinstance(answer, CoroutineType):
-                _finish(answer)
+                _finish(_guarded(answer, callback, event, logger), start)
         except BaseException as exc:
             if _is_interrupt(exc):
                 raise
@@ -39,8 +46,21 @@ def _is_interrupt(exc: BaseException) -> bool:
     return isinstance(exc, KeyboardInterrupt) and main
 
 
-def _finish(coroutine: Any) -> None:
-    """Run an async listener's coroutine: in the thread's running loop where there is one, else to its end."""
+async def _guarded(
+    coroutine: Any, callback: Listener, event: SchedulerEvent, logger: logging.Logger
+) -> None:
+    """Await an async listener; what it raises is logged as if it were not async."""
+    try:
+        await coroutine
+    except Exception:
+        logger.exception("A listener (%r) raised on %r", callback, event)
+
+
+def _finish(coroutine: Any, start: Callable[[Any], Any] | None) -> None:
+    """Run an async listener's coroutine: in the loop the caller runs in where there is one, else to its end."""
+    if start is not None:
+        start(coroutine)
+        return
     import asyncio
 
     try:
@@ -49,8 +69,9 @@ def _finish(coroutine: Any) -> None:
         asyncio.run(coroutine)
         return
     task = loop.create_task(coroutine)
-    _unfinished.add(task)  # the loop itself keeps only a weak reference
-    task.add_done_callback(_unfinished.discard)
+    unfinished.add(task)  # the loop itself keeps only a weak reference
+    task.add_done_callback(unfinished.discard)
 
 
-_unfinished: set[Any] = set()
+unfinished: set[Any] = set()
+"""Tasks of async listeners that are being awaited."""

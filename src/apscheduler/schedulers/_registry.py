@@ -316,7 +316,8 @@ class Registry:
     def add_listener(self, callback: Any, mask: int = EVENT_ALL) -> None:
         """Have ``callback(event)`` called for each event whose code is in ``mask``.
 
-        A coroutine function is run to its end in the thread that tells it.
+        A coroutine function is awaited: in the host's event loop where it has one, else to its end in the thread that
+        tells it.
 
         :raises TypeError: if it is not callable
         """

@@ -9,7 +9,7 @@ second run. (3.x ran first: with one failing update it ran the job again.)
 from __future__ import annotations
 
 from collections.abc import Sequence
-from threading import RLock
+from threading import Lock, RLock
 
 from apscheduler._engine.instants import AT_NEXT_START, SECOND, from_us, to_us
 from apscheduler.jobstores._in_memory import ClaimsInMemory
@@ -44,6 +44,9 @@ class PlainStore(ClaimsInMemory):
         self._alias = alias
         self._zone = zone
         self._lock = RLock()
+        self._slots_lock = (
+            Lock()
+        )  # an instance is freed in event loops too, which wait for no store
         self._instances: dict[str, list[Claim]] = {}
         self._claimed_at = 0
         self._broken: dict[str, tuple[int, int]] = {}  # by job: failures of its trigger, retry at
@@ -116,7 +119,7 @@ class PlainStore(ClaimsInMemory):
         refused: bool,
     ) -> None:
         late = request.late_because(instant, job._grace)
-        with self._lock:
+        with self._slots_lock:
             instances = self._instances.setdefault(job.id, [])
             busy = len(instances) >= job.max_instances
             claim = self._put(
@@ -128,7 +131,7 @@ class PlainStore(ClaimsInMemory):
 
     def release(self, claim: Claim) -> None:
         """Free the claim's instance slot."""
-        with self._lock:
+        with self._slots_lock:
             claim.slot.remove(claim)
             if not claim.slot and self._instances.get(claim.job.id) is claim.slot:
                 del self._instances[claim.job.id]
@@ -203,7 +206,8 @@ class PlainStore(ClaimsInMemory):
         """Remove the job; instances that still run do not count for a later job of this id."""
         with self._lock:
             self.store.remove_job(job_id)
-            self._instances.pop(job_id, None)
+            with self._slots_lock:
+                self._instances.pop(job_id, None)
             self._unchanged.discard(job_id)
             self._broken.pop(job_id, None)
 
@@ -211,7 +215,8 @@ class PlainStore(ClaimsInMemory):
         """Remove all jobs."""
         with self._lock:
             self.store.remove_all_jobs()
-            self._instances.clear()
+            with self._slots_lock:
+                self._instances.clear()
             self._unchanged.clear()
             self._broken.clear()
 

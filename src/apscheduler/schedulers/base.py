@@ -32,6 +32,7 @@ from apscheduler.events import (
     SchedulerEvent,
 )
 from apscheduler.forks import after_fork, look
+from apscheduler.installation import warn_of_foreign_copies
 from apscheduler.jobstores.base import SharedJobStore
 from apscheduler.runs.outcomes import Outcome
 from apscheduler.schedulers import SchedulerAlreadyRunningError, SchedulerNotRunningError
@@ -145,6 +146,7 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
             )
             return
         check_uwsgi()
+        warn_of_foreign_copies(self._logger)
         self._add_default_parts()
         self._lead = self._made_lead()
         for alias, executor in list(self._executors.items()):
@@ -199,9 +201,15 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         :param wait: whether to wait until running jobs have ended
         :raises SchedulerNotRunningError: if the scheduler is not running
         """
+        self._begin_shutdown()
+        self._finish_shutdown(wait=wait)
+
+    def _begin_shutdown(self) -> None:
         if self.state == STATE_STOPPED:
             raise SchedulerNotRunningError
         self.state = STATE_STOPPED
+
+    def _finish_shutdown(self, *, wait: bool) -> None:
         self._stop_executors(wait=wait)
         if self._twin_byte is not None:
             from apscheduler.schedulers import _twins

@@ -100,6 +100,10 @@ class ContractSink:
         """Let others have the claim."""
         self._store.give_back(claim)
 
+    def hand_back(self, claim: Claim) -> bool:
+        """Let others have the claim, if there are any."""
+        return bool(self._store.give_back(claim))
+
     def release(self, claim: Claim) -> None:
         """Free the instance slot, once."""
         if claim.take_release():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import contextmanager
-from threading import Event, RLock, Thread, current_thread
+from threading import Event, Lock, RLock, Thread, current_thread
 
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
@@ -58,6 +58,7 @@ class Outbox:
         self._keep_results = keep_results
         self._waiting: deque[Settled] = deque()
         self._taking = RLock()
+        self._starting = Lock()
         self._news = Event()
         self._closed = False
         self._thread: Thread | None = None
@@ -83,7 +84,9 @@ class Outbox:
             self._news.set()
 
     def _start(self) -> None:
-        with self._taking:
+        with (
+            self._starting
+        ):  # not the lock of the writing: who settles in an event loop waits for no I/O
             if self._thread is None:
                 self._thread = Thread(target=self._run, name="APScheduler ledger", daemon=True)
                 self._thread.start()

@@ -1,0 +1,206 @@
+"""What ``apscheduler doctor`` looks at.
+
+It serves broken installations: like :mod:`apscheduler.installation` it relies on no other module of the package.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import re
+import sys
+import warnings
+from base64 import urlsafe_b64encode
+from hashlib import sha256
+from importlib.metadata import Distribution, PackageNotFoundError, distribution, distributions
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from apscheduler.installation import REMEDY, SITE, foreign_copies
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from importlib.metadata import PackagePath
+
+DISTRIBUTION = "tickwright"
+OLDEST_PYTHON = (3, 11)
+_SHOWN = 5  # broken files named
+_REQUIREMENT = re.compile(
+    r"(?P<name>[A-Za-z0-9._-]+)\s*(?:\[[^]]*\])?\s*\(?(?:>=\s*(?P<least>[0-9.]+))?"
+    r"(?:.*?;.*?extra\s*==\s*['\"](?P<extra>[^'\"]+)['\"])?"
+)
+
+
+class Finding(NamedTuple):
+    """One line of the report."""
+
+    topic: str
+    said: str
+    remedy: str | None = None
+    """What to do about it; ``None``: nothing is wrong."""
+
+
+def findings() -> Iterator[Finding]:
+    """Yield all there is to say about this installation, what is well included."""
+    yield _python()
+    own = _own()
+    yield _tickwright(own)
+    yield from _apscheduler()
+    if own is not None:
+        yield _files(own)
+        yield from _requirements(own)
+    yield from _clients()
+    yield _time_zones()
+    yield _local_zone()
+
+
+def _python() -> Finding:
+    said = f"{platform.python_implementation()} {platform.python_version()} ({sys.executable})"
+    oldest = ".".join(map(str, OLDEST_PYTHON))
+    is_old = sys.version_info[:2] < OLDEST_PYTHON
+    return Finding("Python", said, f"install Python {oldest} or newer" if is_old else None)
+
+
+def _own() -> Distribution | None:
+    try:
+        return distribution(DISTRIBUTION)
+    except PackageNotFoundError:
+        return None
+
+
+def _tickwright(own: Distribution | None) -> Finding:
+    if own is None:
+        said = f"runs from {SITE}, not installed as a distribution: its files cannot be checked"
+        return Finding(DISTRIBUTION, said)
+    if _editable(own) or Path(str(own.locate_file(""))).resolve() == Path(SITE).resolve():
+        return Finding(DISTRIBUTION, f"{own.version} in {SITE}")
+    said = f"{own.version} is installed in {own.locate_file('')}, but the package is that of {SITE}"
+    return Finding(DISTRIBUTION, said, "leave one of the two on sys.path (see PYTHONPATH)")
+
+
+def _editable(own: Distribution) -> bool:
+    try:
+        origin = json.loads(own.read_text("direct_url.json") or "{}")
+        return bool(origin.get("dir_info", {}).get("editable"))
+    except (ValueError, AttributeError):
+        return False
+
+
+def _apscheduler() -> Iterator[Finding]:
+    site = str(Path(SITE).resolve())
+    folders = dict.fromkeys([site, *(str(Path(entry or ".").resolve()) for entry in sys.path)])
+    foreign = [(version, folder) for folder in folders for version in foreign_copies(folder)]
+    for version, folder in foreign:
+        where = "over the same files as tickwright" if folder == site else "elsewhere on sys.path"
+        yield Finding("APScheduler", f"{version} is installed in {folder}, {where}", REMEDY)
+    if not foreign:
+        yield Finding("APScheduler", "no other copy is installed")
+
+
+def _files(own: Distribution) -> Finding:
+    """Compare the installed files with the hashes that were recorded when they were installed."""
+    if _editable(own):
+        return Finding("files", "an editable installation: nothing was copied")
+    recorded = [file for file in own.files or () if file.hash is not None]
+    broken = [f"{file} {fault}" for file in recorded if (fault := _fault(file))]
+    if not recorded:
+        return Finding("files", "whoever installed them recorded no hashes to compare them with")
+    if not broken:
+        return Finding("files", f"all {len(recorded)} are as they were installed")
+    named = ", ".join(broken[:_SHOWN]) + (", …" if len(broken) > _SHOWN else "")
+    return Finding("files", f"{len(broken)} of {len(recorded)} are not ours: {named}", REMEDY)
+
+
+def _fault(file: PackagePath) -> str | None:
+    """Return what is wrong with an installed file, ``None`` if it is as it was."""
+    try:
+        found = sha256(Path(str(file.locate())).read_bytes()).digest()
+    except OSError:
+        return "is missing"
+    wanted = file.hash.value if file.hash else ""
+    return None if urlsafe_b64encode(found).decode().rstrip("=") == wanted else "was overwritten"
+
+
+def _requirements(own: Distribution) -> Iterator[Finding]:
+    """Say which libraries of ours and of the extras are there and new enough."""
+    missing: dict[str, list[str]] = {}
+    ready: dict[str, None] = {}
+    for text in own.requires or ():
+        wanted = _REQUIREMENT.match(text)
+        if wanted is None:
+            continue
+        name, least, extra = wanted["name"], wanted["least"], wanted["extra"]
+        version = _version(name)
+        install = f"{DISTRIBUTION}[{extra}]" if extra else DISTRIBUTION
+        if version is None and extra:
+            missing.setdefault(extra, []).append(name)
+        elif version is None:
+            yield Finding("libraries", f"{name} is missing", f"pip install {name!r}")
+        elif least and _numbers(version) < _numbers(least):
+            remedy = f"pip install --upgrade '{install}'"
+            yield Finding("libraries", f"{name} {version} is older than {least}", remedy)
+        if extra:
+            ready.setdefault(extra)
+    complete = sorted(ready.keys() - missing.keys())
+    yield Finding("extras", f"installed: {', '.join(complete) or 'none'}")
+    if missing:
+        names = ", ".join(sorted(missing))
+        yield Finding("extras", f"not installed: {names} (pip install '{DISTRIBUTION}[NAME]')")
+
+
+def _version(name: str) -> str | None:
+    try:
+        return distribution(name).version
+    except PackageNotFoundError:
+        return None
+
+
+def _numbers(version: str) -> list[int]:
+    release = re.match(r"[0-9.]*", version)
+    numbers = [int(part) for part in (release[0] if release else "").split(".") if part]
+    while numbers and numbers[-1] == 0:  # 2.0 is 2
+        numbers.pop()
+    return numbers
+
+
+def _clients() -> Iterator[Finding]:
+    """Name the installed libraries that require APScheduler, and whether that is fulfilled."""
+    asking = re.compile(r"apscheduler(?![\w.-])", re.IGNORECASE)
+    names = {
+        f"{each.metadata['Name']} {each.version}"
+        for each in distributions()
+        if any(asking.match(wanted) for wanted in each.requires or ())
+    }
+    if names:
+        shim = _version("APScheduler")
+        fulfilled = "" if shim else " (no shim is installed: pip would install APScheduler for it)"
+        yield Finding("clients", f"{', '.join(sorted(names))} need APScheduler{fulfilled}")
+
+
+def _time_zones() -> Finding:
+    from zoneinfo import TZPATH, ZoneInfo
+
+    sources = [path for path in TZPATH if Path(path).is_dir()]
+    data = _version("tzdata")
+    sources += [f"tzdata {data}"] if data else []
+    said = f"from {', then '.join(sources) or 'nowhere'}"
+    try:
+        ZoneInfo("Europe/Berlin")
+    except (LookupError, OSError, ValueError) as error:
+        return Finding("time zones", f"{said}: {error}", "pip install tzdata")
+    return Finding("time zones", said)
+
+
+def _local_zone() -> Finding:
+    remedy = "set the environment variable TZ to a zone's name, or give schedulers a timezone"
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        try:
+            from tzlocal import get_localzone
+
+            zone = get_localzone()
+        except (ImportError, LookupError, ValueError, OSError) as error:
+            return Finding("local zone", f"cannot be found: {error}", remedy)
+    if heard:
+        return Finding("local zone", f"{zone}: {heard[0].message}", remedy)
+    return Finding("local zone", str(zone))

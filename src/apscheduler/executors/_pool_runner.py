@@ -1,0 +1,58 @@
+"""Running claims in threads of a pool that is not ours."""
+
+from __future__ import annotations
+
+import threading
+
+from apscheduler.executors._runner import Rest, Runner
+from apscheduler.runs.context import lane_workers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from apscheduler.executors._watchdog import Watchdog
+    from apscheduler.runs.claims import Claim
+
+
+class PoolRunner(Runner):
+    """Runs one claim in a thread that others made, a ``ThreadPoolExecutor``'s for one."""
+
+    __slots__ = ("_runs",)
+
+    def __init__(self, runs: Any) -> None:
+        super().__init__(runs.owner)
+        self._runs = runs
+
+    def run(self, claim: Claim, first: int) -> None:
+        """Run the claim's fire times here."""
+        self.ident = threading.get_ident()
+        self.current = claim
+        lane_workers[self.ident] = self
+        try:
+            self._run_claim(claim, first)
+        except BaseException as exc:  # a pool's thread outlives everything
+            self.owner._logger.exception("executor %r met an error of its own", self.owner._alias)
+            self.drop_current(exc)
+        finally:
+            lane_workers.pop(self.ident, None)
+            self.close()
+
+    def why_late(self) -> str:
+        """Return why an item came late to this thread."""
+        return str(self._runs.why_late())
+
+    def watchdog(self) -> Watchdog:
+        """Return the watchdog of this pool."""
+        watchdog: Watchdog = self._runs.watchdog()
+        return watchdog
+
+    def unwatched(self) -> None:
+        """Take note that no thread can be started any more."""
+        self.owner._logger.warning(
+            "executor %r cannot watch timeouts: no more threads can be started", self.owner._alias
+        )
+
+    def replace(self, rest: Rest | None) -> str:
+        """Give the pool one thread more in place of this one."""
+        return str(self._runs.replace_thread(self, rest))

@@ -1,0 +1,368 @@
+"""Claims that run in their host's event loop: coroutine jobs as tasks there, functions in a pool of threads.
+
+Claims are taken from any thread and started in the loop's. A task runs its claim's fire times one after another; each
+outcome is settled where it is known, so that a task which dies early has its claim settled by its end.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from time import monotonic
+
+from apscheduler.cluster.points import reached
+from apscheduler.executors._attempt import (
+    context_of_item,
+    executed,
+    failed,
+    is_awaitable,
+    let_go,
+    timed_out,
+    timeout_of,
+)
+from apscheduler.executors._pool_runner import PoolRunner
+from apscheduler.executors._runner import Rest, next_start
+from apscheduler.executors._watchdog import Watchdog
+from apscheduler.runs.claims import Claim, Result
+from apscheduler.runs.context import current_run, run_context
+from apscheduler.runs.outcomes import Outcome, fire_id
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from apscheduler.executors._ports import Handle, TaskPort
+    from apscheduler.executors._watchdog import Watch
+
+SHUT_DOWN = "the scheduler was shut down"
+_LOOK_SECONDS = 0.5
+
+
+class LoopRunner(PoolRunner):
+    """Runs one claim's function in a thread; what the function leaves to be awaited is awaited in the loop."""
+
+    __slots__ = ("_turn",)
+
+    def __init__(self, runs: TaskRuns) -> None:
+        super().__init__(runs)
+        self._turn = [True]
+
+    def take_turn(self) -> bool:
+        """Return whether the caller is the first: the thread that begins, or a shutdown that calls it off."""
+        try:
+            return self._turn.pop()
+        except IndexError:
+            return False
+
+    def run(self, claim: Claim, first: int) -> None:
+        """Run the claim's fire times here, unless that was called off."""
+        if self.take_turn():
+            super().run(claim, first)
+
+    def _await(self, awaitable: Any, watch: Watch | None = None) -> Any:
+        started = watch.awaiting if watch is not None else None
+        return self._runs.port.result_of(awaitable, self.current_run(), started)
+
+
+class Flight:
+    """A claim on its way: submitted, started, running."""
+
+    __slots__ = ("claim", "handle", "runner")
+
+    def __init__(self, claim: Claim) -> None:
+        self.claim = claim
+        self.handle: Any = None
+        self.runner: LoopRunner | None = None
+
+
+class TaskRuns:
+    """The claims of one executor in one loop.
+
+    ``_flights`` is changed in the loop's thread and by submitting ones (a dictionary: each step atomic).
+
+    :param pool: starts a function in a thread and returns a future; ``ended`` is called in the loop's thread
+    :param pool_name: what the pool is called in messages
+    """
+
+    def __init__(
+        self,
+        owner: Any,
+        port: TaskPort,
+        pool: Callable[[Callable[..., object], tuple[Any, ...], Callable[[], object]], Handle],
+        pool_name: str,
+    ) -> None:
+        self.owner = owner
+        self.port = port
+        self.closed = False
+        self._pool = pool
+        self._pool_name = pool_name
+        self._flights: dict[int, Flight] = {}
+        self._dog: Watchdog | None = None
+        self._ended_one = threading.Event()
+
+    # -- start --------------------------------------------------------------------------------------------
+
+    def submit(self, claims: Sequence[Claim]) -> None:
+        """Start the claims, from whichever thread.
+
+        :raises RuntimeError: if the executor was shut down, or its loop is closed
+        """
+        if self.closed:
+            raise RuntimeError("this executor was shut down")
+        flights = [Flight(claim) for claim in claims]
+        for flight in flights:
+            self._flights[id(flight)] = flight
+        if self.port.is_here():
+            self._start_all(flights)
+            return
+        try:
+            self.port.call(self._start_all, flights)
+        except RuntimeError:
+            for flight in flights:
+                self._flights.pop(id(flight), None)
+            raise
+
+    def _start_all(self, flights: list[Flight]) -> None:
+        for flight in flights:
+            if id(flight) not in self._flights:
+                continue  # called off meanwhile
+            try:
+                self._start(flight, 0)
+            except Exception as exc:  # noqa: BLE001 - a pool that takes nothing more, a loop that ends
+                self._fail(flight, exc)
+
+    def _start(self, flight: Flight, first: int) -> None:
+        claim = flight.claim
+        if self.owner.is_coroutine_job(claim.job):
+            handle = self.port.start(self._run(flight), lambda: self._ended(flight))
+        else:
+            flight.runner = LoopRunner(self)
+            arguments = (claim, first)
+            handle = self._pool(flight.runner.run, arguments, lambda: self._ended(flight))
+        if id(flight) in self._flights:  # else it has ended already: some loops start at once
+            flight.handle = handle
+            self.owner._pending_futures.add(handle)
+
+    def _fail(self, flight: Flight, exc: Exception) -> None:
+        claim = flight.claim
+        now = self.owner._now_us()
+        for fire in claim.unsettled:
+            claim.sink.settle(claim, failed(fire, 0, now, exc))
+        self._ended(flight)
+
+    # -- a coroutine job -----------------------------------------------------------------------------------
+
+    async def _run(self, flight: Flight) -> None:
+        """Run the fire times of a claim one after another."""
+        owner, claim = self.owner, flight.claim
+        following = next_start(owner, claim, 0, self.why_late)
+        while following is not None:
+            index, started = following
+            run_context.set(context_of_item(claim, claim.fires[index]))
+            timeout = timeout_of(claim.job)
+            deadline = None if timeout is None else Deadline(self, flight, index, started, timeout)
+            await self._run_fire(claim, claim.fires[index], started, deadline)
+            following = next_start(owner, claim, index + 1, self.why_late)
+
+    async def _run_fire(
+        self, claim: Claim, fire: int, started: int, deadline: Deadline | None
+    ) -> None:
+        owner, job = self.owner, claim.job
+        try:
+            value = job.func(*job.args, **job.kwargs)
+            if is_awaitable(value):
+                value = await value
+        except BaseException as exc:
+            in_time = deadline is None or deadline.finish()
+            self._settle_raised(claim, fire, started, exc, in_time=in_time)
+            if _ends_the_task(exc) and in_time:
+                raise
+            if not in_time:
+                self.port.forgive()
+            return
+        if deadline is not None and not deadline.finish():
+            self.port.forgive()
+            return
+        owner._log_success(job)
+        reached("run.ended")
+        claim.sink.settle(claim, executed(fire, started, owner._now_us(), value))
+
+    def _settle_raised(
+        self, claim: Claim, fire: int, started: int, exc: BaseException, *, in_time: bool
+    ) -> None:
+        now = self.owner._now_us()
+        if not in_time:
+            exc.__traceback__ = None  # its outcome is known already
+        elif _is_cancellation(exc):
+            reason = SHUT_DOWN if self.closed else "its task was cancelled"
+            text = let_go(exc)
+            claim.sink.settle(
+                claim, Result(fire, Outcome.CANCELLED, started, now, None, exc, text, reason)
+            )
+        else:
+            claim.sink.settle(claim, failed(fire, started, now, exc))
+
+    # -- the end --------------------------------------------------------------------------------------------
+
+    def _ended(self, flight: Flight) -> None:
+        """In the loop's thread, after a claim's end: nothing of it may be left without a word."""
+        self._forget(flight)
+        if flight.runner is None or flight.runner.take_turn():
+            reason = SHUT_DOWN if self.closed else "its task was cancelled before it began"
+            self._cancel_rest(flight.claim, reason)
+
+    def _forget(self, flight: Flight) -> None:
+        self._flights.pop(id(flight), None)
+        self.owner._pending_futures.discard(flight.handle)
+        self._ended_one.set()
+
+    def _cancel_rest(self, claim: Claim, reason: str) -> None:
+        now = self.owner._now_us()
+        for fire in claim.unsettled:
+            claim.sink.settle(claim, Result(fire, Outcome.CANCELLED, 0, now, reason=reason))
+        claim.sink.release(claim)
+
+    def shutdown(self, wait: bool) -> None:
+        """Take nothing more. ``wait``: let what there is come to its end, else cancel and record it.
+
+        Waiting is possible outside of the loop's thread only; a job that shuts down is not waited for.
+        """
+        self.closed = True
+        if not wait:
+            self._cancel_all()
+        elif not self.port.is_here():
+            self._wait()
+        if self._dog is not None:
+            self._dog.close()
+
+    def _cancel_all(self) -> None:
+        own = self._own()
+        for flight in list(self._flights.values()):
+            if flight is own:
+                continue
+            runner = flight.runner
+            if runner is not None and not runner.take_turn():
+                continue  # a thread cannot be told to stop: its outcome is recorded when it ends
+            if runner is None and flight.handle is not None:
+                self._cancel_rest(flight.claim, SHUT_DOWN)  # it stays in flight until its task ends
+            else:
+                self._flights.pop(id(flight), None)
+                self._call_off(flight.claim)
+            if flight.handle is not None:
+                self._cancel(flight.handle)
+
+    def _call_off(self, claim: Claim) -> None:
+        """Settle a claim that has not begun: where a store has other schedulers, they may run it."""
+        if not claim.sink.hand_back(claim):
+            self._cancel_rest(claim, SHUT_DOWN)
+
+    def _cancel(self, handle: Handle) -> None:
+        if self.port.is_here():
+            handle.cancel()
+            return
+        try:
+            self.port.call(handle.cancel)
+        except RuntimeError:
+            return  # the loop is closed: nothing runs in it any more
+
+    def _own(self) -> Flight | None:
+        """Return the claim that the calling code is part of."""
+        run = current_run()
+        if run is None:
+            return None
+        for flight in list(self._flights.values()):
+            job = flight.claim.job
+            if run.fire_id in (fire_id(job.id, fire) for fire in flight.claim.fires):
+                return flight
+        return None
+
+    def _wait(self) -> None:
+        own = self._own()
+        while self.port.is_running():
+            self._ended_one.clear()
+            if all(flight is own for flight in list(self._flights.values())):
+                return
+            self._ended_one.wait(_LOOK_SECONDS)
+
+    # -- what others ask --------------------------------------------------------------------------------------
+
+    def in_flight(self) -> list[Claim]:
+        """Return the claims that are queued or running (a snapshot)."""
+        return [flight.claim for flight in list(self._flights.values())]
+
+    def why_late(self) -> str:
+        """Return why something came late to its start."""
+        return f"the event loop or {self._pool_name} was busy"
+
+    def watchdog(self) -> Watchdog:
+        """Return who watches the functions' timeouts, made at the first."""
+        if self._dog is None:
+            self._dog = Watchdog(f"apscheduler-{self.owner._alias}", self.owner.timeout_grace)
+        return self._dog
+
+    def replace_thread(self, runner: PoolRunner, rest: Rest | None) -> str:
+        """Go on without a thread that does not come back."""
+        for flight in list(self._flights.values()):
+            if flight.runner is runner:
+                self._forget(flight)
+        if rest is not None:
+            flight = Flight(rest.claim)
+            self._flights[id(flight)] = flight
+            self.port.call(self._start, flight, rest.first)
+        return f"it keeps a thread of {self._pool_name}"
+
+
+class Deadline:
+    """The end of a coroutine job's time: its outcome is known then, and its task is told to stop."""
+
+    def __init__(
+        self, runs: TaskRuns, flight: Flight, index: int, started: int, seconds: float
+    ) -> None:
+        self._runs = runs
+        self._flight = flight
+        self._index = index
+        self._started = started
+        self._ends_at = monotonic() + seconds
+        self._expired = False
+        self._handle = runs.port.later(seconds, self._expire)
+
+    def finish(self) -> bool:
+        """Return whether the job ended in time; one that kept the loop busy beyond its time did not."""
+        self._handle.cancel()
+        if not self._expired and monotonic() >= self._ends_at:
+            self._settle()
+        return not self._expired
+
+    def _settle(self) -> None:
+        self._expired = True
+        claim, owner = self._flight.claim, self._runs.owner
+        fire = claim.fires[self._index]
+        claim.sink.settle(claim, timed_out(claim.job, fire, self._started, owner._now_us()))
+
+    def _expire(self) -> None:
+        self._settle()
+        claim = self._flight.claim
+        if self._index == len(claim.fires) - 1:
+            claim.sink.release(claim)
+        self._press(self._stuck)
+
+    def _press(self, following: Callable[[], None]) -> None:
+        self._handle = self._runs.port.later(self._runs.owner.timeout_grace, following)
+        self._flight.handle.cancel()
+
+    def _stuck(self) -> None:
+        job = self._flight.claim.job
+        self._runs.owner._logger.error(
+            "job %s was cancelled at its timeout of %s s and goes on; it is cancelled once more. Its task: %r",
+            *(job.id, job.timeout, self._flight.handle),
+        )
+        self._press(lambda: None)
+
+
+def _is_cancellation(exc: BaseException) -> bool:
+    return type(exc).__name__ == "CancelledError" or isinstance(exc, GeneratorExit)
+
+
+def _ends_the_task(exc: BaseException) -> bool:
+    """Return whether the task may not go on: it is cancelled, destroyed, or a user pressed Ctrl-C."""
+    return _is_cancellation(exc) or isinstance(exc, KeyboardInterrupt)

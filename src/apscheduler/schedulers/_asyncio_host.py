@@ -1,0 +1,108 @@
+"""What the hosts on an asyncio loop share: finding the loop, and the shutdown that can be awaited."""
+
+from __future__ import annotations
+
+import asyncio
+from contextvars import copy_context
+from threading import Thread
+
+from apscheduler.executors._ports import AsyncioPort
+from apscheduler.schedulers._callback import CallbackScheduler
+from apscheduler.schedulers._listeners import unfinished
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_AFTER_CANCEL = 1.0
+"""Seconds that cancelled jobs have to end before ``ashutdown`` returns without them."""
+
+
+class ListeningPort(AsyncioPort):
+    """The loop of a host: it keeps hold of the tasks of async listeners."""
+
+    def finish(self, coroutine: Any) -> asyncio.Task[Any]:
+        """Start a task."""
+        task = super().finish(coroutine)
+        unfinished.add(task)  # the loop itself keeps only a weak reference
+        task.add_done_callback(unfinished.discard)
+        return task
+
+
+class AsyncioHost(CallbackScheduler):
+    """A scheduler in an asyncio event loop."""
+
+    _eventloop: Any = None
+    _found: Any = None
+    """The loop that a start has found by itself; a later start may find another."""
+
+    def _find_port(self) -> AsyncioPort:
+        if self._eventloop is None or self._eventloop is self._found:
+            self._eventloop = self._found = self._find_loop()
+        if self._eventloop.is_closed():
+            raise RuntimeError(
+                f"the event loop given to this {type(self).__name__} is closed; "
+                "give it one that is not, or none and start it where one is running"
+            )
+        return ListeningPort(self._eventloop)
+
+    def _find_loop(self) -> asyncio.AbstractEventLoop:
+        raise NotImplementedError
+
+    async def ashutdown(
+        self,
+        wait: bool = True,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 - it has the jobs cancelled, asyncio.timeout would not
+    ) -> None:
+        """Shut down without holding up the loop, and wait for running jobs. New.
+
+        :param wait: whether to wait for running jobs; if not, they are cancelled and recorded as such
+        :param timeout: after so many seconds cancel them and return, threads that still run a job left to themselves
+        :raises SchedulerNotRunningError: if the scheduler is not running
+        """
+        self._begin_shutdown()
+        timer = self._timer
+        if timer is not None:
+            timer.close()
+        done = asyncio.get_running_loop().create_future()
+        arguments = (self._shut_down_beside, done, wait, timer)
+        Thread(
+            target=copy_context().run, args=arguments, name="APScheduler shutdown", daemon=True
+        ).start()
+        try:
+            await asyncio.wait_for(asyncio.shield(done), timeout)
+        except TimeoutError:
+            self._stop_executors(wait=False)
+            await asyncio.wait({done}, timeout=_AFTER_CANCEL)
+            if not done.done():
+                self._logger.warning(
+                    "Shut down after %s s; these jobs still run: %s", timeout, self._still_running()
+                )
+        await _end_of_listeners(patience=timeout)
+
+    def _shut_down_beside(self, done: asyncio.Future[None], wait: bool, timer: Any) -> None:
+        if timer is not None:
+            timer.beside.join()
+        self._finish_shutdown(wait=wait)
+        try:
+            done.get_loop().call_soon_threadsafe(_set_done, done)
+        except RuntimeError:
+            return  # the loop did not wait for it
+
+    def _still_running(self) -> str:
+        return ", ".join(sorted({run.job_id for run in self.get_running()})) or "none"
+
+
+def _set_done(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+async def _end_of_listeners(patience: float | None) -> None:
+    """Wait for the async listeners of this loop, which may still have to be told of the shutdown."""
+    loop = asyncio.get_running_loop()
+    here = asyncio.current_task()
+    tasks = {task for task in unfinished if task.get_loop() is loop and task is not here}
+    if tasks:
+        await asyncio.wait(tasks, timeout=patience)

@@ -1,0 +1,260 @@
+"""What the hosts with an event loop of the program's share: one timer, the pass beside the loop, events in the loop.
+
+    wakeup()   from any thread: the loop looks soon (several at once count as one)
+    look       in the loop: starts a pass, unless one is under way
+    pass       in the loop where all stores are memory, a small batch at a time; else in one thread beside it, so that
+               no store, however slow, holds the loop up
+    passed     in the loop: sets the timer
+
+Listeners are called in the loop's thread whoever has something to tell, in the order in which it was told. Executors
+take claims from any thread. So nothing but the pass knows which thread it runs in.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections import deque
+from queue import SimpleQueue
+from threading import Thread, current_thread
+
+from apscheduler._engine.instants import NEVER
+from apscheduler.jobstores.memory import MemoryJobStore
+from apscheduler.schedulers._dispatch import BATCH, BATCHES
+from apscheduler.schedulers._listeners import tell
+from apscheduler.schedulers._sinks import say
+from apscheduler.schedulers.base import STATE_RUNNING, STATE_STOPPED, BaseScheduler
+from apscheduler.schedulers.blocking import LONGEST_WAIT
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from apscheduler.events import SchedulerEvent
+    from apscheduler.executors._ports import Handle, Port
+
+LOOP_BATCH = 200
+"""Jobs claimed at a time in the loop itself: about two milliseconds, then everything else has its turn."""
+
+
+class PassThread:
+    """The thread beside the loop, made when it is first needed."""
+
+    def __init__(self) -> None:
+        self._calls: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
+        self._thread: Thread | None = None
+
+    def call(self, function: Callable[[], object]) -> None:
+        """Have the function called here, after those before it."""
+        self._calls.put(function)
+        if self._thread is None:
+            self._thread = Thread(target=self._run, name="APScheduler", daemon=True)
+            self._thread.start()
+
+    def close(self) -> None:
+        """End after what was asked for."""
+        self._calls.put(None)
+
+    def join(self) -> None:
+        """Wait for the end, unless it is this very thread that asks."""
+        thread = self._thread
+        if thread is not None and thread is not current_thread():
+            thread.join()
+
+    def _run(self) -> None:
+        while (function := self._calls.get()) is not None:
+            function()
+
+
+class LoopTimer:
+    """The looking of one scheduler in one loop, from a start to the shutdown after it.
+
+    Everything but ``wake`` and ``close`` happens in the loop's thread, or in the pass, of which there is one at a time.
+
+    :ivar sleeping_until: when it looks again by itself; NEVER while it is awake
+    """
+
+    def __init__(self, scheduler: CallbackScheduler, port: Port) -> None:
+        self.port = port
+        self.sleeping_until = NEVER
+        self.beside = PassThread()
+        self._scheduler = scheduler
+        self._handle: Handle | None = None
+        self._woken = False
+        self._passing = False
+        self._again = False
+        self._closed = False
+
+    def wake(self) -> None:
+        """Look soon; from any thread."""
+        if self._woken or self._closed:
+            return
+        self._woken = True
+        try:
+            self.port.call(self._look)
+        except RuntimeError:  # the loop is closed: so is the scheduler, as its `running` says
+            self._woken = False
+
+    def close(self) -> None:
+        """Look no more; from any thread."""
+        self._closed = True
+        self.beside.close()
+        if self.port.is_here():
+            self._cancel()
+            return
+        try:
+            self.port.call(self._cancel)
+        except RuntimeError:
+            return  # a closed loop has no timers
+
+    def _cancel(self) -> None:
+        handle, self._handle = self._handle, None
+        self.sleeping_until = NEVER
+        if handle is not None:
+            handle.cancel()
+
+    def _look(self) -> None:
+        self._woken = False
+        self._cancel()
+        if self._closed or self._scheduler.state != STATE_RUNNING:
+            return
+        if self._passing:
+            self._again = True
+            return
+        self._passing = True
+        beside = self._scheduler._stores_may_block()
+        dispatcher = self._scheduler._dispatcher
+        if beside:
+            dispatcher.batch, dispatcher.batches = BATCH, BATCHES
+            self.beside.call(self._pass_beside)
+        else:
+            dispatcher.batch, dispatcher.batches = LOOP_BATCH, 1
+            try:
+                seconds = self._pass()
+            except BaseException:
+                self._passed(
+                    0
+                )  # a Ctrl-C in the loop's own thread: the next look comes all the same
+                raise
+            self._passed(seconds)
+
+    def _pass(self) -> float | None:
+        try:
+            return self._scheduler._process_jobs()
+        except Exception as exc:  # noqa: BLE001 - the loop outlives everything
+            say(
+                self._scheduler._logger,
+                40,
+                "The scheduler's loop met an error and goes on",
+                exc_info=exc,
+            )
+            return 1.0
+
+    def _pass_beside(self) -> None:
+        seconds = self._pass()
+        try:
+            self.port.call(self._passed, seconds)
+        except RuntimeError:
+            return  # the loop was closed meanwhile
+
+    def _passed(self, seconds: float | None) -> None:
+        self._passing = False
+        if self._closed or self._scheduler.state != STATE_RUNNING:
+            return
+        if self._again:
+            self._again, seconds = False, 0
+        if seconds is None or seconds > LONGEST_WAIT:
+            seconds = LONGEST_WAIT
+        self.sleeping_until = self._scheduler._dispatcher.wake_at if seconds else NEVER
+        self._handle = self.port.later(seconds, self._look)
+
+
+class CallbackScheduler(BaseScheduler):
+    """A scheduler whose waiting is done by an event loop of the program's."""
+
+    _timer: LoopTimer | None = None
+    _telling = False
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        self._untold: deque[SchedulerEvent] = deque()
+        super().__init__(*args, **options)
+
+    @abstractmethod
+    def _find_port(self) -> Port:
+        """Return the event loop to start in.
+
+        :raises RuntimeError: if there is none
+        """
+
+    def start(self, paused: bool = False) -> None:
+        """Start the scheduler in its event loop, and return. See :meth:`BaseScheduler.start`.
+
+        :param paused: whether to wait for :meth:`resume` with processing jobs
+        :raises RuntimeError: if there is no event loop
+        """
+        if self.state != STATE_STOPPED and not self.running:
+            self.shutdown(wait=False)  # its loop was closed under it
+        if self.state == STATE_STOPPED:
+            self._timer = LoopTimer(self, self._find_port())
+            self._loop = None  # a pass of the time before the last shutdown may still end
+        super().start(paused)
+
+    def shutdown(self, wait: bool = True) -> None:
+        """Stop processing jobs. See :meth:`BaseScheduler.shutdown`.
+
+        :param wait: whether running jobs come to their end (waited for only where that does not hold up the loop)
+        """
+        self._begin_shutdown()
+        if self._timer is not None:
+            self._timer.close()
+        self._finish_shutdown(wait=wait)
+
+    @property
+    def running(self) -> bool:
+        """Whether the scheduler has been started, and its event loop was not closed under it."""
+        return self.state != STATE_STOPPED and not (
+            self._timer is not None and self._timer.port.is_closed()
+        )
+
+    def wakeup(self) -> None:
+        if self._timer is not None and self.state != STATE_STOPPED:
+            self._timer.wake()
+
+    def _wake_for(self, due: int) -> None:
+        if self._timer is not None and due < self._timer.sleeping_until:
+            self.wakeup()
+
+    def _stores_may_block(self) -> bool:
+        """Return whether a store does I/O, for all we know."""
+        return any(type(store) is not MemoryJobStore for store in list(self._jobstores.values()))
+
+    def _dispatch_event(self, event: SchedulerEvent) -> None:
+        """Tell the listeners, in the loop's thread while the loop runs."""
+        if not self._listener_mask & event.code:
+            return
+        self._untold.append(event)
+        port = None if self._timer is None else self._timer.port
+        if port is None or port.is_here() or not port.is_running():
+            self._tell()
+        elif not self._telling:
+            self._telling = True
+            try:
+                port.call(self._tell)
+            except RuntimeError:
+                self._tell()
+
+    def _tell(self) -> None:
+        self._telling = False
+        timer = self._timer
+        start = None if timer is None or not timer.port.is_here() else timer.port.finish
+        while self._untold:
+            try:
+                event = self._untold.popleft()
+            except IndexError:
+                return
+            tell(self._listeners, event, self._logger, start)
+
+    def _after_fork_in_child(self) -> None:
+        super()._after_fork_in_child()
+        self._timer = None
+        self._untold.clear()

@@ -1,0 +1,107 @@
+"""Ours and APScheduler in one folder: what a start says, what the doctor finds, and when all is well."""
+
+from __future__ import annotations
+
+import shutil
+from importlib.metadata import Distribution
+from pathlib import Path
+
+import pytest
+
+from tools import packaging
+
+pytestmark = pytest.mark.slow
+
+STARTS_TWICE = """
+from apscheduler.schedulers.background import BackgroundScheduler
+for _ in range(2):
+    scheduler = BackgroundScheduler()
+    scheduler.start()
+    scheduler.shutdown()
+"""
+
+
+@pytest.fixture(scope="module")
+def reference(reference_python) -> Distribution:
+    """APScheduler as it was installed for tests."""
+    (found,) = Distribution.discover(
+        name="APScheduler", path=[packaging.site_packages(reference_python)]
+    )
+    return found
+
+
+def install_apscheduler(environment, reference) -> None:
+    """Write its files where an installer writes them."""
+    for file in reference.files:
+        target = Path(environment.site, file)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if file.suffix != ".pyc":
+            shutil.copyfile(file.locate(), target)
+
+
+def test_beside_the_shim_a_start_is_silent_and_the_doctor_content(environment, wheels):
+    environment.install(wheels, "tickwright")
+    environment.install(wheels, "apscheduler")
+    started = environment.run("-c", STARTS_TWICE)
+    assert (started.returncode, started.stdout, started.stderr) == (0, "", "")
+    found = environment.doctor()
+    assert found.returncode == 0, found.stdout
+    assert "are as they were installed" in found.stdout
+    assert "WRONG" not in found.stdout
+
+
+def test_written_over_apscheduler_a_start_says_so_once(environment, wheels, reference):
+    install_apscheduler(environment, reference)
+    environment.install(wheels, "tickwright")
+    started = environment.run("-c", STARTS_TWICE)
+    assert started.returncode == 0
+    assert started.stderr.count(f"APScheduler {reference.version} is installed over") == 1
+    assert "pip uninstall APScheduler" in started.stderr
+    found = environment.doctor()
+    assert found.returncode == 1
+    assert f"WRONG  APScheduler  {reference.version} is installed in" in found.stdout
+    assert "are as they were installed" in found.stdout
+
+
+def test_written_over_by_apscheduler_the_doctor_names_the_files(environment, wheels, reference):
+    environment.install(wheels, "tickwright")
+    install_apscheduler(environment, reference)
+    found = environment.doctor()
+    assert found.returncode == 1, found.stdout + found.stderr
+    assert "apscheduler/__init__.py was overwritten" in found.stdout
+
+    # Removing APScheduler takes the files of both; the doctor still starts.
+    environment.uv("uninstall", "APScheduler")
+    found = environment.doctor()
+    assert found.returncode == 1, found.stdout + found.stderr
+    assert "apscheduler/__init__.py is missing" in found.stdout
+    assert "pip install --force-reinstall --no-deps tickwright" in found.stdout
+
+    environment.install(wheels, "tickwright")
+    found = environment.doctor()
+    assert found.returncode == 0, found.stdout
+
+
+def test_the_shim_replaces_apscheduler_where_an_installer_upgrades_to_it(
+    environment, wheels, reference
+):
+    install_apscheduler(environment, reference)
+    environment.install(wheels, "apscheduler")
+    environment.install(wheels, "tickwright")
+    found = environment.doctor()
+    assert found.returncode == 0, found.stdout
+
+
+def test_a_changed_file_and_an_old_library_are_found(environment, wheels):
+    environment.install(wheels, "tickwright")
+    Path(environment.site, "apscheduler/job.py").write_text("# edited\n")
+    metadata = Path(environment.site, "redis-3.0.dist-info/METADATA")
+    metadata.parent.mkdir()
+    metadata.write_text("Metadata-Version: 2.1\nName: redis\nVersion: 3.0\n")
+    found = environment.doctor()
+    assert found.returncode == 1
+    assert "1 of" in found.stdout
+    assert "apscheduler/job.py was overwritten" in found.stdout
+    assert "redis 3.0 is older than 4.5" in found.stdout
+    assert "pip install --upgrade 'tickwright[redis]'" in found.stdout
+    assert found.stdout.endswith("2 wrong.\n")

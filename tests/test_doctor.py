@@ -1,0 +1,94 @@
+"""What the doctor says of this environment and of zones; tests/dropin asks it about broken installations."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from apscheduler import doctor
+from apscheduler.cli import main
+
+
+def said(topic: str) -> list[doctor.Finding]:
+    return [finding for finding in doctor.findings() if finding.topic == topic]
+
+
+def test_the_environment_of_these_tests_is_well():
+    asked = CliRunner().invoke(main, ["doctor"])
+    assert asked.exit_code == 0, asked.output
+    assert asked.output.endswith("Nothing wrong.\n")
+    for topic in ("Python", "tickwright", "APScheduler", "files", "extras", "time zones"):
+        assert f"ok     {topic}" in asked.output
+
+
+def test_a_foreign_copy_elsewhere_on_the_path_is_wrong(tmp_path, monkeypatch):
+    (tmp_path / "APScheduler-3.10.4.dist-info").mkdir()
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
+    asked = CliRunner().invoke(main, ["doctor"])
+    assert asked.exit_code == 1
+    assert f"3.10.4 is installed in {tmp_path}, elsewhere on sys.path" in asked.output
+    assert asked.output.endswith("1 wrong.\n")
+
+
+def test_installed_and_missing_extras_are_told_apart_without_blame():
+    installed, missing = said("extras")
+    assert "sqlalchemy" in installed.said
+    assert "etcd" in missing.said
+    assert "pip install 'tickwright[NAME]'" in missing.said
+    assert installed.remedy is missing.remedy is None
+
+
+def test_a_local_zone_that_does_not_exist_is_wrong(monkeypatch):
+    import tzlocal
+
+    monkeypatch.setenv("TZ", "Europe/Berlim")
+    tzlocal.reload_localzone.__globals__["_cache_tz"] = None
+    try:
+        (finding,) = said("local zone")
+    finally:
+        tzlocal.reload_localzone.__globals__["_cache_tz"] = None
+    assert "Europe/Berlim" in finding.said
+    assert "TZ" in finding.remedy
+
+
+def test_without_any_zone_data_it_says_what_to_install(monkeypatch):
+    import zoneinfo
+
+    def nothing(name):
+        raise zoneinfo.ZoneInfoNotFoundError(f"No time zone found with key {name}")
+
+    # A machine without zone data does not exist here.
+    monkeypatch.setattr(zoneinfo, "ZoneInfo", nothing)
+    (finding,) = said("time zones")
+    assert finding.remedy == "pip install tzdata"
+
+
+@pytest.mark.parametrize(
+    ("version", "least", "old"),
+    [("2.0", "2", False), ("1.4.54", "2.0", True), ("2.0.0b1", "2.0", False), ("10.1", "9", False)],
+)
+def test_versions_are_compared_by_their_numbers(version, least, old):
+    assert (doctor._numbers(version) < doctor._numbers(least)) is old
+
+
+def test_metadata_that_is_broken_or_incomplete_does_not_stop_it(tmp_path, monkeypatch):
+    own = tmp_path / "tickwright-0.1.0.dist-info"
+    own.mkdir()
+    (own / "METADATA").write_text("Metadata-Version: 2.1\nName: tickwright\nVersion: 0.1.0\n")
+    (own / "direct_url.json").write_text("{broken")
+    (tmp_path / "nothing-1.0.dist-info").mkdir()
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    found = {finding.topic: finding for finding in doctor.findings()}
+    assert "no hashes" in found["files"].said
+    assert found["files"].remedy is None
+    assert "but the package is that of" in found["tickwright"].said
+    assert "PYTHONPATH" in found["tickwright"].remedy
+
+
+def test_not_being_a_distribution_is_no_fault(monkeypatch):
+    monkeypatch.setattr(doctor, "DISTRIBUTION", "no-such-distribution")
+    found = list(doctor.findings())
+    assert "not installed as a distribution" in found[1].said
+    assert [finding for finding in found if finding.remedy] == []
