@@ -17,17 +17,9 @@ from tools import ROOT
 SNAPSHOT: dict[str, dict[str, dict[str, Any]]] = json.loads(
     (ROOT / "tests/data/api-3.11.3.json").read_text("utf-8")
 )
-HOSTS = "the issue that brings the other hosts"
 STORES = "the issue that brings the shared and other stores"
 # Modules of the snapshot that are not here yet: what brings them.
 TO_COME = {
-    "apscheduler.executors.gevent": HOSTS,
-    "apscheduler.executors.tornado": HOSTS,
-    "apscheduler.executors.twisted": HOSTS,
-    "apscheduler.schedulers.gevent": HOSTS,
-    "apscheduler.schedulers.qt": HOSTS,
-    "apscheduler.schedulers.tornado": HOSTS,
-    "apscheduler.schedulers.twisted": HOSTS,
     "apscheduler.jobstores.etcd": STORES,
     "apscheduler.jobstores.mongodb": STORES,
     "apscheduler.jobstores.redis": STORES,

@@ -9,15 +9,11 @@ TESTS = Path(__file__).parent
 ALL = range(1, 110)
 
 STORES = "the Redis, MongoDB and ZooKeeper stores"
-HOSTS = "the asyncio, gevent, tornado, twisted and Qt hosts"
 LATER = {
     9: STORES,  # redis-py
     10: STORES,  # Redis: paused jobs
     11: STORES,  # PyMongo
     16: STORES,  # ZooKeeper's paths
-    92: HOSTS,
-    95: HOSTS,
-    96: HOSTS,
 }
 
 

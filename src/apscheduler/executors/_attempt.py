@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os.path
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 
 from apscheduler._engine.instants import SECOND
 from apscheduler.executors.base import JobTimeoutError
 from apscheduler.runs.claims import Claim, Result
-from apscheduler.runs.context import RunContext, make_context
-from apscheduler.runs.outcomes import Outcome
+from apscheduler.runs.context import RunContext, current_run, make_context
+from apscheduler.runs.outcomes import Outcome, fire_id
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -112,6 +113,17 @@ def context_of_item(item: Any, fire: int) -> RunContext:
     if isinstance(item, Claim):
         return context_of(item.job, fire, item.attempt, item.token)
     return context_of(item, fire)
+
+
+def claim_of_caller(claims: Iterable[Claim]) -> Claim | None:
+    """Return the claim among these that the calling code is part of."""
+    run = current_run()
+    if run is None:
+        return None
+    for claim in claims:
+        if run.fire_id in (fire_id(claim.job.id, fire) for fire in claim.fires):
+            return claim
+    return None
 
 
 def lateness_text(fire: int, now: int) -> str:

@@ -12,6 +12,7 @@ from time import monotonic
 
 from apscheduler.cluster.points import reached
 from apscheduler.executors._attempt import (
+    claim_of_caller,
     context_of_item,
     executed,
     failed,
@@ -24,8 +25,8 @@ from apscheduler.executors._pool_runner import PoolRunner
 from apscheduler.executors._runner import Rest, next_start
 from apscheduler.executors._watchdog import Watchdog
 from apscheduler.runs.claims import Claim, Result
-from apscheduler.runs.context import current_run, run_context
-from apscheduler.runs.outcomes import Outcome, fire_id
+from apscheduler.runs.context import run_context
+from apscheduler.runs.outcomes import Outcome
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -236,9 +237,9 @@ class TaskRuns:
             self._dog.close()
 
     def _cancel_all(self) -> None:
-        own = self._own()
+        own = claim_of_caller(self.in_flight())
         for flight in list(self._flights.values()):
-            if flight is own:
+            if flight.claim is own:
                 continue
             runner = flight.runner
             if runner is not None and not runner.take_turn():
@@ -265,22 +266,11 @@ class TaskRuns:
         except RuntimeError:
             return  # the loop is closed: nothing runs in it any more
 
-    def _own(self) -> Flight | None:
-        """Return the claim that the calling code is part of."""
-        run = current_run()
-        if run is None:
-            return None
-        for flight in list(self._flights.values()):
-            job = flight.claim.job
-            if run.fire_id in (fire_id(job.id, fire) for fire in flight.claim.fires):
-                return flight
-        return None
-
     def _wait(self) -> None:
-        own = self._own()
+        own = claim_of_caller(self.in_flight())
         while self.port.is_running():
             self._ended_one.clear()
-            if all(flight is own for flight in list(self._flights.values())):
+            if all(claim is own for claim in self.in_flight()):
                 return
             self._ended_one.wait(_LOOK_SECONDS)
 

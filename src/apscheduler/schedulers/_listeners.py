@@ -33,7 +33,7 @@ def tell(
         try:
             answer = callback(event)
             if answer is not None and isinstance(answer, CoroutineType):
-                _finish(_guarded(answer, callback, event, logger), start)
+                (start or finish)(_guarded(answer, callback, event, logger))
         except BaseException as exc:
             if _is_interrupt(exc):
                 raise
@@ -56,11 +56,8 @@ async def _guarded(
         logger.exception("A listener (%r) raised on %r", callback, event)
 
 
-def _finish(coroutine: Any, start: Callable[[Any], Any] | None) -> None:
-    """Run an async listener's coroutine: in the loop the caller runs in where there is one, else to its end."""
-    if start is not None:
-        start(coroutine)
-        return
+def finish(coroutine: Any) -> None:
+    """Run an async listener's coroutine: in the thread's running loop where there is one, else to its end."""
     import asyncio
 
     try:

@@ -1,0 +1,180 @@
+"""An executor for gevent: each job runs in a greenlet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from time import monotonic
+
+from apscheduler.executors._attempt import claim_of_caller, executed, failed, timed_out
+from apscheduler.executors._coroutines import CoroutineRunner
+from apscheduler.executors._own import OwnExecutor
+from apscheduler.executors._runner import Runner
+from apscheduler.runs.claims import Claim
+from apscheduler.runs.context import run_context
+
+try:
+    import gevent
+    from gevent import monkey
+except ImportError as exc:
+    raise ImportError(
+        "GeventExecutor requires gevent installed: pip install 'tickwright[gevent]'"
+    ) from exc
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from apscheduler.executors._watchdog import Watch
+
+
+native_ident = monkey.get_original("threading", "get_ident")
+"""The number of the calling thread, where monkey patching would have it be the greenlet's."""
+_native_lock = monkey.get_original("_thread", "allocate_lock")
+
+
+class GreenletRunner(Runner):
+    """Runs one claim in a greenlet. Its run context is the greenlet's own."""
+
+    __slots__ = ("_task",)
+
+    def __init__(self, owner: Any) -> None:
+        super().__init__(owner)
+        self._task: Any = None
+
+    def run(self, claim: Claim) -> None:
+        """Run the claim's fire times here."""
+        self.current = claim
+        try:
+            self._run_claim(claim, 0)
+        except BaseException as exc:  # a greenlet that was killed, or an error of ours
+            self.drop_current(exc)
+            if not isinstance(exc, Exception):
+                raise
+            self.owner._logger.exception("executor %r met an error of its own", self.owner._alias)
+
+    def why_late(self) -> str:
+        """Return why a claim came late to this greenlet."""
+        return "other greenlets kept the thread"
+
+    def _call(self, job: Any, watch: Watch | None = None) -> Any:
+        run_context.set(self.current_run())
+        return super()._call(job, watch)
+
+    def _await(self, awaitable: Any, watch: Watch | None = None) -> Any:
+        """Await in a thread of gevent's: an asyncio loop in this one would keep all greenlets waiting."""
+        pool = gevent.get_hub().threadpool
+        return pool.apply(self._await_there, (awaitable, self.current_run()))
+
+    def _await_there(self, awaitable: Any, context: Any) -> Any:
+        runner = CoroutineRunner()
+        try:
+            return runner.run(awaitable, context, self._note_task)
+        finally:
+            self._task = None
+            runner.close()
+
+    def _note_task(self, loop: Any, task: Any) -> None:
+        self._task = (loop, task)
+
+    def _run_timed(self, claim: Claim, index: int, started: int, timeout: float) -> None:
+        """Call with a timeout that is raised in the greenlet; code that never yields is judged when it returns."""
+        owner, job, fire = self.owner, claim.job, claim.fires[index]
+        ends_at = monotonic() + timeout
+        value, error = None, None
+        timer = gevent.Timeout.start_new(timeout)
+        try:
+            value = self._call(job)
+        except BaseException as exc:  # noqa: BLE001 - whatever a job raises is its outcome
+            error = exc
+        finally:
+            timer.close()
+        if error is timer or monotonic() >= ends_at:
+            self._cancel_task()
+            if error is not None:
+                error.__traceback__ = None
+            claim.sink.settle(claim, timed_out(job, fire, started, owner._now_us()))
+        elif error is not None:
+            claim.sink.settle(claim, failed(fire, started, owner._now_us(), error))
+        else:
+            owner._log_success(job)
+            claim.sink.settle(claim, executed(fire, started, owner._now_us(), value))
+
+    def _cancel_task(self) -> None:
+        if self._task is None:
+            return
+        loop, task = self._task
+        try:
+            loop.call_soon_threadsafe(task.cancel)
+        except RuntimeError:
+            return  # it has ended this moment
+
+
+class GeventExecutor(OwnExecutor):
+    """Runs each job in a greenlet of its own; ``async def`` functions run in a thread of gevent's pool.
+
+    A ``timeout`` is raised in the greenlet where it next yields.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._greenlets: dict[Any, Claim] = {}
+        self._closed = False
+
+    def start(self, scheduler: Any, alias: str) -> None:
+        """Called by the scheduler; may be called again after :meth:`shutdown`."""
+        super().start(scheduler, alias)
+        self._hub = gevent.get_hub()
+        self._closed = False
+
+    def _submit(self, items: Sequence[Any]) -> list[tuple[Any, BaseException]]:
+        if self._closed:
+            return [(item, RuntimeError("this executor was shut down")) for item in items]
+        for claim in items:
+            greenlet = gevent.Greenlet(GreenletRunner(self).run, claim)
+            self._greenlets[greenlet] = claim
+            greenlet.rawlink(self._ended)
+            greenlet.start()
+        return []
+
+    def _ended(self, greenlet: Any) -> None:
+        claim = self._greenlets.pop(greenlet)
+        if claim.unsettled:  # killed before it began
+            now = self._now_us()
+            for fire in claim.unsettled:
+                claim.sink.settle(claim, failed(fire, 0, now, gevent.GreenletExit()))
+            claim.sink.release(claim)
+
+    def shutdown(self, wait: bool = True) -> None:
+        """Take nothing more; what was submitted still runs.
+
+        :param wait: whether to wait until all of it has ended (but for the greenlet that calls this)
+        """
+        self._closed = True
+        if not wait:
+            return
+        own = claim_of_caller(self.in_flight())
+        others = [each for each, claim in list(self._greenlets.items()) if claim is not own]
+        if native_ident() == self._hub.thread_ident:
+            gevent.joinall(others)
+        elif others:
+            self._join_from_outside(others)
+
+    def _join_from_outside(self, greenlets: list[Any]) -> None:
+        """Wait in another thread: greenlets can be joined in their own only."""
+        ended = _native_lock()
+        ended.acquire()
+
+        def join() -> None:
+            gevent.joinall(greenlets)
+            ended.release()
+
+        self._hub.loop.run_callback_threadsafe(gevent.spawn, join)
+        ended.acquire()
+
+    def in_flight(self) -> list[Any]:
+        """Return the claims that are queued or running: a snapshot. New."""
+        return list(self._greenlets.values())
+
+    def running_count(self) -> int:
+        """Return how many jobs are running now. New."""
+        return len(self._greenlets)

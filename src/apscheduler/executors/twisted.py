@@ -1,0 +1,50 @@
+"""An executor for Twisted: coroutine jobs run in the reactor, functions in the reactor's pool of threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from apscheduler.executors._loop_executor import LoopExecutor
+from apscheduler.executors._tasks import TaskRuns
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+class TwistedExecutor(LoopExecutor):
+    """Runs coroutine jobs in the reactor (they may await Deferreds), and functions in the reactor's thread pool.
+
+    A Deferred or coroutine that a function returns is waited for, in the reactor. It shuts down as
+    :class:`~apscheduler.executors.asyncio.AsyncIOExecutor` does.
+
+    :raises RuntimeError: at the start, if the scheduler has no reactor
+    """
+
+    _reactor: Any = None
+
+    def _make_runs(self, scheduler: Any) -> TaskRuns:
+        from apscheduler.executors._twisted_port import TwistedPort
+
+        self._reactor = getattr(scheduler, "_reactor", None)
+        if self._reactor is None:
+            raise RuntimeError(
+                f"{type(self).__name__} needs a scheduler with a reactor (TwistedScheduler); "
+                f"{type(scheduler).__name__} has none"
+            )
+        return TaskRuns(
+            self, TwistedPort(self._reactor), self._in_thread, "the reactor's thread pool"
+        )
+
+    def _in_thread(
+        self,
+        function: Callable[..., object],
+        arguments: tuple[Any, ...],
+        ended: Callable[[], object],
+    ) -> Any:
+        from twisted.internet.threads import deferToThreadPool
+
+        pool = self._reactor.getThreadPool()
+        deferred = deferToThreadPool(self._reactor, pool, function, *arguments)
+        deferred.addBoth(lambda _: ended())
+        return deferred

@@ -1,0 +1,131 @@
+"""A scheduler in a greenlet."""
+
+from __future__ import annotations
+
+from apscheduler.executors._coroutines import CoroutineRunner
+from apscheduler.executors.gevent import native_ident
+from apscheduler.schedulers._listeners import tell
+from apscheduler.schedulers.base import BaseScheduler
+from apscheduler.schedulers.blocking import BlockingScheduler
+
+try:
+    import gevent
+    from gevent.event import Event
+    from gevent.lock import RLock
+except ImportError as exc:
+    raise ImportError(
+        "GeventScheduler requires gevent installed: pip install 'tickwright[gevent]'"
+    ) from exc
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from apscheduler.events import SchedulerEvent
+    from apscheduler.executors.base import BaseExecutor
+
+
+class GreenWakeup:
+    """The wait of a greenlet; ``set`` may be called from any thread."""
+
+    def __init__(self) -> None:
+        self._event = Event()
+        self._thread = gevent.get_hub().thread_ident
+        self._signal = gevent.get_hub().loop.async_()
+        self._signal.start(self._event.set)
+        # A hub with nothing but this watcher to wait for counts as finished, as it did without it.
+        self._signal.ref = False
+
+    def set(self) -> None:
+        """Wake the waiter, or let its next wait return at once."""
+        if self.is_here():
+            self._event.set()
+        else:
+            self._signal.send()
+
+    def is_here(self) -> bool:
+        """Return whether the calling thread is the waiter's."""
+        return bool(native_ident() == self._thread)
+
+    def is_set(self) -> bool:
+        """Return whether it was set."""
+        return bool(self._event.is_set())
+
+    def clear(self) -> None:
+        """Let the next wait wait again."""
+        self._event.clear()
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Wait until it is set."""
+        return bool(self._event.wait(seconds))
+
+    def close(self) -> None:
+        """Free the watcher."""
+        self._signal.stop()
+        self._signal.close()
+
+
+class GeventScheduler(BlockingScheduler):
+    """A scheduler in a greenlet of its own: :meth:`start` returns that greenlet.
+
+    Jobs run in greenlets. Blocking calls of stores and jobs hold up the thread unless they are gevent's or monkey
+    patching made them so. All methods may be called from any thread.
+    """
+
+    _greenlet: Any = None
+
+    def start(self, *args: Any, **kwargs: Any) -> Any:
+        """Start the scheduler in a greenlet.
+
+        :param paused: whether to wait for :meth:`resume` with processing jobs
+        :return: the greenlet, which ends after :meth:`shutdown`
+        """
+        self._begin_waiting()
+        BaseScheduler.start(self, *args, **kwargs)
+        if self.running:
+            self._greenlet = gevent.spawn(self._main_loop)
+        return self._greenlet
+
+    def _begin_waiting(self) -> None:
+        if not self.running:
+            self._event = GreenWakeup()
+
+    def shutdown(self, *args: Any, **kwargs: Any) -> None:
+        """Stop processing jobs and end the greenlet. See :meth:`BaseScheduler.shutdown`."""
+        super().shutdown(*args, **kwargs)
+        greenlet, self._greenlet = self._greenlet, None
+        if greenlet is not None and self._event.is_here() and greenlet is not gevent.getcurrent():
+            greenlet.join()
+
+    def _main_loop(self) -> None:
+        event = self._event
+        try:
+            super()._main_loop()
+        finally:
+            event.close()
+
+    def _dispatch_event(self, event: SchedulerEvent) -> None:
+        if self._listener_mask & event.code:
+            tell(self._listeners, event, self._logger, _await_beside)
+
+    def _create_default_executor(self) -> BaseExecutor:
+        from apscheduler.executors.gevent import GeventExecutor
+
+        return GeventExecutor()
+
+    def _create_lock(self) -> Any:
+        """Return a lock of gevent's."""
+        return RLock()
+
+
+def _await_beside(coroutine: Any) -> None:
+    """Run an async listener to its end in a thread of gevent's: an asyncio loop here would keep greenlets waiting."""
+    gevent.get_hub().threadpool.spawn(_await_there, coroutine)
+
+
+def _await_there(coroutine: Any) -> None:
+    runner = CoroutineRunner()
+    try:
+        runner.run(coroutine, None)
+    finally:
+        runner.close()
