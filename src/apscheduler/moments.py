@@ -226,7 +226,12 @@ def localize(dt: datetime, tzinfo: Any) -> datetime:
         localized: datetime = tzinfo.localize(dt)
         return localized
     # combine() takes a third of replace()'s time.
-    return normalize(datetime.combine(dt.date(), dt.time(), tzinfo))
+    moment = normalize(datetime.combine(dt.date(), dt.time(), tzinfo))
+    offset = moment.utcoffset()
+    if not dt.fold and offset is not None and moment.replace(tzinfo=None) < dt:
+        # In a gap dateutil before 4 takes the offset after it; the one before it leads behind the gap.
+        return (dt - offset).replace(tzinfo=UTC).astimezone(tzinfo)
+    return moment
 
 
 def normalize(dt: datetime) -> datetime:
