@@ -116,3 +116,40 @@ def test_dropped_answers_to_commits_double_and_lose_nothing(kind, tmp_path):
     assert verdict.clean, str(verdict)
     assert verdict.outcomes["executed"] > 10
     assert set(verdict.outcomes) <= {"executed", "coalesced", "skipped"}, str(verdict)
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_a_store_that_hangs_or_crawls_for_one_process_doubles_and_loses_nothing(kind, tmp_path):
+    shared = Place(kind, tmp_path)
+    address = make_url(shared.url)
+    with Proxy(address.host, address.port) as proxy:
+        through = address.set(host="127.0.0.1", port=proxy.port)
+        cluster = Cluster(shared, tmp_path, lease=LEASE)
+        try:
+            for number in range(8):
+                delivery = "at_least_once" if number % 2 else "at_most_once"
+                cluster.add(f"{delivery}-{number}", delivery=delivery, seconds=0.25)
+            (cut_off,) = cluster.start_all(1, url=through.render_as_string(hide_password=False))
+            cluster.start_all(1)
+
+            def works(after: int) -> bool:
+                return any(mark.pid == cut_off.pid for mark in cluster.marks()[after:])
+
+            cluster.wait_until(lambda: works(0))
+            proxy.hang()
+            time.sleep(3 * LEASE)  # what is tested is an answer that does not come for so long
+            proxy.heal()
+            seen = len(cluster.marks())
+            cluster.wait_until(lambda: works(seen))
+            proxy.delay(0.3)
+            seen = len(cluster.marks())
+            cluster.wait_until(lambda: len(cluster.marks()) > seen + 100)
+            proxy.heal()
+            until = cluster.rest()
+            cluster.end()
+            verdict = cluster.verdict(until)
+        finally:
+            cluster.close()
+            shared.close()
+    assert verdict.clean, str(verdict)
+    assert verdict.outcomes["executed"] > 10
