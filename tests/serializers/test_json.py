@@ -108,7 +108,9 @@ def test_nested_values_come_back_as_they_were(value):
     assert anatomy(there_and_back(value)) == anatomy(value)
 
 
-@pytest.mark.parametrize("value", VALUES, ids=lambda value: f"{type(value).__name__}-{len(repr(value))}")
+@pytest.mark.parametrize(
+    "value", VALUES, ids=lambda value: f"{type(value).__name__}-{len(repr(value))}"
+)
 def test_a_value_comes_back_as_it_was(value):
     assert anatomy(there_and_back(value)) == anatomy(value)
 
