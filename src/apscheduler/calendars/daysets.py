@@ -158,4 +158,6 @@ def _of_country(code: str, year: int) -> dict[date, str]:
         raise ValueError(
             f"{country} has no subdivision {subdivision!r} there; it has {', '.join(sorted(known[country])) or 'none'}"
         )
-    return dict(holidays.country_holidays(country, subdiv=subdivision or None, years=year))
+    return dict(
+        holidays.country_holidays(country, subdiv=subdivision or None, years=year, language="en_US")
+    )
