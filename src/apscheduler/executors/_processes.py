@@ -35,7 +35,7 @@ from apscheduler.executors._answers import facts_of, fail_rest, take_answer
 from apscheduler.executors._attempt import timed_out, timeout_of
 from apscheduler.executors._board import NO_LIMIT, Board
 from apscheduler.executors._runner import Rest
-from apscheduler.executors.base import WorkerDiedError
+from apscheduler.executors.base import InterpreterEndingError, WorkerDiedError
 from apscheduler.forks import after_fork
 from apscheduler.runs.claims import Claim, Result
 from apscheduler.runs.outcomes import Outcome
@@ -144,8 +144,10 @@ class ProcessPool:
         :raises RuntimeError: if the pool was shut down, or this process may not start processes yet
         """
         if self.closing:
-            raise RuntimeError(
-                "the interpreter is ending" if _exiting else "this executor was shut down"
+            raise (
+                InterpreterEndingError()
+                if _exiting
+                else RuntimeError("this executor was shut down")
             )
         if _is_reimporting():
             raise RuntimeError(

@@ -20,6 +20,7 @@ from weakref import WeakSet
 
 from apscheduler.executors._runner import Rest
 from apscheduler.executors._worker import Worker
+from apscheduler.executors.base import InterpreterEndingError
 from apscheduler.forks import after_fork
 
 TYPE_CHECKING = False
@@ -97,8 +98,10 @@ class WorkerPool:
         :raises RuntimeError: if the pool was shut down
         """
         if self.closing:
-            raise RuntimeError(
-                "the interpreter is ending" if _exiting else "this executor was shut down"
+            raise (
+                InterpreterEndingError()
+                if _exiting
+                else RuntimeError("this executor was shut down")
             )
         self.queue.extend(items)
         missing = self._wake(len(items))

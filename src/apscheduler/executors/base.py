@@ -70,6 +70,13 @@ class WorkerDiedError(RuntimeError):
     """The process that ran the job ended before the job did."""
 
 
+class InterpreterEndingError(RuntimeError):
+    """The run came when the interpreter was ending already: nobody can start it, and nothing is wrong with it."""
+
+    def __init__(self) -> None:
+        super().__init__("the interpreter is ending")
+
+
 def cancel_interrupted(claims: Sequence[Claim], now: int) -> None:
     """Settle what a Ctrl-C kept from being handed over, before it is passed on."""
     for claim in claims:

@@ -33,7 +33,7 @@ from apscheduler.events import (
     JobSubmissionEvent,
     StoreErrorEvent,
 )
-from apscheduler.executors.base import MaxInstancesReachedError
+from apscheduler.executors.base import InterpreterEndingError, MaxInstancesReachedError
 from apscheduler.job import CATCH_UP_LIMIT, Job
 from apscheduler.jobstores.base import ClaimBatch, ClaimRequest, SharedJobStore
 from apscheduler.runs import reasons
@@ -220,8 +220,9 @@ class Dispatcher:
         """Settle what an executor did not take."""
         scheduler = self._scheduler
         now = scheduler._now_us()
-        # A refusal while the scheduler stops is no failure of the job's.
-        outcome = Outcome.FAILED if scheduler._is_dispatching() else Outcome.CANCELLED
+        # A refusal while the scheduler or the interpreter stops is no failure of the job's.
+        stops = not scheduler._is_dispatching() or isinstance(exc, InterpreterEndingError)
+        outcome = Outcome.CANCELLED if stops else Outcome.FAILED
         if isinstance(item, Job):
             scheduler._settle_lane(item, Result(item._fire, outcome, 0, now, exception=exc))
             return

@@ -6,7 +6,7 @@ import logging
 
 from apscheduler._engine.instants import NEVER, SECOND
 from apscheduler.events import JobExecutionEvent
-from apscheduler.executors.base import EVENT_CODES
+from apscheduler.executors.base import EVENT_CODES, InterpreterEndingError
 from apscheduler.jobstores.base import SharedJobStore
 from apscheduler.runs.claims import Result
 from apscheduler.runs.outcomes import Outcome
@@ -127,7 +127,10 @@ def _log(scheduler: Any, job: Job, result: Result) -> None:
         )
     else:
         why = result.reason or result.exception or "no reason given"
-        say(logger, logging.ERROR, 'Job "%s", due %s: %s (%s)', job, when, result.outcome, why)
+        # Every program with an interval of milliseconds ends like this: it is recorded, but no error.
+        ends = isinstance(result.exception, InterpreterEndingError)
+        level = logging.INFO if ends else logging.ERROR
+        say(logger, level, 'Job "%s", due %s: %s (%s)', job, when, result.outcome, why)
 
 
 def missed_text(job: Job, fire: int, now: int, reason: str | None) -> str:
