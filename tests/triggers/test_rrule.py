@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from dateutil.rrule import rrulestr
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from triggers.rfc5545 import EXAMPLES
 
@@ -179,6 +179,14 @@ def test_a_wall_time_in_a_gap_comes_as_much_later_and_in_order():
     assert [f"{each:%H:%M}" for each in found] == ["03:15", "03:45"]
 
 
+def test_a_time_in_a_gap_is_still_the_last_one_days_later():
+    weekly = RRuleTrigger(
+        "DTSTART;TZID=America/New_York:20270307T023000\nRRULE:FREQ=WEEKLY;BYDAY=SU"
+    )
+    days_later = to_us(datetime(2027, 3, 18, tzinfo=NEW_YORK))
+    assert weekly.previous_us(days_later) == to_us(datetime(2027, 3, 14, 3, 30, tzinfo=NEW_YORK))
+
+
 def test_a_wall_time_that_comes_twice_is_the_first():
     trigger = RRuleTrigger("DTSTART;TZID=America/New_York:20271106T013000\nRRULE:FREQ=DAILY")
     found = list(islice(fires(trigger), 3))
@@ -205,6 +213,7 @@ def test_a_wall_time_that_comes_twice_is_the_first():
     st.sampled_from((7, 15, 30, 45, 60, 90)),
     st.datetimes(datetime(2005, 1, 1), datetime(2015, 1, 1)),
 )
+@example("Pacific/Apia", 7, datetime(2011, 10, 1, 3, 0, 1))  # the gap of a day
 def test_around_clock_changes_it_fires_as_a_slow_walk_says(name, minutes, start):
     zone = ZoneInfo(name)
     start = start.replace(microsecond=0)

@@ -263,24 +263,29 @@ class _ZonedRule:
         if ceiling < EARLIEST + DAY:
             return None
         local = ceiling + line.offset(ceiling)
-        candidates: list[int | None] = []
+        candidates = list(self._of_gaps(ceiling, ceiling))
         for before, after in _changes(line, ceiling):
-            if after.offset > before.offset:
-                begin, end = after.start + before.offset, after.start + after.offset
-                wall = _wall_before(walls, min(end - SECOND, ceiling + before.offset))
-                if wall is not None and wall >= begin:
-                    candidates.append(wall - before.offset)
-            else:
+            if after.offset < before.offset:
                 local = max(local, after.start + before.offset - SECOND)
         wall = _wall_before(walls, local)
         while wall is not None and not (instants := line.instants(wall)):
             gap = line.gap(wall)
+            if gap is not None:
+                candidates.append(gap.instant + wall - gap.start)
             wall = None if gap is None else _wall_before(walls, gap.start - SECOND)
         if wall is not None:
             candidates.append(instants[0])
-        return max(
-            (each for each in candidates if each is not None and each <= ceiling), default=None
-        )
+            candidates += self._of_gaps(instants[0], ceiling)  # a gap of a day ends later than that
+        return max((each for each in candidates if each <= ceiling), default=None)
+
+    def _of_gaps(self, instant: int, ceiling: int) -> Iterator[int]:
+        """Yield the last member until ``ceiling`` of each gap in the day up to an instant."""
+        for before, after in _changes(self._line, instant):
+            begin, end = after.start + before.offset, after.start + after.offset
+            last = min(end - SECOND, ceiling + before.offset)
+            wall = _wall_before(self._recurrence.last_until, last) if end > begin else None
+            if wall is not None and wall >= begin:
+                yield wall - before.offset
 
     def _end(self) -> int:
         """Return the last possible instant: that of COUNT is found when it is first asked for."""
