@@ -173,17 +173,25 @@ def test_a_script_without_a_main_guard_does_not_start_processes_in_its_workers(t
     assert done.stdout == "executed 2\n"
 
 
-@pytest.mark.parametrize("pool", ["ThreadPoolExecutor(1)", "ProcessPoolExecutor(1)"])
-def test_ctrl_c_at_the_end_leaves_at_once(tmp_path, pool):
+@pytest.mark.parametrize(
+    ("pool", "module"),
+    [("ThreadPoolExecutor(1)", "_threads"), ("ProcessPoolExecutor(1)", "_processes")],
+)
+def test_ctrl_c_at_the_end_leaves_at_once(tmp_path, pool, module):
     path = tmp_path / "script.py"
     path.write_text(
         script(
             f"""
+            from apscheduler.executors import {module} as module
             executor = started({pool})
             executor.submit_claims([claim(sample_jobs.nothing)])
             executor.submit_claims([claim(sample_jobs.hang, 60)])
-            time.sleep(1)
-            print("ending", flush=True)
+            [pool] = module._pools
+            shutdown = pool.shutdown
+            def told(wait):
+                shutdown(wait=wait)
+                print("ending", flush=True)
+            pool.shutdown = told
             """
         )
     )

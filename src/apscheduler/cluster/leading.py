@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import socket
-import weakref
 from abc import ABC, abstractmethod
-from threading import Lock
+from threading import RLock
 
-from apscheduler.forks import after_fork
+from apscheduler.forks import after_fork, around_fork
 
 _LONGEST_NAME = 200
 
@@ -63,10 +62,8 @@ class FileLock(LeaderLock):
 
     def __init__(self, path: str) -> None:
         self.path = os.path.abspath(path)  # noqa: PTH100 - pathlib costs the start path milliseconds
-        self._guard = Lock()  # a handle that is closed may be another file's by the next line
         self._handle: int | None = None
         self._holder = "another process"
-        _living.add(self)
 
     def check(self) -> None:
         """Look whether the file can be made and locked here.
@@ -80,7 +77,8 @@ class FileLock(LeaderLock):
                 "leader_lock with a file needs a POSIX system; give it a job store that the processes share"
             ) from None
         try:
-            os.close(self._open())
+            with _guard:
+                os.close(self._open())
         except OSError as exc:
             raise type(exc)(
                 exc.errno,
@@ -92,7 +90,7 @@ class FileLock(LeaderLock):
         return os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
 
     def take(self) -> bool:
-        with self._guard:
+        with _guard:
             if self._handle is not None and not self.held:
                 self._close()
             return self._handle is not None or self._locked()
@@ -111,6 +109,7 @@ class FileLock(LeaderLock):
             os.close(handle)
             raise
         self._handle = handle
+        _holding.add(self)
         if not self.held:  # removed since it was opened: others lock another file
             self._close()
             return False
@@ -132,17 +131,17 @@ class FileLock(LeaderLock):
         return self._holder
 
     def release(self) -> None:
-        with self._guard:
+        with _guard:
             self._close()
 
     def _close(self) -> None:
         handle, self._handle = self._handle, None
+        _holding.discard(self)
         if handle is not None:
             os.close(handle)
 
     def forked(self) -> None:
         """In a child process: close the parent's handle, which would keep the lock when the parent has ended."""
-        self._guard = Lock()
         self._close()
 
 
@@ -152,12 +151,26 @@ def _written(handle: int) -> str:
     return "".join(each for each in text if each.isprintable()) or "another process"
 
 
-_living: weakref.WeakSet[FileLock] = weakref.WeakSet()
+# A handle that is closed may be another file's by the next line; one opened during a fork would stay open in the child.
+_guard = RLock()
+# Not weak: in a child the scheduler may have let its lock go before _forked is called, and its handle would stay open.
+_holding: set[FileLock] = set()
+
+
+def _hold() -> None:
+    _guard.acquire()
+
+
+def _go_on() -> None:
+    _guard.release()
 
 
 def _forked() -> None:
-    for lock in list(_living):
+    global _guard  # noqa: PLW0603 - the parent's may be held by a thread that the child does not have
+    _guard = RLock()
+    for lock in list(_holding):
         lock.forked()
 
 
 after_fork(_forked)
+around_fork(_hold, _go_on)

@@ -667,8 +667,9 @@ def _finish_at_exit() -> None:
     """Let what runs and waits end before the interpreter does; a further Ctrl-C ends it."""
     global _exiting  # noqa: PLW0603 - the interpreter ends once
     _exiting = True
-    pools = list(_pools)
+    pools: list[ProcessPool] = []
     try:
+        pools += _pools
         for pool in pools:
             pool.shutdown(wait=False)
         for pool in pools:
