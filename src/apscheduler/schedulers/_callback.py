@@ -2,8 +2,8 @@
 
     wakeup()   from any thread: the loop looks soon (several at once count as one)
     look       in the loop: starts a pass, unless one is under way
-    pass       in the loop where all stores are memory, a small batch at a time; else in one thread beside it, so that
-               no store, however slow, holds the loop up
+    pass       in the loop where all stores are memory and nobody else may lead, a small batch at a time; else in one
+               thread beside it, so that no store, however slow, holds the loop up
     passed     in the loop: sets the timer
 
 Listeners are called in the loop's thread whoever has something to tell, in the order in which it was told. Executors
@@ -225,8 +225,10 @@ class CallbackScheduler(BaseScheduler):
             self.wakeup()
 
     def _stores_may_block(self) -> bool:
-        """Return whether a store does I/O, for all we know."""
-        return any(type(store) is not MemoryJobStore for store in list(self._jobstores.values()))
+        """Return whether a store or a leader lock does I/O, for all we know."""
+        return self._lead is not None or any(
+            type(store) is not MemoryJobStore for store in list(self._jobstores.values())
+        )
 
     def _dispatch_event(self, event: SchedulerEvent) -> None:
         """Tell the listeners, in the loop's thread while the loop runs."""

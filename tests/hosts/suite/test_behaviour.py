@@ -5,10 +5,10 @@ from __future__ import annotations
 import functools
 import threading
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from hosts.drivers import PATIENCE
+from hosts.told import ENDED, Told
 
 from apscheduler import current_run
 from apscheduler import events as ev
@@ -16,67 +16,6 @@ from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.schedulers import SchedulerAlreadyRunningError, SchedulerNotRunningError
 
 LONG = 3600
-
-
-class Told:
-    """Listens, and waits for what has to come."""
-
-    def __init__(self, scheduler: Any, mask: int = ev.EVENT_EVERYTHING) -> None:
-        self.events: list[Any] = []
-        self.threads: list[int] = []
-        self._changed = threading.Condition()
-        scheduler.add_listener(self, mask)
-
-    def __call__(self, event: Any) -> None:
-        with self._changed:
-            self.events.append(event)
-            self.threads.append(threading.get_ident())
-            self._changed.notify_all()
-
-    def wait_for(self, code: int, job_id: str | None = None, count: int = 1) -> Any:
-        """Return the newest of so many events of this code."""
-
-        def found() -> list[Any]:
-            return [
-                event
-                for event in self.events
-                if event.code & code and job_id in (None, getattr(event, "job_id", None))
-            ]
-
-        with self._changed:
-            came = self._changed.wait_for(lambda: len(found()) >= count, PATIENCE)
-            assert came, f"{count} of {code} for {job_id} did not come: {self.events}"
-            return found()[-1]
-
-
-ENDED = ev.EVENT_JOB_EXECUTED | ev.EVENT_JOB_ERROR | ev.EVENT_JOB_MISSED | ev.EVENT_JOB_CANCELLED
-
-
-@pytest.fixture
-def made(host):
-    """Make schedulers, and end those that run still."""
-    schedulers = []
-
-    def make(**options):
-        schedulers.append(host.scheduler(**options))
-        return schedulers[-1]
-
-    yield make
-    for scheduler in schedulers:
-        if scheduler.running:
-            host.call(lambda scheduler=scheduler: scheduler.shutdown(wait=False))
-
-
-@pytest.fixture
-def scheduler(host, made):
-    scheduler = made()
-    host.start(scheduler)
-    return scheduler
-
-
-@pytest.fixture
-def told(scheduler):
-    return Told(scheduler)
 
 
 def seven():
