@@ -27,7 +27,7 @@ class Outcome(StrEnum):
     LOST = "lost"
     """Its node died while it ran; whether the function ended is not known."""
     CANCELLED = "cancelled"
-    """Claimed, but its executor went away before the function was called."""
+    """Called off before the function was called, or cut off in it: by a shutdown, or a task that was cancelled."""
 
 
 CODES: Final = tuple(Outcome)

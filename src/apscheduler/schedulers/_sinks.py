@@ -116,6 +116,8 @@ def _log(scheduler: Any, job: Job, result: Result) -> None:
         )
     elif result.outcome is Outcome.TIMED_OUT:
         say(logger, logging.ERROR, 'Job "%s", due %s, timed out: %s', job, when, result.exception)
+    elif result.outcome is Outcome.CANCELLED:
+        _log_cancelled(logger, job, result)
     elif result.traceback:
         say(
             logger,
@@ -127,10 +129,16 @@ def _log(scheduler: Any, job: Job, result: Result) -> None:
         )
     else:
         why = result.reason or result.exception or "no reason given"
-        # Every program with an interval of milliseconds ends like this: it is recorded, but no error.
-        ends = isinstance(result.exception, InterpreterEndingError)
-        level = logging.INFO if ends else logging.ERROR
-        say(logger, level, 'Job "%s", due %s: %s (%s)', job, when, result.outcome, why)
+        say(logger, logging.ERROR, 'Job "%s", due %s: %s (%s)', job, when, result.outcome, why)
+
+
+def _log_cancelled(logger: logging.Logger, job: Job, result: Result) -> None:
+    """Log a run that was called off or cut off; where it stood then is nobody's error, so without a traceback."""
+    # Every program with an interval of milliseconds ends like this: it is recorded, but no warning.
+    ends = isinstance(result.exception, InterpreterEndingError)
+    level = logging.INFO if ends else logging.WARNING
+    why = result.reason or result.exception or "no reason given"
+    say(logger, level, 'Job "%s", due %s: cancelled (%s)', job, job._at(result.fire), why)
 
 
 def missed_text(job: Job, fire: int, now: int, reason: str | None) -> str:
