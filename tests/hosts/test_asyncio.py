@@ -8,6 +8,7 @@ import logging
 import os
 import subprocess
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC
 from pathlib import Path
@@ -272,6 +273,22 @@ def test_a_shutdown_that_is_not_awaited_returns_at_once_and_jobs_come_to_their_e
         await until(lambda: outcomes(scheduler))
         assert sleeper.ended == ["well"]
         assert outcomes(scheduler) == [("job", "executed", None)]
+
+    asyncio.run(main())
+
+
+def test_a_coroutine_that_keeps_the_loop_beyond_its_timeout_is_recorded_as_timed_out():
+    async def main():
+        scheduler = made()
+
+        async def keeps_the_loop():
+            time.sleep(0.05)  # noqa: ASYNC251 - that is the fault
+
+        scheduler.start()
+        scheduler.add_job(keeps_the_loop, id="job", timeout=0.01)
+        await until(lambda: outcomes(scheduler))
+        assert outcomes(scheduler)[0][:2] == ("job", "timed_out")
+        await scheduler.ashutdown()
 
     asyncio.run(main())
 
