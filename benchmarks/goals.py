@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmarks.measuring import ALPHA, OURS, PEERS, REFERENCE, Comparison, Contender
 
-GOALS = tuple(f"G{number}" for number in range(1, 18))
+GOALS = (*(f"G{number}" for number in range(1, 18)), "H1")
 
 FASTER = "≥"
 LESS = "≤"
@@ -93,9 +93,10 @@ def plan(*, quick: bool = False, rounds: int = 5) -> Plan:
         _stored_starts,
         _cluster,
         _processes,
+        _loops,
     ):
         part(builder)
-    builder.rows.sort(key=lambda row: int(row.goal.removeprefix("G")))
+    builder.rows.sort(key=lambda row: GOALS.index(row.goal))
     return Plan(builder.comparisons, builder.rows)
 
 
@@ -392,3 +393,24 @@ def _processes(builder: _Builder) -> None:
     )
     builder.row("G17", name, name, REFERENCE, "us", 3.0)
     builder.row("G17", name, name, "concurrent.futures", "us", 2.5)
+
+
+def _loops(builder: _Builder) -> None:
+    """An asyncio loop: how long it is held up, how late coroutine jobs start, what the process burns."""
+    seconds = builder.size(5, 1)
+    for full, quick in ((1_000, 100), (10_000, 500)):
+        per_second = builder.size(full, quick)
+        name = f"asyncio, {_short(per_second)} fires/s"
+        options = {"per_second": per_second, "seconds": seconds}
+        builder.compare(name, *_both("loops.spread", **options), warm=False)
+        for metric, what in (
+            ("stall_p99_ms", "p99 stall"),
+            ("stall_longest_ms", "longest stall"),
+            ("p99_ms", "p99 lateness"),
+            ("cores", "processor time"),
+        ):
+            builder.row("H1", f"{name}: {what}", name, REFERENCE, metric, 1.0, LESS)
+    name = "asyncio, a store of 50 ms per statement"
+    builder.compare(name, *_both("loops.slow_store", seconds=seconds), warm=False)
+    builder.row("H1", f"{name}: longest stall", name, (), "stall_longest_ms", 15.0, LESS)
+    builder.row("H1", f"{name}: longest stall", name, REFERENCE, "stall_longest_ms", 0.1, LESS)

@@ -24,14 +24,14 @@ def spread(per_second: int, seconds: int) -> dict[str, float]:
     scheduler = BackgroundScheduler(timezone=UTC)
     scheduler.start(paused=True)
     try:
-        base = _add_all(scheduler, per_second, spread_over=1.0, period=timedelta(seconds=1))
+        base = add_all(scheduler, per_second, spread_over=1.0, period=timedelta(seconds=1))
         scheduler.resume()
         _sleep_until(base)
         began = process_time()
         _sleep_until(base + seconds)
         cores = (process_time() - began) / seconds
         sleep(0.5)  # what is late still counts
-        return _measured(base, per_second, seconds) | {"cores": cores}
+        return measured(base, per_second, seconds) | {"cores": cores}
     finally:
         scheduler.shutdown()
         gc.collect()
@@ -42,7 +42,7 @@ def burst(count: int) -> dict[str, float]:
     scheduler = BackgroundScheduler(timezone=UTC, job_defaults={"misfire_grace_time": None})
     scheduler.start(paused=True)
     try:
-        base = _add_all(scheduler, count, spread_over=0.0, period=timedelta(hours=1))
+        base = add_all(scheduler, count, spread_over=0.0, period=timedelta(hours=1))
         scheduler.resume()
         _sleep_until(base)
         while len(_starts) < count and time() < base + 60:
@@ -54,15 +54,17 @@ def burst(count: int) -> dict[str, float]:
         gc.collect()
 
 
-def _add_all(scheduler: Any, count: int, spread_over: float, period: timedelta) -> float:
+def add_all(
+    scheduler: Any, count: int, spread_over: float, period: timedelta, function: Any = job
+) -> float:
     """Add the jobs and return the instant at which the first one is due, which is still ahead."""
     sample = min(count, 500)
     began = perf_counter()
-    _add(scheduler, sample, datetime.now(UTC) + timedelta(hours=1), spread_over, period)
+    _add(scheduler, sample, datetime.now(UTC) + timedelta(hours=1), spread_over, period, function)
     needed = (perf_counter() - began) / sample * count * 1.5 + 1.0
     scheduler.remove_all_jobs()
     base = datetime.now(UTC) + timedelta(seconds=needed)
-    _add(scheduler, count, base, spread_over, period)
+    _add(scheduler, count, base, spread_over, period, function)
     _starts.clear()
     gc.collect()
     if datetime.now(UTC) >= base:
@@ -70,17 +72,24 @@ def _add_all(scheduler: Any, count: int, spread_over: float, period: timedelta) 
     return base.timestamp()
 
 
-def _add(scheduler: Any, count: int, base: datetime, spread_over: float, period: timedelta) -> None:
+def _add(
+    scheduler: Any,
+    count: int,
+    base: datetime,
+    spread_over: float,
+    period: timedelta,
+    function: Any,
+) -> None:
     for number in range(count):
         offset = number / count * spread_over
         due = base + timedelta(seconds=offset)
         trigger = IntervalTrigger(
             seconds=round(period.total_seconds()), start_date=due, timezone=UTC
         )
-        scheduler.add_job(job, trigger, (offset,), id=f"job-{number}", next_run_time=due)
+        scheduler.add_job(function, trigger, (offset,), id=f"job-{number}", next_run_time=due)
 
 
-def _measured(base: float, per_second: int, seconds: int) -> dict[str, float]:
+def measured(base: float, per_second: int, seconds: int) -> dict[str, float]:
     since = [start - base for start in _starts]
     counted = [moment for moment in since if moment < seconds]
     late = sorted(moment % 1.0 for moment in counted)

@@ -121,9 +121,12 @@ def test_the_page_shows_every_row_of_every_goal_under_the_present_columns() -> N
 
 
 @pytest.mark.slow
-def test_a_smoke_run_of_one_goal_prints_its_table(project_root, reference_python) -> None:
+@pytest.mark.parametrize(("goal", "lines"), [("G13", 2), ("H1", 10)])
+def test_a_smoke_run_of_one_goal_prints_its_table(
+    project_root, reference_python, goal, lines
+) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks", "--quick", "--only", "G13"],
+        [sys.executable, "-m", "benchmarks", "--quick", "--only", goal],
         cwd=project_root,
         env=os.environ | {"TICKWRIGHT_REFERENCE_PYTHON": str(reference_python)},
         capture_output=True,
@@ -131,5 +134,5 @@ def test_a_smoke_run_of_one_goal_prints_its_table(project_root, reference_python
         timeout=100,
     )
     assert done.returncode == 0, done.stderr
-    assert len(re.findall(r"^\| G13 ", done.stdout, re.MULTILINE)) == 2
+    assert len(re.findall(rf"^\| {goal} ", done.stdout, re.MULTILINE)) == lines
     assert "not measured" not in done.stdout
