@@ -87,6 +87,17 @@ def test_metadata_that_is_broken_or_incomplete_does_not_stop_it(tmp_path, monkey
     assert "PYTHONPATH" in found["tickwright"].remedy
 
 
+def test_a_check_that_fails_is_a_line_of_its_own(monkeypatch):
+    def broken():
+        raise OSError("the disk is gone")
+
+    monkeypatch.setattr(doctor, "_version", lambda name: broken())
+    found = {finding.topic: finding for finding in doctor.findings()}
+    assert "could not be checked: OSError: the disk is gone" in found["libraries"].said
+    assert found["libraries"].remedy
+    assert found["local zone"].remedy is None
+
+
 def test_not_being_a_distribution_is_no_fault(monkeypatch):
     monkeypatch.setattr(doctor, "DISTRIBUTION", "no-such-distribution")
     found = list(doctor.findings())

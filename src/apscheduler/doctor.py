@@ -42,23 +42,28 @@ class Finding(NamedTuple):
 
 def findings() -> Iterator[Finding]:
     """Yield all there is to say about this installation, what is well included."""
-    yield _python()
-    own = _own()
-    yield _tickwright(own)
-    yield from _apscheduler()
-    if own is not None:
-        yield _files(own)
-        yield from _requirements(own)
-    yield from _clients()
-    yield _time_zones()
-    yield _local_zone()
+    for topic, check in (
+        ("Python", _python),
+        (DISTRIBUTION, _tickwright),
+        ("APScheduler", _apscheduler),
+        ("files", _files),
+        ("libraries", _requirements),
+        ("clients", _clients),
+        ("time zones", _time_zones),
+        ("local zone", _local_zone),
+    ):
+        try:
+            yield from check()
+        except Exception as error:  # noqa: BLE001 - whatever is broken: the other checks have something to say too
+            said = f"could not be checked: {type(error).__name__}: {error}"
+            yield Finding(topic, said, "see whether what this names is whole; reinstall it if not")
 
 
-def _python() -> Finding:
+def _python() -> Iterator[Finding]:
     said = f"{platform.python_implementation()} {platform.python_version()} ({sys.executable})"
     oldest = ".".join(map(str, OLDEST_PYTHON))
     is_old = sys.version_info[:2] < OLDEST_PYTHON
-    return Finding("Python", said, f"install Python {oldest} or newer" if is_old else None)
+    yield Finding("Python", said, f"install Python {oldest} or newer" if is_old else None)
 
 
 def _own() -> Distribution | None:
@@ -68,14 +73,21 @@ def _own() -> Distribution | None:
         return None
 
 
-def _tickwright(own: Distribution | None) -> Finding:
+def _tickwright() -> Iterator[Finding]:
+    own = _own()
     if own is None:
         said = f"runs from {SITE}, not installed as a distribution: its files cannot be checked"
-        return Finding(DISTRIBUTION, said)
-    if _editable(own) or Path(str(own.locate_file(""))).resolve() == Path(SITE).resolve():
-        return Finding(DISTRIBUTION, f"{own.version} in {SITE}")
-    said = f"{own.version} is installed in {own.locate_file('')}, but the package is that of {SITE}"
-    return Finding(DISTRIBUTION, said, "leave one of the two on sys.path (see PYTHONPATH)")
+        yield Finding(DISTRIBUTION, said)
+    elif _editable(own) or _is_here(own):
+        yield Finding(DISTRIBUTION, f"{own.version} in {SITE}")
+    else:
+        where = own.locate_file("")
+        said = f"{own.version} is installed in {where}, but the package is that of {SITE}"
+        yield Finding(DISTRIBUTION, said, "leave one of the two on sys.path (see PYTHONPATH)")
+
+
+def _is_here(own: Distribution) -> bool:
+    return Path(str(own.locate_file(""))).resolve() == Path(SITE).resolve()
 
 
 def _editable(own: Distribution) -> bool:
@@ -97,18 +109,43 @@ def _apscheduler() -> Iterator[Finding]:
         yield Finding("APScheduler", "no other copy is installed")
 
 
-def _files(own: Distribution) -> Finding:
+def _files() -> Iterator[Finding]:
     """Compare the installed files with the hashes that were recorded when they were installed."""
+    own = _own()
+    if own is None:
+        return
     if _editable(own):
-        return Finding("files", "an editable installation: nothing was copied")
+        yield Finding("files", "an editable installation: nothing was copied")
+        return
     recorded = [file for file in own.files or () if file.hash is not None]
-    broken = [f"{file} {fault}" for file in recorded if (fault := _fault(file))]
     if not recorded:
-        return Finding("files", "whoever installed them recorded no hashes to compare them with")
-    if not broken:
-        return Finding("files", f"all {len(recorded)} are as they were installed")
-    named = ", ".join(broken[:_SHOWN]) + (", …" if len(broken) > _SHOWN else "")
-    return Finding("files", f"{len(broken)} of {len(recorded)} are not ours: {named}", REMEDY)
+        yield Finding("files", "whoever installed them recorded no hashes to compare them with")
+        return
+    broken = [f"{file} {fault}" for file in recorded if (fault := _fault(file))]
+    if broken:
+        said = f"{len(broken)} of {len(recorded)} are not ours: {_some(broken)}"
+        yield Finding("files", said, REMEDY)
+    else:
+        yield Finding("files", f"all {len(recorded)} are as they were installed")
+    strays = list(_strays(recorded)) if _is_here(own) else []
+    if strays:
+        said = f"{len(strays)} more in their folder were not installed with them: {_some(strays)}"
+        yield Finding(
+            "files", said, f"delete them if they are not yours, or the whole folder: {REMEDY}"
+        )
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
+
+
+def _strays(recorded: list[PackagePath]) -> Iterator[str]:
+    """Yield the files of the package's folder that were not installed with it."""
+    ours = {Path(str(file.locate())).resolve() for file in recorded}
+    site = Path(SITE).resolve()
+    for path in sorted((site / "apscheduler").rglob("*")):
+        if path.is_file() and path.suffix != ".pyc" and path not in ours:
+            yield str(path.relative_to(site))
 
 
 def _fault(file: PackagePath) -> str | None:
@@ -121,8 +158,11 @@ def _fault(file: PackagePath) -> str | None:
     return None if urlsafe_b64encode(found).decode().rstrip("=") == wanted else "was overwritten"
 
 
-def _requirements(own: Distribution) -> Iterator[Finding]:
+def _requirements() -> Iterator[Finding]:
     """Say which libraries of ours and of the extras are there and new enough."""
+    own = _own()
+    if own is None:
+        return
     missing: dict[str, list[str]] = {}
     ready: dict[str, None] = {}
     for text in own.requires or ():
@@ -177,7 +217,7 @@ def _clients() -> Iterator[Finding]:
         yield Finding("clients", f"{', '.join(sorted(names))} need APScheduler{fulfilled}")
 
 
-def _time_zones() -> Finding:
+def _time_zones() -> Iterator[Finding]:
     from zoneinfo import TZPATH, ZoneInfo
 
     sources = [path for path in TZPATH if Path(path).is_dir()]
@@ -187,11 +227,12 @@ def _time_zones() -> Finding:
     try:
         ZoneInfo("Europe/Berlin")
     except (LookupError, OSError, ValueError) as error:
-        return Finding("time zones", f"{said}: {error}", "pip install tzdata")
-    return Finding("time zones", said)
+        yield Finding("time zones", f"{said}: {error}", "pip install tzdata")
+    else:
+        yield Finding("time zones", said)
 
 
-def _local_zone() -> Finding:
+def _local_zone() -> Iterator[Finding]:
     remedy = "set the environment variable TZ to a zone's name, or give schedulers a timezone"
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always")
@@ -200,7 +241,9 @@ def _local_zone() -> Finding:
 
             zone = get_localzone()
         except (ImportError, LookupError, ValueError, OSError) as error:
-            return Finding("local zone", f"cannot be found: {error}", remedy)
+            yield Finding("local zone", f"cannot be found: {error}", remedy)
+            return
     if heard:
-        return Finding("local zone", f"{zone}: {heard[0].message}", remedy)
-    return Finding("local zone", str(zone))
+        yield Finding("local zone", f"{zone}: {heard[0].message}", remedy)
+    else:
+        yield Finding("local zone", str(zone))

@@ -82,6 +82,18 @@ def test_written_over_by_apscheduler_the_doctor_names_the_files(environment, whe
     assert found.returncode == 0, found.stdout
 
 
+def test_modules_that_apscheduler_left_behind_are_named(environment, wheels, reference):
+    install_apscheduler(environment, reference)
+    shutil.rmtree(next(Path(environment.site).glob("APScheduler-*.dist-info")))
+    environment.install(wheels, "tickwright")
+    found = environment.doctor()
+    assert found.returncode == 1, found.stdout + found.stderr
+    assert "are as they were installed" in found.stdout
+    assert "apscheduler/jobstores/rethinkdb.py" in found.stdout
+    assert "delete them" in found.stdout
+    assert found.stdout.endswith("1 wrong.\n")
+
+
 def test_the_shim_replaces_apscheduler_where_an_installer_upgrades_to_it(
     environment, wheels, reference
 ):

@@ -59,6 +59,11 @@ class CalendarTrigger(BaseTrigger):
             raise ValueError(
                 f"closed must be one of {', '.join(map(repr, CLOSED))}, not {closed!r}; {hint(closed, CLOSED)}"
             )
+        if closed != "drop" and trigger.at_start:
+            raise ValueError(
+                f"closed={closed!r} moves fire times, and {trigger} has none of its own; it can only be dropped: "
+                'closed="drop"'
+            )
         self._set(trigger, _calendars(calendars), closed)
         if closed != "drop" and not any(
             isinstance(each, str) or each.by_day for each in self.calendars
@@ -115,6 +120,11 @@ class CalendarTrigger(BaseTrigger):
     def native(self) -> bool:  # type: ignore[override]
         """Whether the trigger is one of this package, and knows all its calendars."""
         return self.trigger.native and self._bound is not None
+
+    @property
+    def at_start(self) -> bool:  # type: ignore[override]
+        """Whether the trigger fires at the start of a scheduler."""
+        return self.trigger.at_start
 
     @property
     def drops(self) -> bool:  # type: ignore[override]

@@ -7,9 +7,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from databases import SHARED, Place
 
+from apscheduler.calendars import ClosedDays
 from apscheduler.jobstores.base import BaseJobStore, JobLookupError
 from apscheduler.jobstores.memory import MemoryJobStore
-from apscheduler.testing import ManualScheduler
+from apscheduler.testing import FakeClock, ManualScheduler
+from apscheduler.triggers.calendar import CalendarTrigger
 from apscheduler.triggers.combining import AndTrigger, OrTrigger
 from apscheduler.triggers.crontab import CrontabTrigger
 
@@ -190,3 +192,30 @@ def test_the_trigger_alone_has_no_fire_times():
     assert trigger.get_next_fire_time(NOW, NOW) is None
     assert trigger.get_previous_fire_time(None, NOW) is None
     assert list(trigger.fire_times(NOW)) == []
+
+
+def test_under_a_calendar_it_runs_at_each_start_on_an_open_day():
+    closed = [NOW.date() + timedelta(days=1)]
+    kept = Kept()
+    scheduler = started(kept)
+    trigger = CalendarTrigger(CrontabTrigger("@reboot"), [ClosedDays(closed)])
+    assert trigger.at_start
+    scheduler.add_job(note, trigger, id="a", kwargs={"name": "a"})
+    scheduler.shutdown()
+    outcomes = []
+    for day in range(3):
+        scheduler = ManualScheduler(
+            jobstores={"default": kept}, clock=FakeClock(NOW + timedelta(days=day, hours=1))
+        )
+        scheduler.start()
+        later(scheduler)
+        outcomes += [(str(run.outcome), run.reason) for run in scheduler.get_runs()]
+        scheduler.shutdown()
+    assert runs == ["a", "a"]
+    assert [outcome for outcome, _ in outcomes] == ["executed", "skipped", "executed"]
+    assert "2030-01-02" in outcomes[1][1]
+
+
+def test_a_calendar_cannot_move_it():
+    with pytest.raises(ValueError, match="has none of its own; it can only be dropped"):
+        CalendarTrigger(CrontabTrigger("@reboot"), [ClosedDays([NOW.date()])], closed="next")
