@@ -84,7 +84,8 @@ def test_written_over_by_apscheduler_the_doctor_names_the_files(environment, whe
 
 def test_modules_that_apscheduler_left_behind_are_named(environment, wheels, reference):
     install_apscheduler(environment, reference)
-    shutil.rmtree(next(Path(environment.site).glob("APScheduler-*.dist-info")))
+    (record,) = {file.parts[0] for file in reference.files if file.name == "RECORD"}
+    shutil.rmtree(Path(environment.site, record))
     environment.install(wheels, "tickwright")
     found = environment.doctor()
     assert found.returncode == 1, found.stdout + found.stderr
