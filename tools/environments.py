@@ -157,6 +157,8 @@ def _uv(python: Path, requirements: str) -> bool:
     file = _requirements_file(requirements)
     command = [str(python), "-m", "uv", "pip", "install", "--quiet", "--python", str(python)]
     command += _completeness(requirements)
+    # What has no wheel is built with the versions of the same file, where it names them.
+    command += ["--build-constraints", str(file)]
     installed = subprocess.run(
         [*command, "--require-hashes", "-r", str(file)],
         check=False,
