@@ -13,6 +13,7 @@ import pytest
 from apscheduler.events import EVENT_JOB_CANCELLED
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.jobstores.memory import MemoryJobStore
+from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.testing import FakeClock, ManualScheduler
 
@@ -260,3 +261,22 @@ def test_the_words_of_a_strangers_file_are_shown_as_plain_text(make, tmp_path, c
     assert "\x1b" not in line
     assert "\n" not in line
     assert len(line) < 400
+
+
+@pytest.mark.parametrize("by", ["alias", "store"])
+def test_the_store_of_the_lock_is_not_removed_while_the_scheduler_runs(tmp_path, by):
+    store = SQLAlchemyJobStore(f"sqlite:///{tmp_path}/jobs.db")
+    lock = {"alias": "shared", "store": store}[by]
+    scheduler = ManualScheduler(jobstores={"shared": store}, leader_lock=lock)
+    scheduler.start()
+    scheduler.tick()
+    assert scheduler.is_leader
+    with pytest.raises(ValueError, match="job store 'shared' keeps the lock"):
+        scheduler.remove_jobstore("shared")
+    scheduler.tick()
+    assert scheduler.is_leader
+    scheduler.remove_jobstore("default")
+    scheduler.shutdown()
+    scheduler.remove_jobstore("shared")
+    with pytest.raises(ValueError, match="leader_lock"):
+        scheduler.start()

@@ -36,21 +36,27 @@ _COMPLAINTS = 10 * SECOND
 NOT_OURS = "it was due while another scheduler led, or none"
 
 
+def store_of(given: Any, stores: Mapping[str, BaseJobStore]) -> BaseJobStore | None:
+    """Return the store that ``leader_lock`` means, ``None`` if it means a file."""
+    if isinstance(given, str):
+        return stores.get(given)
+    return given if isinstance(given, BaseJobStore) else None
+
+
 def lock_of(given: Any, stores: Mapping[str, BaseJobStore]) -> LeaderLock:
     """Return the lock that ``leader_lock`` means.
 
     :raises ValueError: if it names neither a file nor a shared store of this scheduler
     :raises OSError: if the file cannot be made
     """
-    if isinstance(given, str) and given in stores:
-        given = stores[given]
-    if isinstance(given, BaseJobStore):
-        if not any(given is store for store in stores.values()):
+    store = store_of(given, stores)
+    if store is not None:
+        if not any(store is each for each in stores.values()):
             raise ValueError(
                 f"leader_lock was given {given!r}, which is no job store of this scheduler; "
                 "add it with add_jobstore() first, under any alias"
             )
-        lock = given.leader_lock() if isinstance(given, SharedJobStore) else None
+        lock = store.leader_lock() if isinstance(store, SharedJobStore) else None
         if lock is None:
             raise ValueError(
                 f"leader_lock was given {given!r}, which processes do not share; give it a shared store or a file's path"
@@ -70,12 +76,14 @@ def lock_of(given: Any, stores: Mapping[str, BaseJobStore]) -> LeaderLock:
 class Leading:
     """One scheduler's part in it.
 
+    :param store: the store that keeps the lock, if one does
     :ivar since: fire times before this (microseconds UTC) were another scheduler's, in stores of this process alone
     """
 
-    def __init__(self, scheduler: Any, lock: LeaderLock) -> None:
+    def __init__(self, scheduler: Any, lock: LeaderLock, store: BaseJobStore | None) -> None:
         self._scheduler = scheduler
         self._lock = lock
+        self._store = store
         self._led = False
         self._followed = False
         self._closed = False
@@ -187,6 +195,10 @@ class Leading:
                 f"A job was added to job store {alias!r}, which only this process has, while another scheduler leads: "
                 "it does not run unless this one takes over. A store that the processes share would let the leader run it",
             )
+
+    def needs(self, store: BaseJobStore) -> bool:
+        """Return whether this store may not be removed now."""
+        return store is self._store and not self._closed
 
     def release(self) -> None:
         """Let another scheduler lead."""

@@ -269,8 +269,14 @@ class Registry:
 
         :param shutdown: whether to shut it down too
         :raises KeyError: if there is none of this alias
+        :raises ValueError: if ``leader_lock`` is in it and the scheduler runs
         """
         store = self._lookup_jobstore(alias)
+        if self._lead is not None and self._lead.needs(store):
+            raise ValueError(
+                f"job store {alias!r} keeps the lock by which this scheduler leads (leader_lock): "
+                "shut the scheduler down before you remove it"
+            )
         with self._jobstores_lock:
             self._jobstores.pop(alias, None)
             self._claiming.pop(alias, None)

@@ -184,9 +184,10 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
     def _made_lead(self) -> Leading | None:
         if self._leader_lock is None:
             return None
-        from apscheduler.schedulers._leading import Leading, lock_of
+        from apscheduler.schedulers._leading import Leading, lock_of, store_of
 
-        return Leading(self, lock_of(self._leader_lock, self._jobstores))
+        lock = lock_of(self._leader_lock, self._jobstores)
+        return Leading(self, lock, store_of(self._leader_lock, self._jobstores))
 
     def _add_default_parts(self) -> None:
         if "default" not in self._executors:
