@@ -141,8 +141,8 @@ def test_shutdown_leaves_no_process_behind(started, make_claim, recorder):
     executor = started(ProcessPoolExecutor(2))
     executor.submit_claims([make_claim(sample_jobs.pid) for _ in range(4)])
     recorder.wait(4)
-    processes = [worker.process for worker in executor._pool._workers]
-    path = executor._pool._board.path
+    processes = [worker.process for worker in executor._pool._manager.workers]
+    path = executor._pool._manager._board.path
     executor.shutdown(wait=True)
     assert [process.exitcode for process in processes] == [0] * len(processes)
     assert not Path(path).exists()
@@ -187,7 +187,7 @@ def test_a_stopped_idle_worker_does_not_hold_the_others_up(started, make_claim, 
     meet = [make_claim(sample_jobs.hang, 0.2) for _ in range(2)]
     executor.submit_claims(meet)
     recorder.wait(2)
-    stopped = executor._pool._workers[0].process.pid
+    stopped = executor._pool._manager.workers[0].process.pid
     os.kill(stopped, signal.SIGSTOP)
     try:
         executor.submit_claims([make_claim(sample_jobs.length, b"x" * 1_000_000)])

@@ -1,0 +1,65 @@
+"""When a worker process has taken too long: over a call's timeout, or over a call that others wait behind."""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import Any
+
+from apscheduler.executors._attempt import timed_out
+from apscheduler.executors._board import Board
+from apscheduler.executors._worker_process import WorkerProcess
+from apscheduler.runs.claims import Claim
+
+TAKE_BACK_SECONDS = 0.02
+"""What waits behind a call that takes longer than this is taken back."""
+_LOOK_AGAIN = 0.05
+
+
+def overdue_at(worker: WorkerProcess, board: Board | None, grace: float) -> float:
+    """Return when the call at work has to be ended by force (monotonic seconds).
+
+    :param grace: seconds that a function has to end by itself after it was told to
+    """
+    sent = worker.sent[0]
+    if board is None or sent.timeout is None or board.number(worker.slot) != sent.number:
+        return monotonic() + _LOOK_AGAIN  # it has not begun yet
+    started = board.start(worker.slot)[1]
+    if not started:
+        return monotonic() + _LOOK_AGAIN
+    return started + sent.timeout + grace
+
+
+def end_hung(owner: Any, worker: WorkerProcess, board: Board) -> None:
+    """Record the call at work as timed out and kill its process, which is buried when its end is seen."""
+    sent = worker.sent[0]
+    sent.timed_out = True
+    index, started = board.start(worker.slot)
+    now = owner._now_us()
+    begun = now - round((monotonic() - started) * 1e6)
+    claim = sent.claim
+    claim.sink.settle(claim, timed_out(claim.job, sent.fires[index], begun, now))
+    worker.process.kill()
+    owner._logger.error(
+        "job %s was told to stop at its timeout of %s s and did not: its worker process %s was killed "
+        "and is replaced",
+        claim.job.id,
+        sent.timeout,
+        worker.process.pid,
+    )
+
+
+def taken_back(worker: WorkerProcess, board: Board, now: float) -> list[Claim]:
+    """Take what waits behind a call that turned out slow, and return it, the last one first."""
+    number = board.number(worker.slot)
+    started = board.start(worker.slot)[1]
+    if not worker.sent[0].number <= number < worker.sent[-1].number:
+        return []  # it has not begun with them, or nothing is left to take
+    if not started or now - started < TAKE_BACK_SECONDS:
+        return []
+    board.limit(worker.slot, number + 1)
+    worker.taken_back = True
+    number = board.number(worker.slot)  # it may have gone on meanwhile; then it says what it did
+    taken: list[Claim] = []
+    while worker.sent[-1].number > number:
+        taken.append(worker.sent.pop().claim)
+    return taken

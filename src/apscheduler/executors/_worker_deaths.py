@@ -1,0 +1,72 @@
+"""What the death of a worker process means for each call that it had."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+from apscheduler.executors._answers import fail_rest
+from apscheduler.executors._board import Board
+from apscheduler.executors._runner import Rest
+from apscheduler.executors._worker_process import Sent, WorkerProcess
+from apscheduler.executors.base import WorkerDiedError
+from apscheduler.runs.claims import Claim, Result
+from apscheduler.runs.outcomes import Outcome
+
+
+def settle_dead(
+    owner: Any, worker: WorkerProcess, board: Board | None, code: int | None
+) -> Iterator[Claim | Rest]:
+    """Settle what the dead worker had begun; yield what others may still run, the last one first.
+
+    :param board: tells which call it was at
+    :param code: its exit code, ``None`` if it did not end
+    """
+    number = -1 if board is None else board.number(worker.slot)
+    for sent in reversed(worker.sent):
+        if sent.number > number:
+            yield _rest_of(sent, 0)
+        elif sent.number < number:
+            _lose(owner, sent, code)
+        else:
+            index = 0 if board is None else board.start(worker.slot)[0]
+            _fail_killed(owner, sent, index, code)
+            if index + 1 < len(sent.fires):
+                yield _rest_of(sent, index + 1)
+            else:
+                sent.claim.sink.release(sent.claim)
+
+
+def _rest_of(sent: Sent, index: int) -> Claim | Rest:
+    first = sent.claim.fires.index(sent.fires[index])
+    return Rest(sent.claim, first) if first else sent.claim
+
+
+def _lose(owner: Any, sent: Sent, code: int | None) -> None:
+    now = owner._now_us()
+    reason = f"its worker process ended ({exit_text(code)}) before it could say how the run ended"
+    for fire in sent.fires:
+        sent.claim.sink.settle(sent.claim, Result(fire, Outcome.LOST, 0, now, reason=reason))
+    sent.claim.sink.release(sent.claim)
+
+
+def _fail_killed(owner: Any, sent: Sent, index: int, code: int | None) -> None:
+    if sent.timed_out:
+        return  # its outcome is known
+    claim = sent.claim
+    problem = WorkerDiedError(
+        f"the worker process that ran job {claim.job.id!r} ended in the middle of it ({exit_text(code)})"
+    )
+    fail_rest(claim, sent.fires[index : index + 1], owner._now_us(), problem)
+
+
+def exit_text(code: int | None) -> str:
+    """Return an exit code in words."""
+    if code is None:
+        return "it did not say how"
+    if code < 0:
+        with suppress(ValueError):
+            return f"killed by {signal.Signals(-code).name}"
+    return f"exit code {code}"

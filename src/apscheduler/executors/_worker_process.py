@@ -1,0 +1,79 @@
+"""One worker process, seen from the thread that manages its pool, and the calls on their way through it."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from typing import Any
+
+from apscheduler.runs.claims import Claim
+
+_MESSAGE_BYTES = 32 * 1024
+"""What fits into an empty pipe without waiting; larger messages are written by a thread of their own."""
+
+
+@dataclass(slots=True)
+class Sent:
+    """One call on its way through a worker."""
+
+    number: int
+    claim: Claim
+    fires: list[int]
+    timeout: float | None
+    blob: bytes = b""
+    facts: Any = None
+    timed_out: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class WorkerProcess:
+    """One worker.
+
+    :ivar leaving: whether it ends after what it has
+    :ivar taken_back: whether what waited behind a slow call was taken back from it
+    """
+
+    process: Any
+    pipe: Connection
+    slot: int
+    started: float
+    ready: bool = False
+    leaving: bool = False
+    taken_back: bool = False
+    calls_left: int | None = None
+    sent: deque[Sent] = field(default_factory=deque)
+
+    @property
+    def is_free(self) -> bool:
+        """Whether it waits for a call."""
+        return self.ready and not self.sent and not self.leaving
+
+    def count_calls(self, number: int) -> None:
+        """Take so many calls off those it may get in its life."""
+        if self.calls_left is not None:
+            self.calls_left -= number
+            self.leaving = self.calls_left <= 0
+
+    def write(self, message: bytes) -> None:
+        """Send a message, and its last word after it if it is to leave."""
+        self._write(message)
+        if self.leaving:
+            self._write(b"")
+
+    def _write(self, message: bytes) -> None:
+        if len(message) > _MESSAGE_BYTES:
+            writer = threading.Thread(target=self._write_all, args=(message,), daemon=True)
+            with suppress(RuntimeError):  # no more threads: the interpreter is ending
+                writer.start()
+                if not self.leaving:
+                    return
+                writer.join()
+                return
+        self._write_all(message)
+
+    def _write_all(self, message: bytes) -> None:
+        with suppress(OSError):  # the worker has ended: its sentinel says so
+            self.pipe.send_bytes(message)

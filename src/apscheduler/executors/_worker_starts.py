@@ -1,0 +1,106 @@
+"""How worker processes come to be: started one at a time, tried again a little later where that fails."""
+
+from __future__ import annotations
+
+import multiprocessing
+import sys
+from collections.abc import Callable, Sequence
+from multiprocessing.connection import Connection
+from time import monotonic
+from typing import Any
+
+from apscheduler.executors import _process_worker
+from apscheduler.executors._worker_process import WorkerProcess
+
+ATTEMPTS = 3
+"""So often in a row a start may fail until what waits is let go."""
+_LONGEST_BACKOFF = 30.0
+
+
+class WorkerStarts:
+    """Starts the processes of one pool.
+
+    :param context: of :mod:`multiprocessing`
+    :param initializer: called in each worker first, with ``initargs``
+    :param max_tasks: calls after which a worker is replaced
+    """
+
+    def __init__(
+        self,
+        context: Any,
+        initializer: Callable[..., object] | None,
+        initargs: tuple[Any, ...],
+        max_tasks: int | None,
+    ) -> None:
+        self._context = context
+        self._initializer = initializer
+        self._initargs = initargs
+        self._max_tasks = max_tasks
+        self._main_file: str | None = None
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget failures."""
+        self.failures = 0
+        self._not_before = 0.0
+
+    def remember_main(self) -> None:
+        """Keep the main module's file for later starts."""
+        self._main_file = getattr(sys.modules.get("__main__"), "__file__", None)
+
+    @property
+    def pause(self) -> float:
+        """Seconds until the next try, 0 if it may be now."""
+        return max(0.0, self._not_before - monotonic())
+
+    def failed(self) -> None:
+        """Put off the next try, longer each time."""
+        self.failures += 1
+        self._not_before = monotonic() + min(_LONGEST_BACKOFF, 0.05 * 2.0**self.failures)
+
+    def start(
+        self, name: str, slot: int, board: str, others: Sequence[WorkerProcess]
+    ) -> WorkerProcess:
+        """Start a worker, which greets when it is ready.
+
+        :param board: path of the board on which workers show what they are at
+        :param others: the workers that are there already
+        :raises Exception: unpicklable initializers, no memory, the interpreter ends
+        """
+        pipe, theirs = multiprocessing.Pipe()
+        _restore_main_file(self._main_file)
+        try:
+            inherited = self._inherited(pipe, others)
+            process = self._context.Process(
+                target=_process_worker.main,
+                args=(theirs, board, slot, self._initializer, self._initargs, inherited),
+                name=name,
+            )
+            process.start()
+        except BaseException:
+            pipe.close()
+            raise
+        finally:
+            theirs.close()
+        return WorkerProcess(process, pipe, slot, monotonic(), calls_left=self._max_tasks)
+
+    def _inherited(self, pipe: Connection, others: Sequence[WorkerProcess]) -> list[Connection]:
+        """Return the pipes that a forked worker has to close: they are its siblings'."""
+        if self._context.get_start_method() != "fork":
+            return []
+        return [pipe, *(worker.pipe for worker in others)]
+
+
+def _restore_main_file(path: str | None) -> None:
+    """Give the main module its ``__file__`` back, which Python takes away when the script has ended.
+
+    A scheduler may outlive it, and a worker that is spawned then has to import it by this path.
+    """
+    main = sys.modules.get("__main__")
+    if main is not None and path is not None and not hasattr(main, "__file__"):
+        main.__file__ = path
+
+
+def is_reimporting() -> bool:
+    """Return whether this is a process that only imports its parent's main module."""
+    return bool(getattr(multiprocessing.current_process(), "_inheriting", False))
