@@ -10,16 +10,15 @@ thread. That thread also looks after timeouts in processes that do not answer.
 
 from __future__ import annotations
 
-import signal
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import (
     BrokenExecutor,
     ProcessPoolExecutor,
     ThreadPoolExecutor,
 )
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import Any
@@ -28,6 +27,14 @@ from apscheduler.executors import _remote
 from apscheduler.executors._answers import facts_of, fail_rest, take_answer
 from apscheduler.executors._attempt import timed_out, timeout_of
 from apscheduler.executors._board import Board
+from apscheduler.executors._foreign_pools import (
+    no_ctrl_c_for_workers,
+    nothing,
+    processes_of,
+    rebuilt,
+    revived,
+    wait_for_end,
+)
 from apscheduler.executors._pool_runner import PoolRunner
 from apscheduler.executors._runner import Rest
 from apscheduler.executors._watchdog import Watchdog
@@ -39,7 +46,6 @@ from apscheduler.runs.outcomes import Outcome
 _TICK_SECONDS = 0.1
 _SLOTS = 1024
 _TRIES = 3
-_END_SECONDS = 5.0
 
 
 class Submission:
@@ -94,9 +100,9 @@ class FutureRuns:
         if isinstance(pool, ProcessPoolExecutor):
             with (
                 suppress(RuntimeError),
-                _no_ctrl_c_for_workers(pool),
+                no_ctrl_c_for_workers(pool),
             ):  # the first job tells what is wrong
-                pool.submit(_nothing)
+                pool.submit(nothing)
 
     # -- in ---------------------------------------------------------------------------------------------
 
@@ -135,7 +141,7 @@ class FutureRuns:
         with self._lock:
             self._open.add(submission)
         try:
-            with _no_ctrl_c_for_workers(pool):
+            with no_ctrl_c_for_workers(pool):
                 future = pool.submit(*call)
         except BaseException:
             self._forget(submission)
@@ -208,7 +214,7 @@ class FutureRuns:
             if rest is not None and not self.closed:
                 self._send(rest.claim, rest.first)
             else:
-                pool.submit(_nothing)  # lets it start the thread, if something waits
+                pool.submit(nothing)  # lets it start the thread, if something waits
         except RuntimeError as exc:
             if rest is not None:
                 fail_rest(rest.claim, rest.claim.unsettled, self.owner._now_us(), exc)
@@ -300,7 +306,7 @@ class FutureRuns:
         board, pool = self._board, submission.pool
         if board is None or submission.slot < 0 or self.closed or self.pool is pool:
             return False
-        _wait_for_end(pool)  # until then a process of it might still begin with it
+        wait_for_end(pool)  # until then a process of it might still begin with it
         if board.number(submission.slot) != -1 or submission.tries >= _TRIES:
             return False
         try:
@@ -393,7 +399,7 @@ class FutureRuns:
 
     def _end_pool(self, pool: Any) -> None:
         """End a retired pool when nothing is at work in it but what was given up."""
-        processes = list((getattr(pool, "_processes", None) or {}).values())
+        processes = processes_of(pool)
         with self._changed:
             self._changed.wait_for(lambda: not any(self._at_work(s, pool) for s in self._open))
             board = self._board
@@ -473,71 +479,9 @@ class FutureRuns:
         return f"it waited in the pool of executor {self.owner._alias!r}"
 
 
-def _nothing() -> None:
-    """Work for a pool that shall look whether it needs another thread."""
-
-
-@contextmanager
-def _no_ctrl_c_for_workers(pool: Any) -> Iterator[None]:
-    """Let processes that start in here leave Ctrl-C to this process; they inherit the mask."""
-    if not isinstance(pool, ProcessPoolExecutor) or not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _wait_for_end(pool: Any) -> None:
-    """Wait until the processes of a broken pool, which is ending them, have ended."""
-    from multiprocessing.connection import wait
-
-    for process in list((getattr(pool, "_processes", None) or {}).values()):
-        with suppress(ValueError, OSError):  # it is over and cleared away already
-            wait([process.sentinel], _END_SECONDS)
-
-
 def _died(exc: BaseException) -> WorkerDiedError:
     died = WorkerDiedError(
         f"the process that ran the job, or one beside it in its pool, ended: {exc}"
     )
     died.__cause__ = exc
     return died
-
-
-def revived(pool: Any) -> Any:
-    """Return the pool, or one like it where it was shut down and can be built again."""
-    was_shut = getattr(pool, "_shutdown", None) is True or (
-        getattr(pool, "_shutdown_thread", None) is True
-    )
-    return (rebuilt(pool) or pool) if was_shut else pool
-
-
-def rebuilt(pool: Any) -> Any:
-    """Return a new pool with the options of this one; ``None`` where they are not known."""
-    kind = type(pool)
-    names: dict[str, str] = _OPTIONS.get(kind, {})
-    if not all(hasattr(pool, attribute) for attribute in names.values()):
-        return None
-    options = {name: getattr(pool, attribute) for name, attribute in names.items()}
-    return kind(**options) if options else None
-
-
-_OPTIONS: dict[type, dict[str, str]] = {
-    ProcessPoolExecutor: {
-        "max_workers": "_max_workers",
-        "mp_context": "_mp_context",
-        "initializer": "_initializer",
-        "initargs": "_initargs",
-        "max_tasks_per_child": "_max_tasks_per_child",
-    },
-    ThreadPoolExecutor: {
-        "max_workers": "_max_workers",
-        "thread_name_prefix": "_thread_name_prefix",
-        "initializer": "_initializer",
-        "initargs": "_initargs",
-    },
-}
-"""Where the standard library's pools keep their options."""
