@@ -186,7 +186,7 @@ def test_ctrl_c_at_the_end_leaves_at_once(tmp_path, pool, module):
             executor = started({pool})
             executor.submit_claims([claim(sample_jobs.nothing)])
             executor.submit_claims([claim(sample_jobs.hang, 60)])
-            [pool] = module._pools
+            [pool] = module._ending.pools
             shutdown = pool.shutdown
             def told(wait):
                 shutdown(wait=wait)

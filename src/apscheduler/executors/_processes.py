@@ -7,24 +7,20 @@ bytes (see ``_remote``), and very short calls travel many in a message.
 
 from __future__ import annotations
 
-import atexit
-import logging
 import multiprocessing.util  # noqa: F401 - its own exit function must be registered before ours, to run after it
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
-from weakref import WeakSet
 
+from apscheduler.executors._ending import Ending
 from apscheduler.executors._process_manager import ProcessManager
 from apscheduler.executors._runner import Rest
 from apscheduler.executors._worker_starts import WorkerStarts, is_reimporting
 from apscheduler.executors.base import InterpreterEndingError
-from apscheduler.forks import after_fork
 from apscheduler.runs.claims import Claim
 
-_pools: WeakSet[ProcessPool] = WeakSet()
-_exiting = False
+_ending = Ending(wait=lambda pool: pool.shutdown(wait=True), kill=lambda pool: pool.kill())
 
 
 class ProcessPool:
@@ -55,7 +51,7 @@ class ProcessPool:
         """Make ready: one process starts now, so that the first run need not wait for it; others on demand."""
         self.owner = owner
         self._starts.remember_main()
-        _pools.add(self)
+        _ending.pools.add(self)
         if not self.closing and not is_reimporting():
             self._manager.warm_up = True
             self._start_thread()
@@ -69,7 +65,7 @@ class ProcessPool:
         if self.closing:
             raise (
                 InterpreterEndingError()
-                if _exiting
+                if _ending.begun
                 else RuntimeError("this executor was shut down")
             )
         if is_reimporting():
@@ -101,7 +97,7 @@ class ProcessPool:
     @property
     def is_ending(self) -> bool:
         """Whether the interpreter ends."""
-        return _exiting
+        return _ending.begun
 
     def shutdown(self, wait: bool) -> None:
         """Take nothing more; what is queued still runs. ``wait``: until all of it has ended."""
@@ -141,32 +137,3 @@ class ProcessPool:
     def running_count(self) -> int:
         """Return how many workers have something to do."""
         return self._manager.running_count()
-
-
-def _finish_at_exit() -> None:
-    """Let what runs and waits end before the interpreter does; a further Ctrl-C ends it."""
-    global _exiting  # noqa: PLW0603 - the interpreter ends once
-    _exiting = True
-    pools: list[ProcessPool] = []
-    try:
-        pools += _pools
-        for pool in pools:
-            pool.shutdown(wait=False)
-        for pool in pools:
-            pool.shutdown(wait=True)
-    except KeyboardInterrupt:
-        left = sum(len(pool.in_flight()) for pool in pools)
-        for pool in pools:
-            pool.kill()
-        logging.getLogger("apscheduler.executors").warning(
-            "interrupted at exit: %d jobs that were queued or running are left unfinished", left
-        )
-
-
-def _forget_parent() -> None:
-    for pool in list(_pools):
-        pool.forked()
-
-
-atexit.register(_finish_at_exit)
-after_fork(_forget_parent)

@@ -10,18 +10,15 @@ Who writes what: ``queue`` and ``parked`` anyone (deques: each step atomic); ``_
 
 from __future__ import annotations
 
-import atexit
-import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from itertools import count
-from weakref import WeakSet
 
+from apscheduler.executors._ending import Ending
 from apscheduler.executors._runner import Rest
 from apscheduler.executors._worker import Worker
 from apscheduler.executors.base import InterpreterEndingError
-from apscheduler.forks import after_fork
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +26,7 @@ if TYPE_CHECKING:
 
     from apscheduler.executors._watchdog import Watchdog
 
-_pools: WeakSet[WorkerPool] = WeakSet()
+_ending = Ending(wait=lambda pool: wait_for_workers(list(pool._workers)))
 _pool_numbers = count()
 
 
@@ -68,7 +65,7 @@ class WorkerPool:
         :param all_workers: make all of them now, because the main thread may end before they are needed
         """
         self.owner = owner
-        _pools.add(self)
+        _ending.pools.add(self)
         with self._lock:
             self._add_workers(self._max_workers if all_workers else 1)
 
@@ -100,7 +97,7 @@ class WorkerPool:
         if self.closing:
             raise (
                 InterpreterEndingError()
-                if _exiting
+                if _ending.begun
                 else RuntimeError("this executor was shut down")
             )
         self.queue.extend(items)
@@ -202,33 +199,3 @@ def wait_for_workers(workers: list[Worker]) -> None:
         own.left.set()
     for worker in workers:
         worker.left.wait()
-
-
-_exiting = False
-
-
-def _finish_at_exit() -> None:
-    """Let what runs and waits end before the interpreter does; a further Ctrl-C leaves at once."""
-    global _exiting  # noqa: PLW0603 - the interpreter ends once
-    _exiting = True
-    pools: list[WorkerPool] = []
-    try:
-        pools += _pools
-        for pool in pools:
-            pool.shutdown(wait=False)
-        for pool in pools:
-            wait_for_workers(list(pool._workers))
-    except KeyboardInterrupt:
-        left = sum(len(pool.in_flight()) for pool in pools)
-        logging.getLogger("apscheduler.executors").warning(
-            "interrupted at exit: %d jobs that were queued or running are left unfinished", left
-        )
-
-
-def _forget_parent() -> None:
-    for pool in list(_pools):
-        pool.forked()
-
-
-atexit.register(_finish_at_exit)
-after_fork(_forget_parent)

@@ -1,0 +1,55 @@
+"""The end of the interpreter: what runs and waits in our pools comes to its end first, unless Ctrl-C is pressed."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+from weakref import WeakSet
+
+from apscheduler.forks import after_fork
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+
+class Ending:
+    """Ends the pools of one kind at the interpreter's exit, and has them forgotten in children after a fork.
+
+    :param wait: waits for a pool that takes nothing more
+    :param kill: ends what a pool still has, after Ctrl-C
+    :ivar begun: whether the interpreter ends
+    """
+
+    def __init__(
+        self, wait: Callable[[Any], object], kill: Callable[[Any], object] | None = None
+    ) -> None:
+        self.pools: WeakSet[Any] = WeakSet()
+        self.begun = False
+        self._wait = wait
+        self._kill = kill
+        atexit.register(self._finish)
+        after_fork(self._forget_parent)
+
+    def _finish(self) -> None:
+        self.begun = True
+        pools: list[Any] = []
+        try:
+            pools += self.pools
+            for pool in pools:
+                pool.shutdown(wait=False)
+            for pool in pools:
+                self._wait(pool)
+        except KeyboardInterrupt:
+            left = sum(len(pool.in_flight()) for pool in pools)
+            if self._kill is not None:
+                for pool in pools:
+                    self._kill(pool)
+            logging.getLogger("apscheduler.executors").warning(
+                "interrupted at exit: %d jobs that were queued or running are left unfinished", left
+            )
+
+    def _forget_parent(self) -> None:
+        for pool in list(self.pools):
+            pool.forked()
