@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,9 +23,11 @@ from apscheduler.schedulers._callback import CallbackScheduler
 
 
 class Sleeping:
-    """What a job that a store can write down sleeps with."""
+    """What a job that a store can write down sleeps with, until the test is over."""
 
     host: Any = None
+    began = threading.Event()
+    over = threading.Event()
 
 
 class Watched:
@@ -51,8 +54,11 @@ class Watched:
             return
         answered = threading.Event()
         self._host.post(answered.set)
-        if not answered.wait(PATIENCE / 3):
-            self.unanswered.append(statement)
+        given_up = time.monotonic() + PATIENCE / 3
+        while self.watching and not answered.wait(0.01):
+            if time.monotonic() > given_up:
+                self.unanswered.append(statement)
+                return
 
 
 @pytest.fixture
@@ -64,11 +70,14 @@ def watched(host, made, tmp_path):
         pytest.skip("this host's loop is the scheduler's own")
     watched = Watched(host, store.engine)
     Sleeping.host = host
+    Sleeping.began.clear()
+    Sleeping.over.clear()
     watched.scheduler, watched.told = scheduler, Told(scheduler)
     host.start(scheduler)
     watched.watching = True
     yield watched
     watched.watching = False
+    Sleeping.over.set()
     assert watched.count > 0
     assert watched.in_loop == []
     assert watched.unanswered == []
@@ -87,7 +96,9 @@ async def afail():
 
 
 async def forever():
-    await Sleeping.host.asleep(3600)
+    Sleeping.began.set()
+    while not Sleeping.over.is_set():
+        await Sleeping.host.asleep(0.01)
 
 
 @pytest.mark.parametrize("function", [seven, aseven, afail])
@@ -138,7 +149,7 @@ def test_jobs_are_edited_from_another_thread_beside_the_loop(watched):
 
 def test_a_shutdown_and_what_it_cancels_are_recorded_beside_the_loop(host, watched):
     watched.scheduler.add_job(forever, id="job")
-    watched.told.wait_for(ev.EVENT_JOB_SUBMITTED, "job")
+    assert Sleeping.began.wait(PATIENCE)
     if hasattr(watched.scheduler, "ashutdown"):
         asyncio.run_coroutine_threadsafe(watched.scheduler.ashutdown(wait=False), host.loop).result(
             PATIENCE
