@@ -309,6 +309,45 @@ def test_fire_times_grow_exist_and_are_the_same_in_both_vocabularies(family):
     assert walk_us(trigger, instant, LAST * 2, many=12) == list(map(to_us, found))
 
 
+def latest_gaps():
+    """The instant of each zone's latest gap between 2019 and 2027."""
+    for name in ZONES:
+        zone = zone_of(name)
+        for change in transitions(name, 2019, 2027)[-2:]:
+            if from_us(change, zone).utcoffset() > from_us(change - MINUTE, zone).utcoffset():
+                yield name, change
+
+
+def test_combinations_fire_where_their_children_do_in_a_gap_of_every_zone():
+    found_by_chance = ("America/Halifax", to_us(datetime(1970, 4, 26, 6, tzinfo=UTC)))
+    gaps = [found_by_chance, *latest_gaps()]
+    assert len(gaps) > 100
+    wrong = [(name, *found) for name, change in gaps for found in wrong_in_gap(name, change)]
+    assert wrong == []
+
+
+def wrong_in_gap(name, change):
+    """What combinations with a cron whose fire a gap moves get wrong, walked from before it and from within."""
+    zone = zone_of(name)
+    start = from_us(change - 72 * HOUR, zone)
+    every = IntervalTrigger(minutes=30, start_date=start, timezone=zone)
+    jumped_over = from_us(change - 1, zone).replace(tzinfo=None) + timedelta(microseconds=1)
+    for minute in (jumped_over.minute, (jumped_over.minute + 30) % 60):
+        cron = CronTrigger(hour=jumped_over.hour, minute=minute, timezone=zone)
+        for begin in (change - 52 * HOUR, change, change + 5 * MINUTE):
+            end = begin + 56 * HOUR
+            times = [own_times(trigger, begin, end) for trigger in (every, cron)]
+            for cls, expected in (
+                (AndTrigger, times[0] & times[1]),
+                (OrTrigger, times[0] | times[1]),
+            ):
+                trigger = cls([every, cron])
+                found = [time for time in walk_us(trigger, begin, end) if time >= begin]
+                back = {trigger.latest_us(found[0], time) for time in found}
+                if found != sorted(expected) or back != expected:
+                    yield cls.__name__, minute, (begin - change) // MINUTE
+
+
 @pytest.mark.trap(39)
 @pytest.mark.trap(69)
 @pytest.mark.parametrize("nested", [False, True])

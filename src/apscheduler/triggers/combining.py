@@ -9,11 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from itertools import pairwise
 from typing import Any
 
-from apscheduler._engine.instants import DAY, LATEST, from_us, to_us
-from apscheduler._engine.zones import zone_line
+from apscheduler._engine.instants import LATEST, from_us, to_us
 from apscheduler.references import obj_to_ref, ref_to_obj
 from apscheduler.triggers.arguments import checked_jitter, delayed, state_of
 from apscheduler.triggers.base import BaseTrigger
@@ -208,30 +206,12 @@ def after(trigger: BaseTrigger, previous: int | None, now: int) -> int | None:
         return None if following is None or following <= previous else following
     if isinstance(trigger, BaseCombiningTrigger):
         return trigger.next_us(previous, previous + 1)
-    gap = _gap_before(trigger, previous)
-    if gap is not None:  # a cron's fire of a gap is seen only from before the gap
-        following = trigger.next_us(None, gap - 1)
-        if following is not None and following > previous:
-            return following
     first = trigger.next_us(None, previous + 1)
     if first is None or first > previous:
         return first
     # Its series begins at a fixed instant, whatever the time: go along it.
     latest = trigger.latest_us(first, previous)
     return trigger.next_us(first if latest is None else latest, previous + 1)
-
-
-def _gap_before(trigger: BaseTrigger, instant: int) -> int | None:
-    """Return when the trigger's wall clock last jumped ahead in the day before ``instant``, if it did."""
-    zone = getattr(trigger, "timezone", None)
-    if zone is None:
-        return None
-    line = zone_line(zone)
-    if line.window(instant).start < instant - DAY:
-        return None
-    windows = list(line.windows(instant - DAY, instant))
-    gaps = [late.start for early, late in pairwise(windows) if late.offset > early.offset]
-    return gaps[-1] if gaps else None
 
 
 def _first_times(
