@@ -249,3 +249,64 @@ def test_fire_times_in_a_gap_are_moved_to_the_instant_after_it():
         "next",
     )
     assert f"{next(fires(trigger, START)):%m-%d %H:%M %Z}" == "03-28 03:00 CEST"
+
+
+NUUK = ZoneInfo("America/Nuuk")  # its gap ends at midnight
+
+
+@pytest.mark.parametrize(
+    ("zone", "hours", "closed", "gap", "source"),
+    [
+        (BERLIN, "2-4", "2027-03-27", "2027-03-28T03:00", "27 02:30"),
+        (NUUK, "22-23", "2027-03-26", "2027-03-28T00:00", "26 23:30"),
+    ],
+    ids=str,
+)
+def test_the_instant_after_a_gap_is_found_from_itself_as_from_before(
+    zone, hours, closed, gap, source
+):
+    trigger = CalendarTrigger(
+        CronTrigger(hour=hours, minute=30, timezone=zone), ClosedDays([closed]), "next"
+    )
+    end = datetime.fromisoformat(gap).replace(tzinfo=zone)
+    instant = to_us(end)
+    assert trigger.next_us(None, instant - 1) == trigger.next_us(None, instant) == instant
+    assert trigger.next_us(None, instant + 1) > instant
+    assert trigger.latest_us(instant - 10**12, instant) == instant
+    assert f"{trigger.moved_from(end):%d %H:%M}" == source
+
+
+def test_fire_times_of_a_closed_repeated_hour_are_moved_in_the_order_of_their_wall_times():
+    inner = IntervalTrigger(
+        minutes=45,
+        start_date=datetime(2027, 10, 31, 1, 15, tzinfo=BERLIN),
+        end_date=datetime(2027, 10, 31, 3, tzinfo=BERLIN),
+    )
+    trigger = CalendarTrigger(inner, ClosedDays(["2027-10-31"]), "next")
+    assert [f"{each:%H:%M%z}" for each in fires(inner)] == [
+        *("01:15+0200", "02:00+0200", "02:45+0200", "02:30+0100"),
+    ]
+    found = [to_us(each) for each in fires(trigger)]
+    assert [f"{trigger.at(each):%d %H:%M}" for each in found] == [
+        *("01 01:15", "01 02:00", "01 02:30", "01 02:45"),
+    ]
+    assert [trigger.latest_us(found[0], each) for each in found] == found
+
+
+def test_looking_back_from_a_repeated_hour_finds_what_was_moved_to_its_first_time():
+    inner = CronTrigger(month=10, day=30, hour=2, minute="15,30", timezone=BERLIN)
+    trigger = CalendarTrigger(inner, ClosedDays(["2027-10-30"]), "next")
+    first, second = (datetime(2027, 10, 31, 2, minute, tzinfo=BERLIN) for minute in (15, 30))
+    repeated = datetime(2027, 10, 31, 2, 20, fold=1, tzinfo=BERLIN)
+    assert list(islice(fires(trigger), 2)) == [first, second]
+    assert trigger.latest_us(to_us(first), to_us(repeated)) == to_us(second)
+
+
+def test_where_the_clock_went_back_over_midnight_both_directions_agree():
+    zone = ZoneInfo("America/St_Johns")  # until 2011 at 00:01
+    inner = CronTrigger(hour="*", minute=30, timezone=zone)
+    trigger = CalendarTrigger(inner, ClosedDays(["2005-10-29"]), "previous")
+    found = list(islice(fires(trigger, datetime(2005, 10, 30, 0, 0, 30, tzinfo=zone)), 4))
+    assert [f"{each:%d %H:%M%z}" for each in found[:2]] == ["29 23:30-0330", "30 00:30-0330"]
+    for each in found:
+        assert trigger.latest_us(to_us(found[0]) - 10**12, to_us(each)) == to_us(each)

@@ -13,13 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apscheduler._engine.instants import HOUR, MINUTE, SECOND, from_us, to_us
+from apscheduler.calendars import ClosedDays
 from apscheduler.triggers import combining
+from apscheduler.triggers.calendar import CalendarTrigger
 from apscheduler.triggers.calendarinterval import CalendarIntervalTrigger
 from apscheduler.triggers.combining import AndTrigger, OrTrigger
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.crontab import CrontabTrigger
 from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
+from apscheduler.triggers.rrule import RRuleTrigger
 
 ZONES = sorted(available_timezones() - {"localtime", "Factory"})
 FIRST = to_us(datetime(1970, 1, 2, tzinfo=UTC))
@@ -240,6 +243,21 @@ def children(zone, instant):
             st.integers(0, 23),
         ),
         st.builds(
+            lambda rule, days: RRuleTrigger(
+                rule,
+                start_date=from_us(instant, zone).date() - timedelta(days=days),
+                timezone=zone,
+            ),
+            st.sampled_from(
+                [
+                    "FREQ=HOURLY;INTERVAL=2",
+                    "FREQ=MINUTELY;INTERVAL=10",
+                    "FREQ=DAILY;BYHOUR=0,1,2,3;BYMINUTE=15,45",
+                ]
+            ),
+            st.integers(0, 3),
+        ),
+        st.builds(
             lambda shift: DateTrigger(from_us(instant + shift * MINUTE, zone)),
             st.integers(-600, 600),
         ),
@@ -247,9 +265,20 @@ def children(zone, instant):
 
 
 @st.composite
+def moved(draw, zone, instant):
+    """One that is moved from closed days."""
+    inner = draw(children(zone, instant))
+    today = from_us(instant, zone).date()
+    closed = {today + timedelta(days=number) for number in draw(st.sets(st.integers(-2, 2)))}
+    where = draw(st.sampled_from(["next", "previous"]))
+    return CalendarTrigger(inner, ClosedDays(closed or [today]), where)
+
+
+@st.composite
 def families(draw):
     zone, instant = draw(places())
-    return instant, draw(st.lists(children(zone, instant), min_size=1, max_size=3))
+    child = children(zone, instant) | children(zone, instant) | moved(zone, instant)
+    return instant, draw(st.lists(child, min_size=1, max_size=3))
 
 
 def own_times(trigger, begin, end):

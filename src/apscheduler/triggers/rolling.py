@@ -40,18 +40,15 @@ class Rolling:
 
     def first_from(self, floor: int) -> int | None:
         """Return the first fire time at or after an instant."""
-        day = self._open_from(self._day(floor))
+        day = self._open_from(self._days_at(floor)[0])
         for _ in range(_ROUNDS):
             if day is None:
                 return None
-            sources = list(self._sources(day))
-            found = [
-                image
-                for source in sources
-                if (image := self._first_image(source, day, floor)) is not None
-            ]
-            if found:
-                return min(found)
+            sources, shown = list(self._sources(day)), self._shown(day, floor)
+            found = [self._first(source, day, floor, shown) for source in sources]
+            images = [image for image, _ in filter(None, found)]
+            if images:
+                return min(images)
             coming = self._fire_from(self._start(max(sources) + 1))
             if coming is None:
                 return None
@@ -64,32 +61,42 @@ class Rolling:
         day = self._day(ceiling)
         while day >= lowest:
             if self._is_open(day):
-                found = [
-                    image
-                    for source in self._sources(day)
-                    if (image := self._last_image(source, day, ceiling, floor)) is not None
-                ]
-                if found:
-                    return max(found)
+                shown = self._shown(day, ceiling + 1)
+                last = max(
+                    (
+                        image
+                        for source in self._sources(day)
+                        for image in self._lasts(source, day, ceiling, shown)
+                    ),
+                    default=None,
+                )
+                if last is not None:
+                    return last if last > floor else None
             day -= 1
         return None
 
     def source_of(self, instant: int) -> int | None:
         """Return the fire time that was moved to this one; ``None`` if it was not moved."""
-        day = self._day(instant)
-        for source in sorted(self._sources(day), key=lambda each: abs(each - day)):
-            at = self._moved(instant, source)
-            found = self._fire_from(at)
-            if found is None or self._day(found) != source:
-                continue
-            if self._image(found, source, day) == instant:
-                return None if source == day else found
+        for day in filter(self._is_open, self._days_at(instant)):
+            shown = self._shown(day, instant)
+            for source in self._sources(day):  # the nearest first
+                found = self._first(source, day, instant, shown)
+                if found is not None and found[0] == instant:
+                    return None if source == day else found[1]
         return None
 
     # -- days -------------------------------------------------------------------------------------------------
 
     def _day(self, instant: int) -> int:
-        return (instant + self._line.offset(instant)) // DAY
+        """Return the day of an instant: the last that has begun, also where the clock is set back over midnight."""
+        window = self._line.window(instant)
+        day = (instant + window.offset) // DAY
+        set_back = window.start > instant - DAY and self._start(day + 1) <= instant
+        return day + 1 if set_back else day
+
+    def _days_at(self, instant: int) -> range:
+        """Return the days that may have a fire time at an instant: several at the end of a gap over midnight."""
+        return range(self._day(instant - 1), self._day(instant) + 1)
 
     def _start(self, day: int) -> int:
         return self._at(day * DAY)
@@ -130,38 +137,50 @@ class Rolling:
     def _fire_from(self, instant: int) -> int | None:
         return after(self._trigger, instant - 1, instant)
 
-    def _moved(self, instant: int, day: int) -> int:
-        """Return the instant at which the wall clock shows the same time on another day."""
-        return self._at(day * DAY + (instant + self._line.offset(instant)) % DAY)
-
     def _image(self, fire: int, source: int, day: int) -> int:
-        return fire if source == day else self._moved(fire, day)
+        """Return the instant at which the wall clock shows a fire time's time of day on another day."""
+        if source == day:
+            return fire
+        return self._at(day * DAY + (fire + self._line.offset(fire)) % DAY)
 
-    def _first_image(self, source: int, day: int, floor: int) -> int | None:
-        begin, end = self._start(source), self._start(source + 1)
-        if self._day(floor) == day:
-            begin = floor if source == day else max(begin, self._moved(floor, source))
-        fire = self._fire_from(begin)
-        while fire is not None and fire < end:
-            image = self._image(fire, source, day)
-            if image >= floor:
-                return image
-            fire = self._fire_from(fire + 1)
-        return None
+    def _first(self, source: int, day: int, floor: int, shown: int) -> tuple[int, int] | None:
+        """Return the first image at or after ``floor``, with its fire time."""
+        found = []
+        for begin, end, offset in self._parts(source):
+            low = max(begin, floor if source == day else source * DAY + shown - offset)
+            fire = self._fire_from(low) if low < end else None
+            if fire is not None and fire < end:
+                found.append((self._image(fire, source, day), fire))
+        return min(found, default=None)
 
-    def _last_image(self, source: int, day: int, ceiling: int, floor: int) -> int | None:
-        begin, end = self._start(source), self._start(source + 1) - 1
-        if self._day(ceiling) == day:
-            end = ceiling if source == day else min(end, self._moved(ceiling, source))
-        first = self._fire_from(begin)
-        while first is not None and first <= end:
-            last: int | None = self._trigger.latest_us(first, end)
-            if last is None:
-                return None
-            image = self._image(last, source, day)
-            if image <= floor:
-                return None
-            if image <= ceiling:
-                return image
-            end = last - 1
-        return None
+    def _lasts(self, source: int, day: int, ceiling: int, shown: int) -> Iterator[int]:
+        """Yield the last image at or before ``ceiling`` of each part of a source."""
+        for begin, end, offset in self._parts(source):
+            high = ceiling + 1 if source == day else source * DAY + shown - offset
+            last = self._fire_before(begin, min(end, high))
+            if last is not None:
+                yield self._image(last, source, day)
+
+    def _fire_before(self, begin: int, end: int) -> int | None:
+        first = self._fire_from(begin) if begin < end else None
+        if first is None or first >= end:
+            return None
+        last: int | None = self._trigger.latest_us(first, end - 1)
+        return last
+
+    def _parts(self, day: int) -> Iterator[tuple[int, int, int]]:
+        """Yield the instants of a day as spans with one offset: begin, end, offset."""
+        first, last = self._start(day), self._start(day + 1)
+        for begin, end, offset in self._line.windows(first, last - 1):
+            yield max(begin, first), min(end, last), offset
+
+    def _shown(self, day: int, instant: int) -> int:
+        """Return the time of day before which all images on a day come before an instant, and none after it."""
+        if instant > self._start(day + 1):
+            return DAY
+        reached = (
+            min(end, instant) + offset - day * DAY
+            for begin, end, offset in self._parts(day)
+            if begin < instant
+        )
+        return max(reached, default=0)
