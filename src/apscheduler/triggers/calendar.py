@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
-from apscheduler._engine.instants import DAY
+from apscheduler._engine.instants import AT_NEXT_START, DAY
 from apscheduler._engine.spans import ALWAYS_END, ALWAYS_START, Span
 from apscheduler._engine.zones import ZoneLine, zone_line
 from apscheduler.calendars.base import Calendar, DayCalendar, UnknownCalendarError
@@ -215,7 +215,7 @@ class CalendarTrigger(BaseTrigger):
         line = self._zone_line
         before = None if previous_fire_time is None else line.instant(previous_fire_time)
         found = self.next_us(before, line.instant(now))
-        return None if found is None else self.at(found)
+        return None if found is None or found == AT_NEXT_START else self.at(found)
 
     def at(self, instant: int) -> datetime:
         return self.trigger.at(instant)

@@ -272,14 +272,14 @@ def _checked(triggers: Any, name: str) -> Any:
                 f"{name} combines triggers, and {trigger!r} ({type(trigger).__name__}) is none: "
                 "give objects like CronTrigger(hour=3)"
             )
+        if trigger.at_start:
+            raise ValueError(
+                f"{name} combines fire times, and {trigger} has none of its own: give it a job of its own"
+            )
         if trigger.drops:
             raise TypeError(
                 f"{name} cannot combine what calendars may drop ({trigger}): wrap the combination, as in "
                 f"CalendarTrigger({name}([...]), ...)"
-            )
-        if trigger.at_start:
-            raise ValueError(
-                f"{name} combines fire times, and {trigger} has none of its own: give it a job of its own"
             )
     if not triggers:
         raise ValueError(f"{name} needs at least one trigger to combine")

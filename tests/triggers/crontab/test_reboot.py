@@ -180,16 +180,22 @@ def test_a_store_that_fails_at_the_start_is_reported_and_the_others_go_on(caplog
     scheduler.shutdown()
 
 
+def under_calendar() -> CalendarTrigger:
+    return CalendarTrigger(CrontabTrigger("@reboot", timezone="UTC"), ClosedDays([NOW.date()]))
+
+
+@pytest.mark.parametrize("make", [lambda: CrontabTrigger("@reboot"), under_calendar])
 @pytest.mark.parametrize("kind", [OrTrigger, AndTrigger])
-def test_it_cannot_be_combined_with_fire_times(kind):
+def test_it_cannot_be_combined_with_fire_times(kind, make):
     with pytest.raises(ValueError, match="give it a job of its own"):
-        kind([CrontabTrigger("@daily"), CrontabTrigger("@reboot")])
+        kind([CrontabTrigger("@daily"), make()])
 
 
 def test_the_trigger_alone_has_no_fire_times():
     trigger = CrontabTrigger("@reboot", timezone="UTC")
-    assert trigger.get_next_fire_time(None, NOW) is None
-    assert trigger.get_next_fire_time(NOW, NOW) is None
+    for each in (trigger, under_calendar()):
+        assert each.get_next_fire_time(None, NOW) is None
+        assert each.get_next_fire_time(NOW, NOW) is None
     assert trigger.get_previous_fire_time(None, NOW) is None
     assert list(trigger.fire_times(NOW)) == []
 
@@ -214,6 +220,24 @@ def test_under_a_calendar_it_runs_at_each_start_on_an_open_day():
     assert runs == ["a", "a"]
     assert [outcome for outcome, _ in outcomes] == ["executed", "skipped", "executed"]
     assert "2030-01-02" in outcomes[1][1]
+
+
+def test_a_named_calendar_decides_at_each_start_and_a_drop_is_recorded_with_its_reason(store):
+    starts = [NOW + timedelta(days=400 * number) for number in range(4)]
+    outcomes = []
+    for number, begun in enumerate(starts):
+        scheduler = ManualScheduler(jobstores={"default": store()}, clock=FakeClock(begun))
+        scheduler.add_calendar("works", ClosedDays({starts[2].date(): "inventory"}))
+        scheduler.start()
+        if not number:
+            trigger = CalendarTrigger(CrontabTrigger("@reboot", timezone="UTC"), "works")
+            scheduler.add_job(note, trigger, id="a", kwargs={"name": "a"})
+        later(scheduler)
+        outcomes.append([(run.outcome, run.reason) for run in scheduler.get_runs(since=begun)])
+        scheduler.shutdown()
+    why = "closed by calendar 'works': 2032-03-11 is inventory"
+    assert outcomes == [[], [("executed", None)], [("skipped", why)], [("executed", None)]]
+    assert runs == ["a", "a"]
 
 
 def test_a_calendar_cannot_move_it():
