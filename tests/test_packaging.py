@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tomllib
 from importlib import import_module
+from importlib.metadata import metadata
+from textwrap import dedent
 
 import pytest
 
@@ -78,6 +82,26 @@ def test_the_extras_of_3_11_are_there_under_their_names() -> None:
         "twisted",
     }
     assert of_3_11 | {"zookeeper"} <= PROJECT["optional-dependencies"].keys()
+
+
+def test_the_extra_rrule_can_be_asked_for_and_brings_nothing() -> None:
+    assert PROJECT["optional-dependencies"]["rrule"] == []
+    installed = metadata(PROJECT["name"])
+    assert "rrule" in installed.get_all("Provides-Extra")
+    assert not [text for text in installed.get_all("Requires-Dist") if "rrule" in text]
+
+
+def test_the_trigger_rrule_needs_no_dateutil() -> None:
+    script = """
+        import sys
+        sys.modules["dateutil"] = None
+        from apscheduler.triggers.rrule import RRuleTrigger
+        print(RRuleTrigger("DTSTART:20300101T090000Z\\nRRULE:FREQ=DAILY").preview(1)[0].utc.hour)
+    """
+    made = subprocess.run(
+        [sys.executable, "-c", dedent(script)], capture_output=True, text=True, timeout=60
+    )
+    assert (made.stdout, made.stderr) == ("9\n", "")
 
 
 def test_the_package_says_that_it_is_typed() -> None:
