@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
+from time import monotonic
 
 import pytest
 from databases import SHARED, Place
-from sqlalchemy import event
+from sqlalchemy import event, select
 
 from apscheduler._engine.instants import SECOND, to_us
 from apscheduler.jobstores.base import ConflictingIdError
@@ -555,3 +557,42 @@ def test_threads_that_add_the_same_jobs_add_them_once(place, opened):
         thread.join(WAIT)
     assert len(conflicts) == 3
     assert place.rows("SELECT count(*) FROM {t}") == [(50,)]
+
+
+def test_outcomes_that_a_failed_claim_took_along_do_not_wait_for_another_claim(
+    place, work, monkeypatch
+):
+    store = place.store()
+    scheduler = BackgroundScheduler(jobstores={"default": store}, timezone=UTC)
+    scheduler.start()
+    try:
+        scheduler.add_job(f"{MODULE}:good", id="first")
+        until(lambda: _states(store) == {"first": EXECUTED})
+        outbox = store._outbox
+        with monkeypatch.context() as patch:
+            patch.setattr(outbox, "_add", outbox._waiting.append)  # the thread has not heard of it
+            scheduler.add_job(f"{MODULE}:good", id="second")
+            until(lambda: len(outbox) == 1)
+        with suppress(ZeroDivisionError), outbox.taken() as outcomes:
+            assert len(outcomes) == 1
+            raise ZeroDivisionError
+        until(lambda: _states(store) == {"first": EXECUTED, "second": EXECUTED})
+    finally:
+        scheduler.shutdown()
+
+
+EXECUTED = 10
+
+
+def _states(store):
+    """The state of each job's run, as the table has it."""
+    runs = store._tables.runs
+    with store.engine.connect() as connection:
+        return dict(connection.execute(select(runs.c.job_id, runs.c.state)).all())
+
+
+def until(condition):
+    ends = monotonic() + WAIT
+    while not condition():
+        assert monotonic() < ends, "waited in vain"
+        Event().wait(0.005)

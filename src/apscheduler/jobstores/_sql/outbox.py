@@ -157,7 +157,7 @@ class Outbox:
 
     @contextmanager
     def _taken(self) -> Iterator[list[Settled]]:
-        """Take a group; what is not written when this ends by an exception waits again."""
+        """Take a group; what is not written when this ends by an exception waits again, for a claim or our thread."""
         with self._taking:
             items: list[Settled] = []
             while self._waiting and len(items) < _GROUP:
@@ -166,6 +166,7 @@ class Outbox:
                 yield items
             except BaseException:
                 self._waiting.extendleft(reversed(items))
+                self._news.set()  # the thread has found nothing meanwhile, and no other claim may ever come
                 raise
 
     taken = _taken
