@@ -78,7 +78,12 @@ class Outbox:
         self._waiting.append(item)
         if self._closed:
             self._flush_reported()
-        elif not self._news.is_set():
+        else:
+            self._tell_thread()
+
+    def _tell_thread(self) -> None:
+        """Have the thread of our own look soon."""
+        if not self._news.is_set():
             if self._thread is None:
                 self._start()
             self._news.set()
@@ -166,7 +171,8 @@ class Outbox:
                 yield items
             except BaseException:
                 self._waiting.extendleft(reversed(items))
-                self._news.set()  # the thread has found nothing meanwhile, and no other claim may ever come
+                if items and not self._closed:
+                    self._tell_thread()  # it has found nothing meanwhile, and no other claim may ever come
                 raise
 
     taken = _taken
