@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
+from base64 import urlsafe_b64encode
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -103,3 +106,55 @@ def test_not_being_a_distribution_is_no_fault(monkeypatch):
     found = list(doctor.findings())
     assert "not installed as a distribution" in found[1].said
     assert [finding for finding in found if finding.remedy] == []
+
+
+# -- the files of an installation --------------------------------------------------------------------
+
+
+@pytest.fixture
+def site(tmp_path, monkeypatch):
+    """Return a folder in which two files were installed, one of them recorded without a hash."""
+    folder = tmp_path / "site"
+    own = folder / "tickwright-0.1.0.dist-info"
+    (folder / "apscheduler/jobstores/__pycache__").mkdir(parents=True)
+    own.mkdir()
+    (folder / "apscheduler/job.py").write_bytes(b"# ours")
+    (folder / "apscheduler/py.typed").touch()
+    digest = urlsafe_b64encode(hashlib.sha256(b"# ours").digest()).decode().rstrip("=")
+    (own / "METADATA").write_text("Metadata-Version: 2.1\nName: tickwright\nVersion: 0.1.0\n")
+    (own / "RECORD").write_text(f"apscheduler/job.py,sha256={digest},6\napscheduler/py.typed,,\n")
+    monkeypatch.setattr(doctor, "SITE", str(folder))
+    monkeypatch.setattr(sys, "path", [str(folder), *sys.path])
+    return folder
+
+
+WHOLE = [doctor.Finding("files", "all 1 are as they were installed")]
+
+
+def test_a_file_that_was_not_installed_with_ours_is_named(site):
+    (site / "apscheduler/jobstores/rethinkdb.py").write_text("# theirs")
+    whole, stray = said("files")
+    assert [whole] == WHOLE
+    assert "1 more in their folder" in stray.said
+    assert stray.said.endswith(str(Path("apscheduler/jobstores/rethinkdb.py")))
+    assert "delete them" in stray.remedy
+
+
+def test_what_python_caches_is_no_stray_file(site):
+    for name in ("redis.cpython-311.pyc", "redis.cpython-311.pyc.139720"):  # written in halves
+        (site / "apscheduler/jobstores/__pycache__" / name).touch()
+    assert said("files") == WHOLE
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a right there")
+def test_files_that_an_installer_linked_are_ours(site, tmp_path):
+    (site / "apscheduler/job.py").rename(tmp_path / "cached.py")
+    (site / "apscheduler/job.py").symlink_to(tmp_path / "cached.py")
+    assert said("files") == WHOLE
+
+
+def test_a_file_that_is_missing_is_named(site):
+    (site / "apscheduler/job.py").unlink()
+    (finding,) = said("files")
+    assert finding.said == "1 of 1 are not ours: apscheduler/job.py is missing"
+    assert "reinstall" in finding.remedy

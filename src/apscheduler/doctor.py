@@ -5,13 +5,14 @@ It serves broken installations: like :mod:`apscheduler.installation` it relies o
 
 from __future__ import annotations
 
+import csv
+import hashlib
 import json
 import platform
 import re
 import sys
 import warnings
 from base64 import urlsafe_b64encode
-from hashlib import sha256
 from importlib.metadata import Distribution, PackageNotFoundError, distribution, distributions
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -20,7 +21,6 @@ from apscheduler.installation import REMEDY, SITE, foreign_copies
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from importlib.metadata import PackagePath
 
 DISTRIBUTION = "tickwright"
 OLDEST_PYTHON = (3, 11)
@@ -117,17 +117,19 @@ def _files() -> Iterator[Finding]:
     if _editable(own):
         yield Finding("files", "an editable installation: nothing was copied")
         return
-    recorded = [file for file in own.files or () if file.hash is not None]
-    if not recorded:
+    record = _record(own)
+    hashed = {name: digest for name, digest in record.items() if digest}
+    if not hashed:
         yield Finding("files", "whoever installed them recorded no hashes to compare them with")
         return
-    broken = [f"{file} {fault}" for file in recorded if (fault := _fault(file))]
+    faults = ((name, _fault(own, name, digest)) for name, digest in hashed.items())
+    broken = [f"{name} {fault}" for name, fault in faults if fault]
     if broken:
-        said = f"{len(broken)} of {len(recorded)} are not ours: {_some(broken)}"
+        said = f"{len(broken)} of {len(hashed)} are not ours: {_some(broken)}"
         yield Finding("files", said, REMEDY)
     else:
-        yield Finding("files", f"all {len(recorded)} are as they were installed")
-    strays = list(_strays(recorded)) if _is_here(own) else []
+        yield Finding("files", f"all {len(hashed)} are as they were installed")
+    strays = list(_strays(record)) if _is_here(own) else []
     if strays:
         said = f"{len(strays)} more in their folder were not installed with them: {_some(strays)}"
         yield Finding(
@@ -139,22 +141,30 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
 
 
-def _strays(recorded: list[PackagePath]) -> Iterator[str]:
+def _record(own: Distribution) -> dict[str, str]:
+    """Return the files that were installed, each with its hash, or with nothing where none was recorded."""
+    # Not Distribution.files: from Python 3.12 on it leaves out those that are missing.
+    rows = csv.reader((own.read_text("RECORD") or "").splitlines())
+    return {row[0]: "".join(row[1:2]) for row in rows if row}
+
+
+def _strays(record: dict[str, str]) -> Iterator[str]:
     """Yield the files of the package's folder that were not installed with it."""
-    ours = {Path(str(file.locate())).resolve() for file in recorded}
-    site = Path(SITE).resolve()
-    for path in sorted((site / "apscheduler").rglob("*")):
-        if path.is_file() and path.suffix != ".pyc" and path not in ours:
-            yield str(path.relative_to(site))
+    # By name: where an installer made links, the files themselves are elsewhere.
+    ours = set(map(Path, record))
+    for path in sorted(Path(SITE, "apscheduler").rglob("*")):
+        file = path.relative_to(SITE)
+        if path.is_file() and "__pycache__" not in file.parts and file not in ours:
+            yield str(file)
 
 
-def _fault(file: PackagePath) -> str | None:
+def _fault(own: Distribution, name: str, digest: str) -> str | None:
     """Return what is wrong with an installed file, ``None`` if it is as it was."""
+    algorithm, _, wanted = digest.partition("=")
     try:
-        found = sha256(Path(str(file.locate())).read_bytes()).digest()
+        found = hashlib.new(algorithm, Path(str(own.locate_file(name))).read_bytes()).digest()
     except OSError:
         return "is missing"
-    wanted = file.hash.value if file.hash else ""
     return None if urlsafe_b64encode(found).decode().rstrip("=") == wanted else "was overwritten"
 
 
