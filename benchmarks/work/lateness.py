@@ -65,7 +65,7 @@ def add_all(
     scheduler.remove_all_jobs()
     base = datetime.now(UTC) + timedelta(seconds=needed)
     _add(scheduler, count, base, spread_over, period, function)
-    _starts.clear()
+    forget()
     gc.collect()
     if datetime.now(UTC) >= base:
         raise TimeoutError("adding the jobs took longer than its sample said")
@@ -89,12 +89,27 @@ def _add(
         scheduler.add_job(function, trigger, (offset,), id=f"job-{number}", next_run_time=due)
 
 
-def measured(base: float, per_second: int, seconds: int) -> dict[str, float]:
+def forget() -> None:
+    """Forget the runs that were noted so far."""
+    _starts.clear()
+
+
+def measured(base: float, per_second: int, seconds: int, period: float = 1.0) -> dict[str, float]:
+    """How late runs of jobs were that are due once a ``period``, and which share of the due ones began."""
     since = [start - base for start in _starts]
     counted = [moment for moment in since if moment < seconds]
-    late = sorted(moment % 1.0 for moment in counted)
-    p99 = late[floor(len(late) * 0.99)] if late else float("inf")
-    return {"p99_ms": p99 * 1e3, "delivered": len(counted) / (per_second * seconds)}
+    late = percentiles([moment % period for moment in counted])
+    return late | {"delivered": len(counted) / (per_second * seconds)}
+
+
+def percentiles(seconds: list[float]) -> dict[str, float]:
+    """Return the middle, the 99th percentile and the longest, in milliseconds."""
+    ordered = sorted(seconds) or [float("inf")]
+    return {
+        "p50_ms": ordered[len(ordered) // 2] * 1e3,
+        "p99_ms": ordered[floor(len(ordered) * 0.99)] * 1e3,
+        "longest_ms": ordered[-1] * 1e3,
+    }
 
 
 def _sleep_until(moment: float) -> None:
