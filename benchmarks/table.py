@@ -24,7 +24,8 @@ _UNITS = {"us": "µs", "ms": "ms", "p99_ms": "ms", "cpu_ms": "ms/s", "bytes": "B
 _UNITS |= dict.fromkeys(("add", "remove", "pause", "resume", "reschedule"), "µs")
 _UNITS |= dict.fromkeys(("unchanged", "changed"), "µs")
 _UNITS |= {"wakeups": "/s", "cores": "cores", "delivered": "", "s": "s", "peak_mb": "MB"}
-_UNITS |= {"stall_p99_ms": "ms", "stall_longest_ms": "ms"}
+_UNITS |= dict.fromkeys(("p50_ms", "longest_ms"), "ms")
+_UNITS |= dict.fromkeys(("stall_p50_ms", "stall_p99_ms", "stall_longest_ms"), "ms")
 
 
 @dataclass(frozen=True)
