@@ -100,6 +100,14 @@ async def _slow_store(engine: Any, seconds: int) -> dict[str, float]:
         await asyncio.sleep(_PERIOD)  # what is late still counts
         return delivered(lateness.measured(base, _STORED_PER_SECOND, seconds, _PERIOD)) | metrics
     finally:
+        await _stopped(scheduler)
+
+
+async def _stopped(scheduler: Any) -> None:
+    """Stop; where that can be awaited no thread is left that goes on trying the database in later rounds."""
+    if hasattr(scheduler, "ashutdown"):
+        await scheduler.ashutdown()
+    else:
         scheduler.shutdown()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 import pytest
 from sqlalchemy import text
@@ -124,3 +125,11 @@ def test_settings_of_a_connection_cost_nothing(slept) -> None:
         slept.clear()
         connection.exec_driver_sql("PRAGMA read_uncommitted = 0")
     assert slept == []
+
+
+@pytest.mark.slow
+def test_a_measurement_leaves_no_thread_behind_that_disturbs_the_next() -> None:
+    before = set(threading.enumerate())
+    loops.slow_store(3)
+    left = [thread.name for thread in set(threading.enumerate()) - before]
+    assert left == []
