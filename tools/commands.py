@@ -7,9 +7,10 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
 
-from tools import ROOT, environments, machine_names, packaging
+from tools import ROOT, debian, environments, machine_names, mutant_runs, packaging
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,6 +20,8 @@ LONG_MARK = "TICKWRIGHT_LONG"
 LONG_TIMEOUT_SECONDS = "1800"
 CAMPAIGNS = {"postgresql": 10_000, "mariadb": 2_000, "sqlite": 2_000}
 """How many processes the long tests kill on each store."""
+SERVERS_AND_POOLS = ("tests/servers", "tests/pools", "tests/dropin")
+"""Tests of other people's programs, which have minutes of their own in CI."""
 WORKERS = 2
 # What worker processes print is seen at once, in the document's own language.
 DEMO_ENVIRONMENT = {"PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
@@ -49,6 +52,8 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(run=run)
         if name == "test":
             _add_test_options(command)
+        if name == "mutants":
+            _add_mutant_options(command)
     return parser
 
 
@@ -59,11 +64,16 @@ def _commands() -> dict[str, tuple[Callable[[argparse.Namespace], int], str]]:
         "check": (check, "formatting, ruff, mypy, import layers, no machine's names in files"),
         "bench": (
             bench,
-            "measure beside the reference implementation; --quick, --only G3,G8, --rounds 9, --write",
+            "measure beside the reference implementation; --quick, --only G3,G8, --rounds 9, --before REVISION, --write",
         ),
         "docs": (docs, "run the documentation's code blocks and say where they are"),
         "lock": (lock, "renew the pinned requirements from requirements/*.in"),
+        "system": (system, "install the programs that tests need, as root on Debian"),
         "package": (package, "build wheel and sdist, import the wheel in a fresh environment"),
+        "mutants": (
+            mutants,
+            "break random lines of the core and say which of them no test notices",
+        ),
         "pythons": (pythons, "the fast tests on every other CPython >= 3.11 found here"),
     }
 
@@ -82,6 +92,12 @@ def _add_test_options(command: argparse.ArgumentParser) -> None:
         help="many more generated examples, and thousands of killed processes",
     )
     command.add_argument("--python", metavar="PATH", help="another CPython, in a .venv of its own")
+
+
+def _add_mutant_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--count", type=int, default=90, help="how many lines (default 90)")
+    command.add_argument("--seed", type=int, default=0, help="which sample (default 0)")
+    command.add_argument("--fast", action="store_true", help="the fast tests only")
 
 
 def demo(_: argparse.Namespace) -> int:
@@ -106,10 +122,31 @@ def test(options: argparse.Namespace) -> int:
         return _pytest(python, [*chosen, *options.rest], environment)
     if options.rest:
         return _pytest(python, [*patience, *options.rest], environment)
-    alone = _pytest(python, ["-m", "serial", *patience], environment)
-    together = _pytest(python, ["-m", "not serial", *_parallel(), *patience], environment)
-    campaigns = _campaigns(python) if options.long else 0
-    return together or campaigns or (0 if alone == _NOTHING_COLLECTED else alone)
+    began = time.monotonic()
+    _make_environments()
+    print(f"minutes of environments: {(time.monotonic() - began) / 60:.1f}", flush=True)
+    apart = [place for place in SERVERS_AND_POOLS if (ROOT / place).is_dir()]
+    together = ["-m", "not serial", *_parallel(), *patience]
+    groups = {
+        "alone": ["-m", "serial", *patience],
+        "suite": [*together, *(f"--ignore={place}" for place in apart)],
+        "servers and pools": [*together, *apart],
+    }
+    failed = _in_groups(python, groups, environment)
+    return failed or (_campaigns(python) if options.long else 0)
+
+
+def _in_groups(python: Path, groups: dict[str, list[str]], environment: dict[str, str]) -> int:
+    """Run each group to its end, say how long each took, and return the first exit status that is not 0."""
+    failed, took = 0, {}
+    for name, arguments in groups.items():
+        began = time.monotonic()
+        status = _pytest(python, arguments, environment)
+        took[name] = time.monotonic() - began
+        failed = failed or (0 if status == _NOTHING_COLLECTED else status)
+    for name, seconds in took.items():
+        print(f"minutes of {name}: {seconds / 60:.1f}", flush=True)
+    return failed
 
 
 def _campaigns(python: Path) -> int:
@@ -167,8 +204,16 @@ def lock(_: argparse.Namespace) -> int:
     return max(environments.lock(python, source.stem) for source in sources)
 
 
+def system(_: argparse.Namespace) -> int:
+    return debian.install()
+
+
 def package(_: argparse.Namespace) -> int:
     return packaging.build_and_try(_environment())
+
+
+def mutants(options: argparse.Namespace) -> int:
+    return mutant_runs.run(options.count, options.seed, fast_only=options.fast)
 
 
 def pythons(_: argparse.Namespace) -> int:
@@ -191,6 +236,30 @@ def reference() -> Path:
 def dropin() -> Path:
     """Return the Python of the environment that holds ours, the shim and libraries built on APScheduler."""
     return environments.ensure(".venv-dropin", "dropin", project=True, shim=True)
+
+
+def servers() -> Path:
+    """Return the Python of the environment in which web servers are installed."""
+    return environments.ensure(".venv-servers", "servers", project=False)
+
+
+def pools() -> Path:
+    """Return the Python of the environment in which other people's pools are installed."""
+    return environments.ensure(".venv-pools", "pools", project=False)
+
+
+def notebook() -> Path:
+    """Return the Python of the environment in which Jupyter is installed."""
+    return environments.ensure(".venv-notebook", "notebook", project=False)
+
+
+def _make_environments() -> None:
+    """Make what the whole suite needs before a test's own time begins to count."""
+    for made in (reference, dropin, servers, notebook, pools):
+        try:
+            made()
+        except environments.SetupError as exc:
+            print(f"dev.py: {exc}", file=sys.stderr)  # the tests that need it say so, too
 
 
 def _environment(interpreter: str | None = None) -> Path:

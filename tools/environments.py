@@ -73,7 +73,8 @@ def _starts(home: Path) -> bool:
 
 
 def _fingerprint(requirements: str, *, project: bool, shim: bool) -> str:
-    digest = hashlib.sha256(str(ROOT).encode())  # an editable install names the folder
+    editable_of = str(ROOT) if project or shim else ""  # such an install names the folder
+    digest = hashlib.sha256(editable_of.encode())
     sources = [_requirements_file("bootstrap"), _requirements_file(requirements)]
     sources += [ROOT / "pyproject.toml"] if project else []
     sources += [ROOT / "shim" / "pyproject.toml"] if shim else []

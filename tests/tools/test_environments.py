@@ -114,10 +114,15 @@ def test_dev_py_explains_itself(words, code) -> None:
     assert "dev.py" in asked.stdout + asked.stderr
 
 
+TOGETHER = ["-m", "not serial", "-n", "2", "--dist", "loadfile"]
+APART = [place for place in commands.SERVERS_AND_POOLS if (ROOT / place).is_dir()]
+LEFT_OUT = [f"--ignore={place}" for place in APART]
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ([], [["-m", "serial"], ["-m", "not serial", "-n", "2", "--dist", "loadfile"]]),
+        ([], [["-m", "serial"], [*TOGETHER, *LEFT_OUT], [*TOGETHER, *APART]]),
         (
             ["--fast", "-q"],
             [["-m", "not slow and not serial", "-n", "2", "--dist", "loadfile", "-q"]],
@@ -128,6 +133,7 @@ def test_dev_py_explains_itself(words, code) -> None:
 def test_test_hands_pytest_what_it_was_given(words, expected, monkeypatch) -> None:
     asked = []
     monkeypatch.setattr(commands, "_environment", lambda interpreter=None: "python")
+    monkeypatch.setattr(commands, "_make_environments", lambda **_: None)
     monkeypatch.setattr(
         commands, "_pytest", lambda _python, arguments, _env: asked.append(arguments) or 0
     )

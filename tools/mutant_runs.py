@@ -1,0 +1,242 @@
+"""Runs the tests against one-line mutants of the core, and says which of them nobody noticed.
+
+Which tests run a line is measured once per commit. A mutant meets the fast tests of its line first, then the slow
+ones. A test that fails on the original too, asked right afterwards, has noticed nothing and is asked no more.
+Whether a survivor says the same as the original is for a person to judge.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools import ROOT, environments, mutation
+
+WORK = ROOT / ".mutants"
+_TESTS_SECONDS = 900
+_PLUGIN = """
+import json, os, pathlib
+def pytest_collection_modifyitems(items):
+    chosen = os.environ.get("TICKWRIGHT_CHOSEN")
+    if chosen:
+        names = set(json.loads(pathlib.Path(chosen).read_text()))
+        items[:] = [item for item in items if item.nodeid in names]
+def pytest_collection_finish(session):
+    listed = os.environ.get("TICKWRIGHT_SLOW")
+    if listed:
+        slow = [i.nodeid for i in session.items if i.get_closest_marker("slow") or i.get_closest_marker("serial")]
+        pathlib.Path(listed).write_text(json.dumps(slow))
+def pytest_runtest_logreport(report):
+    told = os.environ.get("TICKWRIGHT_FAILED")
+    if told and report.failed:
+        with open(told, "a") as file:
+            file.write(report.nodeid + "\\n")
+"""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of a mutant: ``"fast"`` and ``"slow"`` say which tests noticed it."""
+
+    mutant: mutation.Mutant
+    killed_by: str | None
+    seconds: float
+
+
+def run(count: int, seed: int, *, fast_only: bool) -> int:
+    """Draw mutants, try them, print the table; the exit status says nothing about the number."""
+    python = environments.ensure(".venv-mutants", "mutants", project=True)
+    lines = _measured(python)
+    mutants = mutation.draw(count, seed)
+    trial = _Trial(python)
+    verdicts = []
+    for number, mutant in enumerate(mutants, 1):
+        original = (ROOT / mutant.path).read_text(encoding="utf-8")
+        verdict = trial.verdict(mutant, lines.tests_of(mutant), original, fast_only=fast_only)
+        verdicts.append(verdict)
+        print(f"{number}/{len(mutants)} {_said(verdict)}: {mutant.shown(original)}", flush=True)
+    _report(verdicts, seed)
+    print(f"asked no more, as they failed on the original: {sorted(trial.unsound) or 'none'}")
+    return 0
+
+
+def _said(verdict: Verdict) -> str:
+    return f"noticed by {verdict.killed_by} tests" if verdict.killed_by else "SURVIVED"
+
+
+def _report(verdicts: list[Verdict], seed: int) -> None:
+    fast = sum(each.killed_by == "fast" for each in verdicts)
+    slow = sum(each.killed_by == "slow" for each in verdicts)
+    total = len(verdicts)
+    print(
+        f"\nseed {seed}: {total} mutants, {fast} noticed by fast tests, {slow} by slow ones only,"
+    )
+    print(f"{total - fast - slow} survived; those that say the same as the original do not count.")
+
+
+# -- one mutant ------------------------------------------------------------------------------------------
+
+
+class _Trial:
+    """A tree in which mutants are tried, one after the other.
+
+    :ivar unsound: tests that failed on the original
+    """
+
+    def __init__(self, python: Path) -> None:
+        self._python = python
+        self._tree = _copied_tree()
+        self._slow = set(json.loads((WORK / "slow.json").read_text(encoding="utf-8")))
+        self.unsound: set[str] = set()
+
+    def verdict(
+        self, mutant: mutation.Mutant, tests: list[str], original: str, *, fast_only: bool
+    ) -> Verdict:
+        """Return which group of tests noticed the mutant, the fast ones asked first."""
+        began = time.monotonic()
+        groups = {"fast": [each for each in tests if each not in self._slow]}
+        if not fast_only:
+            groups["slow"] = [each for each in tests if each in self._slow]
+        killed_by = next(
+            (name for name, some in groups.items() if self._notices(mutant, some, original)), None
+        )
+        return Verdict(mutant, killed_by, time.monotonic() - began)
+
+    def _notices(self, mutant: mutation.Mutant, tests: list[str], original: str) -> bool:
+        target = self._tree / mutant.path
+        while asked := [each for each in tests if each not in self.unsound]:
+            target.write_text(mutant.applied(original), encoding="utf-8")
+            try:
+                failed = self._failed(asked)
+            finally:
+                target.write_text(original, encoding="utf-8")
+            if not failed or not self._failed(failed):
+                return bool(failed)
+            self.unsound.update(failed)
+        return False
+
+    def _failed(self, tests: list[str]) -> list[str]:
+        """Return the first test that fails, all of them where the run ended without saying it.
+
+        Tests that take too long together have not noticed; each by itself has a limit that fails it.
+        """
+        failures = WORK / "failed"
+        failures.unlink(missing_ok=True)
+        status = _status(self._python, self._tree, tests, failures)
+        if not status:
+            return []
+        told = failures.read_text(encoding="utf-8").split("\n") if failures.exists() else []
+        return [each for each in told if each] or tests
+
+
+def _status(python: Path, tree: Path, tests: list[str], failures: Path) -> int:
+    """Return the exit status of pytest over these tests; 0 where they take too long together."""
+    chosen = WORK / "chosen.json"
+    chosen.write_text(json.dumps(tests), encoding="utf-8")
+    files = sorted({each.partition("::")[0] for each in tests})
+    command = [str(python), "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "chosen"]
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join((str(tree / "src"), str(tree), str(WORK))),
+        "TICKWRIGHT_CHOSEN": str(chosen),
+        "TICKWRIGHT_FAILED": str(failures),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    running = subprocess.Popen(
+        [*command, "--timeout", "60", *files],
+        cwd=tree,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        return running.wait(_TESTS_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(running.pid, 9)
+        running.wait()
+        return 0
+
+
+def _copied_tree() -> Path:
+    """Return a copy of the checkout, in which mutants may be written."""
+    tree = WORK / "tree"
+    shutil.rmtree(tree, ignore_errors=True)
+    left = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info")
+    shutil.copytree(ROOT, tree, ignore=left)
+    for environment in ROOT.glob(".venv*"):
+        (tree / environment.name).symlink_to(environment)
+    return tree
+
+
+# -- which tests run which lines --------------------------------------------------------------------------
+
+
+class _Lines:
+    """Which tests run which lines.
+
+    :param tests: their names
+    :param lines: by file and line, the places of its tests in that list
+    """
+
+    def __init__(self, tests: list[str], lines: dict[str, dict[str, list[int]]]) -> None:
+        self._tests = tests
+        self._lines = lines
+
+    def tests_of(self, mutant: mutation.Mutant) -> list[str]:
+        """Return the tests that run the line; those of the whole file for what runs at its import."""
+        lines = self._lines.get(mutant.path, {})
+        found = lines.get(str(mutant.line)) or sorted({i for some in lines.values() for i in some})
+        return [self._tests[i] for i in found]
+
+
+def _measured(python: Path) -> _Lines:
+    """Return what was measured on this commit."""
+    WORK.mkdir(exist_ok=True)
+    (WORK / "chosen.py").write_text(_PLUGIN, encoding="utf-8")
+    asked = ["git", "rev-parse", "HEAD"]
+    head = subprocess.run(asked, cwd=ROOT, check=True, capture_output=True, text=True).stdout[:12]
+    kept = WORK / f"lines-{head}.json"
+    if not kept.is_file():
+        _measure(python, kept)
+    found = json.loads(kept.read_text(encoding="utf-8"))
+    return _Lines(found["tests"], found["lines"])
+
+
+def _measure(python: Path, kept: Path) -> None:
+    print("Measuring once which tests run which lines …", file=sys.stderr, flush=True)
+    data = WORK / "coverage"
+    environment = os.environ | {
+        "COVERAGE_FILE": str(data),
+        "PYTHONPATH": str(WORK),
+        "TICKWRIGHT_SLOW": str(WORK / "slow.json"),
+    }
+    base = [str(python), "-m", "pytest", "-q", "-p", "chosen"]
+    subprocess.run([*base, "--collect-only"], cwd=ROOT, env=environment, check=True)
+    del environment["TICKWRIGHT_SLOW"]
+    covering = ["--cov=src/apscheduler", "--cov-context=test", "--cov-report=", "-n", "2"]
+    subprocess.run([*base, *covering, "--dist", "loadfile"], cwd=ROOT, env=environment, check=False)
+    asked = subprocess.run(
+        [str(python), "-c", _LINES, str(data), str(ROOT)], check=True, capture_output=True
+    )
+    kept.write_bytes(asked.stdout)
+
+
+_LINES = """
+import json, os, sys
+from coverage import CoverageData
+data = CoverageData(sys.argv[1]); data.read()
+root = sys.argv[2]
+places = {}
+def tests(contexts):
+    names = sorted({c.partition("|")[0] for c in contexts if c})
+    return [places.setdefault(name, len(places)) for name in names]
+lines = {os.path.relpath(f, root): {str(line): tests(c) for line, c in data.contexts_by_lineno(f).items()}
+         for f in data.measured_files()}
+json.dump({"tests": list(places), "lines": lines}, sys.stdout)
+"""
