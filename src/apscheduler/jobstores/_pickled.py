@@ -1,0 +1,228 @@
+"""What the stores for one process share: jobs as 3.x's pickles, and what happens where one cannot be restored.
+
+Such a job is quarantined: it stays in the store, is not run, is listed with its reason, told once, and tried again
+after a while that doubles. 3.x removes it; here nothing is removed because it could not be loaded.
+"""
+
+from __future__ import annotations
+
+import pickle
+import time
+from collections.abc import Collection, Iterable
+
+from apscheduler._engine.backoff import delay
+from apscheduler._engine.instants import NEVER, SECOND, nearest_datetime
+from apscheduler._engine.records import Record
+from apscheduler.events import EVENT_JOB_QUARANTINED, QuarantineEvent
+from apscheduler.job import Job
+from apscheduler.jobstores._sql.rows import check_shape, from_float
+from apscheduler.jobstores.base import KeepingJobStore, Quarantined
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+_FIRST_RETRY, _LONGEST_RETRY = 1.0, 60.0
+"""Seconds."""
+_LONGEST_TEXT = 1000
+
+
+class Note(Record):
+    """Why a job could not be restored.
+
+    :ivar raw: the bytes that the store holds of it
+    :ivar due: its next fire time beside them (seconds since 1970), ``None`` if it is paused or not known
+    :ivar is_open: whether that is known
+    :ivar retry_at: ``time.monotonic()`` from which a pass tries again
+    :ivar tries: how often passes have tried it; 0: it is not due, or no pass has met it
+    :ivar told: whether it was logged and dispatched
+    """
+
+    __slots__ = ("due", "is_open", "raw", "reason", "retry_at", "told", "tries")
+
+    def __init__(self, raw: Any, due: float | None, reason: str, *, is_open: bool) -> None:
+        self.raw = raw
+        self.due = due
+        self.is_open = is_open
+        self.reason = reason
+        self.retry_at = 0.0
+        self.tries = 0
+        self.told = False
+
+
+class Entry(Record):
+    """What a store holds of one job.
+
+    :ivar id: the id under which it is kept
+    :ivar raw: its bytes
+    :ivar due: its next fire time as it stands beside them (seconds since 1970), ``None`` if it is paused or not known
+    :ivar state: what ``_reconstitute_job`` makes a job of, if not the bytes themselves
+    :ivar fault: what was raised when the bytes were opened
+    """
+
+    __slots__ = ("due", "fault", "id", "raw", "state")
+
+    def __init__(
+        self,
+        id: str,
+        raw: Any,
+        due: float | None,
+        *,
+        state: Any = None,
+        fault: BaseException | None = None,
+    ) -> None:
+        self.id = id
+        self.raw = raw
+        self.due = due
+        self.state = raw if state is None else state
+        self.fault = fault
+
+
+class PickledJobStore(KeepingJobStore):
+    """A plain store that keeps each job as the pickle that 3.x writes: base class of the stores for one process.
+
+    :param pickle_protocol: protocol of the pickles
+    """
+
+    def __init__(self, pickle_protocol: int) -> None:
+        super().__init__()
+        self.pickle_protocol = pickle_protocol
+        self._notes: dict[str, Note] = {}
+
+    # -- bytes and jobs -----------------------------------------------------------------------------
+
+    def _pickled(self, content: Any) -> bytes:
+        return pickle.dumps(content, self.pickle_protocol)
+
+    def _reconstitute_job(self, job_state: Any) -> Job:
+        """Return a job of its pickle (a name of 3.x's that other code uses and overrides)."""
+        return self._job_of(pickle.loads(job_state))  # noqa: S301 - 3.x's stores hold pickles
+
+    def _job_of(self, state: dict[str, Any]) -> Job:
+        job = Job.__new__(Job)
+        job.__setstate__(state)
+        job._scheduler = self._scheduler
+        job._jobstore_alias = self._alias
+        return job
+
+    def _restored(self, entries: Iterable[Entry]) -> list[Job]:
+        """Return the jobs that can be restored; note the others."""
+        found = (self._restore(entry) for entry in entries)
+        return [job for job in found if job is not None]
+
+    def _restored_due(self, entries: Iterable[Entry]) -> list[Job]:
+        """Return the same for a pass: without a try where one has just failed, and due when the store says so."""
+        jobs = []
+        met = set()
+        for entry in entries:
+            met.add(entry.id)
+            note = self._notes.get(entry.id)
+            if note is not None and note.raw == entry.raw and time.monotonic() < note.retry_at:
+                continue
+            job = self._restore(entry)
+            if job is None:
+                self._meet(self._notes[entry.id])
+            else:
+                job._due = NEVER if entry.due is None else from_float(entry.due)
+                jobs.append(job)
+        for job_id in self._notes.keys() - met:  # paused, moved or removed in the store itself
+            self._notes[job_id].tries = 0
+        return jobs
+
+    def _restore(self, entry: Entry) -> Job | None:
+        try:
+            job = self._checked(entry)
+        except (Exception, SystemExit) as exc:  # noqa: BLE001 - restoring runs what the pickle names
+            self._note(entry, _said(exc))
+            return None
+        if self._notes.pop(entry.id, None) is not None:
+            self._logger.info("Job %r loads again and is scheduled", entry.id)
+        return job
+
+    def _checked(self, entry: Entry) -> Job:
+        if entry.fault is not None:
+            raise entry.fault
+        job = self._reconstitute_job(entry.state)
+        if job.id != entry.id:
+            raise ValueError(f"under the id {entry.id!r} the job {job.id!r} is kept")
+        check_shape(job)
+        job._refresh()
+        return job
+
+    # -- quarantine -----------------------------------------------------------------------------------
+
+    def _note(self, entry: Entry, reason: str) -> None:
+        note = self._notes.get(entry.id)
+        if note is None or note.raw != entry.raw:
+            self._notes[entry.id] = Note(entry.raw, entry.due, reason, is_open=entry.fault is None)
+        else:
+            note.due, note.reason = note.due if entry.due is None else entry.due, reason
+
+    @staticmethod
+    def _meet(note: Note) -> None:
+        note.tries += 1
+        note.retry_at = time.monotonic() + delay(note.tries, _FIRST_RETRY, _LONGEST_RETRY)
+
+    def _meet_due(self, latest: int) -> None:
+        """After a pass that tried all jobs, note which it met: those due by then, and those of which that is not known."""
+        for note in self._notes.values():
+            if not note.is_open or (note.due is not None and from_float(note.due) <= latest):
+                self._meet(note)
+            else:
+                note.tries = 0
+
+    def _forget(self, job_id: str) -> None:
+        """Drop the note of a job that is gone or was written anew."""
+        self._notes.pop(job_id, None)
+
+    def _forget_all_but(self, ids: Collection[str]) -> None:
+        """Drop the notes of jobs that are gone."""
+        for job_id in self._notes.keys() - ids:
+            del self._notes[job_id]
+
+    def quarantined(self) -> list[Quarantined]:
+        return [
+            Quarantined(
+                job_id,
+                str(self._alias),
+                note.reason,
+                None if note.due is None else nearest_datetime(round(note.due * SECOND)),
+            )
+            for job_id, note in self._notes.items()
+        ]
+
+    def why_quarantined(self, job_id: str) -> str | None:
+        self.lookup_job(job_id)
+        note = self._notes.get(job_id)
+        return None if note is None else note.reason
+
+    def tell_quarantined(self) -> None:
+        for job_id, note in list(self._notes.items()):
+            if note.tries and not note.told:
+                note.told = True
+                self._tell(job_id, note.reason)
+
+    def _tell(self, job_id: str, reason: str) -> None:
+        self._logger.error(
+            "Job %r cannot be restored and is quarantined: %s. It stays in the store and is not run; "
+            "it comes back by itself when it loads again",
+            job_id,
+            reason,
+        )
+        tell: Callable[[Any], None] | None = getattr(self._scheduler, "_dispatch_event", None)
+        if tell is not None:
+            tell(QuarantineEvent(EVENT_JOB_QUARANTINED, job_id, self._alias, reason))
+
+    def retry_after(self) -> float | None:
+        waits = [note.retry_at for note in self._notes.values() if note.tries]
+        return max(0.0, min(waits) - time.monotonic()) if waits else None
+
+
+def _said(exc: BaseException) -> str:
+    kind = type(exc).__name__
+    try:
+        text = str(exc.args[0]) if isinstance(exc, LookupError) and exc.args else str(exc)
+    except Exception:  # noqa: BLE001 - raised by a class that a pickle named
+        return kind
+    return f"{kind}: {text[:_LONGEST_TEXT]}" if text else kind

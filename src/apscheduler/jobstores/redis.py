@@ -1,0 +1,157 @@
+"""A job store in Redis or Valkey, as 3.x keeps it: for one scheduler process.
+
+A hash holds each job's pickle by its id; a sorted set holds the ids of the jobs that are not paused, by next fire
+time in seconds since 1970. Both are changed in one transaction. 3.x reads what is written here, and the reverse.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from apscheduler._engine.instants import NEVER, SECOND, from_us, to_us
+from apscheduler.jobstores._pickled import Entry, PickledJobStore
+from apscheduler.jobstores._sql.rows import from_float
+from apscheduler.jobstores.base import ConflictingIdError, JobLookupError, due_order
+
+try:
+    from redis import Redis
+except ImportError as exc:
+    raise ImportError("RedisJobStore needs redis-py: pip install 'tickwright[redis]'") from exc
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from apscheduler.job import Job
+
+_HALF_A_MICROSECOND = 0.5 / SECOND
+
+
+class RedisJobStore(PickledJobStore):
+    """Stores jobs in a Redis database. Only one scheduler process may use the same keys.
+
+    What cannot be restored stays there and is quarantined (see ``scheduler.get_quarantined()``).
+
+    :param db: number of the database
+    :param jobs_key: key of the hash of jobs
+    :param run_times_key: key of the sorted set of next fire times
+    :param pickle_protocol: protocol of the jobs' pickles
+    :param connect_args: keyword arguments of ``redis.Redis``
+    :raises ValueError: for a database that is no number, an empty key, or a client that decodes replies
+    :raises TypeError: for a keyword argument that ``redis.Redis`` does not know
+    """
+
+    def __init__(
+        self,
+        db: int = 0,
+        jobs_key: str = "apscheduler.jobs",
+        run_times_key: str = "apscheduler.run_times",
+        pickle_protocol: int = pickle.HIGHEST_PROTOCOL,
+        **connect_args: Any,
+    ) -> None:
+        super().__init__(pickle_protocol)
+        given: dict[str, Any] = {"db": db, "jobs_key": jobs_key, "run_times_key": run_times_key}
+        for name, value in given.items():
+            if value is None or value == "":
+                raise ValueError(f"{name} must not be empty")
+        self.jobs_key = jobs_key
+        self.run_times_key = run_times_key
+        self.redis = Redis(db=int(db), **connect_args)
+        if self.redis.connection_pool.connection_kwargs.get("decode_responses"):
+            raise ValueError(
+                "RedisJobStore keeps bytes, which a client with decode_responses=True cannot read: leave it out"
+            )
+
+    # -- finding ------------------------------------------------------------------------------------
+
+    def lookup_job(self, job_id: str) -> Job | None:
+        state = self.redis.hget(self.jobs_key, job_id)
+        if state is None:
+            self._forget(job_id)
+            return None
+        found = self._reconstitute_jobs([(job_id, state)])
+        return found[0] if found else None
+
+    def get_due_jobs(self, now: datetime) -> list[Job]:
+        # A score is the double nearest to its microsecond, which may be another one than 3.x's arithmetic gives.
+        latest = to_us(now) / SECOND + _HALF_A_MICROSECOND
+        scores = self.redis.zrangebyscore(self.run_times_key, "-inf", latest, withscores=True)
+        members = [member for member, _ in scores]
+        states = self.redis.hmget(self.jobs_key, members) if members else []
+        orphans = [m for (m, _), state in zip(scores, states, strict=True) if state is None]
+        if orphans:
+            self._logger.warning(
+                "Fire times without a job are removed from %s: %s", self.run_times_key, orphans
+            )
+            self.redis.zrem(self.run_times_key, *orphans)
+        return due_order(
+            self._restored_due(
+                Entry(_text(member), state, score)
+                for (member, score), state in zip(scores, states, strict=True)
+                if state is not None
+            )
+        )
+
+    def get_next_run_time(self) -> datetime | None:
+        # Those in quarantine have no say, and each stands before at most one of the others.
+        first = self.redis.zrange(self.run_times_key, 0, len(self._notes), withscores=True)
+        for member, score in first:
+            if _text(member) not in self._notes:
+                return from_us(from_float(score), UTC)
+        return None
+
+    def get_all_jobs(self) -> list[Job]:
+        states = self.redis.hgetall(self.jobs_key)
+        self._forget_all_but({_text(key) for key in states})
+        return due_order(self._reconstitute_jobs(states.items()))
+
+    def _reconstitute_jobs(self, job_states: Iterable[tuple[bytes | str, bytes]]) -> list[Job]:
+        """Return the jobs that can be restored (a name of 3.x's that other code uses)."""
+        return self._restored(Entry(_text(key), state, None) for key, state in job_states)
+
+    # -- changing -------------------------------------------------------------------------------------
+
+    def add_job(self, job: Job) -> None:
+        if self.redis.hexists(self.jobs_key, job.id):
+            raise ConflictingIdError(job.id)
+        self._write(job)
+
+    def update_job(self, job: Job) -> None:
+        if not self.redis.hexists(self.jobs_key, job.id):
+            raise JobLookupError(job.id)
+        self._write(job)
+
+    def _write(self, job: Job) -> None:
+        state = self._pickled(job.__getstate__())
+        # A client repeats a transaction whose reply was lost: writing the same twice is harmless.
+        with self.redis.pipeline() as pipe:
+            pipe.hset(self.jobs_key, job.id, state)
+            if job._due == NEVER:
+                pipe.zrem(self.run_times_key, job.id)
+            else:
+                pipe.zadd(self.run_times_key, {job.id: job._due / SECOND})
+            pipe.execute()
+        self._forget(job.id)
+
+    def remove_job(self, job_id: str) -> None:
+        # The count that HDEL returns is 0 where a client repeats a transaction whose reply was lost.
+        if not self.redis.hexists(self.jobs_key, job_id):
+            raise JobLookupError(job_id)
+        with self.redis.pipeline() as pipe:
+            pipe.hdel(self.jobs_key, job_id)
+            pipe.zrem(self.run_times_key, job_id)
+            pipe.execute()
+        self._forget(job_id)
+
+    def remove_all_jobs(self) -> None:
+        self.redis.delete(self.jobs_key, self.run_times_key)
+        self._forget_all_but(())
+
+    def shutdown(self) -> None:
+        self.redis.connection_pool.disconnect()
+
+
+def _text(key: bytes | str) -> str:
+    return key if isinstance(key, str) else key.decode(errors="backslashreplace")
