@@ -55,6 +55,25 @@ def transitions(name: str, year: int) -> tuple[datetime, ...]:
     return tuple(found)
 
 
+def keeps_quarters(name: str, start: datetime, end: datetime) -> bool:
+    """Return whether a walk in quarters of an hour of UTC meets each quarter of the zone's wall clock.
+
+    It does not in Kiritimati before 1979 (10:40 hours behind UTC), nor where clocks were moved between two quarters.
+    """
+    zone = ZoneInfo(name)
+    changes = [
+        change
+        for year in range(start.year, end.year + 1)
+        for change in transitions(name, year)
+        if start <= change <= end
+    ]
+    offsets = [moment.astimezone(zone).utcoffset() for moment in (start, *changes)]
+    quarter = 15 * MINUTE
+    return all((offset or EPOCH - EPOCH) % quarter == EPOCH - EPOCH for offset in offsets) and all(
+        (change - EPOCH) % quarter == EPOCH - EPOCH for change in changes
+    )
+
+
 zones = st.one_of(st.sampled_from(ODD_ZONES), st.sampled_from(ZONES))
 
 

@@ -92,7 +92,34 @@ def test_it_agrees_with_dateutil_on_wall_times(rule, start):
     trigger = RRuleTrigger(rule, start_date=start, timezone=UTC)
     found = naive(islice(fires(trigger), 12))
     if found:  # dateutil looks for a rule without a match up to year 9999
-        assert list(islice(rrulestr(rule, dtstart=start), len(found))) == found
+        assert list(islice(by_dateutil(rule, start), len(found))) == found
+
+
+def by_dateutil(rule, start):
+    """Yield dateutil's occurrences, asked so that it gives the standard's.
+
+    In the first week of a WEEKLY rule it counts BYSETPOS among the days from ``start`` on only; the standard counts among
+    all days of the week, and then leaves out those before. So it is asked from the first day of that week.
+    """
+    parts = dict(part.split("=") for part in rule.split(";"))
+    begin = start
+    if parts["FREQ"] == "WEEKLY" and "BYSETPOS" in parts:
+        begin -= timedelta(days=(start.weekday() - WEEKDAYS.index(parts["WKST"])) % 7)
+        if "BYDAY" not in parts:  # the weekday is that of the start
+            rule += f";BYDAY={WEEKDAYS[start.weekday()]}"
+    return (each for each in rrulestr(rule, dtstart=begin) if each >= start)
+
+
+def test_positions_in_the_first_week_count_the_days_before_the_start():
+    rule = "FREQ=WEEKLY;INTERVAL=1;WKST=MO;BYDAY=MO,WE,FR;BYSETPOS=2"
+    start = datetime(2027, 1, 6, 9)  # a Wednesday: the second of its week's three
+    trigger = RRuleTrigger(rule, start_date=start, timezone=UTC)
+    found = naive(islice(fires(trigger), 3))
+    assert found == [datetime(2027, 1, day, 9) for day in (6, 13, 20)]
+    assert list(islice(by_dateutil(rule, start), 3)) == found
+    assert next(iter(rrulestr(rule, dtstart=start))) == datetime(
+        2027, 1, 8, 9
+    )  # dateutil's mistake
 
 
 @given(rules(), st.datetimes(datetime(1990, 1, 1), datetime(2030, 1, 1)), st.integers(1, 10))

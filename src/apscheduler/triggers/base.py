@@ -2,6 +2,10 @@
 
 A trigger of someone else's overrides :meth:`BaseTrigger.get_next_fire_time` alone; the integer methods
 then go through it. Our own triggers override the integer methods too, which is where their speed comes from.
+
+The two must say the same. So a class remembers which ``get_next_fire_time`` and which ``_apply_jitter`` its integer methods
+stand for. Where a subclass, a mixin, a patch or an attribute of the object has put another one in their place, the
+trigger is asked by its datetime method (see :func:`speaks_integers`).
 """
 
 from __future__ import annotations
@@ -10,6 +14,7 @@ from abc import ABCMeta, abstractmethod
 from datetime import UTC, datetime, timedelta
 
 from apscheduler._engine.instants import from_us, to_us
+from apscheduler.elsewhere import names_of_3x
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +24,7 @@ if TYPE_CHECKING:
 
 
 _INTEGER_METHODS = ("next_us", "latest_us", "count_us")
+_ASKED = frozenset(("get_next_fire_time", "_apply_jitter"))
 
 
 class BaseTrigger(metaclass=ABCMeta):
@@ -26,14 +32,17 @@ class BaseTrigger(metaclass=ABCMeta):
 
     __slots__ = ()
 
+    # What the integer methods stand for; None where they only ask get_next_fire_time.
+    _own_way: Any = None
+    _own_jitter: Any = None
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        # A subclass that changes the datetime method alone must be asked through it by the engine too.
-        if "get_next_fire_time" in cls.__dict__ and "next_us" not in cls.__dict__:
+        if "next_us" in cls.__dict__:
+            cls._own_way, cls._own_jitter = cls.get_next_fire_time, cls._apply_jitter
+        elif not is_own(cls):
             for name in _INTEGER_METHODS:
                 setattr(cls, name, BaseTrigger.__dict__[name])
-            cls.step_us = 0
-            cls.native = False
 
     @abstractmethod
     def get_next_fire_time(
@@ -137,3 +146,50 @@ class BaseTrigger(metaclass=ABCMeta):
 
         delayed = next_fire_time.astimezone(UTC) + timedelta(seconds=random.uniform(0, jitter))  # noqa: S311 - spreads load, guards nothing
         return delayed.astimezone(next_fire_time.tzinfo)
+
+
+OWN_JITTER = BaseTrigger._apply_jitter
+"""What the triggers of this package know without asking: where it was replaced, they ask."""
+
+
+SEALED: set[type] = set()
+"""Classes of this package whose objects take no attributes: only on the class can another word be put over theirs."""
+
+STEPPED: list[type[BaseTrigger]] = []
+"""Those of them whose objects may have a :attr:`BaseTrigger.step_us`, which jobs keep."""
+
+
+def is_own(cls: type[BaseTrigger]) -> bool:
+    """Return whether the integer methods of a trigger's class stand for its ``get_next_fire_time`` as it is now."""
+    return cls.get_next_fire_time is cls._own_way and cls._apply_jitter is cls._own_jitter
+
+
+def speaks_integers(trigger: BaseTrigger) -> bool:
+    """Return whether a trigger may be asked by its integer methods: nobody has put another word over theirs."""
+    if not is_own(type(trigger)):
+        return False
+    given = getattr(trigger, "__dict__", None)
+    return not given or _ASKED.isdisjoint(given)
+
+
+def moves_its_own(trigger: BaseTrigger) -> bool:
+    """Return whether a trigger's ``_apply_jitter`` is someone else's."""
+    cls = type(trigger)
+    if cls in SEALED:
+        return cls._apply_jitter is not OWN_JITTER
+    return getattr(trigger._apply_jitter, "__func__", None) is not OWN_JITTER
+
+
+def jittered_by_hook(
+    trigger: BaseTrigger, found: int | None, now: datetime, end: int
+) -> datetime | None:
+    """Return a fire time as a trigger's own ``_apply_jitter`` moves it, not beyond ``end``."""
+    if found is None:
+        return None
+    jitter: float | None = getattr(trigger, "jitter", None)
+    moved = trigger._apply_jitter(trigger.at(found), jitter, now)
+    return moved if moved is None or to_us(moved) <= end else trigger.at(end)
+
+
+if not TYPE_CHECKING:
+    __getattr__ = names_of_3x(__name__)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
-from apscheduler._engine.instants import AT_NEXT_START, DAY
+from apscheduler._engine.instants import AT_NEXT_START, DAY, LATEST
 from apscheduler._engine.spans import ALWAYS_END, ALWAYS_START, Span
 from apscheduler._engine.zones import ZoneLine, zone_line
 from apscheduler.calendars.base import Calendar, DayCalendar, UnknownCalendarError
@@ -19,7 +19,7 @@ from apscheduler.calendars.days import ClosedDays
 from apscheduler.names import hint
 from apscheduler.references import obj_to_ref
 from apscheduler.triggers.arguments import state_of
-from apscheduler.triggers.base import BaseTrigger
+from apscheduler.triggers.base import BaseTrigger, jittered_by_hook, moves_its_own, speaks_integers
 from apscheduler.triggers.combining import restored
 from apscheduler.triggers.foreign import in_zone
 from apscheduler.triggers.rolling import Rolling
@@ -118,8 +118,8 @@ class CalendarTrigger(BaseTrigger):
 
     @property
     def native(self) -> bool:  # type: ignore[override]
-        """Whether the trigger is one of this package, and knows all its calendars."""
-        return self.trigger.native and self._bound is not None
+        """Whether it and its trigger are ones of this package, and it knows all its calendars."""
+        return self.trigger.native and self._bound is not None and speaks_integers(self)
 
     @property
     def at_start(self) -> bool:  # type: ignore[override]
@@ -214,8 +214,12 @@ class CalendarTrigger(BaseTrigger):
     ) -> datetime | None:
         line = self._zone_line
         before = None if previous_fire_time is None else line.instant(previous_fire_time)
-        found = self.next_us(before, line.instant(now))
-        return None if found is None or found == AT_NEXT_START else self.at(found)
+        found = self._next(before, line.instant(now))
+        if found == AT_NEXT_START:
+            return None
+        if moves_its_own(self):
+            return jittered_by_hook(self, found, now, LATEST)
+        return None if found is None else self.at(found)
 
     def at(self, instant: int) -> datetime:
         return self.trigger.at(instant)
@@ -223,17 +227,19 @@ class CalendarTrigger(BaseTrigger):
     def next_us(self, previous: int | None, now: int) -> int | None:
         rolling = self._rolled()
         if rolling is None:
-            return self.trigger.next_us(previous, now)
+            return in_zone(self.trigger, None).next_us(previous, now)  # type: ignore[no-any-return]
         if previous is not None:
             return rolling.first_from(previous + 1)
         # A trigger that begins at its own instant, whatever the time, may begin before now.
-        first = self.trigger.next_us(None, now)
+        first = in_zone(self.trigger, None).next_us(None, now)
         return None if first is None else rolling.first_from(min(first, now))
+
+    _next = next_us  # whatever a subclass makes of next_us
 
     def latest_us(self, first: int, now: int) -> int | None:
         rolling = self._rolled()
         if rolling is None:
-            return self.trigger.latest_us(first, now)
+            return in_zone(self.trigger, None).latest_us(first, now)  # type: ignore[no-any-return]
         if not self.trigger.native:
             return None
         found = rolling.last_until(now, first)
@@ -241,7 +247,7 @@ class CalendarTrigger(BaseTrigger):
 
     def count_us(self, first: int, last: int, limit: int) -> int:
         if self.closed == "drop":
-            return self.trigger.count_us(first, last, limit)
+            return in_zone(self.trigger, None).count_us(first, last, limit)  # type: ignore[no-any-return]
         return super().count_us(first, last, limit)
 
     # -- wire format -------------------------------------------------------------------------------------------

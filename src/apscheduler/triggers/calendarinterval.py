@@ -13,9 +13,16 @@ from typing import Any
 
 from apscheduler._engine.instants import DAY, SECOND
 from apscheduler._engine.zones import ZoneLine, zone_line
+from apscheduler.elsewhere import names_of_3x
 from apscheduler.moments import asdate, timezone_repr
 from apscheduler.triggers.arguments import checked_jitter, delayed, state_of, stored_zone, zone_of
-from apscheduler.triggers.base import BaseTrigger
+from apscheduler.triggers.base import (
+    SEALED,
+    BaseTrigger,
+    jittered_by_hook,
+    moves_its_own,
+    speaks_integers,
+)
 
 _VERSION = 1
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
@@ -48,7 +55,7 @@ class CalendarIntervalTrigger(BaseTrigger):
         "years",
     )
 
-    native = True
+    native = property(speaks_integers)
 
     def __init__(
         self,
@@ -108,21 +115,29 @@ class CalendarIntervalTrigger(BaseTrigger):
     ) -> datetime | None:
         line = self._line
         previous = None if previous_fire_time is None else line.instant(previous_fire_time)
-        found = self.next_us(previous, line.instant(now))
+        if moves_its_own(self):
+            return jittered_by_hook(self, self._next(previous), now, self._end())
+        found = self._moved(self._next(previous))
         return None if found is None else line.at(found)
 
     def at(self, instant: int) -> datetime:
         return self._line.at(instant)
 
     def next_us(self, previous: int | None, now: int) -> int | None:
+        return self._moved(self._next(previous))
+
+    def _moved(self, found: int | None) -> int | None:
+        if found is None or not self.jitter:
+            return found
+        return delayed(found, self.jitter, self._end())
+
+    def _next(self, previous: int | None) -> int | None:
+        """Return the fire time after ``previous`` before chance moves it."""
         if previous is None:
             day: date | None = self.start_date
         else:
             day = self._after(self._scheduled(previous) if self.jitter else self._date(previous))
-        found = self._fire_from(day)
-        if found is None or not self.jitter:
-            return found
-        return delayed(found, self.jitter, self._end())
+        return self._fire_from(day)
 
     def latest_us(self, first: int, now: int) -> int | None:
         day = self._scheduled(first) if self.jitter else self._date(first)
@@ -246,6 +261,9 @@ class CalendarIntervalTrigger(BaseTrigger):
         return f"{type(self).__name__}({', '.join(options)})"
 
 
+SEALED.add(CalendarIntervalTrigger)
+
+
 def _shifted(day: date, months: int, again: int) -> date:
     """Return ``day`` so many months on, and ``again`` so many for as long as its month has no such day."""
     index = day.year * 12 + day.month - 1 + months
@@ -271,3 +289,8 @@ def _day(name: str, given: Any) -> date:
     raise TypeError(
         f"{name} must be a date or a text like '2030-01-31', not {type(given).__name__} ({given!r})"
     )
+
+
+TYPE_CHECKING = False
+if not TYPE_CHECKING:
+    __getattr__ = names_of_3x(__name__)

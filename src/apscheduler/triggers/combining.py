@@ -12,9 +12,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from apscheduler._engine.instants import LATEST, from_us, to_us
+from apscheduler.elsewhere import names_of_3x
 from apscheduler.references import obj_to_ref, ref_to_obj
 from apscheduler.triggers.arguments import checked_jitter, delayed, state_of
-from apscheduler.triggers.base import BaseTrigger
+from apscheduler.triggers.base import BaseTrigger, jittered_by_hook, moves_its_own, speaks_integers
+from apscheduler.triggers.foreign import in_zone
 from apscheduler.triggers.grids import Grid, meeting_of
 
 _VERSION = 1
@@ -40,8 +42,10 @@ class BaseCombiningTrigger(BaseTrigger):
 
     @property
     def native(self) -> bool:  # type: ignore[override]
-        """Whether all children are triggers of this package, and ask nobody else's calendars."""
-        return all(trigger.native and not trigger.binds for trigger in self.triggers)
+        """Whether it and all children are triggers of this package, and ask nobody else's calendars."""
+        return speaks_integers(self) and all(
+            trigger.native and not trigger.binds for trigger in self.triggers
+        )
 
     def begin_at(self, now: int) -> None:
         for trigger in self.triggers:
@@ -128,7 +132,7 @@ class AndTrigger(BaseCombiningTrigger):
                 return first
             lowest = grid.at_or_before(target)
             for trigger, start in zip(self.triggers, starts, strict=True):
-                latest = trigger.latest_us(start, target)
+                latest = _asked(trigger).latest_us(start, target)
                 if latest is None:
                     return None
                 lowest = min(lowest, latest)
@@ -172,7 +176,7 @@ class OrTrigger(BaseCombiningTrigger):
             start = after(trigger, first, first + 1)
             if start is None or start > now:
                 continue
-            latest = trigger.latest_us(start, now)
+            latest = _asked(trigger).latest_us(start, now)
             if latest is None:
                 return None
             found = max(found, latest)
@@ -185,7 +189,11 @@ class OrTrigger(BaseCombiningTrigger):
 def _next_datetime(
     trigger: AndTrigger | OrTrigger, previous: datetime | None, now: datetime
 ) -> datetime | None:
-    found = trigger.next_us(None if previous is None else to_us(previous), to_us(now))
+    instant = to_us(now)
+    found = trigger._next(None if previous is None else to_us(previous), instant)
+    if moves_its_own(trigger):
+        return jittered_by_hook(trigger, found, now, LATEST)
+    found = _jittered(trigger, found, instant)
     return None if found is None else trigger.at(found)
 
 
@@ -197,13 +205,20 @@ def _jittered(trigger: AndTrigger | OrTrigger, found: int | None, now: int) -> i
     return delayed(found, trigger.jitter, LATEST if following is None else following - 1)
 
 
+def _asked(trigger: BaseTrigger) -> Any:
+    """Return a child as it is asked: by its datetime method, where the integers do not stand for that."""
+    return trigger if trigger.native else in_zone(trigger, None)
+
+
 def after(trigger: BaseTrigger, previous: int | None, now: int) -> int | None:
     """Return the trigger's first fire time, or the first after ``previous`` on its own schedule."""
+    if not trigger.native:  # it may count from the fire time before
+        following: int | None = in_zone(trigger, None).next_us(previous, now)
+        if previous is None:
+            return following
+        return None if following is None or following <= previous else following
     if previous is None:
         return trigger.next_us(None, now)
-    if not trigger.native:  # it may count from the fire time before
-        following = trigger.next_us(previous, now)
-        return None if following is None or following <= previous else following
     if isinstance(trigger, BaseCombiningTrigger):
         return trigger.next_us(previous, previous + 1)
     first = trigger.next_us(None, previous + 1)
@@ -227,11 +242,12 @@ def _reach(trigger: BaseTrigger, previous: int | None, target: int) -> int | Non
     """Return the trigger's first fire time at or after ``target``."""
     if trigger.native:
         return after(trigger, target - 1, target)
-    found = trigger.next_us(previous, target)
+    asked = _asked(trigger)
+    found: int | None = asked.next_us(previous, target)
     for _ in range(ROUNDS):
         if found is None or found >= target:
             return found
-        following = trigger.next_us(found, target)
+        following = asked.next_us(found, target)
         if following is None or following <= found:
             return None
         found = following
@@ -249,9 +265,9 @@ def _grid(triggers: Sequence[BaseTrigger]) -> Grid | None:
 
 
 def _log_giving_up(trigger: AndTrigger, start: int, end: int) -> None:
-    import logging  # start-up time
+    from apscheduler.logs import logger_named  # start-up time
 
-    logging.getLogger("apscheduler.triggers").warning(
+    logger_named("apscheduler.triggers").warning(
         "%s has no next fire time: from %s to %s its triggers never fired at one instant, and the "
         "search ends after %d steps. Its job ends with this; use triggers that meet",
         trigger,
@@ -295,3 +311,8 @@ def restored(ref: str, state: Any) -> Any:
     else:
         trigger.__dict__.update(state or {})
     return trigger
+
+
+TYPE_CHECKING = False
+if not TYPE_CHECKING:
+    __getattr__ = names_of_3x(__name__)

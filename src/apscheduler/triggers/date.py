@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from apscheduler._engine.instants import from_us, to_us
+from apscheduler.elsewhere import names_of_3x
 from apscheduler.moments import (
     astimezone,
     convert_to_datetime,
@@ -14,7 +15,7 @@ from apscheduler.moments import (
     normalize,
 )
 from apscheduler.triggers.arguments import state_of
-from apscheduler.triggers.base import BaseTrigger
+from apscheduler.triggers.base import SEALED, BaseTrigger, speaks_integers
 
 _VERSION = 1
 
@@ -28,9 +29,9 @@ class DateTrigger(BaseTrigger):
     :raises ValueError: if a text is no date, or names no zone
     """
 
-    __slots__ = ("_instant", "_now_read", "run_date")
+    __slots__ = ("_instant", "_now_read", "_run_date")
 
-    native = True
+    native = property(speaks_integers)
 
     def __init__(self, run_date: Any = None, timezone: Any = None) -> None:
         zone = None if timezone is None else astimezone(timezone)
@@ -44,21 +45,29 @@ class DateTrigger(BaseTrigger):
             if moment is run_date:
                 moment = normalize(moment)
         self.run_date = moment
-        self._instant = to_us(moment)
+
+    @property
+    def run_date(self) -> datetime:
+        """When it fires (aware)."""
+        return self._run_date
+
+    @run_date.setter
+    def run_date(self, moment: datetime) -> None:
+        self._run_date, self._instant = moment, to_us(moment)
 
     def begin_at(self, now: int) -> None:
         if self._now_read:
-            self.run_date, self._instant = self.at(now), now
+            self.run_date = self.at(now)
 
     def get_next_fire_time(
         self, previous_fire_time: datetime | None, now: datetime
     ) -> datetime | None:
-        return self.run_date if previous_fire_time is None else None
+        return self._run_date if previous_fire_time is None else None
 
     def at(self, instant: int) -> datetime:
         if instant == self._instant:
-            return self.run_date
-        return from_us(instant, self.run_date.tzinfo or UTC)
+            return self._run_date
+        return from_us(instant, self._run_date.tzinfo or UTC)
 
     def next_us(self, previous: int | None, now: int) -> int | None:
         return self._instant if previous is None else None
@@ -75,10 +84,17 @@ class DateTrigger(BaseTrigger):
     def __setstate__(self, state: Any) -> None:
         self._now_read = False
         self.run_date = normalize(state_of(state, self, _VERSION)["run_date"])
-        self._instant = to_us(self.run_date)
 
     def __str__(self) -> str:
         return f"date[{datetime_repr(self.run_date)}]"
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} (run_date='{datetime_repr(self.run_date)}')>"
+
+
+SEALED.add(DateTrigger)
+
+
+TYPE_CHECKING = False
+if not TYPE_CHECKING:
+    __getattr__ = names_of_3x(__name__)

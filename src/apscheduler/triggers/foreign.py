@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import tzinfo
 
 from apscheduler._engine.instants import from_us, to_us
-from apscheduler.triggers.base import BaseTrigger
+from apscheduler.triggers.base import BaseTrigger, speaks_integers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,21 +13,20 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-class InZone:
-    """A trigger that has only ``get_next_fire_time``, which is given times of ``zone``."""
+class Asked:
+    """A trigger that is asked by ``get_next_fire_time`` alone, with times as it shows them."""
 
-    __slots__ = ("trigger", "zone")
+    __slots__ = ("trigger",)
 
     native = False
     guarded = False
 
-    def __init__(self, trigger: BaseTrigger, zone: tzinfo) -> None:
+    def __init__(self, trigger: BaseTrigger) -> None:
         self.trigger = trigger
-        self.zone = zone
 
     def at(self, instant: int) -> datetime:
-        """Return the instant as an aware datetime of the zone."""
-        return from_us(instant, self.zone)
+        """Return the instant as the trigger shows it."""
+        return self.trigger.at(instant)
 
     def next_us(self, previous: int | None, now: int) -> int | None:
         """Return the fire time after ``previous``."""
@@ -44,6 +43,20 @@ class InZone:
         return BaseTrigger.count_us(self, first, last, limit)  # type: ignore[arg-type] # needs next_us only
 
 
+class InZone(Asked):
+    """A trigger without a zone of its own, which is given times of ``zone``."""
+
+    __slots__ = ("zone",)
+
+    def __init__(self, trigger: BaseTrigger, zone: tzinfo) -> None:
+        super().__init__(trigger)
+        self.zone = zone
+
+    def at(self, instant: int) -> datetime:
+        """Return the instant as an aware datetime of the zone."""
+        return from_us(instant, self.zone)
+
+
 def series_of(trigger: Any, scheduler: Any) -> Any:
     """Return the trigger as the engine asks it for this scheduler: in its zone, with its calendars."""
     if trigger.native:
@@ -56,7 +69,14 @@ def series_of(trigger: Any, scheduler: Any) -> Any:
 
 
 def in_zone(trigger: BaseTrigger, zone: Any) -> Any:
-    """Return the trigger itself if it knows its zone or the integers, else the trigger asked in ``zone``."""
-    if type(trigger).next_us is not BaseTrigger.next_us or getattr(trigger, "timezone", None):
+    """Return the trigger itself if it knows the integers, else as it is asked: in its own zone or in ``zone``."""
+    if isinstance(trigger, Asked) or speaks_integers(trigger):
         return trigger
-    return InZone(trigger, zone) if isinstance(zone, tzinfo) else trigger
+    if isinstance(zone, tzinfo) and not _has_zone(trigger):
+        return InZone(trigger, zone)
+    return Asked(trigger)
+
+
+def _has_zone(trigger: BaseTrigger) -> bool:
+    """Return whether a trigger has a zone, or is one of ours, which shows its times in one."""
+    return bool(getattr(trigger, "timezone", None)) or type(trigger)._own_way is not None

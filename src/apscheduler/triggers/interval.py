@@ -7,9 +7,17 @@ from functools import lru_cache
 
 from apscheduler._engine.instants import LATEST, SECOND, duration_us, to_us
 from apscheduler._engine.zones import ZoneLine, zone_line
+from apscheduler.elsewhere import names_of_3x
 from apscheduler.moments import convert_to_datetime, datetime_repr
 from apscheduler.triggers.arguments import checked_jitter, delayed, state_of, stored_zone, zone_of
-from apscheduler.triggers.base import BaseTrigger
+from apscheduler.triggers.base import (
+    SEALED,
+    STEPPED,
+    BaseTrigger,
+    jittered_by_hook,
+    moves_its_own,
+    speaks_integers,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,11 +43,11 @@ class IntervalTrigger(BaseTrigger):
     """
 
     # Six slots: there may be a million of these. What few triggers have lies in _more: end, its instant, jitter.
-    __slots__ = ("_line", "_more", "_shown", "_start", "_step", "timezone")
+    __slots__ = ("_line", "_more", "_shown", "_start", "_step", "_zone")
 
-    native = True
+    native = property(speaks_integers)
 
-    timezone: tzinfo
+    _zone: tzinfo
     _start: int
     _step: int
     _shown: datetime | None
@@ -62,7 +70,7 @@ class IntervalTrigger(BaseTrigger):
             self._step = _interval_us(weeks, days, hours, minutes, seconds)
         except TypeError:
             raise TypeError(_not_numbers(weeks, days, hours, minutes, seconds)) from None
-        self.timezone = zone = zone_of(timezone, start_date, end_date)
+        self._zone = zone = zone_of(timezone, start_date, end_date)
         self._line = zone_line(zone)
         if start_date is None:
             self._shown = None
@@ -94,9 +102,22 @@ class IntervalTrigger(BaseTrigger):
             self._start = now + self._step
 
     @property
+    def timezone(self) -> tzinfo:
+        """The zone in which fire times are shown."""
+        return self._zone
+
+    @timezone.setter
+    def timezone(self, timezone: tzinfo) -> None:
+        self._zone, self._line = timezone, zone_line(timezone)
+
+    @property
     def interval(self) -> timedelta:
         """The distance of the fire times."""
         return timedelta(microseconds=self._step)
+
+    @interval.setter
+    def interval(self, interval: timedelta) -> None:
+        self._step = duration_us(interval) or SECOND
 
     @property
     def interval_length(self) -> float:
@@ -108,20 +129,32 @@ class IntervalTrigger(BaseTrigger):
         """The first fire time (aware)."""
         return self._shown or self._line.at(self._start)
 
+    @start_date.setter
+    def start_date(self, start_date: datetime) -> None:
+        self._shown, self._start = start_date, to_us(start_date)
+
     @property
     def end_date(self) -> datetime | None:
         """The latest possible fire time (aware), ``None`` where there is no end."""
         return self._more and self._more[0]
+
+    @end_date.setter
+    def end_date(self, end_date: datetime | None) -> None:
+        self._set_more(end_date, self.jitter)
 
     @property
     def jitter(self) -> float | None:
         """By how many seconds at most each run is delayed."""
         return self._more and self._more[2]
 
+    @jitter.setter
+    def jitter(self, jitter: float | None) -> None:
+        self._set_more(self.end_date, jitter)
+
     @property
     def step_us(self) -> int:  # type: ignore[override]
-        """The interval in microseconds, 0 with jitter or an end date."""
-        return self._step if self._more is None else 0
+        """The interval in microseconds, 0 with jitter or an end date, and in subclasses, which may change."""
+        return self._step if self._more is None and type(self) is IntervalTrigger else 0
 
     @property
     def grid_us(self) -> tuple[int, int] | None:
@@ -134,7 +167,7 @@ class IntervalTrigger(BaseTrigger):
         if (
             self._more is None
             and previous_fire_time is not None
-            and previous_fire_time.tzinfo is self.timezone
+            and previous_fire_time.tzinfo is self._zone
         ):
             try:
                 return _later(previous_fire_time, _delta(self._step))
@@ -142,7 +175,10 @@ class IntervalTrigger(BaseTrigger):
                 return None
         line = self._line
         before = None if previous_fire_time is None else line.instant(previous_fire_time)
-        following = self.next_us(before, line.instant(now))
+        if self.jitter and moves_its_own(self):
+            found = self._scheduled(before, line.instant(now))
+            return jittered_by_hook(self, found, now, self._more[1] if self._more else LATEST)
+        following = self._next(before, line.instant(now))
         return None if following is None else line.at(following)
 
     def at(self, instant: int) -> datetime:
@@ -155,6 +191,13 @@ class IntervalTrigger(BaseTrigger):
         return self._next(previous, now)
 
     def _next(self, previous: int | None, now: int) -> int | None:
+        following = self._scheduled(previous, now)
+        if following is None or self._more is None or not self._more[2]:
+            return following
+        return delayed(following, self._more[2], self._more[1])
+
+    def _scheduled(self, previous: int | None, now: int) -> int | None:
+        """Return the next fire time before chance moves it."""
         _, end, jitter = self._more or (None, LATEST, None)
         step, start = self._step, self._start
         if previous is not None:
@@ -165,9 +208,7 @@ class IntervalTrigger(BaseTrigger):
                 following -= (previous - start) % step
         else:
             following = now + (start - now) % step if now > start else start
-        if following > end:
-            return None
-        return delayed(following, jitter, end) if jitter else following
+        return following if following <= end else None
 
     def latest_us(self, first: int, now: int) -> int | None:
         _, end, jitter = self._more or (None, LATEST, None)
@@ -194,7 +235,6 @@ class IntervalTrigger(BaseTrigger):
     def __setstate__(self, state: Any) -> None:
         values = state_of(state, self, _VERSION)
         self.timezone = stored_zone(values["timezone"])
-        self._line = zone_line(self.timezone)
         start: datetime = values["start_date"]
         self._shown, self._start = start, to_us(start)
         self._step = duration_us(values["interval"]) or SECOND
@@ -213,6 +253,10 @@ class IntervalTrigger(BaseTrigger):
         if self.jitter:
             options.append(f"jitter={self.jitter}")
         return f"<{type(self).__name__} ({', '.join(options)}, timezone='{self.timezone}')>"
+
+
+SEALED.add(IntervalTrigger)
+STEPPED.append(IntervalTrigger)
 
 
 @lru_cache(maxsize=1024)
@@ -248,3 +292,7 @@ def _not_numbers(*parts: Any) -> str:
         if not isinstance(part, int | float)
     ]
     return f"an interval is made of numbers, not {', '.join(wrong)}: give for example seconds=5"
+
+
+if not TYPE_CHECKING:
+    __getattr__ = names_of_3x(__name__)

@@ -18,7 +18,13 @@ from apscheduler._engine.recurrence import DAY_SECONDS, Recurrence
 from apscheduler._engine.zones import EARLIEST, ZoneLine, zone_line
 from apscheduler.moments import convert_to_datetime, datetime_repr
 from apscheduler.triggers.arguments import checked_jitter, delayed, state_of, stored_zone, zone_of
-from apscheduler.triggers.base import BaseTrigger
+from apscheduler.triggers.base import (
+    SEALED,
+    BaseTrigger,
+    jittered_by_hook,
+    moves_its_own,
+    speaks_integers,
+)
 from apscheduler.triggers.rrule_text import RecurrenceText, RuleText, wall_seconds
 
 _VERSION = 1
@@ -52,7 +58,7 @@ class RRuleTrigger(BaseTrigger):
         "timezone",
     )
 
-    native = True
+    native = property(speaks_integers)
 
     def __init__(
         self,
@@ -104,14 +110,22 @@ class RRuleTrigger(BaseTrigger):
     ) -> datetime | None:
         line = self._line
         before = None if previous_fire_time is None else line.instant(previous_fire_time)
-        found = self.next_us(before, line.instant(now))
+        found = self._next(before, line.instant(now))
+        if moves_its_own(self):
+            return jittered_by_hook(self, found, now, self._end)
+        found = self._moved(found)
         return None if found is None else self.at(found)
 
     def next_us(self, previous: int | None, now: int) -> int | None:
+        return self._moved(self._next(previous, now))
+
+    def _moved(self, found: int | None) -> int | None:
+        return found if found is None or not self.jitter else delayed(found, self.jitter, self._end)
+
+    def _next(self, previous: int | None, now: int) -> int | None:
+        """Return the fire time after ``previous`` before chance moves it."""
         found = self._rules.first_from(now if previous is None else previous + 1)
-        if found is None or found > self._end:
-            return None
-        return delayed(found, self.jitter, self._end) if self.jitter else found
+        return None if found is None or found > self._end else found
 
     def latest_us(self, first: int, now: int) -> int | None:
         found = self._rules.last_until(min(now, self._end))
@@ -151,6 +165,9 @@ class RRuleTrigger(BaseTrigger):
         if self.jitter:
             options.append(f"jitter={self.jitter}")
         return f"<{type(self).__name__} ({', '.join(options)}, timezone='{self.timezone}')>"
+
+
+SEALED.add(RRuleTrigger)
 
 
 class _Recurrences:
@@ -341,9 +358,9 @@ def _until(text: RuleText, line: ZoneLine) -> int:
 
 
 def _say_given_up(instant: int) -> None:
-    import logging  # start-up time
+    from apscheduler.logs import logger_named  # start-up time
 
-    logging.getLogger("apscheduler.triggers").warning(
+    logger_named("apscheduler.triggers").warning(
         "A recurrence has no next fire time: %d in a row, up to %s, are excluded by its EXRULE or EXDATE lines",
         EXCLUDED,
         zone_line(UTC).at(instant),

@@ -12,7 +12,14 @@ from apscheduler._engine.cron_line import count_fires, latest_fire, next_fire, p
 from apscheduler._engine.instants import AT_NEXT_START, DAY, HOUR, NEVER, to_us
 from apscheduler._engine.zones import ZoneLine, zone_line
 from apscheduler.triggers.arguments import delayed
-from apscheduler.triggers.base import BaseTrigger
+from apscheduler.triggers.base import (
+    OWN_JITTER,
+    SEALED,
+    BaseTrigger,
+    jittered_by_hook,
+    moves_its_own,
+    speaks_integers,
+)
 
 _NO_WINDOW: tuple[int, int, int, tuple[int, ...]] = (0, 1, 0, ())
 _LONG_AGO = -NEVER
@@ -26,22 +33,22 @@ class WallClockTrigger(BaseTrigger):
 
     __slots__ = (
         "_end",
+        "_end_date",
         "_line",
         "_rule",
         "_start",
+        "_start_date",
         "_table",
+        "_timezone",
         "_window",
-        "end_date",
         "jitter",
-        "start_date",
-        "timezone",
     )
 
-    native = True
+    native = property(speaks_integers)
 
-    timezone: tzinfo
-    start_date: datetime | None
-    end_date: datetime | None
+    _timezone: tzinfo
+    _start_date: datetime | None
+    _end_date: datetime | None
     jitter: float | None
     _table: CronTable
     _rule: ClockRule
@@ -54,10 +61,45 @@ class WallClockTrigger(BaseTrigger):
     def _prepare(self, table: CronTable, rule: ClockRule) -> None:
         self._table = table
         self._rule = rule
-        self._line = zone_line(self.timezone)
-        self._start = _LONG_AGO if self.start_date is None else to_us(self.start_date)
-        self._end = NEVER if self.end_date is None else to_us(self.end_date)
+        self._line = zone_line(self._timezone)
+        self._start = _LONG_AGO if self._start_date is None else to_us(self._start_date)
+        self._end = NEVER if self._end_date is None else to_us(self._end_date)
         self._window = _NO_WINDOW
+
+    def _take_over(self) -> None:
+        """Go by the public attributes as they are now, if all of them are there."""
+        if hasattr(self, "_table"):
+            self._prepare(self._table, self._rule)
+
+    @property
+    def timezone(self) -> tzinfo:
+        """The zone whose wall clock it goes by."""
+        return self._timezone
+
+    @timezone.setter
+    def timezone(self, zone: tzinfo) -> None:
+        self._timezone = zone
+        self._take_over()
+
+    @property
+    def start_date(self) -> datetime | None:
+        """The earliest possible fire time (aware), ``None`` where there is none."""
+        return self._start_date
+
+    @start_date.setter
+    def start_date(self, moment: datetime | None) -> None:
+        self._start_date = moment
+        self._take_over()
+
+    @property
+    def end_date(self) -> datetime | None:
+        """The latest possible fire time (aware), ``None`` where there is none."""
+        return self._end_date
+
+    @end_date.setter
+    def end_date(self, moment: datetime | None) -> None:
+        self._end_date = moment
+        self._take_over()
 
     def get_next_fire_time(
         self, previous_fire_time: datetime | None, now: datetime
@@ -67,14 +109,17 @@ class WallClockTrigger(BaseTrigger):
         :param previous_fire_time: the fire time before it; ``None`` for the first, which ``start_date`` bounds
         :param now: the current time
         """
+        cls = type(self)
+        if cls._apply_jitter is not OWN_JITTER or (cls not in SEALED and self._is_changed()):
+            return self._moved_by_hook(previous_fire_time, now)
         line = self._line
         start = line.instant(now)
         if previous_fire_time is None:
-            found = self.next_us(None, start)
+            found = self._next(None, start)
         elif previous_fire_time is now:
-            found = self.next_us(start, start)
+            found = self._next(start, start)
         else:
-            found = self.next_us(line.instant(previous_fire_time), start)
+            found = self._next(line.instant(previous_fire_time), start)
         return None if found is None or found == AT_NEXT_START else line.at(found)
 
     def get_previous_fire_time(
@@ -135,6 +180,22 @@ class WallClockTrigger(BaseTrigger):
         if low <= start <= high:
             return base + marks[bisect_left(marks, start - base)]
         return self._search(start, previous)
+
+    _next = next_us  # whatever a subclass makes of next_us
+
+    def _is_changed(self) -> bool:
+        """Return whether the object itself moves its fire times."""
+        return moves_its_own(self)
+
+    def _moved_by_hook(self, previous: datetime | None, now: datetime) -> datetime | None:
+        found = self._first_after(
+            None if previous is None else self._line.instant(previous), self._line.instant(now)
+        )
+        return jittered_by_hook(self, found, now, self._end)
+
+    def _first_after(self, previous: int | None, now: int) -> int | None:
+        """Return the fire time after ``previous``, jitter left aside; without one, the first from ``now`` on."""
+        return self._following(now if previous is None else previous + 1)
 
     def latest_us(self, first: int, now: int) -> int | None:
         """Return the last fire time up to ``now`` of the series from ``first``, jitter left aside."""

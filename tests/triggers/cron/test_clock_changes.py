@@ -12,7 +12,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from triggers.clock_changes import (
     DAY,
@@ -22,6 +22,7 @@ from triggers.clock_changes import (
     MINUTE,
     SECOND,
     ZONES,
+    keeps_quarters,
     near,
     transitions,
     us,
@@ -29,6 +30,7 @@ from triggers.clock_changes import (
 )
 
 from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.crontab import CrontabTrigger
 
 
 @dataclass(frozen=True)
@@ -181,7 +183,23 @@ def test_seconds_around_clock_changes_fire_as_the_wall_clock_says(zone, year, sc
 )
 def test_days_of_a_year_fire_as_the_calendar_says(zone, year, schedule, data):
     start = near(zone, year, data).replace(minute=0) - 3 * DAY
+    assume(keeps_quarters(zone, start, start + 250 * DAY))
     check(schedule, zone, start, start + 250 * DAY, 15 * MINUTE)
+
+
+@pytest.mark.parametrize(
+    ("zone", "year", "whole"),
+    [
+        ("Pacific/Kiritimati", 1975, False),  # 10:40 hours behind
+        ("Pacific/Kiritimati", 2000, True),
+        ("Asia/Kathmandu", 2000, True),
+        ("Europe/Berlin", 2000, True),
+        ("Africa/Monrovia", 1971, False),  # 44:30 minutes behind
+    ],
+)
+def test_a_walk_in_quarters_is_made_only_where_it_meets_the_wall_clock(zone, year, whole):
+    start = datetime(year, 3, 1, tzinfo=UTC)
+    assert keeps_quarters(zone, start, start + 250 * DAY) is whole
 
 
 def test_every_zone_fires_as_its_wall_clock_says_around_one_of_its_changes():
@@ -410,6 +428,25 @@ def test_catching_up_over_many_years_counts_without_walking():
     assert trigger.latest_us(first, now) == now
     assert trigger.count_us(first, now, 10**12) == (now - first) // 1_000_000 + 1
     assert trigger.count_us(first, now, 100_000) == 100_000
+
+
+@pytest.mark.parametrize(
+    "trigger",
+    [
+        CronTrigger(hour=2, minute=30, timezone="Europe/Berlin"),
+        CronTrigger(hour="2,7", minute=30, timezone="Europe/Berlin"),
+        CrontabTrigger("30 2 * * *", timezone="Europe/Berlin"),
+    ],
+)
+def test_from_a_fire_of_a_gap_or_a_fold_on_as_many_are_counted_as_there_are(trigger):
+    for change in transitions("Europe/Berlin", 2024):
+        for first in chain(trigger, change - 2 * HOUR, change + 2 * HOUR):
+            found, fire = [first], first
+            while len(found) < 100:
+                fire = trigger.next_us(fire, fire)
+                found.append(fire)
+            assert backwards(trigger, first, fire) == found[::-1]
+            assert [trigger.count_us(first, last, 1000) for last in found] == list(range(1, 101))
 
 
 def test_a_first_time_that_the_trigger_does_not_know_counts_as_the_first_of_the_series():

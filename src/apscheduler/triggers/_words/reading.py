@@ -28,7 +28,7 @@ from apscheduler.triggers._words.parts import (
     Unsettled,
 )
 from apscheduler.triggers._words.zones import moment, zone_name
-from apscheduler.triggers.base import BaseTrigger
+from apscheduler.triggers.base import BaseTrigger, speaks_integers
 from apscheduler.triggers.calendar import CalendarTrigger
 from apscheduler.triggers.calendarinterval import CalendarIntervalTrigger
 from apscheduler.triggers.combining import AndTrigger, BaseCombiningTrigger, OrTrigger
@@ -61,7 +61,9 @@ def said_by(trigger: BaseTrigger, describe: Describe) -> Said:
 
 
 def _known_type(trigger: BaseTrigger) -> type | None:
-    """Return the class of ours that says how the trigger fires, ``None`` where a subclass changed that."""
+    """Return the class of ours that says how the trigger fires, ``None`` where somebody changed that."""
+    if not speaks_integers(trigger) or getattr(getattr(trigger, "_table", None), "asks", False):
+        return None
     for cls in type(trigger).__mro__:
         if cls in READERS:
             return cls

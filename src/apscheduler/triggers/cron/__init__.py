@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from typing import Any
 
 from apscheduler._engine.clock_rules import UTC_LINE
+from apscheduler._engine.instants import to_us
+from apscheduler.elsewhere import names_of_3x
 from apscheduler.moments import convert_to_datetime, datetime_repr
 from apscheduler.triggers.arguments import checked_jitter, state_of, stored_zone, zone_of
-from apscheduler.triggers.cron.compiling import compile_fields
+from apscheduler.triggers.base import SEALED, speaks_integers
+from apscheduler.triggers.cron.asking import ASKED_LINE, count_on, set_field
+from apscheduler.triggers.cron.compiling import table_of
 from apscheduler.triggers.cron.fields import (
     DEFAULT_VALUES,
     BaseField,
@@ -18,6 +22,7 @@ from apscheduler.triggers.cron.fields import (
     WeekField,
 )
 from apscheduler.triggers.cron.from_crontab import CrontabWeekdayWarning, crontab_fields
+from apscheduler.triggers.cron.watching import listeners
 from apscheduler.triggers.wallclock import WallClockTrigger
 
 __all__ = ("CronTrigger", "CrontabWeekdayWarning")
@@ -59,9 +64,7 @@ class CronTrigger(WallClockTrigger):
         "second": BaseField,
     }
 
-    __slots__ = ("fields",)
-
-    fields: list[BaseField]
+    __slots__ = ("_fields_set",)
 
     def __init__(
         self,
@@ -78,13 +81,13 @@ class CronTrigger(WallClockTrigger):
         timezone: tzinfo | str | None = None,
         jitter: float | None = None,
     ) -> None:
-        self.timezone = zone_of(timezone, start_date, end_date)
-        self.start_date = convert_to_datetime(start_date, self.timezone, "start_date")
-        self.end_date = convert_to_datetime(end_date, self.timezone, "end_date")
+        self._timezone = zone = zone_of(timezone, start_date, end_date)
+        self._start_date = convert_to_datetime(start_date, zone, "start_date")
+        self._end_date = convert_to_datetime(end_date, zone, "end_date")
         self.jitter = checked_jitter(jitter)
         given = (year, month, day, week, day_of_week, hour, minute, second)
-        self.fields = self._fields(dict(zip(self.FIELD_NAMES, given, strict=True)))
-        self._prepare(compile_fields(self.fields), UTC_LINE)
+        self._fields_set = self._fields(dict(zip(self.FIELD_NAMES, given, strict=True)))
+        self._compile()
 
     @classmethod
     def from_crontab(
@@ -113,6 +116,66 @@ class CronTrigger(WallClockTrigger):
             jitter=jitter,
         )
 
+    @property
+    def fields(self) -> list[BaseField]:
+        """The fields, from the year down to the second."""
+        return self._fields_set
+
+    @fields.setter
+    def fields(self, fields: list[BaseField]) -> None:
+        self._fields_set = fields
+        self._take_over()
+
+    # -- fields that are not ours --------------------------------------------------------------------------
+
+    @property
+    def native(self) -> bool:  # type: ignore[override]
+        """Whether nothing of it, nor of its fields, is someone else's."""
+        return speaks_integers(self) and not self._table.asks
+
+    def _compile(self) -> None:
+        table = table_of(self)
+        self._prepare(table, ASKED_LINE if table.asks else UTC_LINE)
+
+    def _take_over(self) -> None:
+        if all(hasattr(self, name) for name in _TAKEN):
+            self._compile()
+
+    def _is_changed(self) -> bool:
+        if self._counts_otherwise() and not self._table.asks:
+            self._compile()
+        return super()._is_changed()
+
+    def _counts_otherwise(self) -> bool:
+        """Return whether the two methods below are someone else's."""
+        return any(
+            getattr(getattr(self, name), "__func__", None) is not own for name, own in _COUNTING
+        )
+
+    def _increment_field_value(self, dateval: datetime, fieldnum: int) -> tuple[datetime, int]:
+        """Return the moment with a field counted on, or one above it, and that field's number; -1 at the end."""
+        wall, number = count_on(self.fields, dateval, fieldnum)
+        return dateval if wall is None else self._at_wall(wall), number
+
+    def _set_field_value(self, dateval: datetime, fieldnum: int, new_value: int) -> datetime:
+        """Return the moment with a field set, and those below it at their lowest."""
+        return self._at_wall(set_field(self.fields, dateval, fieldnum, new_value))
+
+    def _at_wall(self, moment: datetime) -> datetime:
+        """Return a wall time in the trigger's zone; one that the clock jumps over is only labelled with it."""
+        instants = self._line.instants(to_us(moment.replace(tzinfo=UTC)))
+        return self._line.at(instants[0]) if instants else moment.replace(tzinfo=self.timezone)
+
+    def _next_recompiled(self, previous: int | None, now: int) -> int | None:
+        """Return the fire time after ``previous`` where classes of fields were patched, or fields changed."""
+        self._compile()
+        return CronTrigger.next_us(self, previous, now)
+
+    def _first_after(self, previous: int | None, now: int) -> int | None:
+        if CronTrigger._own_way is None or (self._counts_otherwise() and not self._table.asks):
+            self._compile()
+        return super()._first_after(previous, now)
+
     def _fields(self, given: dict[str, Any]) -> list[BaseField]:
         named = [name for name in self.FIELD_NAMES if given[name] is not None]
         lowest = self.FIELD_NAMES.index(named[-1]) if named else len(self.FIELD_NAMES)
@@ -136,12 +199,12 @@ class CronTrigger(WallClockTrigger):
 
     def __setstate__(self, state: dict[str, Any] | tuple[None, dict[str, Any]]) -> None:
         values = state_of(state, self, newest=2)
-        self.timezone = stored_zone(values["timezone"])
-        self.start_date = values["start_date"]
-        self.end_date = values["end_date"]
-        self.fields = values["fields"]
+        self._timezone = stored_zone(values["timezone"])
+        self._start_date = values["start_date"]
+        self._end_date = values["end_date"]
+        self._fields_set = values["fields"]
         self.jitter = values.get("jitter")
-        self._prepare(compile_fields(self.fields), UTC_LINE)
+        self._compile()
 
     def __str__(self) -> str:
         return f"cron[{', '.join(self._options())}]"
@@ -159,3 +222,26 @@ class CronTrigger(WallClockTrigger):
 
     def _options(self) -> list[str]:
         return [f"{field.name}='{field}'" for field in self.fields if not field.is_default]
+
+
+SEALED.add(CronTrigger)
+_TAKEN = ("_timezone", "_start_date", "_end_date", "_fields_set")
+_COUNTING = [
+    (name, vars(CronTrigger)[name]) for name in ("_increment_field_value", "_set_field_value")
+]
+
+
+def _fields_changed(changed: bool) -> None:
+    """Have all cron triggers look at their fields anew while some may not be what was compiled."""
+    way = CronTrigger._next_recompiled if changed else WallClockTrigger.next_us
+    setattr(CronTrigger, "_next", way)  # noqa: B010 - of this class alone, not of its base
+    CronTrigger._own_way = None if changed else _OWN_WAY
+
+
+_OWN_WAY = CronTrigger._own_way
+listeners.append(_fields_changed)
+
+
+TYPE_CHECKING = False
+if not TYPE_CHECKING:
+    __getattr__ = names_of_3x(__name__)

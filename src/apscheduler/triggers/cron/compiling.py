@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from apscheduler._engine.cron import CronTable, cron_table
 from apscheduler._engine.cron_days import ALL_WEEKS, MonthDays
+from apscheduler.triggers.cron.asking import AskedTable
 from apscheduler.triggers.cron.expressions import (
     MAX_VALUES,
     MIN_VALUES,
@@ -15,6 +16,32 @@ from apscheduler.triggers.cron.expressions import (
     WeekdayPositionExpression,
 )
 from apscheduler.triggers.cron.fields import BaseField
+from apscheduler.triggers.cron.watching import is_plain
+
+FIELD_NAMES = tuple(MIN_VALUES)
+"""The names of a cron trigger's fields, from the highest down."""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from apscheduler.triggers.cron import CronTrigger
+
+
+def table_of(trigger: CronTrigger) -> Any:
+    """Return what tells the fire times of a trigger: compiled from its fields, or asking them if some are not ours."""
+    names = tuple(field.name for field in trigger.fields)
+    if (
+        names == FIELD_NAMES
+        and not trigger._counts_otherwise()
+        and all(map(_is_plain, trigger.fields))
+    ):
+        return compile_fields(trigger.fields)
+    return AskedTable(trigger)
+
+
+def _is_plain(field: BaseField) -> bool:
+    return is_plain(field) and all(map(is_plain, field.expressions))
 
 
 def compile_fields(fields: Sequence[BaseField]) -> CronTable:

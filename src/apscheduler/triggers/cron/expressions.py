@@ -13,6 +13,9 @@ from datetime import date
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from apscheduler.elsewhere import names_of_3x
+from apscheduler.triggers.cron.watching import Watchable
+
 if TYPE_CHECKING:
     from apscheduler.triggers.cron.fields import BaseField
 
@@ -55,7 +58,7 @@ def asint(text: int | str | None) -> int | None:
     return None if text is None else int(text)
 
 
-class AllExpression:
+class AllExpression(Watchable):
     """Every value, or with a step every n-th counted from the lowest: ``*``, ``*/n``.
 
     :param step: the n of ``*/n``
@@ -67,7 +70,7 @@ class AllExpression:
     step: int | None
 
     def __init__(self, step: int | str | None = None) -> None:
-        self.step = asint(step)
+        vars(self)["step"] = asint(step)
         if self.step == 0:
             raise ValueError("a step of 0 never gets anywhere; use a step of 1 or more")
 
@@ -122,7 +125,7 @@ class RangeExpression(AllExpression):
                 f"the range begins with {first} and ends lower, with {last}; "
                 f"ranges do not wrap around: write it as two ranges with a comma"
             )
-        self.first, self.last = start, end
+        vars(self).update(first=start, last=end)
 
     def validate_range(self, field_name: str) -> None:
         """Check first, last and step against the values of a field.
@@ -240,8 +243,10 @@ class WeekdayPositionExpression(AllExpression):
 
     def __init__(self, option_name: str, weekday_name: str) -> None:
         super().__init__(None)
-        self.option_num = _index(option_name, self.options, "weekday position")
-        self.weekday = _index(weekday_name, WEEKDAYS, "weekday")
+        vars(self).update(
+            option_num=_index(option_name, self.options, "weekday position"),
+            weekday=_index(weekday_name, WEEKDAYS, "weekday"),
+        )
 
     def get_next_value(self, date: date, field: BaseField) -> int | None:
         """Return the day of the month if it is not over on ``date``, ``None`` otherwise."""
@@ -318,3 +323,7 @@ def guess(name: str, names: list[str]) -> str:
 
 def _numbering(field_name: str) -> str:
     return " (0 = Monday, 6 = Sunday; names are clearer)" if field_name == "day_of_week" else ""
+
+
+if not TYPE_CHECKING:
+    __getattr__ = names_of_3x(__name__)

@@ -7,6 +7,7 @@ from calendar import monthrange
 from datetime import date
 from typing import Any
 
+from apscheduler.elsewhere import names_of_3x
 from apscheduler.triggers.cron.expressions import (
     MAX_VALUES,
     MIN_VALUES,
@@ -20,6 +21,7 @@ from apscheduler.triggers.cron.expressions import (
     WeekdayRangeExpression,
     guess,
 )
+from apscheduler.triggers.cron.watching import Watchable
 
 __all__ = (
     "DEFAULT_VALUES",
@@ -45,7 +47,7 @@ DEFAULT_VALUES: dict[str, int | str] = {
 SEPARATOR = re.compile(" *, *")
 
 
-class BaseField:
+class BaseField(Watchable):
     """A field of a cron trigger: its name and the expressions of which one must match.
 
     :param name: ``year`` ... ``second``
@@ -62,8 +64,7 @@ class BaseField:
     expressions: list[AllExpression]
 
     def __init__(self, name: str, exprs: object, is_default: bool = False) -> None:
-        self.name = name
-        self.is_default = is_default
+        vars(self).update(name=name, is_default=is_default)
         self.compile_expressions(exprs)
 
     def get_min(self, dateval: date) -> int:
@@ -89,13 +90,19 @@ class BaseField:
 
         :raises ValueError: see the class
         """
-        self.expressions = []
+        vars(self)["expressions"] = []
         text = str(exprs).strip()
         position = 0
         for separator in SEPARATOR.finditer(text):
-            self._compile(text[position : separator.start()], text, position)
+            self._compile_part(text[position : separator.start()], text, position)
             position = separator.end()
-        self._compile(text[position:], text, position)
+        self._compile_part(text[position:], text, position)
+
+    def _compile_part(self, expr: str, text: str, position: int) -> None:
+        if getattr(self.compile_expression, "__func__", None) is _OWN_COMPILE:
+            self._compile(expr, text, position)
+        else:
+            self.compile_expression(expr)
 
     def compile_expression(self, expr: str) -> None:
         """Add one expression to the field.
@@ -158,6 +165,9 @@ class BaseField:
         self.__dict__.update(state)
 
 
+_OWN_COMPILE = BaseField.compile_expression
+
+
 class WeekField(BaseField):
     """ISO 8601 weeks of the year."""
 
@@ -198,3 +208,8 @@ class MonthField(BaseField):
     """Months, by number or name."""
 
     COMPILERS = [AllExpression, RangeExpression, MonthRangeExpression]  # noqa: RUF012 - 3.x's public attribute
+
+
+TYPE_CHECKING = False
+if not TYPE_CHECKING:
+    __getattr__ = names_of_3x(__name__)

@@ -10,6 +10,7 @@ from apscheduler._engine.instants import AT_NEXT_START
 from apscheduler.moments import asbool, convert_to_datetime, datetime_repr
 from apscheduler.names import hint
 from apscheduler.triggers.arguments import checked_jitter, state_of, stored_zone, zone_of
+from apscheduler.triggers.base import SEALED
 from apscheduler.triggers.crontab.compiling import compile_schedule, settled
 from apscheduler.triggers.crontab.errors import CrontabError
 from apscheduler.triggers.crontab.fields import Schedule
@@ -70,9 +71,9 @@ class CrontabTrigger(WallClockTrigger):
         self._schedule = parse(expression, lenient=self.lenient)
         self.expression = " ".join(expression.split())
         self.dst = _checked_dst(dst)
-        self.timezone = zone_of(timezone, start_date, end_date)
-        self.start_date = convert_to_datetime(start_date, self.timezone, "start_date")
-        self.end_date = convert_to_datetime(end_date, self.timezone, "end_date")
+        self._timezone = zone = zone_of(timezone, start_date, end_date)
+        self._start_date = convert_to_datetime(start_date, zone, "start_date")
+        self._end_date = convert_to_datetime(end_date, zone, "end_date")
         self.jitter = checked_jitter(jitter)
         self._job_id = None
         self._compile()
@@ -111,6 +112,9 @@ class CrontabTrigger(WallClockTrigger):
         if not self._has_times:
             self._check_bound()
         return super()._following(start)
+
+    def _first_after(self, previous: int | None, now: int) -> int | None:
+        return None if self.at_start else super()._first_after(previous, now)
 
     def _search(self, start: int, previous: int | None) -> int | None:
         if not self._has_times:
@@ -158,9 +162,9 @@ class CrontabTrigger(WallClockTrigger):
     def __setstate__(self, state: dict[str, Any]) -> None:
         values = state_of(state, self, newest=1)
         self.expression = values["expression"]
-        self.timezone = stored_zone(values["timezone"])
-        self.start_date = values["start_date"]
-        self.end_date = values["end_date"]
+        self._timezone = stored_zone(values["timezone"])
+        self._start_date = values["start_date"]
+        self._end_date = values["end_date"]
         self.jitter = values["jitter"]
         self.dst = _checked_dst(values["dst"])
         self.lenient = values["lenient"]
@@ -188,6 +192,9 @@ class CrontabTrigger(WallClockTrigger):
         if self._job_id is not None:
             options.append(f"job_id={self._job_id!r}")
         return options
+
+
+SEALED.add(CrontabTrigger)
 
 
 def _checked_dst(dst: str) -> str:

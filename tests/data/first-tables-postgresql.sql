@@ -1,0 +1,73 @@
+CREATE TABLE IF NOT EXISTS {t} (
+    id VARCHAR(191) NOT NULL,
+    next_run_time FLOAT(25),
+    job_state BYTEA NOT NULL,
+    PRIMARY KEY (id)
+)
+;
+CREATE INDEX IF NOT EXISTS ix_{t}_next_run_time ON {t} (next_run_time);
+CREATE TABLE IF NOT EXISTS {t}_schema (
+    step INTEGER NOT NULL,
+    made_us BIGINT NOT NULL,
+    PRIMARY KEY (step)
+)
+;
+CREATE TABLE IF NOT EXISTS {t}_meta (
+    job_id VARCHAR(191) NOT NULL,
+    generation BIGINT NOT NULL,
+    born BIGINT NOT NULL,
+    PRIMARY KEY (job_id)
+)
+;
+CREATE TABLE IF NOT EXISTS {t}_runs (
+    job_id VARCHAR(191) NOT NULL,
+    generation BIGINT NOT NULL,
+    kind SMALLINT NOT NULL,
+    fire_us BIGINT NOT NULL,
+    state SMALLINT NOT NULL,
+    token INTEGER NOT NULL,
+    node BIGINT NOT NULL,
+    node_name VARCHAR(120) NOT NULL,
+    batch BIGINT NOT NULL,
+    lead BIGINT NOT NULL,
+    attempt SMALLINT NOT NULL,
+    delivery SMALLINT NOT NULL,
+    count INTEGER NOT NULL,
+    last_us BIGINT,
+    seq BIGINT NOT NULL,
+    claimed_us BIGINT NOT NULL,
+    started_us BIGINT,
+    finished_us BIGINT,
+    late_word SMALLINT DEFAULT '0' NOT NULL,
+    reason TEXT,
+    error TEXT,
+    traceback TEXT,
+    result TEXT,
+    job_state BYTEA,
+    PRIMARY KEY (job_id, generation, kind, fire_us)
+)
+;
+CREATE INDEX IF NOT EXISTS ix_{t}_runs_live ON {t}_runs (job_id) WHERE state < 10;
+CREATE INDEX IF NOT EXISTS ix_{t}_runs_seq ON {t}_runs (seq);
+CREATE TABLE IF NOT EXISTS {t}_nodes (
+    epoch BIGINT NOT NULL,
+    name VARCHAR(120) NOT NULL,
+    pid BIGINT NOT NULL,
+    beat BIGINT NOT NULL,
+    batch BIGINT NOT NULL,
+    lease_us BIGINT NOT NULL,
+    lease_until BIGINT NOT NULL,
+    started_us BIGINT NOT NULL,
+    PRIMARY KEY (epoch)
+)
+;
+CREATE TABLE IF NOT EXISTS {t}_leader (
+    name VARCHAR(20) NOT NULL,
+    epoch BIGINT NOT NULL,
+    node_name VARCHAR(120) NOT NULL,
+    token BIGINT NOT NULL,
+    PRIMARY KEY (name)
+)
+;
+INSERT INTO {t}_schema (step, made_us) VALUES (1, 0);
+INSERT INTO {t}_schema (step, made_us) VALUES (2, 0);
