@@ -136,6 +136,13 @@ def hang_and_swallow(seconds):
             continue
 
 
+def swallow_first(seconds, path):
+    """Hang whatever is raised when called for the first time, by a mark in the file system."""
+    if not Path(path).exists():
+        Path(path).touch()
+        hang_and_swallow(seconds)
+
+
 async def hang_async(seconds):
     await asyncio.sleep(seconds)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 
@@ -133,3 +134,23 @@ def test_the_rest_of_a_hung_claim_runs_on_another_worker(make_job, recorder, sta
     assert recorder.outcomes == [Outcome.TIMED_OUT, Outcome.EXECUTED, Outcome.EXECUTED]
     assert len(set(calls)) == 2
     hold.set()
+
+
+def test_a_coroutine_beyond_its_timeout_is_cancelled_at_its_await(make_claim, recorder, started):
+    executor = started(ThreadPoolExecutor(1))
+    executor._pool.watchdog.grace = 60.0  # no interrupt comes in its stead
+    seen, ended = [], threading.Event()
+
+    async def waits():
+        try:
+            await asyncio.sleep(60)
+        except BaseException as exc:
+            seen.append(type(exc))
+            ended.set()
+            raise
+
+    executor.submit_claims([make_claim(waits, timeout=0.05)])
+    (result,) = recorder.wait(1)
+    assert result.outcome is Outcome.TIMED_OUT
+    assert ended.wait(20)
+    assert seen == [asyncio.CancelledError]

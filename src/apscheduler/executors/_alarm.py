@@ -4,22 +4,47 @@ from __future__ import annotations
 
 import signal
 import threading
+from contextvars import copy_context
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from apscheduler.executors import _remote
 from apscheduler.executors.base import JobTimeoutError
 
 _COROUTINE_GRACE = 0.25
+_BESIDE_GRACE = 0.5
 
 
 def call_in_time(
-    func: Any, args: Any, kwargs: Any, timeout: float
+    func: Any, args: Any, kwargs: Any, timeout: float, *, alone: bool = False
 ) -> tuple[Any, BaseException | None, bool]:
-    """Call and return value, exception and whether it ended in time. Never raises."""
+    """Call and return value, exception and whether it ended in time. Never raises.
+
+    :param alone: whether nobody outside this process looks after the timeout, so that this must return in time
+    """
     on_main = threading.current_thread() is threading.main_thread()
     if on_main and hasattr(signal, "setitimer"):
         return _call_with_signal(func, args, kwargs, timeout)
+    if alone:
+        return _call_beside(func, args, kwargs, timeout)
     return _call_with_watchdog(func, args, kwargs, timeout)
+
+
+def _call_beside(
+    func: Any, args: Any, kwargs: Any, timeout: float
+) -> tuple[Any, BaseException | None, bool]:
+    """Call in a thread of its own, which is left behind if it does not end when it is told to."""
+    said: SimpleQueue[tuple[Any, BaseException | None, bool]] = SimpleQueue()
+    context = copy_context()
+
+    def call() -> None:
+        said.put(context.run(_call_with_watchdog, func, args, kwargs, timeout))
+
+    threading.Thread(target=call, name="apscheduler-call", daemon=True).start()
+    try:
+        return said.get(timeout=timeout + _BESIDE_GRACE)
+    except Empty:
+        return None, None, False
 
 
 class _Alarm:
@@ -84,25 +109,29 @@ def _await(awaitable: Any, left: float) -> tuple[Any, bool]:
 def _call_with_watchdog(
     func: Any, args: Any, kwargs: Any, timeout: float
 ) -> tuple[Any, BaseException | None, bool]:
+    from apscheduler.executors._coroutines import CoroutineRunner
     from apscheduler.executors._watchdog import (
         Watch,
         Watchdog,
         watched_call,
     )
+    from apscheduler.runs.context import run_context
 
     dog = Watchdog("apscheduler-worker-watchdog")
     watch = Watch(threading.get_ident(), timeout, _nothing, _nothing)
+    coroutines = CoroutineRunner()
 
     def call() -> Any:
         dog.add(watch)
         value = func(*args, **kwargs)
         if value is not None and hasattr(value.__class__, "__await__"):
-            value = _remote._run_coroutine(value, timeout)
+            value = coroutines.run_anywhere(value, run_context.get(), watch.awaiting)
         return value
 
     try:
         return watched_call(watch, call)
     finally:
+        coroutines.close()
         dog.close()
 
 

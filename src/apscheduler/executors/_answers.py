@@ -7,6 +7,7 @@ from typing import Any
 
 from apscheduler.executors import _remote
 from apscheduler.executors._attempt import timed_out, timeout_of
+from apscheduler.executors._remote_errors import RemoteError, said, unpack_error
 from apscheduler.runs.claims import Claim, Result
 from apscheduler.runs.outcomes import Outcome
 
@@ -27,15 +28,15 @@ def facts_of(claim: Claim, first: int) -> _remote.Facts:
     )
 
 
-def take_answer(claim: Claim, answer: _remote.Answer, why_late: str, *, raw: bool = False) -> None:
+def take_answer(claim: Claim, answer: _remote.Answer, why_late: str) -> None:
     """Settle what the answer is about, or give the claim back where it came too late to be started."""
     if answer[1] == _remote.FENCED:
         claim.sink.give_back(claim)
     else:
-        claim.sink.settle(claim, result_of(claim, answer, why_late, raw=raw))
+        claim.sink.settle(claim, result_of(claim, answer, why_late))
 
 
-def result_of(claim: Claim, answer: _remote.Answer, why_late: str, *, raw: bool = False) -> Result:
+def result_of(claim: Claim, answer: _remote.Answer, why_late: str) -> Result:
     """Return the answer as a result."""
     fire, outcome, started, finished, value, error = answer
     if outcome == _remote.MISSED:
@@ -44,17 +45,15 @@ def result_of(claim: Claim, answer: _remote.Answer, why_late: str, *, raw: bool 
     if outcome == _remote.TIMED_OUT:
         return timed_out(claim.job, fire, started, finished)
     if error is not None:
-        exc, traceback = _remote.unpack_error(error)
-        return Result(fire, Outcome.FAILED, started, finished, None, exc, traceback)
-    if raw or value is None:
+        exc, frames, story = unpack_error(error)
+        return Result(fire, Outcome.FAILED, started, finished, None, exc, frames, story=story)
+    if value is None:
         return Result(fire, Outcome.EXECUTED, started, finished, value)
     try:
         return Result(fire, Outcome.EXECUTED, started, finished, _load(value))
     except BaseException as problem:  # noqa: BLE001 - a user's __setstate__ or __init__
-        why = "what the function returned cannot be rebuilt in this process: " + _remote.said(
-            problem
-        )
-        return Result(fire, Outcome.FAILED, started, finished, None, _remote.RemoteError(why))
+        why = "what the function returned cannot be rebuilt in this process: " + said(problem)
+        return Result(fire, Outcome.FAILED, started, finished, None, RemoteError(why))
 
 
 def _load(value: bytes) -> Any:

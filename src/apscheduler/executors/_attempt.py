@@ -5,20 +5,17 @@ from __future__ import annotations
 import os.path
 import sys
 from collections.abc import Iterable
-from contextlib import suppress
 
-from apscheduler._engine.instants import SECOND
 from apscheduler.executors.base import JobTimeoutError
 from apscheduler.runs.claims import Claim, Result
 from apscheduler.runs.context import RunContext, current_run, make_context
+from apscheduler.runs.failures import capped, told
 from apscheduler.runs.outcomes import Outcome, fire_id
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any
-
-TRACEBACK_LIMIT = 64 * 1024
 
 _OUR_FOLDERS = (
     os.path.dirname(__file__) + os.sep,  # noqa: PTH120 - pathlib is not cheap to import
@@ -35,46 +32,23 @@ def is_awaitable(value: object) -> bool:
     return kind not in _PLAIN_VALUES and hasattr(kind, "__await__")
 
 
-def capped(text: str) -> str:
-    """Return the text with its middle left out where it is longer than the limit."""
-    if len(text) <= TRACEBACK_LIMIT:
-        return text
-    half = TRACEBACK_LIMIT // 2 - 40
-    left_out = len(text) - 2 * half
-    return f"{text[:half]}\n... {left_out} characters left out ...\n{text[-half:]}"
-
-
-def traceback_text(exc: BaseException) -> str:
-    """Return the exception's traceback as text, without its headline (as 3.x's events have it)."""
-    import traceback
-
-    try:
-        return capped("".join(traceback.format_tb(exc.__traceback__)))
-    except Exception as problem:  # noqa: BLE001 - source lines come from files, loaders, anywhere
-        return f"  (the traceback cannot be shown: {type(problem).__name__})\n"
-
-
-def let_go(exc: BaseException) -> str:
-    """Return the traceback's text; drop our own frames and all locals, so that no cycle stays."""
+def let_go(exc: BaseException) -> tuple[str, str]:
+    """Drop our own frames from an exception's traceback; return the frames as text, and the whole as Python prints it."""
     traceback: TracebackType | None = exc.__traceback__
     while traceback is not None and traceback.tb_frame.f_code.co_filename.startswith(_OUR_FOLDERS):
         traceback = traceback.tb_next
     if traceback is None:
-        text = traceback_text(exc)  # the call itself failed: our frame is all there is to show
+        texts = told(exc)  # the call itself failed: our frame is all there is to show
         exc.__traceback__ = None
-        return text
+        return texts
     exc.__traceback__ = traceback
-    text = traceback_text(exc)
-    while traceback is not None:
-        with suppress(RuntimeError):  # it still runs: a generator or another thread has it
-            traceback.tb_frame.clear()
-        traceback = traceback.tb_next
-    return text
+    return told(exc)
 
 
 def failed(fire: int, started: int, finished: int, exc: BaseException) -> Result:
     """Return the result of a call that raised."""
-    return Result(fire, Outcome.FAILED, started, finished, None, exc, let_go(exc))
+    frames, story = let_go(exc)
+    return Result(fire, Outcome.FAILED, started, finished, None, exc, frames, story=story)
 
 
 def executed(fire: int, started: int, finished: int, retval: Any) -> Result:
@@ -124,11 +98,6 @@ def claim_of_caller(claims: Iterable[Claim]) -> Claim | None:
         if run.fire_id in (fire_id(claim.job.id, fire) for fire in claim.fires):
             return claim
     return None
-
-
-def lateness_text(fire: int, now: int) -> str:
-    """Return how late ``now`` is, in seconds."""
-    return f"{(now - fire) / SECOND:.3f} s"
 
 
 def thread_stack(ident: int) -> str:

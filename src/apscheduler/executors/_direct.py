@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from datetime import datetime
+from os import getpid
 
 from apscheduler._engine.instants import NEVER, SECOND, to_us
 from apscheduler.events import JobExecutionEvent
@@ -13,11 +14,13 @@ from apscheduler.executors._attempt import (
     executed,
     failed,
     is_awaitable,
-    lateness_text,
     missed,
 )
+from apscheduler.executors._lines import log_outcome, log_start, log_success
+from apscheduler.logs import logger_named
 from apscheduler.runs.claims import Claim, Result
 from apscheduler.runs.context import RunContext, make_context, run_context
+from apscheduler.runs.failures import forget_locals
 from apscheduler.runs.outcomes import Outcome
 
 TYPE_CHECKING = False
@@ -81,7 +84,8 @@ class EventSink:
         """Keep the event of the first word about a fire time."""
         if not claim.take(result.fire):
             return False
-        log_outcome(self._executor._logger, claim, result)
+        _tell(self._executor._logger, claim, result)
+        forget_locals(result.exception)
         if isinstance(claim, DirectClaim):
             self._events.append(claim.event(result))
         return True
@@ -100,39 +104,40 @@ class EventSink:
         return False
 
 
-def log_outcome(logger: logging.Logger, claim: Claim, result: Result) -> None:
-    """Log what went wrong; what went well is logged where it ran."""
-    if result.outcome is Outcome.MISSED:
-        logger.warning(
-            "Job %s missed its fire time by %s (%s); a larger misfire_grace_time than %s would have run it",
-            claim.job,
-            lateness_text(result.fire, result.finished),
-            result.reason or "it came late to its executor",
-            claim.job.misfire_grace_time,
-        )
-    elif result.outcome is not Outcome.EXECUTED:
-        exc = result.exception
-        logger.error(
-            "Job %s: %s%s",
-            claim.job,
-            "timed out" if result.outcome is Outcome.TIMED_OUT else "raised an exception",
-            f" ({result.reason})" if result.reason else "",
-            exc_info=None if exc is None else (type(exc), exc, exc.__traceback__),
-        )
+def _tell(logger: logging.Logger, claim: Claim, result: Result) -> None:
+    """Log what went wrong, for the scheduler not to do it again; what went well is logged where it ran."""
+    if isinstance(claim, DirectClaim) and result.outcome is not Outcome.EXECUTED:
+        log_outcome(logger, claim.job, claim.times[result.fire], result)
+        result.told_in = getpid()
+
+
+def _is_sent_here(job: Any) -> bool:
+    """Return whether this is a process of a pool that the job was sent to: its scheduler's process tells failures."""
+    from multiprocessing.process import parent_process
+
+    return getattr(job, "_scheduler", job) is None and parent_process() is not None
 
 
 class _Collector:
     """The sink of ``run_job``: nobody but the caller hears of it."""
 
     def __init__(self, logger_name: str) -> None:
-        self.logger = logging.getLogger(logger_name)
+        self.logger = logger_named(logger_name)
         self.events: list[JobExecutionEvent] = []
 
     def settle(self, claim: Claim, result: Result) -> bool:
-        log_outcome(self.logger, claim, result)
+        if not _is_sent_here(claim.job):
+            _tell(self.logger, claim, result)
+        forget_locals(result.exception)
         if isinstance(claim, DirectClaim):
             self.events.append(claim.event(result))
         return True
+
+    def succeeded(self, claim: DirectClaim, result: Result) -> None:
+        """Take a run that went well."""
+        taken = result.finished - result.started
+        log_success(self.logger, claim.job, claim.times[result.fire], taken)
+        self.settle(claim, result)
 
     def release(self, claim: Claim) -> None:
         pass
@@ -156,7 +161,7 @@ def run_events(
         if claim.misses(fire, started):
             collector.settle(claim, missed(fire, started, None))
             continue
-        collector.logger.info("Job %s starts (scheduled at %s)", job, claim.times[fire])
+        log_start(collector.logger, job, claim.times[fire])
         token = run_context.set(claim.context(fire))
         try:
             retval = job.func(*job.args, **job.kwargs)
@@ -170,8 +175,7 @@ def run_events(
         except BaseException as exc:  # noqa: BLE001 - whatever a job raises is its outcome
             collector.settle(claim, failed(fire, started, base.now_us(), exc))
         else:
-            collector.logger.info("Job %s ended well", job)
-            collector.settle(claim, executed(fire, started, base.now_us(), retval))
+            collector.succeeded(claim, executed(fire, started, base.now_us(), retval))
         finally:
             run_context.reset(token)
     if coroutines is not None:
@@ -190,7 +194,7 @@ async def run_coroutine_events(
         if claim.misses(fire, started):
             collector.settle(claim, missed(fire, started, None))
             continue
-        collector.logger.info("Job %s starts (scheduled at %s)", job, claim.times[fire])
+        log_start(collector.logger, job, claim.times[fire])
         token = run_context.set(claim.context(fire))
         try:
             retval = job.func(*job.args, **job.kwargs)
@@ -201,8 +205,7 @@ async def run_coroutine_events(
             if _is_cancellation(exc):
                 raise
         else:
-            collector.logger.info("Job %s ended well", job)
-            collector.settle(claim, executed(fire, started, base.now_us(), retval))
+            collector.succeeded(claim, executed(fire, started, base.now_us(), retval))
         finally:
             run_context.reset(token)
     return collector.events

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import atexit
-import logging
 from weakref import WeakSet
 
+from apscheduler import ends
 from apscheduler.forks import after_fork
+from apscheduler.logs import logger_named
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,13 +29,18 @@ class Ending:
         self.begun = False
         self._wait = wait
         self._kill = kill
-        atexit.register(self._finish)
+        ends.at_wait(self._finish)
         after_fork(self._forget_parent)
+
+    def leave_behind(self, pool: Any) -> None:
+        """Do not wait for this pool: whoever shut it down has waited long enough."""
+        self.pools.discard(pool)
 
     def _finish(self) -> None:
         self.begun = True
         pools: list[Any] = []
         try:
+            ends.begin()
             pools += self.pools
             for pool in pools:
                 pool.shutdown(wait=False)
@@ -46,10 +51,11 @@ class Ending:
             if self._kill is not None:
                 for pool in pools:
                     self._kill(pool)
-            logging.getLogger("apscheduler.executors").warning(
+            logger_named("apscheduler.executors").warning(
                 "interrupted at exit: %d jobs that were queued or running are left unfinished", left
             )
 
     def _forget_parent(self) -> None:
+        self.begun = False
         for pool in list(self.pools):
             pool.forked()

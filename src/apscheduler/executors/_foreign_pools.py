@@ -1,18 +1,112 @@
-"""What is known of other people's pools: how to build one anew, what to ask of their processes."""
+"""What is known of other people's pools: how work is given to them, how they end, how to have one anew."""
 
 from __future__ import annotations
 
+import inspect
 import signal
-from collections.abc import Iterator
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent import futures
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from time import monotonic
 from typing import Any
 
 _END_SECONDS = 5.0
+_PAUSE_SECONDS = 0.02
+_STANDARD = {
+    "concurrent.futures.thread",
+    "concurrent.futures.process",
+    "concurrent.futures.interpreter",
+}
+_OF_THIS_HOST = {"loky", "deadpool", "pebble", "gevent"}
+_INTERPRETERS: type | None = getattr(futures, "InterpreterPoolExecutor", None)
 
 
 def nothing() -> None:
     """Work for a pool that shall look whether it needs another thread."""
+
+
+def interpreter_is_ending() -> bool:
+    """Return whether the main thread has ended, from when on the standard library's pools take nothing more."""
+    return sys.is_finalizing() or bool(getattr(threading, "_SHUTTING_DOWN", False))
+
+
+# -- what sort it is -----------------------------------------------------------------------------------
+
+
+def has_our_threads(pool: Any) -> bool:
+    """Return whether calls run in threads of this interpreter, as the standard library starts them."""
+    if _INTERPRETERS is not None and isinstance(pool, _INTERPRETERS):
+        return False
+    return isinstance(pool, ThreadPoolExecutor)
+
+
+def is_standard(pool: Any) -> bool:
+    """Return whether it is one of the standard library's."""
+    standard = any(kind.__module__ in _STANDARD for kind in type(pool).__mro__)
+    return standard and not is_of_gevent(pool)
+
+
+def is_of_gevent(pool: Any) -> bool:
+    """Return whether it is gevent's, which works while its hub does, and can be asked in the hub's thread only."""
+    return "gevent" in _packages_of(pool)
+
+
+def is_of_this_host(pool: Any) -> bool:
+    """Return whether it is known that calls run on this host only, so that the board hears of each start."""
+    return is_standard(pool) or not _packages_of(pool).isdisjoint(_OF_THIS_HOST)
+
+
+def _packages_of(pool: Any) -> set[str]:
+    return {kind.__module__.partition(".")[0] for kind in type(pool).__mro__}
+
+
+# -- giving it work --------------------------------------------------------------------------------------
+
+Submit = Callable[[tuple[Any, ...], "float | None"], Any]
+"""Takes function and arguments, and after how many seconds the pool may end the process; returns the future."""
+
+
+def submitter(pool: Any) -> Submit:
+    """Return how calls are given to this pool.
+
+    :raises TypeError: if its ``submit`` wants something else than a function and its arguments
+    """
+    wanted, names = _wanted(pool.submit)
+    if wanted < 2:
+        if "deadpool_timeout" in names:
+            return lambda call, limit: pool.submit(*call, deadpool_timeout=limit)
+        return lambda call, _: pool.submit(*call)
+    schedule = getattr(pool, "schedule", None)
+    if callable(schedule) and {"args", "timeout"} <= _wanted(schedule)[1]:
+        return lambda call, limit: schedule(call[0], args=call[1:], timeout=limit)
+    raise TypeError(
+        f"{type(pool).__name__}.submit{_signature(pool.submit)} wants more than a function before the function's "
+        "own arguments, so it is no pool like those of concurrent.futures; give an object around it whose "
+        "submit(function, *args) returns a future"
+    )
+
+
+def _wanted(function: Any) -> tuple[int, set[str]]:
+    """Return how many arguments a call must have by position, and the names of all."""
+    signature = _signature(function)
+    if signature is None:
+        return 0, set()
+    by_position = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    parameters = signature.parameters.values()
+    needed = [
+        each for each in parameters if each.kind in by_position and each.default is each.empty
+    ]
+    return len(needed), set(signature.parameters)
+
+
+def _signature(function: Any) -> inspect.Signature | None:
+    try:
+        return inspect.signature(function)
+    except (TypeError, ValueError):
+        return None
 
 
 @contextmanager
@@ -28,6 +122,38 @@ def no_ctrl_c_for_workers(pool: Any) -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+# -- its end ---------------------------------------------------------------------------------------------
+
+
+def end_pool(pool: Any, *, wait: bool) -> None:
+    """End a pool: by ``shutdown(wait=)``, or by ``close()`` and ``join()`` where it has those."""
+    shutdown = getattr(pool, "shutdown", None)
+    if is_of_gevent(pool) and not wait:
+        return  # its threads end with its hub; this may be another thread than the hub's
+    if shutdown is not None:
+        shutdown(wait=wait)
+        return
+    for name in ("close", "join") if wait else ("close",):
+        step = getattr(pool, name, None)
+        if callable(step):
+            step()
+
+
+def wait_until(
+    condition: Callable[[], bool], changed: threading.Condition, pool: Any, seconds: float | None
+) -> bool:
+    """Wait in a way in which the pool can work meanwhile; whether the condition holds."""
+    if not is_of_gevent(pool):
+        with changed:
+            return bool(changed.wait_for(condition, seconds))
+    ends_at = None if seconds is None else monotonic() + seconds
+    while not condition():
+        if ends_at is not None and monotonic() > ends_at:
+            return False
+        sys.modules["gevent"].sleep(_PAUSE_SECONDS)
+    return True
+
+
 def processes_of(pool: Any) -> list[Any]:
     """Return the processes of a pool that has some."""
     return list((getattr(pool, "_processes", None) or {}).values())
@@ -38,8 +164,11 @@ def wait_for_end(pool: Any) -> None:
     from multiprocessing.connection import wait
 
     for process in processes_of(pool):
-        with suppress(ValueError, OSError):  # it is over and cleared away already
+        with suppress(ValueError, OSError, AttributeError):  # it is over and cleared away already
             wait([process.sentinel], _END_SECONDS)
+
+
+# -- another one -------------------------------------------------------------------------------------------
 
 
 def revived(pool: Any) -> Any:
@@ -53,6 +182,8 @@ def revived(pool: Any) -> Any:
 def rebuilt(pool: Any) -> Any:
     """Return a new pool with the options of this one; ``None`` where they are not known."""
     kind = type(pool)
+    if kind.__name__ == "_ReusablePoolExecutor" and "loky" in sys.modules:
+        return sys.modules["loky"].get_reusable_executor(max_workers=pool._max_workers)
     names: dict[str, str] = _OPTIONS.get(kind, {})
     if not all(hasattr(pool, attribute) for attribute in names.values()):
         return None

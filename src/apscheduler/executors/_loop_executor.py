@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from apscheduler.callables import iscoroutinefunction_partial
 from apscheduler.executors._own import OwnExecutor
+from apscheduler.executors._runner import under_way
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 class LoopExecutor(OwnExecutor):
     """Runs coroutine jobs in its host's loop and functions in threads; see :class:`TaskRuns`."""
 
+    any_thread = True
     _runs: TaskRuns | None = None
 
     def __init__(self) -> None:
@@ -58,6 +60,10 @@ class LoopExecutor(OwnExecutor):
     def in_flight(self) -> list[Any]:
         """Return the claims that are queued or running: a snapshot. New."""
         return [] if self._runs is None else list(self._runs.in_flight())
+
+    def under_way(self) -> list[Any]:
+        """Return what runs, each with its fire time and since when (microseconds UTC). New."""
+        return [found for claim in self.in_flight() if (found := under_way(claim))]
 
     def running_count(self) -> int:
         """Return how many jobs are running now. New."""

@@ -1,4 +1,4 @@
-"""What all executors of ours share: 3.x's hooks stay called, and the two log lines of a run that goes well."""
+"""What all executors of ours share: 3.x's hooks stay called, and the log line of a run that goes well."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime
 
+from apscheduler.executors._lines import log_start, log_success
 from apscheduler.executors.base import BaseExecutor
 
 TYPE_CHECKING = False
@@ -34,6 +35,8 @@ class OwnExecutor(BaseExecutor):
         self._hooked = any(self._is_hooked(name) for name in _HOOKS)
         if type(self).lane:
             self.lane = not self._hooked
+        if type(self).any_thread:
+            self.any_thread = not self._hooked
 
     def _is_hooked(self, name: str) -> bool:
         function = getattr(getattr(self, name), "__func__", None)
@@ -58,15 +61,15 @@ class OwnExecutor(BaseExecutor):
             raise exc
 
     def _log_start(self, job: Job, fire: int) -> None:
+        if self._info and self._logger.isEnabledFor(logging.DEBUG):
+            log_start(self._logger, job, _moment(job, fire))
+
+    def _log_success(self, job: Job, fire: int, started: int, finished: int) -> None:
         if self._info:
-            self._logger.info("Job %s starts (scheduled at %s)", job, _shown(job, fire))
-
-    def _log_success(self, job: Job) -> None:
-        if self._info:
-            self._logger.info("Job %s ended well", job)
+            log_success(self._logger, job, _moment(job, fire), finished - started)
 
 
-def _shown(job: Job, fire: int) -> object:
+def _moment(job: Job, fire: int) -> object:
     """Return the fire time for a log line, whatever the job's trigger is."""
     try:
         return job._at(fire)

@@ -20,12 +20,13 @@ from apscheduler.executors import _process_worker, _remote
 from apscheduler.executors._answers import facts_of, fail_rest, take_answer
 from apscheduler.executors._board import NO_LIMIT, Board
 from apscheduler.executors._durations import SHORT_SECONDS, Durations
-from apscheduler.executors._runner import Rest
+from apscheduler.executors._remote_errors import said, unpack_error
+from apscheduler.executors._runner import Rest, UnderWay
 from apscheduler.executors._worker_clocks import TAKE_BACK_SECONDS, end_hung, overdue_at, taken_back
 from apscheduler.executors._worker_deaths import exit_text, settle_dead
 from apscheduler.executors._worker_process import Sent, WorkerProcess
 from apscheduler.executors._worker_starts import ATTEMPTS, WorkerStarts
-from apscheduler.executors.base import WorkerDiedError
+from apscheduler.executors.base import WorkerDiedError, begin_all
 from apscheduler.runs.claims import Claim
 
 if TYPE_CHECKING:
@@ -72,6 +73,20 @@ class ProcessManager:
             self._asleep = False
             with suppress(OSError):  # the thread is just ending
                 self._waker.send_bytes(b"!")
+
+    def under_way(self) -> list[UnderWay]:
+        """Return what runs, each with its fire time and since when (a snapshot)."""
+        found: list[UnderWay] = []
+        board, now = self._board, self._pool.owner._now_us()
+        for worker in list(self.workers):
+            number = -1 if board is None else board.number(worker.slot)
+            for sent in worker.sent.copy():
+                if board is not None and sent.number == number:
+                    index, started = board.start(worker.slot)
+                    if started and index < len(sent.fires):
+                        began = now - round((monotonic() - started) * 1e6)
+                        found.append((sent.claim, sent.fires[index], began))
+        return found
 
     def running_count(self) -> int:
         """Return how many workers have something to do."""
@@ -209,6 +224,8 @@ class ProcessManager:
 
     def _packed(self, item: Claim | Rest) -> Sent | None:
         claim, first = (item.claim, item.first) if isinstance(item, Rest) else (item, 0)
+        if not begin_all(claim):
+            return None
         facts = facts_of(claim, first)
         fires = facts[2]
         if not fires:
@@ -219,7 +236,7 @@ class ProcessManager:
         except BaseException as exc:  # noqa: BLE001 - a user's __reduce__ may raise anything
             problem = TypeError(
                 f"job {claim.job.id!r} cannot be sent to another process: its function or an argument "
-                f"cannot be pickled ({_remote.said(exc)}); use a function of a module and plain arguments"
+                f"cannot be pickled ({said(exc)}); use a function of a module and plain arguments"
             )
             fail_rest(claim, fires, self._pool.owner._now_us(), problem)
             claim.sink.release(claim)
@@ -239,11 +256,11 @@ class ProcessManager:
             self._bury(worker)
 
     def _read(self, worker: WorkerProcess, message: bytes) -> None:
-        said = pickle.loads(message)  # noqa: S301 - from a worker process of ours
-        if said.__class__ is tuple:
-            self._greet(worker, *said)
+        answers = pickle.loads(message)  # noqa: S301 - from a worker process of ours
+        if answers.__class__ is tuple:
+            self._greet(worker, *answers)
             return
-        for number, answer, done in said:
+        for number, answer, done in answers:
             sent = worker.sent[0] if worker.sent else None
             if sent is None or sent.number != number:
                 continue
@@ -262,7 +279,7 @@ class ProcessManager:
         claim = sent.claim
         if answer[1] == _remote.EXECUTED:
             if self._pool.owner._info:
-                self._pool.owner._log_success(claim.job)
+                self._pool.owner._log_success(claim.job, answer[0], answer[2], answer[3])
             self._durations.learn(claim.job, (answer[3] - answer[2]) / 1e6)
         take_answer(claim, answer, self.why_late())
         if done:
@@ -286,18 +303,18 @@ class ProcessManager:
             worker = self._starts.start(name, slot, self._board.path, self.workers)
         except Exception as exc:  # noqa: BLE001 - whatever keeps it from starting
             self._free_slots.append(slot)
-            self._start_failed(f"a worker process cannot be started: {_remote.said(exc)}", exc)
+            self._start_failed(f"a worker process cannot be started: {said(exc)}", exc)
             return
         self.workers.append(worker)
 
-    def _greet(self, worker: WorkerProcess, word: str, said: Any) -> None:
+    def _greet(self, worker: WorkerProcess, word: str, answer: Any) -> None:
         if word == _process_worker.READY:
             worker.ready = True
             self._starts.failures = 0
             return
         worker.leaving = True
-        exc, traceback = _remote.unpack_error(said)
-        why = f"the initializer of the worker processes raised {_remote.said(exc)}\n{traceback}"
+        exc = unpack_error(answer)[0]
+        why = f"the initializer of the worker processes raised {said(exc)}"
         self._start_failed(why, exc)
 
     def _start_failed(self, why: str, exc: BaseException | None) -> None:
@@ -305,7 +322,8 @@ class ProcessManager:
         self._starts.failed()
         if self._pool.is_ending:
             self._starts.failures = ATTEMPTS
-        self._pool.owner._logger.error("executor %r: %s", self._pool.owner._alias, why)
+        owner = self._pool.owner
+        owner._logger.error("executor %r: %s", owner._alias, why, exc_info=exc)
         if self._starts.failures < ATTEMPTS or any(w.ready for w in self.workers):
             return
         problem = WorkerDiedError(f"no worker process could be started: {why}")

@@ -15,7 +15,8 @@ import time
 from typing import Any
 
 from apscheduler.executors._board import Board
-from apscheduler.executors._remote import Call, pack_error
+from apscheduler.executors._remote import Call
+from apscheduler.executors._remote_errors import pack_error
 
 READY, BROKEN = "ready", "broken"
 _FLUSH_SECONDS = 0.002
@@ -108,8 +109,17 @@ class _Sender:
         elif not self._waiting.is_set():
             self._waiting.set()
             if self._thread is None:
-                self._thread = threading.Thread(target=self._send_what_waits, daemon=True)
-                self._thread.start()
+                self._start()
+
+    def _start(self) -> None:
+        thread = threading.Thread(target=self._send_what_waits, daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # at its limit of threads: the next answer tries again
+            self._waiting.clear()
+            self.flush()
+        else:
+            self._thread = thread
 
     def flush(self) -> None:
         with self._lock:

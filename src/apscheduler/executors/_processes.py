@@ -11,14 +11,19 @@ import multiprocessing.util  # noqa: F401 - its own exit function must be regist
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from apscheduler.executors._ending import Ending
 from apscheduler.executors._process_manager import ProcessManager
-from apscheduler.executors._runner import Rest
+from apscheduler.executors._runner import Rest, UnderWay
 from apscheduler.executors._worker_starts import WorkerStarts, is_reimporting
 from apscheduler.executors.base import InterpreterEndingError
 from apscheduler.runs.claims import Claim
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from apscheduler.executors._calls import WorkQueue
 
 _ending = Ending(wait=lambda pool: pool.shutdown(wait=True), kill=lambda pool: pool.kill())
 
@@ -57,7 +62,16 @@ class ProcessPool:
             self._start_thread()
             self._manager.wake()
 
-    def submit(self, items: Sequence[Any]) -> None:
+    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Call any function in one of the workers and return its future, as ``concurrent.futures`` does.
+
+        :raises RuntimeError: if the pool was shut down, or its scheduler was not started yet
+        """
+        from apscheduler.executors._calls import called_in
+
+        return called_in(self, function, args, kwargs)
+
+    def take(self, items: Sequence[Any]) -> None:
         """Queue the items.
 
         :raises RuntimeError: if the pool was shut down, or this process may not start processes yet
@@ -109,6 +123,10 @@ class ProcessPool:
         if wait and thread is not threading.current_thread():
             thread.join()
 
+    def leave_behind(self) -> None:
+        """Have the interpreter's end not wait for what runs here: its processes end with it."""
+        _ending.leave_behind(self)
+
     def kill(self) -> None:
         """End all processes now."""
         for worker in list(self._manager.workers):
@@ -129,6 +147,17 @@ class ProcessPool:
         ]
         waiting = [i.claim if isinstance(i, Rest) else i for i in self.queue.copy()]
         return running + waiting
+
+    @property
+    def _work_queue(self) -> WorkQueue:
+        """What waits, by the name that it has in ``concurrent.futures``."""
+        from apscheduler.executors._calls import WorkQueue
+
+        return WorkQueue(self.queue)
+
+    def under_way(self) -> list[UnderWay]:
+        """Return what runs, each with its fire time and since when."""
+        return self._manager.under_way()
 
     def busy_count(self) -> int:
         """Return how many items are running or waiting."""

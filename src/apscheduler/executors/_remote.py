@@ -5,8 +5,8 @@ its own run and never the channel. This module is imported by worker processes: 
 
 A call: ``(blob, facts)`` with ``blob`` the pickled ``(function or its reference, args, kwargs, zone)`` and ``facts``
 ``(job id, store alias, fires, grace, attempt, timeout, token, start by)``. What comes back, per fire time:
-``(fire, outcome, started, finished, value, error)``, where ``value`` is the pickled return value or ``None``, and ``error`` is
-``(pickled exception or None, its type's name, its text, its traceback)``.
+``(fire, outcome, started, finished, value, error)``, where ``value`` is the pickled return value or ``None``. How an
+exception travels is in ``_remote_errors``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,10 @@ from __future__ import annotations
 import pickle
 import sys
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+
+from apscheduler.executors._remote_errors import Error, pack_error, plain_error, said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,10 +25,8 @@ if TYPE_CHECKING:
 EXECUTED, FAILED, MISSED, TIMED_OUT = "executed", "failed", "missed", "timed_out"
 FENCED = "fenced"
 """The claim's lease had ended before the function was called: it was not called."""
-TEXT_LIMIT = 64 * 1024
 
 Facts = tuple[str, str, list[int], int, int, float | None, int, int | None]
-Error = tuple[bytes | None, str, str, str]
 Answer = tuple[int, str, int, int, Any, Error | None]
 
 
@@ -48,47 +49,32 @@ def pack_call(job: Any, fire: int) -> bytes:
         return pickle.dumps((what, job.args, job.kwargs, None), 5)
 
 
-def unpack_error(error: Error) -> tuple[BaseException, str]:
-    """Return the exception (or one that says what it was) and its traceback as text."""
-    pickled, kind, text, traceback = error
-    if pickled is not None:
-        try:
-            exc = pickle.loads(pickled)  # noqa: S301 - from a worker process of ours
-        except BaseException as problem:  # noqa: BLE001 - an exception class of anyone
-            text = f"{text} (and the exception itself cannot be rebuilt here: {said(problem)})"
-        else:
-            if isinstance(exc, BaseException):
-                return exc, traceback
-    return RemoteError(f"{kind}: {text}" if text else kind), traceback
-
-
-class RemoteError(RuntimeError):
-    """Stands for an exception of a worker process that cannot travel; its text says which it was."""
-
-
 # -- in the worker process --------------------------------------------------------------------------------
 
 
 class Call:
-    """One call in this process, run fire by fire."""
+    """One call in this process, run fire by fire.
+
+    :ivar is_alone: whether nobody but this process looks after its timeout
+    """
 
     def __init__(self, blob: bytes, facts: Facts) -> None:
         self.job_id, self.jobstore, self.fires, self.grace, self.attempt, self.timeout = facts[:6]
         self.token, self.start_by = facts[6:]
         self._blob = blob
-        self.raw = False  # whether the value goes back as it is
+        self.is_alone = False
         self.fire = 0
         self.zone: Any = None
 
     def run(self, on_start: Any = None) -> Iterator[Answer]:
         """Run all fire times and yield one answer for each. Never raises."""
         try:
-            what, args, kwargs, self.zone = pickle.loads(self._blob)  # noqa: S301 - from our scheduler
+            what, args, kwargs, self.zone = self._parts()
             func = resolve(what)
         except BaseException as exc:  # noqa: BLE001 - a user's module may raise anything at import
             now = time.time_ns() // 1000
             why = f"the job's function or arguments cannot be loaded in the worker process: {said(exc)}"
-            error = (None, type(exc).__name__, why, _traceback(exc))
+            error = plain_error(type(exc).__name__, why, exc)
             for fire in self.fires:
                 yield (fire, FAILED, 0, now, None, error)
             return
@@ -97,6 +83,14 @@ class Call:
             if on_start is not None and on_start(index) is False:
                 return  # the scheduler's side has given this call up
             yield self._run_fire(func, args, kwargs)
+
+    def _parts(self) -> tuple[Any, Any, Any, Any]:
+        """Return function (or its reference), arguments and zone."""
+        parts: tuple[Any, Any, Any, Any] = pickle.loads(self._blob)  # noqa: S301 - from our scheduler
+        return parts
+
+    def _pickled(self, what: Any) -> bytes:
+        return pickle.dumps(what, 5)
 
     def _run_fire(self, func: Any, args: Any, kwargs: Any) -> Answer:
         fire = self.fire
@@ -121,7 +115,9 @@ class Call:
             else:
                 from apscheduler.executors._alarm import call_in_time
 
-                value, error, in_time = call_in_time(func, args, kwargs, self.timeout)
+                value, error, in_time = call_in_time(
+                    func, args, kwargs, self.timeout, alone=self.is_alone
+                )
         finally:
             context.reset(token)
         finished = time.time_ns() // 1000
@@ -129,13 +125,13 @@ class Call:
             return (fire, TIMED_OUT, started, finished, None, None)
         if error is not None:
             return (fire, FAILED, started, finished, None, pack_error(error))
-        if value is None or self.raw:
-            return (fire, EXECUTED, started, finished, value, None)
+        if value is None:
+            return (fire, EXECUTED, started, finished, None, None)
         try:
-            return (fire, EXECUTED, started, finished, pickle.dumps(value, 5), None)
+            return (fire, EXECUTED, started, finished, self._pickled(value), None)
         except BaseException as exc:  # noqa: BLE001 - anything can be raised by a user's __reduce__
             why = f"the function returned a {type(value).__name__}, which cannot be pickled: {said(exc)}"
-            return (fire, FAILED, started, finished, None, (None, "TypeError", why, ""))
+            return (fire, FAILED, started, finished, None, plain_error("TypeError", why))
 
     def context(self) -> Any:
         """Return what ``current_run()`` says in this process."""
@@ -148,21 +144,18 @@ class Call:
         return make_context(self.job_id, self.jobstore, moment, self.fire, self.attempt, self.token)
 
 
-def run_call(blob: bytes, facts: Facts) -> list[Answer]:
-    """Run a call in this process: the function that travels to pools of others."""
-    _leave_ctrl_c_alone()
-    return list(Call(blob, facts).run())
-
-
-def run_object(what: Any, args: Any, kwargs: Any, facts: Facts) -> list[Answer]:
-    """Run a call whose parts the pool itself brought here, in whatever way it does that."""
-    call = Call(b"", facts)
-    call.raw = True
-    answers = []
-    for fire in call.fires:
-        call.fire = fire
-        answers.append(call._run_fire(what, args, kwargs))
-    return answers
+def pickled_somehow(what: Any) -> bytes:
+    """Return what is pickled, by one of the picklers that the pool may have brought if the plain one cannot."""
+    try:
+        return pickle.dumps(what, 5)
+    except Exception:
+        for name in ("cloudpickle", "dill"):
+            module = sys.modules.get(name)
+            if module is not None:
+                with suppress(Exception):
+                    pickled: bytes = module.dumps(what)
+                    return pickled
+        raise
 
 
 def _boot_us() -> int:
@@ -203,8 +196,10 @@ _runner: Any = None
 
 
 def _run_coroutine(awaitable: Any, timeout: float | None) -> Any:
-    global _runner  # noqa: PLW0603 - one event loop per process
+    """Await in this thread; beside it where it runs a loop already."""
+    global _runner  # noqa: PLW0603 - one event loop per process, in its main thread
     import asyncio
+    import threading
     from contextvars import copy_context
 
     async def main() -> Any:
@@ -213,6 +208,9 @@ def _run_coroutine(awaitable: Any, timeout: float | None) -> Any:
         async with asyncio.timeout(timeout):
             return await awaitable
 
+    on_main = threading.current_thread() is threading.main_thread()
+    if not on_main or asyncio._get_running_loop() is not None:
+        return _run_in_own_loop(main())
     if _runner is None:
         _runner = asyncio.Runner()
     try:
@@ -224,50 +222,20 @@ def _run_coroutine(awaitable: Any, timeout: float | None) -> Any:
         raise
 
 
-def pack_error(exc: BaseException) -> Error:
-    """Return the exception in a form that always travels."""
-    traceback = _traceback(exc)
+def _run_in_own_loop(awaitable: Any) -> Any:
+    from apscheduler.executors._coroutines import CoroutineRunner
+
+    coroutines = CoroutineRunner()
     try:
-        pickled: bytes | None = pickle.dumps(exc, 5)
-    except BaseException:  # noqa: BLE001 - anything can be raised by a user's __reduce__
-        pickled = None
-    return (pickled, type(exc).__name__, said(exc, with_type=False), traceback)
-
-
-def said(exc: BaseException, *, with_type: bool = True) -> str:
-    """Return the exception in one line, whatever its own ``__str__`` does."""
-    kind = type(exc).__name__
-    try:
-        text = str(exc)[:TEXT_LIMIT]
-    except BaseException:  # noqa: BLE001 - a user's __str__
-        text = "(its text cannot be shown)"
-    return f"{kind}: {text}" if with_type else text
-
-
-def _traceback(exc: BaseException) -> str:
-    import traceback
-
-    found = exc.__traceback__
-    while found is not None and found.tb_next is not None and _is_ours(found):
-        found = found.tb_next
-    try:
-        text = "".join(traceback.format_tb(found))
-    except Exception:  # noqa: BLE001 - source lines come from files, loaders, anywhere
-        text = ""
-    exc.__traceback__ = None
-    half = TEXT_LIMIT // 2
-    return text if len(text) <= TEXT_LIMIT else f"{text[:half]}\n...\n{text[-half:]}"
-
-
-def _is_ours(traceback: Any) -> bool:
-    name: str = traceback.tb_frame.f_globals.get("__name__", "")
-    return name.startswith(("apscheduler.executors.", "asyncio."))
+        return coroutines.run_anywhere(awaitable, _run_context().get())
+    finally:
+        coroutines.close()
 
 
 _signals_set = False
 
 
-def _leave_ctrl_c_alone() -> None:
+def leave_ctrl_c_alone() -> None:
     """Ctrl-C at a terminal reaches all its processes; what becomes of it is the scheduler's to say."""
     global _signals_set  # noqa: PLW0603 - once per process
     if _signals_set:
@@ -281,21 +249,3 @@ def _leave_ctrl_c_alone() -> None:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
         if hasattr(signal, "pthread_sigmask"):
             signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
-
-
-_boards: dict[str, Any] = {}
-
-
-def run_marked(blob: bytes, facts: Facts, path: str, slot: int) -> list[Answer]:
-    """Run a call in this process and say on the board when each fire time starts."""
-    _leave_ctrl_c_alone()
-    try:
-        board = _boards.get(path)
-        if board is None:
-            from apscheduler.executors._board import Board
-
-            board = _boards[path] = Board(path)
-    except OSError:  # a worker on another machine: its own alarm has to do
-        return run_call(blob, facts)
-    board.begin(slot, 0)
-    return list(Call(blob, facts).run(lambda index: board.go_on(slot, index)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from apscheduler.cluster.points import reached
 from apscheduler.events import EVENT_JOB_EXECUTED, JobExecutionEvent
@@ -18,14 +19,23 @@ from apscheduler.executors._attempt import (
 )
 from apscheduler.job import Job
 from apscheduler.runs.claims import Claim
+from apscheduler.texts import Block
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from apscheduler.executors._coroutines import CoroutineRunner
     from apscheduler.executors._watchdog import Watch, Watchdog
     from apscheduler.runs.context import RunContext
+
+
+UnderWay = tuple[Any, int, int]
+"""A claim or plain job, the fire time at work, and since when (both in microseconds UTC)."""
+
+
+def under_way(claim: Claim) -> UnderWay | None:
+    """Return where a claim stands that runs in this process; ``None`` where nobody has begun with it, or it has ended."""
+    at_work = claim.begun > 0 and claim.begun in claim._open
+    return (claim, claim.begun, claim.begun_at) if at_work else None
 
 
 class Rest:
@@ -53,6 +63,8 @@ def next_start(
         if claim.misses(fire, started):
             claim.sink.settle(claim, missed(fire, started, claim.late_because or why_late()))
             continue
+        claim.begun = fire
+        claim.begun_at = started
         if not claim.may_start():
             claim.sink.give_back(claim)
             return None
@@ -69,10 +81,11 @@ class Runner:
     :ivar owner: the executor
     :ivar current: the item at work (that thread writes it, others read it)
     :ivar fire: the fire time at work, where the item is a claim
+    :ivar started: when the function of a plain job was called (microseconds UTC)
     :ivar abandoned: whether the thread was given up and replaced
     """
 
-    __slots__ = ("_coroutines", "abandoned", "current", "fire", "ident", "owner")
+    __slots__ = ("_coroutines", "abandoned", "current", "fire", "ident", "owner", "started")
 
     replaceable = True
     """Whether another thread can take over from one that does not come back."""
@@ -81,6 +94,7 @@ class Runner:
         self.owner = owner
         self.current: Any = None
         self.fire = 0
+        self.started = 0
         self.ident = 0
         self.abandoned = False
         self._coroutines: CoroutineRunner | None = None
@@ -125,7 +139,7 @@ class Runner:
                     return
                 continue
             fire = item._fire
-            started = now_us()
+            self.started = started = now_us()
             if started - fire > item._grace:
                 scheduler._settle_lane(item, missed(fire, started, self.why_late()))
                 continue
@@ -149,6 +163,15 @@ class Runner:
                     )
                 )
             retval = None
+
+    def under_way(self) -> UnderWay | None:
+        """Return what this thread runs."""
+        item = self.current
+        if item is None:
+            return None
+        if isinstance(item, Claim):
+            return under_way(item)
+        return (item, item._fire, self.started) if item._busy else None
 
     def current_run(self) -> RunContext | None:
         """Return the context of what this thread runs."""
@@ -192,7 +215,7 @@ class Runner:
         """Run a plain job and log its start and end; also jobs of subclasses come this way."""
         owner = self.owner
         fire = job._fire
-        started = owner._now_us()
+        self.started = started = owner._now_us()
         if started - fire > job._grace:
             owner._scheduler._settle_lane(job, missed(fire, started, self.why_late()))
             return
@@ -204,8 +227,9 @@ class Runner:
         except BaseException as exc:  # noqa: BLE001 - whatever a job raises is its outcome
             owner._scheduler._settle_lane(job, failed(fire, started, owner._now_us(), exc))
             return
-        owner._log_success(job)
-        owner._scheduler._settle_lane(job, executed(fire, started, owner._now_us(), retval))
+        finished = owner._now_us()
+        owner._log_success(job, fire, started, finished)
+        owner._scheduler._settle_lane(job, executed(fire, started, finished, retval))
 
     def _run_claim(self, claim: Claim, first: int) -> None:
         """Run the fire times of a claim one after another."""
@@ -230,9 +254,10 @@ class Runner:
         except BaseException as exc:  # noqa: BLE001 - whatever a job raises is its outcome
             claim.sink.settle(claim, failed(fire, started, owner._now_us(), exc))
             return
-        owner._log_success(claim.job)
+        finished = owner._now_us()
+        owner._log_success(claim.job, fire, started, finished)
         reached("run.ended")
-        claim.sink.settle(claim, executed(fire, started, owner._now_us(), retval))
+        claim.sink.settle(claim, executed(fire, started, finished, retval))
 
     def _call(self, job: Any, watch: Watch | None = None) -> Any:
         retval = job.func(*job.args, **job.kwargs)
@@ -269,8 +294,9 @@ class Runner:
         if exc is not None:
             claim.sink.settle(claim, failed(fire, started, owner._now_us(), exc))
             return
-        owner._log_success(claim.job)
-        claim.sink.settle(claim, executed(fire, started, owner._now_us(), value))
+        finished = owner._now_us()
+        owner._log_success(claim.job, fire, started, finished)
+        claim.sink.settle(claim, executed(fire, started, finished, value))
 
     def _watch(self, watch: Watch) -> None:
         try:
@@ -309,7 +335,7 @@ class Runner:
             claim.job.id,
             claim.job.timeout,
             done,
-            stack,
+            Block(stack),
         )
 
     def close(self) -> None:

@@ -184,9 +184,10 @@ class TaskRuns:
         if deadline is not None and not deadline.finish():
             self.port.forgive()
             return
-        owner._log_success(job)
+        finished = owner._now_us()
+        owner._log_success(job, fire, started, finished)
         reached("run.ended")
-        claim.sink.settle(claim, executed(fire, started, owner._now_us(), value))
+        claim.sink.settle(claim, executed(fire, started, finished, value))
 
     def _settle_raised(
         self, claim: Claim, fire: int, started: int, exc: BaseException, *, in_time: bool
@@ -196,9 +197,9 @@ class TaskRuns:
             exc.__traceback__ = None  # its outcome is known already
         elif _is_cancellation(exc):
             reason = SHUT_DOWN if self.closed else "its task was cancelled"
-            text = let_go(exc)
+            frames, _ = let_go(exc)
             claim.sink.settle(
-                claim, Result(fire, Outcome.CANCELLED, started, now, None, exc, text, reason)
+                claim, Result(fire, Outcome.CANCELLED, started, now, None, exc, frames, reason)
             )
         else:
             claim.sink.settle(claim, failed(fire, started, now, exc))

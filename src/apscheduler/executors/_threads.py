@@ -16,14 +16,17 @@ from collections.abc import Callable, Sequence
 from itertools import count
 
 from apscheduler.executors._ending import Ending
-from apscheduler.executors._runner import Rest
+from apscheduler.executors._runner import Rest, UnderWay
 from apscheduler.executors._worker import Worker
 from apscheduler.executors.base import InterpreterEndingError
+from apscheduler.runs.context import caller_ident
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from concurrent.futures import Future
     from typing import Any
 
+    from apscheduler.executors._calls import WorkQueue
     from apscheduler.executors._watchdog import Watchdog
 
 _ending = Ending(wait=lambda pool: wait_for_workers(list(pool._workers)))
@@ -80,6 +83,10 @@ class WorkerPool:
         if wait:
             wait_for_workers(workers)
 
+    def leave_behind(self) -> None:
+        """Have the interpreter's end not wait for what runs here."""
+        _ending.leave_behind(self)
+
     def forked(self) -> None:
         """In a child process: none of the parent's threads came along, and none of its work."""
         self.queue.clear()
@@ -89,7 +96,16 @@ class WorkerPool:
 
     # -- work ---------------------------------------------------------------------------------------
 
-    def submit(self, items: Sequence[Any]) -> None:
+    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Call any function in one of the workers and return its future, as ``concurrent.futures`` does.
+
+        :raises RuntimeError: if the pool was shut down, or its scheduler was not started yet
+        """
+        from apscheduler.executors._calls import called_in
+
+        return called_in(self, function, args, kwargs)
+
+    def take(self, items: Sequence[Any]) -> None:
         """Queue items and wake as many sleeping workers as there are items.
 
         :raises RuntimeError: if the pool was shut down
@@ -177,6 +193,22 @@ class WorkerPool:
         waiting = list(self.queue.copy())
         return [item.claim if item.__class__ is Rest else item for item in (*running, *waiting)]
 
+    @property
+    def _threads(self) -> set[threading.Thread]:
+        """The threads, by the name that they have in ``concurrent.futures``."""
+        return {worker.thread for worker in list(self._workers)}
+
+    @property
+    def _work_queue(self) -> WorkQueue:
+        """What waits, by the name that it has in ``concurrent.futures``."""
+        from apscheduler.executors._calls import WorkQueue
+
+        return WorkQueue(self.queue)
+
+    def under_way(self) -> list[UnderWay]:
+        """Return what runs, each with its fire time and since when."""
+        return [found for worker in list(self._workers) if (found := worker.under_way())]
+
     def running_count(self) -> int:
         """Return how many workers have something to do."""
         return max(0, len(self._workers) - len(self.parked))
@@ -194,7 +226,8 @@ class WorkerPool:
 
 def wait_for_workers(workers: list[Worker]) -> None:
     """Wait until each has left, was given up, or waits here itself (a job may shut its executor down)."""
-    own = next((worker for worker in workers if worker.ident == threading.get_ident()), None)
+    ident = caller_ident()
+    own = next((worker for worker in workers if worker.ident == ident), None)
     if own is not None:
         own.left.set()
     for worker in workers:

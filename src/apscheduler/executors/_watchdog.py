@@ -17,6 +17,7 @@ that arrives between the function's last instruction and ``finish()`` is absorbe
 from __future__ import annotations
 
 import heapq
+import sys
 import threading
 from collections.abc import Callable
 from itertools import count
@@ -41,7 +42,22 @@ def raise_in_thread(ident: int, exception: type[BaseException] | None) -> None:
     except ImportError:
         return  # a Python built without it: the thread is given up after the grace instead
     target = None if exception is None else ctypes.py_object(exception)
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), target)
+    set_in_thread = ctypes.pythonapi.PyThreadState_SetAsyncExc
+    set_in_thread(ctypes.c_ulong(ident), target)
+    if sys.version_info < (3, 12):
+        # CPython 3.11 notes for all threads that one has an exception to take, and a thread that is traced or profiled
+        # goes round at its next function's entry until some thread has taken one: for ever after a `None`. So this
+        # thread takes one. The other thread notes its own again when the interpreter's lock comes to it.
+        try:
+            own = ctypes.c_ulong(threading.get_ident())
+            while set_in_thread(own, ctypes.py_object(_Taken)):
+                pass
+        except _Taken:
+            return
+
+
+class _Taken(BaseException):
+    """What a thread raises in itself."""
 
 
 class Watch:
@@ -250,7 +266,7 @@ def _tell(reports: list[Callable[[], None]]) -> None:
     for report in reports:
         try:
             report()
-        except BaseException:
-            import logging
+        except BaseException:  # noqa: BLE001 - whatever a listener or handler raises: the watch goes on
+            from apscheduler.logs import logger_named
 
-            logging.getLogger("apscheduler.executors").exception("reporting a timeout failed")
+            logger_named("apscheduler.executors").exception("reporting a timeout failed")

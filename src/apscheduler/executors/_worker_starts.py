@@ -9,12 +9,14 @@ from multiprocessing.connection import Connection
 from time import monotonic
 from typing import Any
 
+from apscheduler._engine.backoff import delay
 from apscheduler.executors import _process_worker
 from apscheduler.executors._worker_process import WorkerProcess
 
 ATTEMPTS = 3
 """So often in a row a start may fail until what waits is let go."""
-_LONGEST_BACKOFF = 30.0
+_FIRST_BACKOFF, _LONGEST_BACKOFF = 0.1, 30.0
+"""Seconds."""
 
 
 class WorkerStarts:
@@ -56,7 +58,7 @@ class WorkerStarts:
     def failed(self) -> None:
         """Put off the next try, longer each time."""
         self.failures += 1
-        self._not_before = monotonic() + min(_LONGEST_BACKOFF, 0.05 * 2.0**self.failures)
+        self._not_before = monotonic() + delay(self.failures, _FIRST_BACKOFF, _LONGEST_BACKOFF)
 
     def start(
         self, name: str, slot: int, board: str, others: Sequence[WorkerProcess]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from apscheduler.elsewhere import names_of_3x
 from apscheduler.executors._asyncio_executor import AsyncioLoopExecutor
 
 
@@ -13,3 +14,8 @@ class AsyncIOExecutor(AsyncioLoopExecutor):
 
     :raises RuntimeError: at the start, if the scheduler has no asyncio event loop
     """
+
+
+TYPE_CHECKING = False
+if not TYPE_CHECKING:
+    __getattr__ = names_of_3x(__name__)

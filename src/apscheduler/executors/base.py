@@ -11,15 +11,16 @@ Two ways lead in:
 
 from __future__ import annotations
 
-import logging
 from abc import ABCMeta, abstractmethod
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from os import getpid
 from threading import RLock
 from time import time_ns
 
 from apscheduler._engine.instants import to_us
+from apscheduler.elsewhere import names_of_3x
 from apscheduler.events import (
     EVENT_JOB_CANCELLED,
     EVENT_JOB_ERROR,
@@ -27,7 +28,8 @@ from apscheduler.events import (
     EVENT_JOB_MISSED,
     JobExecutionEvent,
 )
-from apscheduler.runs.claims import Claim, Result
+from apscheduler.logs import logger_named
+from apscheduler.runs.claims import ALL, Claim, Result
 from apscheduler.runs.outcomes import Outcome
 
 TYPE_CHECKING = False
@@ -86,6 +88,15 @@ def cancel_interrupted(claims: Sequence[Claim], now: int) -> None:
         claim.sink.release(claim)
 
 
+def begin_all(claim: Claim) -> bool:
+    """Return whether a claim may go where nobody can say when its fire times begin; if not, it is given back."""
+    claim.begun = ALL
+    if claim.unsettled and claim.may_start():
+        return True
+    claim.sink.give_back(claim)
+    return False
+
+
 def now_us() -> int:
     """Return the current instant in microseconds UTC (tests may patch this module's ``datetime``)."""
     if datetime is _real_datetime:
@@ -100,10 +111,12 @@ class BaseExecutor(metaclass=ABCMeta):
     """Whether ``submit_claims`` takes plain jobs too (their fire time in ``job._fire``, ``job._busy`` set)."""
     inline = False
     """Whether jobs run inside ``submit_claims``, so that their outcome is known before SUBMITTED is told."""
+    any_thread = False
+    """Whether ``submit_claims`` may be called by any thread, and does nothing but queue."""
 
     _scheduler: Any = None
     _lock: Any = None
-    _logger = logging.getLogger("apscheduler.executors")
+    _logger = logger_named("apscheduler.executors")
 
     def __init__(self) -> None:
         self._instances: dict[str, int] = defaultdict(int)
@@ -119,7 +132,7 @@ class BaseExecutor(metaclass=ABCMeta):
         """
         self._scheduler = scheduler
         self._lock = scheduler._create_lock() or RLock()
-        self._logger = logging.getLogger(f"apscheduler.executors.{alias}")
+        self._logger = logger_named(f"apscheduler.executors.{alias}")
         self._alias = alias
         clock = vars(scheduler).get("_clock")  # not getattr: a mock has every attribute
         self._now_us = now_us if clock is None else clock.now_us
@@ -129,6 +142,9 @@ class BaseExecutor(metaclass=ABCMeta):
 
         :param wait: whether to wait until all submitted jobs have ended
         """
+
+    def leave_behind(self) -> None:
+        """Have the program's end not wait for what still runs here, where that is in our hands. New."""
 
     # -- 3.x's way in -----------------------------------------------------------------------------
 
@@ -200,6 +216,10 @@ class BaseExecutor(metaclass=ABCMeta):
         """Return how many jobs could start at once (negative: so many wait), ``None`` if there is no limit. New."""
         return None
 
+    def under_way(self) -> list[tuple[Any, int, int]]:
+        """Return what is known to run: each claim or plain job with its fire time and since when (microseconds UTC). New."""
+        return []
+
     # -- the engine's way in ------------------------------------------------------------------------
 
     def submit_claims(self, items: Sequence[Any]) -> list[tuple[Any, BaseException]]:
@@ -209,8 +229,11 @@ class BaseExecutor(metaclass=ABCMeta):
             job = claim.job
             claims = self._open_claims.setdefault(job.id, [])
             claims.append(claim)
+            if not begin_all(claim):
+                self._drop_claim(claim)
+                continue
             try:
-                self.submit_job(job, [job._at(fire) for fire in claim.fires])
+                self.submit_job(job, [job._at(fire) for fire in claim.unsettled])
             except KeyboardInterrupt:
                 self._drop_claim(claim)
                 cancel_interrupted(items[items.index(claim) :], self._now_us())
@@ -242,6 +265,10 @@ class BaseExecutor(metaclass=ABCMeta):
     def _result_of(self, event: JobExecutionEvent) -> Result:
         known: Result | None = event.__dict__.get("_result")
         if known is not None:
+            if known.exception is not None and known.told_in != getpid():
+                from apscheduler.executors._remote_errors import tell_story
+
+                tell_story(known.exception, known.story)
             return known
         return Result(
             to_us(event.scheduled_run_time),
@@ -295,3 +322,7 @@ async def run_coroutine_job(
     )
 
     return await run_coroutine_events(job, jobstore_alias, run_times, logger_name)
+
+
+if not TYPE_CHECKING:
+    __getattr__ = names_of_3x(__name__)

@@ -6,6 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 
+from apscheduler.elsewhere import names_of_3x
 from apscheduler.executors._own import OwnExecutor
 from apscheduler.executors._runner import Rest, Runner
 from apscheduler.runs.context import lane_workers
@@ -112,6 +113,14 @@ class DebugExecutor(OwnExecutor):
         """Return the claims and plain jobs that are running: a snapshot. New."""
         return [item for runner in self._runners if (item := runner.current) is not None]
 
+    def under_way(self) -> list[Any]:
+        """Return what runs, each with its fire time and since when (microseconds UTC). New."""
+        return [found for runner in list(self._runners) if (found := runner.under_way())]
+
     def running_count(self) -> int:
         """Return how many jobs are running now. New."""
         return len(self._runners)
+
+
+if not TYPE_CHECKING:
+    __getattr__ = names_of_3x(__name__)

@@ -10,15 +10,24 @@ class FuturesExecutor(BasePoolExecutor):
 
     In the standard library's ``ProcessPoolExecutor`` functions travel by reference, arguments and results by pickle,
     and what does not pickle fails its own run only. When a process of it dies, the runs in it fail, and a pool with
-    the same options takes its place.
+    the same options takes its place; what had not begun runs there. Pools of others bring function and arguments in
+    their own way; ``docs/how-to/pools-of-others.md`` says what each of them can do.
 
-    :param pool: the pool; :meth:`shutdown` shuts it down, as in 3.x
-    :raises TypeError: if it has no ``submit`` method
+    :param pool: the pool, or a callable without arguments that returns one: it is called when the scheduler starts,
+        and again when that pool broke or takes nothing more, as in ``FuturesExecutor(get_reusable_executor)`` of
+        loky. :meth:`shutdown` shuts the pool down, as in 3.x
+    :raises TypeError: if it has no ``submit`` method and cannot be called, or its ``submit`` wants more than a
+        function before the function's arguments
     """
 
     def __init__(self, pool: object) -> None:
-        if not callable(getattr(pool, "submit", None)):
+        if callable(getattr(pool, "submit", None)):
+            from apscheduler.executors._foreign_pools import submitter
+
+            submitter(pool)
+        elif not callable(pool):
             raise TypeError(
-                f"a pool with a submit() method is needed, such as a concurrent.futures.Executor, not {pool!r}"
+                "a pool with a submit() method is needed, such as a concurrent.futures.Executor, or a function that "
+                f"returns one, not {pool!r}"
             )
         super().__init__(pool)

@@ -8,7 +8,7 @@ from time import monotonic
 from apscheduler.executors._attempt import claim_of_caller, executed, failed, timed_out
 from apscheduler.executors._coroutines import CoroutineRunner
 from apscheduler.executors._own import OwnExecutor
-from apscheduler.executors._runner import Runner
+from apscheduler.executors._runner import Runner, under_way
 from apscheduler.runs.claims import Claim
 from apscheduler.runs.context import run_context
 
@@ -96,8 +96,9 @@ class GreenletRunner(Runner):
         elif error is not None:
             claim.sink.settle(claim, failed(fire, started, owner._now_us(), error))
         else:
-            owner._log_success(job)
-            claim.sink.settle(claim, executed(fire, started, owner._now_us(), value))
+            finished = owner._now_us()
+            owner._log_success(job, fire, started, finished)
+            claim.sink.settle(claim, executed(fire, started, finished, value))
 
     def _cancel_task(self) -> None:
         if self._task is None:
@@ -174,6 +175,10 @@ class GeventExecutor(OwnExecutor):
     def in_flight(self) -> list[Any]:
         """Return the claims that are queued or running: a snapshot. New."""
         return list(self._greenlets.values())
+
+    def under_way(self) -> list[Any]:
+        """Return what runs, each with its fire time and since when (microseconds UTC). New."""
+        return [found for claim in self.in_flight() if (found := under_way(claim))]
 
     def running_count(self) -> int:
         """Return how many jobs are running now. New."""

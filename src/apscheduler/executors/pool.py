@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from apscheduler.elsewhere import names_of_3x
 from apscheduler.executors._own import OwnExecutor
 from apscheduler.names import hint
 
@@ -27,6 +28,7 @@ class BasePoolExecutor(OwnExecutor):
     def __init__(self, pool: Any) -> None:
         super().__init__()
         self._pool = pool
+        self._given = None if hasattr(pool, "submit") else pool  # a function that returns pools
 
     def start(self, scheduler: Any, alias: str) -> None:
         """Called by the scheduler; may be called again after :meth:`shutdown`."""
@@ -38,7 +40,7 @@ class BasePoolExecutor(OwnExecutor):
 
         engine: FutureRuns | None = self._engine
         if engine is None or engine.closed:
-            self._engine = FutureRuns(self, self._pool)
+            self._engine = FutureRuns(self, self._given or self._pool)
             self._pool = self._engine.pool
             self._engine.warm_up()
 
@@ -57,12 +59,23 @@ class BasePoolExecutor(OwnExecutor):
         if self._engine is not None:
             self._engine.shutdown(wait)
 
+    def leave_behind(self) -> None:
+        """Have the program's end not wait for what still runs here; the standard library's pools do all the same. New."""
+        leave = getattr(self._engine, "leave_behind", None)
+        if leave is not None:
+            leave()
+
     # -- what the scheduler asks ---------------------------------------------------------------------
 
     def in_flight(self) -> list[Any]:
         """Return the claims (and plain jobs) that are queued or running: a snapshot. New."""
         items: list[Any] = [] if self._engine is None else self._engine.in_flight()
         return items
+
+    def under_way(self) -> list[Any]:
+        """Return what is known to run, each with its fire time and since when (microseconds UTC). New."""
+        found: list[Any] = [] if self._engine is None else self._engine.under_way()
+        return found
 
     @property
     def capacity(self) -> int | None:  # type: ignore[override] # read only: the pool's
@@ -94,6 +107,7 @@ class ThreadPoolExecutor(BasePoolExecutor):
     """
 
     lane = True
+    any_thread = True
     _engine: WorkerPool | None
 
     def __init__(self, max_workers: int = 10, pool_kwargs: Mapping[str, Any] | None = None) -> None:
@@ -118,7 +132,7 @@ class ThreadPoolExecutor(BasePoolExecutor):
 
     def _submit(self, items: Sequence[Any]) -> list[tuple[Any, BaseException]]:
         try:
-            self._pool.submit(items)
+            self._pool.take(items)
         except RuntimeError as exc:
             return [(item, exc) for item in items]
         return []
@@ -169,6 +183,7 @@ class ProcessPoolExecutor(BasePoolExecutor):
     :raises TypeError: if ``pool_kwargs`` has an unknown name
     """
 
+    any_thread = True
     _engine: ProcessPool | None
 
     def __init__(self, max_workers: int = 10, pool_kwargs: Mapping[str, Any] | None = None) -> None:
@@ -192,7 +207,7 @@ class ProcessPoolExecutor(BasePoolExecutor):
 
     def _submit(self, items: Sequence[Any]) -> list[tuple[Any, BaseException]]:
         try:
-            self._pool.submit(items)
+            self._pool.take(items)
         except RuntimeError as exc:
             return [(item, exc) for item in items]
         return []
@@ -229,3 +244,7 @@ def checked_tasks(tasks: Any) -> None:
         raise TypeError(f"max_tasks_per_child must be an integer or None, not {tasks!r}")
     if tasks < 1:
         raise ValueError(f"max_tasks_per_child must be at least 1, not {tasks!r}")
+
+
+if not TYPE_CHECKING:
+    __getattr__ = names_of_3x(__name__)

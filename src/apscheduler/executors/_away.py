@@ -1,0 +1,105 @@
+"""A call in somebody else's pool, seen from where it runs: what the pool is given are the functions below.
+
+Where it runs decides what else there is beside the pool's own way back:
+
+the scheduler's own process     a thread of it has the call: it runs as in any pool of threads, timeouts included
+another process of its host     the board: it says that the call begins, how it ends, and whether it is still wanted
+anywhere else                   nothing; a call that does not end in time is left behind in a thread, so that the
+                                answer comes in time
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+from weakref import WeakValueDictionary
+
+from apscheduler.executors import _call_board, _remote
+from apscheduler.executors._remote import Answer, Call, Facts
+from apscheduler.executors._same_host import host_key
+
+Ticket = tuple[str, str, int, str, int, int | None]
+"""``(key of the executor, host, number, path of the board, slot, start by)``; the last in microseconds UTC."""
+
+AGAIN = "again"
+"""What comes back for a call that had begun before: it was not begun a second time."""
+
+here: WeakValueDictionary[str, Any] = WeakValueDictionary()
+"""The executors of this process by their keys, which begin with its number: a fork does not count."""
+
+_CODES = {
+    _remote.EXECUTED: _call_board.EXECUTED,
+    _remote.FAILED: _call_board.FAILED,
+    _remote.TIMED_OUT: _call_board.TIMED_OUT,
+    _remote.MISSED: _call_board.MISSED,
+    _remote.FENCED: _call_board.FENCED,
+}
+
+
+class ObjectCall(Call):
+    """A call whose parts the pool itself brought here, in whatever way it does that."""
+
+    def __init__(self, parts: tuple[Any, Any, Any], facts: Facts) -> None:
+        super().__init__(b"", facts)
+        self._brought = parts
+
+    def _parts(self) -> tuple[Any, Any, Any, Any]:
+        return (*self._brought, None)
+
+    def _pickled(self, what: Any) -> bytes:
+        return _remote.pickled_somehow(what)
+
+
+def run_pickled(blob: bytes, facts: Facts, ticket: Ticket) -> Any:
+    """Run a call that travelled as bytes."""
+    _remote.leave_ctrl_c_alone()
+    return _run(Call(blob, facts), ticket)
+
+
+def run_object(what: Any, args: Any, kwargs: Any, facts: Facts, ticket: Ticket) -> Any:
+    """Run a call whose parts the pool brought here."""
+    key, _, number = ticket[:3]
+    if key.startswith(f"{os.getpid()}-") and (runs := here.get(key)) is not None:
+        return runs.run_here(number)
+    return _run(ObjectCall((what, args, kwargs), facts), ticket)
+
+
+def _run(call: Call, ticket: Ticket) -> list[Answer] | str:
+    _, host, number, path, slot, start_by = ticket
+    if host != host_key():
+        call.start_by = _by_own_clock(start_by)
+        call.is_alone = True
+        return list(call.run())
+    board = _board_at(path) if slot >= 0 else None
+    if board is None:
+        call.is_alone = True
+        return list(call.run())
+    if not board.begin(slot, number):
+        return AGAIN
+    answers = []
+    for index, answer in enumerate(call.run(lambda at: board.go_on(slot, number, at))):
+        board.end(slot, number, index, _CODES[answer[1]])
+        answers.append(answer)
+    return answers
+
+
+def _by_own_clock(start_by: int | None) -> int | None:
+    """Return an instant in UTC on the clock of this host that nobody sets, which means nothing elsewhere."""
+    if start_by is None:
+        return None
+    return _remote._boot_us() + start_by - time.time_ns() // 1000
+
+
+_boards: dict[str, _call_board.WorkersBoard] = {}
+
+
+def _board_at(path: str) -> _call_board.WorkersBoard | None:
+    """Return the board; ``None`` where this process does not see it (in a container, or after the executor's end)."""
+    board = _boards.get(path)
+    if board is None:
+        try:
+            board = _boards[path] = _call_board.WorkersBoard(path)
+        except OSError:
+            return None
+    return board

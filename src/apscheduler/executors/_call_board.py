@@ -1,0 +1,180 @@
+"""What becomes of calls in other people's pools, told through a small file that the processes of one host share.
+
+A pool's future says what its pool chose to tell, and when. The board is our own word beside it: the process that has the
+call says that it began, since when each fire time runs, and how it ended; the scheduler's side says how far it may go.
+Each call has a slot and a number of its own, so that a pool which starts a call a second time, or starts one that was
+given up, finds that it may not.
+"""
+
+from __future__ import annotations
+
+import atexit
+import mmap
+import os
+import tempfile
+import threading
+import time
+import weakref
+from collections import deque
+from contextlib import suppress
+from typing import NamedTuple
+
+NO_LIMIT = (1 << 63) - 1
+EXECUTED, FAILED, TIMED_OUT, MISSED, FENCED, REFUSED = range(1, 7)
+"""How a fire time ended; the function was not called for the last three."""
+
+# The scheduler's side writes the first two of a slot, the process that has the call the others.
+_CALL, _LIMIT, _BEGUN, _PID, _INDEX, _STARTED, _ENDED, _CODES, _FIELDS = range(9)
+_CODE_BITS = 3
+_CODES_KEPT = 20
+
+
+class Seen(NamedTuple):
+    """What a board says of one call.
+
+    :ivar begun: whether a process has begun with it
+    :ivar pid: which one
+    :ivar latest: the number, from 0, of the fire time that was begun last
+    :ivar started: when that was (seconds, monotonic), 0 if none was
+    :ivar ended: how many fire times have ended
+    :ivar codes: how the first of them ended
+    """
+
+    begun: bool
+    pid: int
+    latest: int
+    started: float
+    ended: int
+    codes: tuple[int, ...]
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a fire time was begun and has not ended."""
+        return self.started > 0 and self.ended <= self.latest
+
+    @property
+    def was_refused(self) -> bool:
+        """Whether the process that has the call has kept from a fire time of it."""
+        return bool(self.codes) and self.codes[-1] == REFUSED
+
+
+class _Cells:
+    """The file, from either side."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        with open(path, "r+b") as file:  # noqa: PTH123 - pathlib is not cheap to import
+            self._map = mmap.mmap(file.fileno(), 0)
+        self._cells = memoryview(self._map).cast("q")
+
+
+class WorkersBoard(_Cells):
+    """The board as the process sees it that has a call."""
+
+    def begin(self, slot: int, number: int) -> bool:
+        """Say that the call begins here; ``False`` if it began before or is not wanted any more."""
+        at, cells = slot * _FIELDS, self._cells
+        if cells[at + _CALL] != number or cells[at + _BEGUN] == number:
+            return False
+        cells[at + _PID] = os.getpid()
+        cells[at + _BEGUN] = number
+        return cells[at + _CALL] == number
+
+    def go_on(self, slot: int, number: int, index: int) -> bool:
+        """Say that this fire time of the call begins; ``False`` if it may not."""
+        at, cells = slot * _FIELDS, self._cells
+        if cells[at + _CALL] != number:
+            return False
+        cells[at + _INDEX] = index
+        cells[at + _STARTED] = time.monotonic_ns()
+        # Read after that was written: either the limit is seen here, or the start is seen by who set the limit.
+        if index < cells[at + _LIMIT]:
+            return True
+        self.end(slot, number, index, REFUSED)
+        return False
+
+    def end(self, slot: int, number: int, index: int, code: int) -> None:
+        """Say how this fire time of the call ended."""
+        at, cells = slot * _FIELDS, self._cells
+        if cells[at + _CALL] != number:
+            return
+        if index < _CODES_KEPT:
+            cells[at + _CODES] |= code << (_CODE_BITS * index)
+        cells[at + _ENDED] = index + 1
+
+
+class CallBoard(_Cells):
+    """The board as the scheduler's side sees it. Slots are given and taken under a lock of its own."""
+
+    def __init__(self, slots: int) -> None:
+        handle, path = tempfile.mkstemp(prefix="apscheduler-")
+        os.truncate(handle, slots * _FIELDS * 8)
+        os.close(handle)
+        super().__init__(path)
+        self._free = deque(range(slots))
+        self._lock = threading.Lock()
+        # Not at exit by itself: pools that finish their work then still start processes, which open the board.
+        weakref.finalize(self, _delete, path, os.getpid()).atexit = False
+        _owners[path] = os.getpid()
+
+    def hand_out(self, number: int) -> int | None:
+        """Return a slot for the call of this number, above 0; ``None`` where so many wait that all slots are taken."""
+        with self._lock:
+            if not self._free:
+                return None
+            slot = self._free.popleft()
+        at, cells = slot * _FIELDS, self._cells
+        for field in range(_BEGUN, _FIELDS):
+            cells[at + field] = 0
+        cells[at + _LIMIT] = NO_LIMIT
+        cells[at + _CALL] = number
+        return slot
+
+    def take_back(self, slot: int) -> None:
+        """Free a slot; whoever still has its call does not go on with it."""
+        self._cells[slot * _FIELDS + _CALL] = 0
+        with self._lock:
+            self._free.append(slot)
+
+    def limit(self, slot: int, index: int) -> None:
+        """Let no fire time of the call begin from this one on."""
+        self._cells[slot * _FIELDS + _LIMIT] = index
+
+    def seen(self, slot: int) -> Seen:
+        """Return what is known of the call in this slot."""
+        at, cells = slot * _FIELDS, self._cells
+        ended, codes = cells[at + _ENDED], cells[at + _CODES]
+        kept = range(min(ended, _CODES_KEPT))
+        return Seen(
+            bool(cells[at + _BEGUN]),
+            cells[at + _PID],
+            cells[at + _INDEX],
+            cells[at + _STARTED] / 1e9,
+            ended,
+            tuple(codes >> (_CODE_BITS * index) & 7 for index in kept),
+        )
+
+    def remove(self) -> None:
+        """Delete the file; who has it open keeps it."""
+        _delete(self.path, os.getpid())
+
+
+_owners: dict[str, int] = {}
+"""The boards that are there, and the processes that made them."""
+
+
+def _delete_all() -> None:
+    for path, owner in list(_owners.items()):
+        _delete(path, owner)
+
+
+# Registered before the pools' own, so it runs after them.
+atexit.register(_delete_all)
+
+
+def _delete(path: str, owner: int) -> None:
+    """Delete the file, unless this is a fork of the process that made it."""
+    _owners.pop(path, None)
+    if os.getpid() == owner:
+        with suppress(OSError):
+            os.unlink(path)  # noqa: PTH108 - see above

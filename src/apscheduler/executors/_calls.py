@@ -1,0 +1,76 @@
+"""What others do with our pools as with those of ``concurrent.futures``: calls of their own, and a look at the queue."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from datetime import UTC
+from typing import Any
+
+from apscheduler._engine.instants import from_us
+from apscheduler.executors._direct import DirectClaim
+from apscheduler.job import Job
+from apscheduler.runs.claims import Claim, Result
+from apscheduler.runs.outcomes import Outcome
+
+
+class FutureSink:
+    """Hands the outcome of a call to its future; no scheduler hears of it."""
+
+    is_call = True
+
+    def __init__(self) -> None:
+        self.future: Future[Any] = Future()
+
+    def settle(self, claim: Claim, result: Result) -> bool:
+        """Settle the future by the first word about the call."""
+        if not claim.take(result.fire) or not self.future.set_running_or_notify_cancel():
+            return False
+        if result.outcome is Outcome.EXECUTED:
+            self.future.set_result(result.retval)
+        else:
+            self.future.set_exception(result.exception or RuntimeError(result.reason))
+        return True
+
+    def release(self, claim: Claim) -> None:
+        """Do nothing: a call holds nothing."""
+
+    def give_back(self, claim: Claim) -> None:
+        """Do nothing: nobody else can make the call."""
+
+    def hand_back(self, claim: Claim) -> bool:
+        """Return ``False``: nobody else can make the call."""
+        return False
+
+
+def called_in(
+    pool: Any, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Future[Any]:
+    """Have a pool of ours call a function, and return its future.
+
+    :raises RuntimeError: if the pool takes nothing: its scheduler was not started, or it was shut down
+    """
+    if pool.owner is None:
+        raise RuntimeError(
+            "the workers of this executor start with its scheduler: start that first"
+        )
+    sink = FutureSink()
+    job = Job(None, func=function, args=args, kwargs=kwargs, misfire_grace_time=None)
+    pool.take([DirectClaim(job, None, [from_us(pool.owner._now_us(), UTC)], sink)])
+    return sink.future
+
+
+class WorkQueue:
+    """The items that wait in a pool, looked at as :class:`queue.SimpleQueue` is."""
+
+    def __init__(self, items: deque[Any]) -> None:
+        self._items = items
+
+    def qsize(self) -> int:
+        """Return how many items wait."""
+        return len(self._items)
+
+    def empty(self) -> bool:
+        """Return whether none does."""
+        return not self._items

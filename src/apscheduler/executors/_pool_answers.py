@@ -1,0 +1,226 @@
+"""What a future's end means for the claim behind it, held against what is known of its call otherwise.
+
+"Not started" is said only where the board or the thread says so; where nobody can know it, the outcome is ``lost``.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import BrokenExecutor
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from apscheduler.executors import _away, _call_board, _remote
+from apscheduler.executors._answers import fail_rest, take_answer
+from apscheduler.executors._attempt import timed_out
+from apscheduler.executors._foreign_pools import has_our_threads, is_of_this_host, wait_for_end
+from apscheduler.executors._remote_errors import RemoteError, said
+from apscheduler.executors.base import WorkerDiedError
+from apscheduler.runs.claims import Result
+from apscheduler.runs.outcomes import Outcome
+
+if TYPE_CHECKING:
+    from apscheduler.executors._futures import FutureRuns
+    from apscheduler.executors._submission import Submission
+
+_TRIES = 3
+CALLED_OFF = "its pool called the run off before it began"
+
+
+class PoolAnswers:
+    """Settles the submissions of one executor."""
+
+    def __init__(self, runs: FutureRuns) -> None:
+        self._runs = runs
+        self._owner = runs.owner
+
+    def take_safely(self, submission: Submission, future: Any) -> None:
+        """Take a future that is done; never raises."""
+        try:
+            self._take(submission, future)
+        except BaseException:
+            self._owner._logger.exception("executor %r met an error of its own", self._owner._alias)
+            self._runs.forget(submission)
+
+    def _take(self, submission: Submission, future: Any) -> None:
+        submission.future = None  # a pool may do the work of a future again that is still held
+        if submission.stuck:
+            self._note_late(submission)
+        elif submission.here:
+            return  # the thread that runs it tells everything itself
+        elif future.cancelled():
+            self._take_cancelled(submission)
+        elif (exc := future.exception()) is not None:
+            self._take_error(submission, exc)
+        else:
+            self._take_result(submission, future.result())
+
+    def _note_late(self, submission: Submission) -> None:
+        if not has_our_threads(submission.pool):  # where it has, its runner has said so
+            self._owner._logger.warning(
+                "job %s has ended after all, long after its timeout; its outcome stays timed out",
+                submission.claim.job.id,
+            )
+
+    # -- a future that says how it went -------------------------------------------------------------------
+
+    def _take_result(self, submission: Submission, answers: Any) -> None:
+        if answers is None:  # it came to a thread of this process after it had been called off
+            self._take_cancelled(submission)
+        elif answers == _away.AGAIN:
+            why = "its process ended, and its pool began with it again, which was kept from it"
+            self.orphan(submission, WorkerDiedError(why))
+        elif not answers and submission.claim.unsettled and not self._runs.closed:
+            self._runs.forget(submission)
+            self._runs.send(
+                submission.claim, submission.first
+            )  # it was kept from beginning in a retired pool
+        else:
+            self._take_answers(submission, answers)
+
+    def _take_answers(self, submission: Submission, answers: list[_remote.Answer]) -> None:
+        claim = submission.claim
+        for answer in answers:
+            if answer[1] == _remote.EXECUTED:
+                self._owner._log_success(claim.job, answer[0], answer[2], answer[3])
+            take_answer(claim, answer, self._runs.why_late())
+        self._cancel(submission, CALLED_OFF)
+        self.finish(submission)
+
+    # -- a future that does not ------------------------------------------------------------------------------
+
+    def _take_cancelled(self, submission: Submission) -> None:
+        if not submission.revoke():
+            why = "its pool gave the run up in the middle of it"
+            self.orphan(submission, WorkerDiedError(why))
+        elif is_of_this_host(submission.pool):
+            self._cancel(submission, CALLED_OFF)
+            self.finish(submission)
+        else:
+            self.lose(submission, "its pool gave the run up; whether it had begun is not known")
+
+    def _take_error(self, submission: Submission, exc: BaseException) -> None:
+        broken = isinstance(exc, BrokenExecutor)
+        if broken:
+            self._runs.source.refused(submission.pool, exc)
+            if self._send_again(submission):
+                return
+        if submission.seen().begun:
+            self.orphan(submission, died(exc))
+            return
+        self._fail(submission, died(exc) if broken else exc)
+        self.finish(submission)
+
+    def _send_again(self, submission: Submission) -> bool:
+        """Send a claim of a broken pool to the new one, if it is sure that it had not begun."""
+        runs, pool = self._runs, submission.pool
+        if runs.closed or runs.pool is pool or submission.slot < 0 or not is_of_this_host(pool):
+            return False
+        wait_for_end(pool)  # until then a process of it might still begin with it
+        if submission.seen().begun or submission.tries >= _TRIES or not submission.revoke():
+            return False
+        try:
+            runs.send(submission.claim, submission.first, submission.tries + 1)
+        except Exception:  # noqa: BLE001 - a pool of someone else may raise anything
+            return False
+        runs.forget(submission)
+        return True
+
+    # -- what the board says -----------------------------------------------------------------------------------
+
+    def orphan(self, submission: Submission, why: BaseException) -> None:
+        """Go by the board from now on: until the call has ended, or its process, or its time is over."""
+        submission.orphaned = why
+        submission.changed_at = monotonic()
+        self.look_after(submission)
+        self._runs.clocks.expect(submission)
+
+    def look_after(self, submission: Submission) -> None:
+        """Settle an orphan if it is known how it stands."""
+        from apscheduler.executors._same_host import is_gone
+
+        seen = submission.seen()
+        if submission.orphaned is None:
+            return
+        if seen.ended >= len(submission.fires) or seen.was_refused or is_gone(seen.pid):
+            self.settle_as_seen(submission, submission.orphaned)
+
+    def settle_as_seen(self, submission: Submission, why: BaseException) -> None:
+        """Settle a call that is over by what the board says; ``why`` is why nothing better is known."""
+        claim, seen = submission.claim, submission.seen()
+        now = self._owner._now_us()
+        started = started_us(seen.started, now)
+        for index, fire in enumerate(submission.fires):
+            code = seen.codes[index] if index < len(seen.codes) else 0
+            is_latest = index == seen.latest
+            at = started if is_latest else now
+            if code == _call_board.FENCED:
+                claim.sink.give_back(claim)
+            elif code:
+                claim.sink.settle(claim, _result_of(claim, fire, code, at, now, why))
+            elif is_latest and isinstance(why.__cause__, TimeoutError) and submission.timeout:
+                claim.sink.settle(claim, timed_out(claim.job, fire, at, now))
+            elif index <= seen.latest:
+                fail_rest(claim, [fire], now, why, at)
+        self._cancel(submission, CALLED_OFF)
+        self.finish(submission)
+
+    # -- the last word ------------------------------------------------------------------------------------------
+
+    def lose(self, submission: Submission, reason: str) -> None:
+        """Settle what is open as lost."""
+        claim, now = submission.claim, self._owner._now_us()
+        begun = started_us(submission.seen().started, now) if submission.seen().started else 0
+        for fire in claim.unsettled:
+            claim.sink.settle(claim, Result(fire, Outcome.LOST, begun, now, reason=reason))
+        self.finish(submission)
+
+    def call_off(self, submission: Submission, reason: str) -> None:
+        """Let others have a claim that is known not to have begun; where there are no others, it is cancelled."""
+        claim = submission.claim
+        if not claim.sink.hand_back(claim):
+            self._cancel(submission, reason)
+        self.finish(submission)
+
+    def finish(self, submission: Submission) -> None:
+        """Let claim and submission go."""
+        submission.claim.sink.release(submission.claim)
+        self._runs.forget(submission)
+
+    def _cancel(self, submission: Submission, reason: str) -> None:
+        claim, now = submission.claim, self._owner._now_us()
+        for fire in claim.unsettled:
+            claim.sink.settle(claim, Result(fire, Outcome.CANCELLED, 0, now, reason=reason))
+
+    def _fail(self, submission: Submission, exc: BaseException) -> None:
+        claim = submission.claim
+        fail_rest(claim, claim.unsettled, self._owner._now_us(), exc)
+
+
+def _result_of(
+    claim: Any, fire: int, code: int, started: int, now: int, why: BaseException
+) -> Result:
+    if code == _call_board.EXECUTED:
+        reason = f"it returned; what it returned did not arrive: {said(why)}"
+        return Result(fire, Outcome.EXECUTED, started, now, reason=reason)
+    if code == _call_board.FAILED:
+        exc = RemoteError(f"the function raised; what it raised did not arrive: {said(why)}")
+        return Result(fire, Outcome.FAILED, started, now, exception=exc)
+    if code == _call_board.TIMED_OUT:
+        return timed_out(claim.job, fire, started, now)
+    if code == _call_board.MISSED:
+        return Result(fire, Outcome.MISSED, 0, now, reason="it came late to its worker")
+    return Result(fire, Outcome.CANCELLED, 0, now, reason=CALLED_OFF)
+
+
+def started_us(started: float, now: int) -> int:
+    """Return a start on the monotonic clock (seconds) in microseconds UTC; 0 for none."""
+    return now - round((monotonic() - started) * 1e6) if started else 0
+
+
+def died(exc: BaseException) -> WorkerDiedError:
+    """Return the failure of a run whose pool lost its process."""
+    why = WorkerDiedError(
+        f"the process that ran the job, or one beside it in its pool, ended: {said(exc)}"
+    )
+    why.__cause__ = exc
+    return why

@@ -1,0 +1,90 @@
+"""What a pool is given for a claim: function and arguments, in the form that suits the pool."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ProcessPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from apscheduler.executors import _away, _remote
+from apscheduler.executors._answers import facts_of, fail_rest
+from apscheduler.executors._call_board import CallBoard
+from apscheduler.executors._foreign_pools import has_our_threads
+from apscheduler.executors._remote_errors import said
+from apscheduler.executors._same_host import host_key
+from apscheduler.executors.base import begin_all
+
+if TYPE_CHECKING:
+    from apscheduler.executors._futures import FutureRuns
+    from apscheduler.executors._submission import Submission
+    from apscheduler.runs.claims import Claim
+
+_SLOTS = 4096
+
+
+class PoolCalls:
+    """Makes the calls of one executor, and gives them their places on its board."""
+
+    def __init__(self, runs: FutureRuns) -> None:
+        self._runs = runs
+        self._owner = runs.owner
+        self._board: CallBoard | None = None
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """Do without the board, which nothing needs any more."""
+        if self._board is not None:
+            self._board.remove()
+
+    def call_for(self, submission: Submission) -> tuple[Any, ...] | None:
+        """Return function and arguments for the pool; ``None`` if the job cannot go there and was settled."""
+        claim, job = submission.claim, submission.claim.job
+        if has_our_threads(submission.pool):
+            return (self._runs.threads.run, submission)
+        if not begin_all(claim):
+            return None
+        facts = facts_of(claim, submission.first)
+        if not isinstance(submission.pool, ProcessPoolExecutor):
+            self._owner._log_start(job, claim.fires[submission.first])
+            ticket = self._ticket(submission)
+            return (_away.run_object, job.func, job.args, job.kwargs, facts, ticket)
+        try:
+            blob = _remote.pack_call(job, claim.fires[submission.first])
+        except BaseException as exc:  # noqa: BLE001 - a user's __reduce__ may raise anything
+            self._refuse_unpicklable(claim, submission.fires, exc)
+            return None
+        self._owner._log_start(job, claim.fires[submission.first])
+        return (_away.run_pickled, blob, facts, self._ticket(submission))
+
+    def _ticket(self, submission: Submission) -> _away.Ticket:
+        with self._lock:
+            if self._board is None:
+                self._board = CallBoard(_SLOTS)
+        place = self._board.hand_out(submission.number)
+        if place is not None:
+            submission.board = self._board
+            submission.slot = place
+        path = self._board.path
+        start_by = self._on_wall_clock(submission.claim.start_by)
+        return (self._runs.key, host_key(), submission.number, path, submission.slot, start_by)
+
+    def _on_wall_clock(self, start_by: int | None) -> int | None:
+        """Return an instant of this host's own clock in UTC: other hosts know that alone."""
+        return None if start_by is None else time.time_ns() // 1000 + start_by - _remote._boot_us()
+
+    def limit_of(self, submission: Submission) -> float | None:
+        """Return after how many seconds the pool may end the process, if it does that: long after we have told it."""
+        if submission.timeout is None:
+            return None
+        grace: float = self._owner.timeout_grace
+        return (submission.timeout + 2 * grace) * len(submission.fires)
+
+    def _refuse_unpicklable(self, claim: Claim, fires: list[int], exc: BaseException) -> None:
+        """Settle a claim whose function or arguments do not pickle."""
+        problem = TypeError(
+            f"job {claim.job.id!r} cannot be sent to another process: its function or an argument cannot "
+            f"be pickled ({said(exc)}); use a function of a module and plain arguments"
+        )
+        fail_rest(claim, fires, self._owner._now_us(), problem)
+        claim.sink.release(claim)

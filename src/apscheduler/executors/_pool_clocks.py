@@ -1,0 +1,167 @@
+"""Looking after calls in processes of a pool: those beyond their timeout, and those of which nothing more will be heard."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import suppress
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from apscheduler.executors._attempt import timed_out
+from apscheduler.executors._foreign_pools import end_pool, processes_of
+from apscheduler.executors._pool_answers import started_us
+from apscheduler.executors._same_host import is_gone
+from apscheduler.executors.base import WorkerDiedError
+
+if TYPE_CHECKING:
+    from apscheduler.executors._call_board import Seen
+    from apscheduler.executors._futures import FutureRuns
+    from apscheduler.executors._submission import Submission
+
+_TICK_SECONDS = 0.1
+_LOOK_SECONDS = 1.0
+_GONE_SECONDS = 2.0
+"""A pool has so long to say itself that its process has ended, and to bring the answer that it still had."""
+_SILENT_SECONDS = 30.0
+"""A pool has so long to bring the answer of a call that has ended; with a timeout, until that is over."""
+
+
+class PoolClocks:
+    """Looks after the submissions of one executor that have a place on the board; its answers' thread calls it."""
+
+    def __init__(self, runs: FutureRuns) -> None:
+        self._runs = runs
+        self._owner = runs.owner
+        self._lock = threading.Lock()
+        self._next: float | None = None  # when to look; guarded by the lock
+
+    def expect(self, submission: Submission) -> bool:
+        """See to it that this submission is looked at in time; whether that is sooner than anything else."""
+        if submission.slot < 0 or submission.here:
+            return False
+        hurried = submission.timeout is not None or submission.orphaned is not None
+        at = monotonic() + (_TICK_SECONDS if hurried else _LOOK_SECONDS)
+        with self._lock:
+            if self._next is not None and self._next <= at:
+                return False
+            self._next = at
+            return True
+
+    def pause(self) -> float | None:
+        """Return in how many seconds to look again, ``None`` where there is nothing to look at."""
+        at = self._next
+        return None if at is None else max(0.0, at - monotonic())
+
+    def look_safely(self) -> None:
+        """Look once, if it is time to; never raises."""
+        with self._lock:
+            if self._next is None or self._next > monotonic():
+                return
+            self._next = None
+        for submission in self._runs.open():
+            if submission.slot < 0 or submission.here:
+                continue
+            try:
+                self._look_at(submission)
+            except Exception:
+                self._owner._logger.exception(
+                    "executor %r met an error of its own", self._owner._alias
+                )
+            self.expect(submission)
+
+    def _look_at(self, submission: Submission) -> None:
+        seen, now = submission.seen(), monotonic()
+        if not seen.begun:
+            return
+        if self._is_overdue(submission, seen, now):
+            self._leave_behind(submission, seen)
+        elif submission.orphaned is not None:
+            self._runs.settling.look_after(submission)
+        else:
+            self._look_for_silence(submission, seen, now)
+
+    def _is_overdue(self, submission: Submission, seen: Seen, now: float) -> bool:
+        if submission.timeout is None or not seen.is_running:
+            return False
+        grace: float = self._owner.timeout_grace
+        return now - seen.started > submission.timeout + grace / 2
+
+    def _look_for_silence(self, submission: Submission, seen: Seen, now: float) -> None:
+        """Settle a call that has ended, or whose process has, where the pool's future does not say so."""
+        has_ended = seen.ended >= len(submission.fires)
+        if not has_ended and not is_gone(seen.pid):
+            submission.changed_at = 0.0
+            return
+        since = submission.changed_at = submission.changed_at or now
+        patience = _GONE_SECONDS
+        if has_ended:
+            patience = _SILENT_SECONDS
+            if submission.timeout is not None:
+                left = seen.started + submission.timeout - since
+                patience = max(0.0, left) + self._owner.timeout_grace / 2
+        if now - since < patience:
+            return
+        why = "its pool did not bring the answer"
+        if not has_ended:
+            why = f"process {seen.pid}, which ran the job, is gone, and its pool does not say so"
+        self._runs.settling.settle_as_seen(submission, WorkerDiedError(why))
+
+    def _leave_behind(self, submission: Submission, seen: Seen) -> None:
+        """Settle what runs beyond its timeout in a process that does not end it itself."""
+        claim, index = submission.claim, seen.latest
+        if submission.board is not None:
+            submission.board.limit(submission.slot, index + 1)  # it must not go on if it comes back
+        now = self._owner._now_us()
+        for fire in submission.fires[index : index + 1]:
+            begun = started_us(seen.started, now)
+            claim.sink.settle(claim, timed_out(claim.job, fire, begun, now))
+        renewed = self._retire(submission)
+        self._owner._logger.error(
+            "job %s was told to stop at its timeout of %s s and does not: %s",
+            claim.job.id,
+            submission.timeout,
+            "the process that runs it is given up"
+            if renewed
+            else f"the worker of the pool that runs it, in process {seen.pid}, stays busy until it ends",
+        )
+        rest = submission.fires[index + 1 :]
+        submission.stuck = True
+        self._runs.forget(submission)
+        if rest:
+            with suppress(ValueError, RuntimeError):
+                self._runs.send(claim, claim.fires.index(rest[0]))
+        else:
+            claim.sink.release(claim)
+
+    # -- pools that can be built again ---------------------------------------------------------------------
+
+    def _retire(self, submission: Submission) -> bool:
+        """Give new work to a new pool; the old one ends when only stuck processes are left in it."""
+        pool = submission.pool
+        if self._runs.pool is not pool:
+            return True
+        if not processes_of(pool) or not self._runs.source.retire(pool):
+            return False
+        ender = threading.Thread(target=self._end_pool, args=(pool,), daemon=True)
+        with suppress(RuntimeError):
+            ender.start()
+        return True
+
+    def _end_pool(self, pool: Any) -> None:
+        """End a retired pool when nothing is at work in it but what was given up."""
+        processes = processes_of(pool)
+        self._runs.wait_until(lambda: not self._at_work(pool))
+        for submission in self._runs.open():
+            if submission.pool is pool:
+                submission.revoke()  # it must not begin here any more
+        self._runs.wait_until(lambda: not self._at_work(pool))
+        for process in processes:
+            process.kill()  # what had not begun is sent to the new pool then
+        end_pool(pool, wait=False)
+
+    def _at_work(self, pool: Any) -> bool:
+        """Return whether calls are under way in it; the runs' lock is held."""
+        return any(
+            each.pool is pool and (each.slot < 0 or each.seen().begun)
+            for each in list(self._runs._open.values())
+        )

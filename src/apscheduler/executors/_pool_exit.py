@@ -1,0 +1,64 @@
+"""The interpreter's end, for calls in pools of others: each gets an outcome that is true when this process goes.
+
+The standard library's pools finish their work before; of others it is not known. What has not begun is handed back, what
+runs gets a moment to end, and what runs on then is lost to this process.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+from time import monotonic
+from typing import TYPE_CHECKING
+from weakref import WeakSet
+
+from apscheduler.executors._foreign_pools import is_of_this_host
+from apscheduler.executors.base import InterpreterEndingError
+
+if TYPE_CHECKING:
+    from apscheduler.executors._futures import FutureRuns
+    from apscheduler.executors._submission import Submission
+
+_LEFT_SECONDS = 1.0
+_watched: WeakSet[FutureRuns] = WeakSet()
+_pid = 0
+
+
+def watch(runs: FutureRuns) -> None:
+    """See to these runs at the end, and before their pool does: it was there first, so that its turn comes later."""
+    global _pid  # noqa: PLW0603 - a fork has nothing to do with the pools of its parent
+    if _pid != os.getpid():
+        _pid = os.getpid()
+        _watched.clear()
+    _watched.add(runs)
+    atexit.unregister(_end)
+    atexit.register(_end)
+
+
+def _end() -> None:
+    if _pid != os.getpid():
+        return
+    ends_at = monotonic() + _LEFT_SECONDS
+    every = list(_watched)
+    for runs in every:
+        call_off(runs)
+    for runs in every:
+        runs.wait_until_empty(max(0.0, ends_at - monotonic()))
+        for submission in runs.open():
+            runs.settling.lose(submission, _reason(submission))
+
+
+def _reason(submission: Submission) -> str:
+    where = "before its pool had answered"
+    if submission.is_known_to_run:
+        where = f"while process {submission.seen().pid or os.getpid()} ran it"
+    return f"this program ended {where}; whether it ended is not known"
+
+
+def call_off(runs: FutureRuns) -> None:
+    """Take nothing more, and let others have what is known not to have begun."""
+    runs.closed = True
+    for submission in runs.open():
+        if not submission.revoke() or not is_of_this_host(submission.pool):
+            continue
+        runs.settling.call_off(submission, str(InterpreterEndingError()))

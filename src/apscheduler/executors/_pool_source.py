@@ -1,0 +1,81 @@
+"""Which pool an executor gives its calls to: the one it was given, or the next one after that broke."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import BrokenExecutor
+from typing import Any
+
+from apscheduler.executors._foreign_pools import Submit, rebuilt, revived, submitter
+
+
+class PoolSource:
+    """The pool at work. Its exchange is guarded by a lock that is held over no foreign call.
+
+    :param given: a pool, or a callable that returns one: it is asked at each start, and when its pool broke
+    :ivar current: the pool that gets new work, and how it is given
+    """
+
+    def __init__(self, owner: Any, given: Any) -> None:
+        self._owner = owner
+        self._factory = None if hasattr(given, "submit") else given
+        pool = revived(given) if self._factory is None else self._factory()
+        self.current: tuple[Any, Submit] = (pool, submitter(pool))
+        self._lock = threading.Lock()
+
+    @property
+    def pool(self) -> Any:
+        """The pool that gets new work."""
+        return self.current[0]
+
+    def refused(self, pool: Any, exc: BaseException) -> bool:
+        """Take note that a pool takes nothing any more; return whether another one is in its place."""
+        if not isinstance(exc, BrokenExecutor) and self._factory is None:
+            return self.pool is not pool
+        fresh = self._another(pool)
+        if self.pool is not pool:
+            return True
+        if fresh is pool or (fresh is None and not isinstance(exc, BrokenExecutor)):
+            return False
+        if fresh is not None:
+            self._put(pool, fresh)
+        from apscheduler.executors._remote_errors import said
+
+        self._owner._logger.error(
+            "the pool of executor %r is broken (%s): %s",
+            self._owner._alias,
+            said(exc),
+            "it cannot be built again, give the scheduler another one, or a function that returns a new one"
+            if fresh is None
+            else "another one took its place"
+            if self._factory is not None
+            else "it was built again with the same options",
+        )
+        return self.pool is not pool
+
+    def retire(self, pool: Any) -> bool:
+        """Give new work to a pool like this one; ``False`` where that cannot be built, or was done already."""
+        if self._factory is not None or self.pool is not pool:
+            return False
+        fresh = rebuilt(pool)
+        return fresh is not None and fresh is not pool and self._put(pool, fresh)
+
+    def _another(self, pool: Any) -> Any:
+        if self._factory is None:
+            return rebuilt(pool)
+        try:
+            return self._factory()
+        except Exception:
+            self._owner._logger.exception(
+                "executor %r asked for another pool and got none", self._owner._alias
+            )
+            return None
+
+    def _put(self, old: Any, fresh: Any) -> bool:
+        submit = submitter(fresh)
+        with self._lock:
+            if self.pool is not old:
+                return False
+            self.current = (fresh, submit)
+            self._owner._pool = fresh
+            return True

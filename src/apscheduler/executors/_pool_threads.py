@@ -1,0 +1,83 @@
+"""Calls that a pool runs in threads of this process: they run, time out and are told of as in our own threads."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from apscheduler.executors._answers import fail_rest
+from apscheduler.executors._foreign_pools import has_our_threads, nothing
+from apscheduler.executors._pool_runner import PoolRunner
+from apscheduler.executors._watchdog import Watchdog
+
+if TYPE_CHECKING:
+    from apscheduler.executors._futures import FutureRuns
+    from apscheduler.executors._runner import Rest
+    from apscheduler.executors._submission import Submission
+
+
+class PoolThreads:
+    """The runs of one executor in threads that others made."""
+
+    def __init__(self, runs: FutureRuns) -> None:
+        self.owner = runs.owner
+        self._runs = runs
+        self._dog: Watchdog | None = None
+        self._lock = threading.Lock()
+
+    def run(self, submission: Submission) -> None:
+        """Run a submission in the calling thread, unless it may not begin any more or has begun."""
+        if not submission.begin_here():
+            return
+        try:
+            PoolRunner(self).run(submission.claim, submission.first)
+        finally:
+            self._runs.forget(submission)
+
+    def why_late(self) -> str:
+        """Return why a run came late to its thread."""
+        return self._runs.why_late()
+
+    def watchdog(self) -> Watchdog:
+        """Return who watches timeouts here."""
+        with self._lock:
+            if self._dog is None:
+                self._dog = Watchdog(f"apscheduler-{self.owner._alias}", self.owner.timeout_grace)
+            return self._dog
+
+    def close(self) -> None:
+        """End the watchdog as soon as nothing is watched any more."""
+        if self._dog is not None:
+            self._dog.close()
+
+    def replace_thread(self, runner: PoolRunner, rest: Rest | None) -> str:
+        """Do without a thread, let the pool have one more where that is possible, and send it the claim's rest."""
+        claim = runner.current
+        for submission in self._runs.open():
+            if submission.claim is claim and submission.here:
+                submission.stuck = True
+                self._runs.forget(submission)
+        pool = self._runs.source.pool
+        grows = has_our_threads(pool) and hasattr(pool, "_max_workers")
+        if grows:
+            pool._max_workers += 1
+        try:
+            if rest is not None:
+                self._runs.send(rest.claim, rest.first)
+            elif grows:
+                pool.submit(nothing)  # lets it start the thread, if something waits
+        except Exception as exc:  # noqa: BLE001 - a pool of someone else may raise anything
+            self._fail(rest, exc)
+        return "its thread is left behind" + (", and the pool got another one" if grows else "")
+
+    def _fail(self, rest: Rest | None, exc: Exception) -> None:
+        if rest is not None:
+            fail_rest(rest.claim, rest.claim.unsettled, self.owner._now_us(), exc)
+            rest.claim.sink.release(rest.claim)
+
+
+def runs_here(ident: int) -> Any:
+    """Return whether the thread with this number is at a run of somebody's pool."""
+    from apscheduler.runs.context import lane_workers
+
+    return isinstance(lane_workers.get(ident), PoolRunner)

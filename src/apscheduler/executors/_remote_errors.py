@@ -1,0 +1,134 @@
+"""An exception on its way out of a worker process: in a form that always travels, and as an exception again.
+
+What travels is ``(link, frames, story, links)``. A link is ``(pickled exception or None, its type's name, its text)``;
+``links`` are its causes, each behind the word for how it came to be one. A traceback cannot travel, so the text of the
+whole failure comes as the last cause, as the standard library's pools have it. Worker processes import this module: it
+must stay cheap to import.
+"""
+
+from __future__ import annotations
+
+import pickle
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TEXT_LIMIT = 64 * 1024
+_LINKS = 16
+"""Causes of causes that travel as exceptions; the text has all."""
+_CAUSE, _CONTEXT = "cause", "context"
+
+Link = tuple[bytes | None, str, str]
+Error = tuple[Link, str, str, list[tuple[str, Link]]]
+
+
+class RemoteError(RuntimeError):
+    """Stands for an exception of a worker process that cannot travel; its text says which it was."""
+
+
+class RemoteTraceback(Exception):  # noqa: N818 - it is no error, as its namesakes in the standard library
+    """The last cause of an exception that came from another process: how that process would have printed it."""
+
+    def __str__(self) -> str:
+        return "in the process that ran the job:\n" + "".join(map(str, self.args)).rstrip("\n")
+
+
+# -- in the worker process --------------------------------------------------------------------------------
+
+
+def pack_error(exc: BaseException) -> Error:
+    """Return the exception in a form that always travels."""
+    from apscheduler.runs.failures import told
+
+    exc.__traceback__ = _without_ours(exc)
+    frames, story = told(exc)
+    links = [(how, _packed(each)) for how, each in _chain(exc)]
+    exc.__traceback__ = None
+    return (_packed(exc), frames, story, links)
+
+
+def plain_error(kind: str, text: str, exc: BaseException | None = None) -> Error:
+    """Return a failure that is told in words of ours; ``exc`` is what it came of."""
+    frames, story = ("", "") if exc is None else pack_error(exc)[1:3]
+    return ((None, kind, text), frames, story, [])
+
+
+def said(exc: BaseException, *, with_type: bool = True) -> str:
+    """Return the exception in one line, whatever its own ``__str__`` does; its type alone where it has no text."""
+    kind = type(exc).__name__
+    try:
+        text = str(exc)[:TEXT_LIMIT]
+    except BaseException:  # noqa: BLE001 - a user's __str__
+        text = "(its text cannot be shown)"
+    if not with_type:
+        return text
+    return f"{kind}: {text}" if text else kind
+
+
+def _packed(exc: BaseException) -> Link:
+    try:
+        pickled: bytes | None = pickle.dumps(exc, 5)
+    except BaseException:  # noqa: BLE001 - anything can be raised by a user's __reduce__
+        pickled = None
+    return (pickled, type(exc).__name__, said(exc, with_type=False))
+
+
+def _chain(exc: BaseException) -> Iterator[tuple[str, BaseException]]:
+    """Yield the causes of an exception that Python prints, the nearest first."""
+    seen = {id(exc)}
+    for _ in range(_LINKS):
+        how, following = _CAUSE, exc.__cause__
+        if following is None and not exc.__suppress_context__:
+            how, following = _CONTEXT, exc.__context__
+        if following is None or id(following) in seen:
+            return
+        seen.add(id(following))
+        yield how, following
+        exc = following
+
+
+def _without_ours(exc: BaseException) -> Any:
+    found = exc.__traceback__
+    while found is not None and found.tb_next is not None and _is_ours(found):
+        found = found.tb_next
+    return found
+
+
+def _is_ours(traceback: Any) -> bool:
+    name: str = traceback.tb_frame.f_globals.get("__name__", "")
+    return name.startswith(("apscheduler.executors.", "asyncio."))
+
+
+# -- on the scheduler's side ----------------------------------------------------------------------------
+
+
+def unpack_error(error: Error) -> tuple[BaseException, str, str | None]:
+    """Return the exception (or one that says what it was) with its causes, its frames as text, and the whole as text."""
+    packed, frames, story, links = error
+    exc = last = _unpacked(*packed)
+    if exc.__cause__ is None and exc.__context__ is None:
+        for how, link in links:
+            following = _unpacked(*link)
+            setattr(last, f"__{how}__", following)
+            last = following
+        tell_story(last, story)
+    return exc, frames, story or None
+
+
+def tell_story(exc: BaseException, story: str | None) -> None:
+    """Give an exception that came without its traceback the text of it as its cause."""
+    if story and exc.__traceback__ is None and exc.__cause__ is None:
+        exc.__cause__ = RemoteTraceback(story)
+
+
+def _unpacked(pickled: bytes | None, kind: str, text: str) -> BaseException:
+    if pickled is not None:
+        try:
+            exc = pickle.loads(pickled)  # noqa: S301 - from a worker process of ours
+        except BaseException as problem:  # noqa: BLE001 - an exception class of anyone
+            text = f"{text} (and the exception itself cannot be rebuilt here: {said(problem)})"
+        else:
+            if isinstance(exc, BaseException):
+                return exc
+    return RemoteError(f"{kind}: {text}" if text else kind)

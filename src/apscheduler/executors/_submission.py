@@ -1,0 +1,79 @@
+"""One claim (or what is left of it) in a pool, and what is known of where it stands there."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from apscheduler.executors._attempt import timeout_of
+from apscheduler.executors._call_board import REFUSED, CallBoard, Seen
+from apscheduler.runs.claims import Claim
+
+_NOTHING_SEEN = Seen(begun=False, pid=0, latest=0, started=0.0, ended=0, codes=())
+_beginning = threading.Lock()
+
+
+class Submission:
+    """One claim in the pool.
+
+    :ivar fires: the fire times that were sent
+    :ivar number: its number, the same on the board; a pool never sees two equal calls
+    :ivar slot: on the board, -1 where it has none
+    :ivar here: whether a thread of this process has begun with it
+    :ivar revoked: whether no thread of this process may begin with it any more
+    :ivar stuck: whether it was given up at its timeout
+    :ivar orphaned: why its future tells nothing more, though the call may run on; ``None`` while it may tell
+    :ivar changed_at: since when its process is gone, or its last fire time has ended without an answer (monotonic)
+    """
+
+    __slots__ = (
+        *("board", "changed_at", "claim", "fires", "first", "future", "here", "number", "orphaned"),
+        *("pool", "revoked", "slot", "stuck", "timeout", "tries"),
+    )
+
+    def __init__(self, claim: Claim, first: int, pool: Any, number: int, tries: int) -> None:
+        self.claim = claim
+        self.first = first
+        self.pool = pool
+        self.number = number
+        self.tries = tries
+        self.fires = [fire for fire in claim.fires[first:] if fire in claim._open]
+        self.timeout = timeout_of(claim.job)
+        self.future: Any = None
+        self.board: CallBoard | None = None
+        self.slot = -1
+        self.here = self.revoked = self.stuck = False
+        self.orphaned: BaseException | None = None
+        self.changed_at = 0.0
+
+    def seen(self) -> Seen:
+        """Return what the board says of it."""
+        if self.board is None or self.slot < 0:
+            return _NOTHING_SEEN
+        return self.board.seen(self.slot)
+
+    @property
+    def is_known_to_run(self) -> bool:
+        """Whether it is known that it was begun, and not that it ended."""
+        seen = self.seen()
+        return self.here or (seen.begun and seen.ended < len(self.fires))
+
+    def begin_here(self) -> bool:
+        """Return whether the calling thread of this process may run it; asked once."""
+        with _beginning:
+            if self.revoked or self.here:
+                return False
+            self.here = True
+            return True
+
+    def revoke(self) -> bool:
+        """Keep what has not started of it from starting on this host; whether nothing of it has started here."""
+        with _beginning:
+            self.revoked = True
+            if self.here:
+                return False
+        if self.board is None or self.slot < 0:
+            return True
+        self.board.limit(self.slot, 0)
+        seen = self.seen()
+        return not seen.started or seen.codes == (REFUSED,)
