@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apscheduler.runs.claims import Result
-from apscheduler.runs.ledger import TEXT_LIMIT, Detail, Ledger, one_line
+from apscheduler.runs.failures import TEXT_LIMIT
+from apscheduler.runs.ledger import Detail, Ledger, one_line
 from apscheduler.runs.outcomes import Outcome
 
 
@@ -94,11 +95,15 @@ def test_counts_go_by_fire_times_not_by_rows():
 def test_what_an_executor_reports_is_written_with_its_error():
     ledger, failing = Ledger(5), job()
     error = ValueError("two\nlines")
-    result = Result(1, Outcome.FAILED, 2, 3, exception=error, traceback="x" * 100_000, reason="why")
+    result = Result(
+        1, Outcome.FAILED, 2, 3, exception=error, traceback="  x\n" * 100_000, reason="why"
+    )
     ledger.write(failing, result, attempt=3)
     entry = ledger.entry(failing._last)
     assert entry.detail.error == "ValueError: two lines"
-    assert len(entry.detail.traceback) == TEXT_LIMIT
+    assert TEXT_LIMIT - 100 < len(entry.detail.traceback) <= TEXT_LIMIT
+    assert entry.detail.traceback.startswith("Traceback (most recent call last):\n  x\n")
+    assert entry.detail.traceback.endswith("  x\nValueError: two\nlines\n")
     assert (entry.detail.attempt, entry.detail.reason) == (3, "why")
 
 

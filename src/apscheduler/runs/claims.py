@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from apscheduler._engine.records import Record
 from apscheduler.runs.outcomes import Outcome
+from apscheduler.texts import line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,6 +33,12 @@ if TYPE_CHECKING:
         def hand_back(self, claim: Claim) -> bool:
             """Let others run a claim that was not started; ``False`` where there are no others."""
 
+        def takes_now(self, job: Job) -> bool:
+            """Return whether :meth:`hand_on` can be called by any thread, for claims of this job."""
+
+        def hand_on(self, claim: Claim) -> bool:
+            """Hand a further claim to its executor; ``False`` if that does not take it."""
+
     class Lead(Protocol):
         """A scheduler's right to start runs."""
 
@@ -50,12 +57,15 @@ class Result(Record):
     :ivar fire: the fire time, microseconds UTC
     :ivar started: when the function was called (microseconds UTC), 0 if it was not
     :ivar finished: when the outcome was known (microseconds UTC)
+    :ivar traceback: the frames alone, as 3.x's events have them
     :ivar reason: in words, where the outcome alone does not say it
+    :ivar story: the exception as Python prints it, with its headline and its causes
+    :ivar told_in: number of the process that has logged it already, 0 if none has
     """
 
     __slots__ = (
         *("fire", "outcome", "started", "finished"),
-        *("retval", "exception", "traceback", "reason"),
+        *("retval", "exception", "traceback", "reason", "story", "told_in"),
     )
 
     def __init__(
@@ -68,6 +78,7 @@ class Result(Record):
         exception: BaseException | None = None,
         traceback: str | None = None,
         reason: str | None = None,
+        story: str | None = None,
     ) -> None:
         self.fire = fire
         self.outcome = outcome
@@ -77,6 +88,12 @@ class Result(Record):
         self.exception = exception
         self.traceback = traceback
         self.reason = reason
+        self.story = story
+        self.told_in = 0
+
+
+ALL = -1
+"""What ``Claim.begun`` says where any of its fire times may have begun."""
 
 
 class Claim:
@@ -89,10 +106,13 @@ class Claim:
     :ivar token: grows with each change of owner; a fence for resources outside
     :ivar sink: where outcomes go
     :ivar lead: whether its scheduler may start runs, where one of several does
+    :ivar begun_at: when that began (microseconds UTC)
+    :ivar begun: the fire time at work, 0 before the first, ``ALL`` where the executor cannot say; written *before*
+        ``may_start()`` is asked, so that whoever takes back what has not begun takes nothing that begins
     """
 
     __slots__ = (
-        *("_open", "_unreleased", "attempt", "fires", "job"),
+        *("_open", "_unreleased", "attempt", "begun", "begun_at", "fires", "job"),
         *("late_because", "lead", "sink", "slot", "token"),
     )
 
@@ -107,6 +127,8 @@ class Claim:
         self.token = 1
         self.lead: Lead | None = None
         self.slot: Any = None  # the store's own, to know the instance by
+        self.begun = 0
+        self.begun_at = 0
         self._open = dict.fromkeys(fires, True)
         self._unreleased = [True]
 
@@ -120,6 +142,16 @@ class Claim:
             return self._unreleased.pop()
         except IndexError:
             return False
+
+    @property
+    def submitted(self) -> list[int]:
+        """The fire times that are told as submitted when the executor has this claim."""
+        return self.fires
+
+    @property
+    def last_fire(self) -> int:
+        """The last fire time of all that was claimed together."""
+        return self.fires[-1]
 
     @property
     def unsettled(self) -> list[int]:
@@ -145,4 +177,4 @@ class Claim:
         return started - fire > self.job._grace
 
     def __repr__(self) -> str:
-        return f"<Claim (job={self.job.id} fires={self.fires})>"
+        return line(f"<Claim (job={self.job.id} fires={self.fires})>")

@@ -55,13 +55,22 @@ lane_workers: dict[int, LaneWorker] = {}
 """Worker threads by thread ident; each writes and removes its own entry."""
 
 
+acting_for: ContextVar[int] = ContextVar("apscheduler_acting_for", default=0)
+"""The thread that waits for the calling code, where that is another one: what runs there is not to be waited for."""
+
+
+def caller_ident() -> int:
+    """Return which thread the calling code belongs to: its own, or the one that waits for it."""
+    return acting_for.get() or get_ident()
+
+
 def current_run() -> RunContext | None:
     """Return what the calling code's run is: job id, scheduled time, attempt and fire id.
 
     Works in every executor, worker processes and coroutines included; ``None`` outside of a job.
     """
     context = run_context.get()
-    if context is None and (worker := lane_workers.get(get_ident())) is not None:
+    if context is None and (worker := lane_workers.get(caller_ident())) is not None:
         context = worker.current_run()
     return context
 

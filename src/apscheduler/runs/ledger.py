@@ -16,7 +16,9 @@ from itertools import count
 from threading import Lock
 
 from apscheduler._engine.records import Record
+from apscheduler.runs.failures import capped, story_of
 from apscheduler.runs.outcomes import CODES, EXECUTED, Outcome
+from apscheduler.texts import line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
     from apscheduler.runs.claims import Result
 
 DEFAULT_CAPACITY = 10_000
-TEXT_LIMIT = 64 * 1024
 
 
 class Detail(Record):
@@ -147,11 +148,12 @@ class Ledger:
 
     def write(self, job: Job, result: Result, attempt: int = 1) -> None:
         """Write what an executor reported about one fire time of a job."""
-        exception, text = result.exception, result.traceback
+        exception = result.exception
+        text = story_of(result)
         detail = Detail(
             reason=result.reason,
             error=None if exception is None else one_line(exception),
-            traceback=None if text is None else text[-TEXT_LIMIT:],
+            traceback=None if text is None else capped(text),
             attempt=attempt,
         )
         job._last = self.record(
@@ -199,5 +201,5 @@ def one_line(exc: BaseException) -> str:
         text = str(exc)
     except Exception:  # noqa: BLE001 - a broken __str__ must not hide the failure it describes
         text = "(its __str__ raised)"
-    line = f"{name}: {text}" if text else name
-    return line.replace("\n", " ")[:1000]
+    said = f"{name}: {text}" if text else name
+    return line(said.replace("\n", " "))[:1000]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from apscheduler.names import closest
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
@@ -28,6 +30,20 @@ class Outcome(StrEnum):
     """Its node died while it ran; whether the function ended is not known."""
     CANCELLED = "cancelled"
     """Called off before the function was called, or cut off in it: by a shutdown, or a task that was cancelled."""
+
+
+def outcome_named(name: Outcome | str) -> Outcome:
+    """Return the outcome of this name.
+
+    :raises ValueError: if there is none; the text lists those that there are
+    """
+    try:
+        return Outcome(name)
+    except ValueError:
+        known = ", ".join(Outcome)
+        near = closest(name, map(str, Outcome))
+        meant = f"did you mean {near!r}? " if near else ""
+        raise ValueError(f"there is no outcome {name!r}; {meant}There are: {known}") from None
 
 
 CODES: Final = tuple(Outcome)

@@ -11,11 +11,19 @@ if TYPE_CHECKING:
 COALESCED = "rolled into a later fire time, because coalesce is set"
 TOO_MANY = "too many runs were overdue to catch up one by one"
 
+MOVED_BY_ANOTHER = "another program moved this job's next fire time without a row (APScheduler 3.x on the same table?)"
 
-def skipped(job: Job) -> str:
-    """Return why no further instance was started."""
+
+def skipped(job: Job, held: str | None = None) -> str:
+    """Return why no further instance was started.
+
+    :param held: who else holds one, in words
+    """
     noun = "instance was" if job.max_instances == 1 else "instances were"
-    return f"{job.max_instances} {noun} still running, and max_instances is {job.max_instances}"
+    whose = f" ({held})" if held else ""
+    return (
+        f"{job.max_instances} {noun} still running{whose}, and max_instances is {job.max_instances}"
+    )
 
 
 def no_executor(job: Job) -> LookupError:

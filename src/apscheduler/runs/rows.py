@@ -9,6 +9,8 @@ from apscheduler._engine.instants import from_us
 from apscheduler.runs.ledger import Entry
 from apscheduler.runs.outcomes import Outcome, fire_id
 
+ENDED, QUEUED, RUNNING, CLAIMED, WAITING = "ended", "queued", "running", "claimed", "waiting"
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -18,6 +20,8 @@ class Run:
     :ivar jobstore: alias of the store the job lives (or lived) in
     :ivar fire_time: the scheduled time (aware, in the trigger's zone where known, else UTC)
     :ivar outcome: what became of it; ``None`` while it is claimed or running
+    :ivar state: ``"ended"``, or, without an outcome: ``"queued"`` or ``"running"`` in this process, ``"claimed"`` by another
+        one (which alone knows more), ``"waiting"`` for any to take it over
     :ivar reason: why, in words, where the outcome alone does not say it
     :ivar started_at: when the function was called (aware, UTC), ``None`` if it never was
     :ivar finished_at: when the outcome was known (aware, UTC)
@@ -48,6 +52,7 @@ class Run:
     node: str | None = None
     result: str | None = None
     late_word: bool = False
+    state: str = ENDED
 
     @property
     def duration(self) -> timedelta | None:
