@@ -1,0 +1,64 @@
+"""Reading a store on which no scheduler was started here: nothing is made or changed in it, and nobody joins."""
+
+from __future__ import annotations
+
+from sqlalchemy import inspect
+
+from apscheduler.jobstores._sql.migrations import prepare
+from apscheduler.jobstores._sql.remedies import put
+from apscheduler.jobstores._sql.roll import SQLRoll
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy import Table
+
+    from apscheduler.cluster.nodes import NodeRow
+    from apscheduler.jobstores._sql.database import Database
+    from apscheduler.jobstores._sql.statements import Statements
+
+
+class Looking:
+    """Looks into one store.
+
+    :param mask_in: takes out of an exception what nobody should read
+    """
+
+    def __init__(
+        self, database: Database, statements: Statements, mask_in: Callable[[BaseException], object]
+    ) -> None:
+        self._database = database
+        self._statements = statements
+        self._mask_in = mask_in
+        self._found = False
+
+    def finds_history(self) -> bool:
+        """Return whether the store has a ledger and nodes: one that only 3.x has used has none.
+
+        :raises SchemaError: if its tables are those of a newer version
+        """
+        if not self._found and self._finds(self._statements.tables.runs):
+            try:
+                prepare(self._database.engine, self._statements.tables, create=False)
+            except BaseException as exc:
+                put(exc)
+                self._mask_in(exc)
+                raise
+            self._found = True
+        return self._found
+
+    def finds_jobs(self) -> bool:
+        """Return whether there is a table of jobs."""
+        return self._finds(self._statements.tables.jobs)
+
+    def _finds(self, table: Table) -> bool:
+        with self._database.reading() as connection:
+            return bool(inspect(connection).has_table(table.name, table.schema))
+
+    def nodes(self) -> tuple[list[NodeRow], int]:
+        """Return all nodes, and the store's time."""
+        if not self.finds_history():
+            return [], 0
+        roll = SQLRoll(self._database, self._statements, lambda _: None, lambda: None, lambda: None)
+        return roll.listed()

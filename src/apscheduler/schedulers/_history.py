@@ -1,0 +1,112 @@
+"""Questions about runs, put to all stores and executors of a scheduler. They read only, and need no start."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from apscheduler._engine.instants import from_us
+from apscheduler.jobstores.base import SharedJobStore, UnknownJobError
+from apscheduler.moments import localize
+from apscheduler.names import closest
+from apscheduler.runs.outcomes import fire_id
+from apscheduler.runs.rows import CLAIMED, QUEUED, RUNNING, Run, RunQuery
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from apscheduler.runs.outcomes import Outcome
+    from apscheduler.schedulers._stores import Store
+
+
+def runs_of(
+    scheduler: Any,
+    job_id: str | None,
+    jobstore: str | None,
+    outcome: Outcome | None,
+    between: tuple[datetime | None, datetime | None],
+    node: str | None,
+    limit: int,
+) -> list[Run]:
+    """Return runs that have ended; ``BaseScheduler.get_runs`` documents it."""
+    if limit < 1:
+        raise ValueError(f"limit must be at least 1, not {limit!r}")
+    since, until = (_aware(scheduler, moment) for moment in between)
+    stores = scheduler._stores_asked(jobstore)
+    query = RunQuery(job_id, outcome, since, limit, node, until)
+    runs = [run for _, store in stores for run in store.runs(query)]
+    if not runs and job_id is not None:
+        _check_known(scheduler, stores, job_id)
+    if len(stores) > 1:
+        runs.sort(key=lambda run: run.finished_at or run.fire_time, reverse=True)
+    return runs[:limit]
+
+
+def _aware(scheduler: Any, moment: datetime | None) -> datetime | None:
+    if moment is None or moment.tzinfo is not None:
+        return moment
+    return localize(moment, scheduler.timezone)
+
+
+def _check_known(scheduler: Any, stores: list[tuple[str, Store]], job_id: str) -> None:
+    """Check that there is a job of this id, or was one.
+
+    :raises UnknownJobError: if nothing is known of it
+    """
+    pending = [job.id for job, _, _ in scheduler._pending_jobs]
+    if job_id in pending or any(store.knows(job_id) for _, store in stores):
+        return
+    if any(store.runs(RunQuery(job_id=job_id, limit=1)) for _, store in stores):
+        return
+    listed = (job.id for _, store in stores for job in store.get_all_jobs())
+    raise UnknownJobError(job_id, closest(job_id, {*pending, *listed}))
+
+
+def running(scheduler: Any) -> list[Run]:
+    """Return the runs without an outcome; ``BaseScheduler.get_running`` documents it."""
+    here = {
+        (run.jobstore, run.fire_id): run
+        for executor in list(scheduler._executors.values())
+        for run in _in_flight(executor)
+    }
+    found: list[Run] = []
+    for alias, store in scheduler._claiming_stores():
+        if isinstance(store, SharedJobStore) and store.paced:
+            for run in store.live_runs():
+                own = here.pop((alias, run.fire_id), None)
+                known = own is not None and run.state == CLAIMED
+                found.append(
+                    replace(run, state=own.state, started_at=own.started_at) if known else run  # type: ignore[union-attr] # known
+                )
+            here = {key: run for key, run in here.items() if key[0] != alias}
+    return [*found, *here.values()]
+
+
+def _in_flight(executor: Any) -> list[Run]:
+    """Return what an executor of ours has, queued or running."""
+    listed = getattr(type(executor), "in_flight", None)
+    if listed is None:
+        return []
+    at_work = {(id(item), fire): started for item, fire, started in executor.under_way()}
+    runs: list[Run] = []
+    for item in listed(executor):
+        if getattr(getattr(item, "sink", None), "is_call", False):
+            continue  # a call that someone else gave the pool
+        job = getattr(item, "job", item)
+        fires = item.unsettled if job is not item else [item._fire]
+        for fire in fires:
+            started = at_work.get((id(item), fire))
+            runs.append(
+                Run(
+                    job.id,
+                    job._jobstore_alias or "",
+                    job._at(fire),
+                    None,
+                    started_at=from_us(started, UTC) if started else None,
+                    attempt=getattr(item, "attempt", 1),
+                    fire_id=fire_id(job.id, fire),
+                    state=QUEUED if started is None else RUNNING,
+                )
+            )
+    return runs
