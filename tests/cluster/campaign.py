@@ -14,6 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from cluster.disturbances import STORM, Disturbances
 from cluster.processes import Cluster, Worker, end_all
 from databases import SHARED, Place
 
@@ -45,6 +46,7 @@ class Campaign:
             self.cluster.add(f"{delivery}-{number}", delivery=delivery, max_instances=3, **often)
         self.cluster.add("slow", args=(self.cluster.log, 0.3), seconds=1)
         self.steady = self.cluster.start_all(steady)
+        self.disturbances = Disturbances(self)
         self.killed = 0
         self.stopped = 0
         self.reached: dict[str, int] = dict.fromkeys(POINTS, 0)
@@ -57,14 +59,22 @@ class Campaign:
         self.cluster.workers[:] = [each for each in self.cluster.workers if not each.is_dead]
 
     def kill_at(self, points, *, patience: float, after: int | None = None) -> None:
-        """Let one victim per point run into it, all at a time; who never comes to it is killed anyway."""
+        """Let one victim per point run into it, all at a time; who never comes to it is killed anyway.
+
+        :param patience: seconds without a death, once all of them schedule
+        """
         victims = {
             point: self.victim(point=point, after=after or self.dice.choice((1, 1, 2, 3, 5)))
             for point in points
         }
-        deadline = time.monotonic() + patience
-        while time.monotonic() < deadline and not all(each.is_dead for each in victims.values()):
+        for each in victims.values():
+            each.wait_ready()
+        dead, since = 0, time.monotonic()
+        while dead < len(victims) and time.monotonic() - since < patience:
             time.sleep(0.02)
+            now_dead = sum(each.is_dead for each in victims.values())
+            if now_dead > dead:
+                dead, since = now_dead, time.monotonic()
         for point, each in victims.items():
             self.reached[point] += each.is_dead
             each.kill()
@@ -118,10 +128,11 @@ class Campaign:
         """Come to rest and judge."""
         until = self.cluster.rest(seconds=120)
         end_all(self.cluster.workers)
-        return self.cluster.verdict(until)
+        return self.cluster.verdict(until, unplanned={STORM})
 
     def close(self) -> None:
         self.cluster.close()
+        self.disturbances.close()
 
 
 def run(kind: str, kills: int, seed: int, folder: Path, minutes: float = 600.0) -> dict:
@@ -132,7 +143,9 @@ def run(kind: str, kills: int, seed: int, folder: Path, minutes: float = 600.0) 
     try:
         while campaign.killed < kills and time.monotonic() - began < minutes * 60:
             kind_of = campaign.dice.random()
-            if kind_of < 0.12:
+            if kind_of < 0.08:
+                campaign.disturbances.choose()
+            elif kind_of < 0.2:
                 points = campaign.dice.choices(POINTS, k=6)
                 campaign.kill_at(tuple(dict.fromkeys(points)), patience=2.0)
             elif kind_of < 0.985:
@@ -151,11 +164,13 @@ def run(kind: str, kills: int, seed: int, folder: Path, minutes: float = 600.0) 
         "seconds": round(time.monotonic() - began),
         "kills": campaign.killed,
         "stops": campaign.stopped,
+        "disturbances": campaign.disturbances.made,
         "points": campaign.reached,
         "fires": verdict.fires,
         "starts": verdict.started,
         "outcomes": dict(verdict.outcomes),
         "lost": len(verdict.lost),
+        "early": len(verdict.early),
         "doubled": len(verdict.doubled),
         "unaccounted": len(verdict.unaccounted),
         "uncompleted": len(verdict.uncompleted),
@@ -178,7 +193,7 @@ def main() -> int:
     if given.report:
         with Path(given.report).open("a", encoding="utf-8") as file:
             file.write(line + "\n")
-    faults = ("lost", "doubled", "unaccounted", "uncompleted")
+    faults = ("early", "lost", "doubled", "unaccounted", "uncompleted")
     return int(any(report[name] for name in faults))
 
 

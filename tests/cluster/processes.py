@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,13 +23,16 @@ PATHS = [str(HERE.parent.parent / "src"), str(HERE.parent)]
 
 
 class Nursery:
-    """The process that forks workers, and what it says about them."""
+    """The process that forks workers, and what it says about them.
 
-    def __init__(self, folder: Path) -> None:
+    :param prefix: what its command line begins with, to have it run elsewhere than here
+    """
+
+    def __init__(self, folder: Path, prefix: Sequence[str] = ()) -> None:
         path = os.pathsep.join([*PATHS, os.environ.get("PYTHONPATH", "")])
         with (folder / "nursery.log").open("ab") as errors:
             self.process = subprocess.Popen(
-                [sys.executable, str(HERE / "worker.py")],
+                [*prefix, sys.executable, str(HERE / "worker.py")],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
@@ -149,12 +153,17 @@ class Cluster:
         self.nursery = Nursery(folder)
         self.workers: list[Worker] = []
         self.started = 0
-        self.editor = BackgroundScheduler(
-            jobstores={"default": place.store(lease=options.get("lease", 15.0))}, timezone="UTC"
-        )
-        self.editor.start(paused=True)
         self.triggers: dict[str, tuple] = {}
         self.delivery: dict[str, str] = {}
+        self.open_editor()
+
+    def open_editor(self) -> None:
+        """Have a scheduler here that runs nothing; it recovers what dead nodes held, as any other one does."""
+        self.editor = BackgroundScheduler(
+            jobstores={"default": self.place.store(lease=self.options.get("lease", 15.0))},
+            timezone="UTC",
+        )
+        self.editor.start(paused=True)
 
     def add(self, job_id: str, trigger: str = "interval", func="cluster.work:run", **options):
         options.setdefault("args", (self.log,))
@@ -164,10 +173,10 @@ class Cluster:
         self.delivery[job_id] = job.delivery
         return job
 
-    def start(self, **told) -> Worker:
+    def start(self, nursery: Nursery | None = None, **told) -> Worker:
         self.started += 1
         worker = Worker(
-            self.nursery,
+            nursery or self.nursery,
             self.place,
             self.folder,
             f"worker-{self.started}",
@@ -251,8 +260,9 @@ class Cluster:
             if changed.rowcount == 1:
                 return before
 
-    def verdict(self, until: dict[str, int | None]):
-        return judge.judge(self.marks(), self.rows(), self.expected(until), self.delivery)
+    def verdict(self, until: dict[str, int | None], unplanned=frozenset()):
+        expected = self.expected(until)
+        return judge.judge(self.marks(), self.rows(), expected, self.delivery, unplanned)
 
     def end(self) -> None:
         end_all(self.workers)
@@ -261,4 +271,5 @@ class Cluster:
         for worker in self.workers:
             worker.kill()
         self.nursery.close()
-        self.editor.shutdown()
+        if self.editor.running:
+            self.editor.shutdown()

@@ -12,7 +12,7 @@ from cluster.campaign import LEASE, POINTS, Campaign
 from cluster.processes import Cluster
 from cluster.support.proxy import Proxy
 from cluster.support.servers import MariaDBServer, PostgresServer, require
-from databases import SERVERS, SHARED, Place
+from databases import SERVERS, SHARED, Place, PlaceOn
 from sqlalchemy.engine import make_url
 
 pytestmark = [pytest.mark.serial, pytest.mark.slow, pytest.mark.timeout(300)]
@@ -42,14 +42,6 @@ def test_processes_killed_and_stopped_at_every_point_double_and_lose_nothing(kin
     assert verdict.outcomes["executed"] > 20
     never = [point for point in POINTS if not campaign.reached[point]]
     assert len(never) <= 12, f"too few points were reached: not {never}"
-
-
-class PlaceOn(Place):
-    """A place at another address than the shared servers'."""
-
-    def __init__(self, kind, url) -> None:
-        super().__init__("sqlite-memory", None)
-        self.kind, self.url = kind, url
 
 
 def lines_of_trouble(cluster) -> list[str]:
@@ -106,7 +98,7 @@ def test_dropped_answers_to_commits_double_and_lose_nothing(kind, tmp_path):
             time.sleep(1)  # what is tested is being without a server for a while
             proxy.heal()
             seen_marks = len(cluster.marks())
-            cluster.wait_until(lambda: len(cluster.marks()) > seen_marks + 16, 20)
+            cluster.wait_until(lambda: len(cluster.marks()) > seen_marks + 32, 20)
             until = cluster.rest()
             cluster.end()
             verdict = cluster.verdict(until)

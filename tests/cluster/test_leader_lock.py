@@ -176,8 +176,9 @@ def test_a_leader_that_was_stopped_starts_nothing_after_its_lease(place, tmp_pat
         os.kill(first.pid, signal.SIGCONT)
         second_runs = pids().count(second.pid)
         wait_until(lambda: pids().count(second.pid) > second_runs + 6)
-        _, second_said = second.communicate("", timeout=30)
+        # In this order: once the second has ended the first would lead again, and stop itself again.
         _, first_said = first.communicate("", timeout=30)
+        _, second_said = second.communicate("", timeout=30)
     finally:
         for each in (first, second):
             each.kill()

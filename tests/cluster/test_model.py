@@ -47,13 +47,21 @@ MUTANTS = [
     ("observation", BOTH, FAULTS | {"store jump"}, UNOWNED),
     ("adoption", BOTH, FAULTS, FORGOTTEN),
     ("cas_on_read_time", BOTH, FAULTS, MOVED_BACK),
+    ("edit_cas", BOTH, FAULTS | {"edit"}, MOVED_BACK),
+    # A new generation for an edit of the same schedule: the key does not see that the fire time was claimed.
+    ("edit_cas same_generation", ONCE, FAULTS | {"edit"}, TWICE),
+    ("definitions_kept", BOTH, FAULTS, FORGOTTEN),
     ("late_word", ONCE, FAULTS, REFUSED),
     ("read_back", BOTH, FAULTS, FORGOTTEN),
     ("doubt", BOTH, FAULTS, UNOWNED),
+    # Permitted in memory alone: the burial takes what was started for what was not.
+    ("permit_in_store", ONCE, FAULTS | {"portions"}, REFUSED),
+    # Who was buried has no trust to start what it is permitted: each would do, and the world is less sure than the model.
+    ("permit_cas trust_check", BOTH, FAULTS | {"portions"}, UNOWNED),
     # A run changes its owner by way of "pending", and its token on the way in and out: one of them would do.
     ("bump_in_recovery bump_in_taking", LEAST, {"lapse"}, SAME_TOKEN),
 ]
-COVERED = {"bump_in_recovery", "bump_in_taking"}
+COVERED = {"bump_in_recovery", "bump_in_taking", "same_generation", "permit_cas"}
 """Each of these is covered by the other: without one of them nothing breaks here."""
 
 
@@ -77,10 +85,16 @@ def test_nodes_that_hold_several_claims_break_no_promise(jobs, at_most_once):
     assert keeps_its_promises(Scope(jobs, at_most_once, slots=2), 1) > 2_000
 
 
+@pytest.mark.parametrize("at_most_once", DELIVERIES)
+@pytest.mark.parametrize(("jobs", "faults"), [(SERIES, 2), (SINGLES, 1)], ids=["series", "singles"])
+def test_fires_that_wait_for_permission_break_no_promise(jobs, faults, at_most_once):
+    assert keeps_its_promises(Scope(jobs, at_most_once, slots=1, portions=True), faults) > 1_000
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("at_most_once", DELIVERIES)
-@pytest.mark.parametrize("wrong", ["store jump", "observer jump", "rewind"])
-def test_a_wrong_clock_or_a_foreign_writer_breaks_no_promise(wrong, at_most_once):
+@pytest.mark.parametrize("wrong", ["store jump", "observer jump", "rewind", "edit"])
+def test_a_wrong_clock_a_foreign_writer_or_an_edit_breaks_no_promise(wrong, at_most_once):
     scope = Scope(SERIES, at_most_once, FAULTS | {wrong}, slots=1)
     assert keeps_its_promises(scope, 2) > 5_000
 
@@ -92,7 +106,8 @@ def test_a_wrong_clock_or_a_foreign_writer_breaks_no_promise(wrong, at_most_once
 )
 def test_without_the_rule_a_promise_is_broken(rules, deliveries, faults, promise):
     for at_most_once in deliveries:
-        scope = Scope(SERIES, at_most_once, frozenset(faults), slots=1)
+        faults = frozenset(faults)
+        scope = Scope(SERIES, at_most_once, faults, slots=1, portions="portions" in faults)
         finding = explore(Protocol(scope, frozenset(rules.split())), 3).finding
         assert finding is not None, f"nothing breaks without {rules}"
         assert finding.promise == promise, str(finding)
@@ -101,8 +116,10 @@ def test_without_the_rule_a_promise_is_broken(rules, deliveries, faults, promise
 
 @pytest.mark.parametrize("rule", sorted(COVERED))
 def test_a_rule_that_another_one_covers_breaks_nothing_alone(rule):
+    faults = FAULTS | {"edit"} if rule == "same_generation" else FAULTS
     for at_most_once in BOTH:
-        keeps_its_promises(Scope(SERIES, at_most_once, slots=1), 2, frozenset({rule}))
+        scope = Scope(SERIES, at_most_once, faults, slots=1, portions=rule == "permit_cas")
+        keeps_its_promises(scope, 2, frozenset({rule}))
 
 
 def test_each_rule_is_taken_out_somewhere():

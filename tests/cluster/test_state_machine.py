@@ -7,7 +7,7 @@ sweeps and the writing of outcomes are steps too. A judge reads the tables after
 from __future__ import annotations
 
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from threading import current_thread
 from typing import Any, NamedTuple
 from unittest.mock import patch
@@ -162,6 +162,7 @@ class Cluster(RuleBasedStateMachine):
         for node in self.nodes.values():
             node.store._membership.beat()  # it joins
         self.series: dict[Key | tuple[str, int], Series] = {}
+        self.passed: dict[tuple[str, int], list[int]] = defaultdict(list)  # before it was moved
         self.present: dict[str, int] = {}
         self.rows: dict[Key, Row] = {}
         self.starts: Counter[Key] = Counter()
@@ -240,8 +241,19 @@ class Cluster(RuleBasedStateMachine):
 
     def _modify(self, side: str, id: str, approved: dict[str, Any], first, step) -> None:
         store = self.nodes[side].store
+        before = self.present[id]
         store.modify_job(store.lookup_job(id), approved)
-        self._begun(id, first, step)
+        generation, due = self._read_jobs()[id]
+        assert due == first
+        if generation != before:
+            self._begun(id, first, step)
+            return
+        known = self.series[id, generation]
+        assert known.step == step, "another schedule has the generation of the old one"
+        rows = [key.fire for key, _ in self._read_rows() if key[:2] == (id, generation)]
+        assert first is None or first > max(rows, default=0), "a fire time with a row is due again"
+        self.passed[id, generation] += known.passed()
+        self.series[id, generation] = Series(first, step, first)
 
     @precondition(lambda self: self.present)
     @rule(side=SIDES, which=st.integers(0, 1))
@@ -489,7 +501,11 @@ class Cluster(RuleBasedStateMachine):
             assert row.state >= FINAL, f"{key} has no outcome: {row}"
             for number in range(row.count):
                 spoken[key._replace(fire=key.fire + number * INTERVAL)] += 1
-        due = [Key(*which, fire) for which, each in self.series.items() for fire in each.passed()]
+        due = [
+            Key(*which, fire)
+            for which, each in self.series.items()
+            for fire in (*self.passed[which], *each.passed())
+        ]
         assert spoken == Counter(due)
 
     def _fair_round(self) -> None:

@@ -16,6 +16,9 @@ import signal
 import sys
 import time
 from contextlib import suppress
+from pathlib import Path
+
+from cluster.support import skew
 
 from apscheduler.cluster import points
 from apscheduler.executors.pool import ThreadPoolExecutor
@@ -57,6 +60,8 @@ def serve(told: dict) -> None:
         level=logging.WARNING, format="%(asctime)s %(name)s %(message)s", force=True
     )
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    if told.get("skew"):
+        skew.live_by(skew.Skew(Path(told["skew"])))
     if told.get("mutant"):
         from cluster import mutants
 

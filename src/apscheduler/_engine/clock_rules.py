@@ -42,6 +42,11 @@ def _as_if_unmoved(table: CronTable, before: Window, after: Window, found: int) 
     """
     if _counted_on(table, before.end + before.offset - 1, found):
         return None
+    return fire_of_gap(table, before, after, found)
+
+
+def fire_of_gap(table: CronTable, before: Window, after: Window, found: int) -> int | None:
+    """Return the instant that ``found`` would have had without the gap, unless a match that exists comes no later."""
     fire = found - before.offset
     exists = table.next_local(before.end + after.offset)
     if exists is not None and exists - after.offset < min(fire, after.end):

@@ -58,6 +58,8 @@ def cron_table(
 class CronTable:
     """A compiled cron schedule. Its caches are immutable values replaced whole, so threads may share it."""
 
+    asks = False  # whether it asks fields of someone else's
+
     __slots__ = (
         "_first_time",
         "_following_hour",

@@ -18,6 +18,9 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NEVER = 1 << 62
 """Later than every instant a datetime can hold: the due time of a paused or finished job."""
 
+EARLIEST = -62_135_596_800_000_000
+"""0001-01-01T00:00:00 UTC, the first instant a datetime can hold."""
+
 LATEST = 253_402_300_799_999_999
 """9999-12-31T23:59:59.999999 UTC, the last instant a datetime can hold."""
 
@@ -35,6 +38,11 @@ def from_us(instant: int, zone: tzinfo) -> datetime:
     """Return the instant as an aware datetime in ``zone``: a wall time that exists, with its fold."""
     moment = EPOCH + timedelta(microseconds=instant)
     return moment if zone is UTC else moment.astimezone(zone)
+
+
+def nearest_datetime(instant: int) -> datetime:
+    """Return an instant in UTC, or the first or last datetime there is; this never raises."""
+    return from_us(min(max(instant, EARLIEST), LATEST), UTC)
 
 
 def duration_us(delta: timedelta) -> int:

@@ -19,20 +19,27 @@ def boot_us() -> int:
     return time.clock_gettime_ns(_CLOCK) // 1000
 
 
+def counts_sleep() -> bool:
+    """Return whether :func:`boot_us` goes on while the machine sleeps."""
+    return _CLOCK is not None
+
+
 class Lease:
     """One incarnation's right to act.
 
     :ivar epoch: number of the incarnation, random per join; 0 while there is none
     :ivar length: of the lease, microseconds
     :ivar until: when its trust ends, by :func:`boot_us`
+    :ivar closing: whether its process ends: it goes on being renewed, but nothing more is started
     """
 
-    __slots__ = ("epoch", "length", "until")
+    __slots__ = ("closing", "epoch", "length", "until")
 
     def __init__(self, length: int) -> None:
         self.length = length
         self.epoch = 0
         self.until = 0
+        self.closing = False
 
     @property
     def margin(self) -> int:

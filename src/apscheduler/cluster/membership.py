@@ -11,9 +11,11 @@ import secrets
 import socket
 from threading import Event, Lock, Thread, current_thread
 
-from apscheduler._engine.records import Record
+from apscheduler._engine.instants import SECOND
+from apscheduler.cluster.host import Host, is_gone, this_process
 from apscheduler.cluster.lease import Lease, boot_us
 from apscheduler.cluster.nodes import Watch
+from apscheduler.cluster.offset import Offset
 from apscheduler.cluster.points import reached
 
 TYPE_CHECKING = False
@@ -41,8 +43,14 @@ if TYPE_CHECKING:
         def adopt_orphans(self, own_epoch: int) -> None:
             """Close or free what belongs to nodes that are not listed."""
 
+        def now(self) -> int:
+            """Return the store's time."""
+
         def leave(self, epoch: int) -> None:
             """Remove a node that holds nothing any more."""
+
+        def abandon(self, epoch: int, name: str) -> None:
+            """Remove a node whose process ends now, and close or free what it still holds."""
 
         def finish(self) -> None:
             """Free the connections: this process is done with the store."""
@@ -52,23 +60,6 @@ if TYPE_CHECKING:
 
 
 _END_SECONDS = 2.0
-
-
-class Offset(Record):
-    """The store's clock against this host's.
-
-    :ivar us: microseconds to add to the host's clock; 0 where the difference cannot be told from the round trip
-    """
-
-    __slots__ = ("us",)
-
-    def __init__(self, us: int = 0) -> None:
-        self.us = us
-
-    def measured(self, before: int, store_now: int, after: int) -> None:
-        """Take a reading of the store's clock between two of the host's."""
-        difference = store_now - (before + after) // 2
-        self.us = 0 if abs(difference) <= after - before + 5_000 else difference
 
 
 class Membership:
@@ -89,19 +80,21 @@ class Membership:
         on_trouble: Callable[[str, BaseException | None], None],
     ) -> None:
         self.lease = Lease(lease)
-        self.offset = Offset()
+        self.offset = Offset(clock)
         self.alive = 1
         self.place = 0
         self.name = f"{socket.gethostname()[:80]}-{os.getpid()}-{secrets.token_hex(4)}"
         self._roll = roll
         self._beat_seconds = beat_seconds
-        self._clock = clock
         self._on_trouble = on_trouble
         self._watch = Watch()
+        self._host = Host()
         self._joining = Lock()
         self._stop = Event()
         self._may_leave: Callable[[], bool] = lambda: True
         self._thread: Thread | None = None
+        self.on_fenced: Callable[[int, bool], None] = lambda _epoch, _trusted: None
+        """Told an incarnation that the store does not know any more, and whether its lease held by this host's clock."""
 
     def ensure(self) -> bool:
         """Join if this process has not, or has lost its lease; return whether it may claim now."""
@@ -110,25 +103,43 @@ class Membership:
         return self.lease.trusted()
 
     def _join(self) -> None:
+        """Join, and recover at once what processes of this host held that are gone: a restart need not wait for it."""
+        rows = self._joined()
+        if rows:
+            self._bury(self._gone(rows))
+
+    def _joined(self) -> list[NodeRow]:
         with self._joining:
             if self.lease.epoch or self._stop.is_set():
-                return
+                return []
+            self._host = this_process()
             epoch = secrets.randbits(62) + 1
-            asked, before = boot_us(), self._clock()
+            asked, began = boot_us(), self.offset.asked()
             reached("join.begin")
             store_now = self._roll.join(epoch, self.name, self.lease.length)
             reached("join.committed")
-            self.offset.measured(before, store_now, self._clock())
+            self.offset.measured(began, store_now)
             self.lease.renewed(asked, epoch)
-            self._count(*self._roll.listed())
+            rows, store_now = self._roll.listed()
+            self._count(rows, store_now)
             if self._thread is None:
-                thread = Thread(target=self._run, name="APScheduler heartbeat", daemon=True)
-                thread.start()
-                self._thread = thread  # only now: close() waits for it
+                self._start_beating(epoch)
+            return rows
+
+    def _start_beating(self, epoch: int) -> None:
+        thread = Thread(target=self._run, name="APScheduler heartbeat", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # at its limit of threads: what nobody renews is no lease
+            self.lease.lost()
+            self._roll.leave(epoch)
+            raise
+        self._thread = thread  # only now: close() waits for it
 
     def fenced(self) -> None:
         """Take note that the store does not know this incarnation any more; the next claim rejoins."""
         if self.lease.epoch:
+            self.on_fenced(self.lease.epoch, self.lease.trusted())
             self.lease.lost()
             self._on_trouble(
                 "This scheduler's lease in the store had ended; it joins again, and runs it held are recovered",
@@ -146,20 +157,34 @@ class Membership:
                 )  # it leaves; a store that hangs must not hold this up
             self._leave()
 
-    def _leave(self) -> None:
+    def leave(self) -> None:
+        """End the membership with the process, whatever is held: what runs here dies with it."""
+        self._may_leave = lambda: True
+        self._stop.set()
+        if self._joining.acquire(timeout=_END_SECONDS):  # the heartbeat's thread may be leaving now
+            self._joining.release()
+            if self.lease.epoch:
+                self._leave(holding=True)
+
+    def _leave(self, *, holding: bool = False) -> None:
         with self._joining:
             epoch = self.lease.epoch
             self.lease.lost()
             if epoch:
                 try:
-                    self._roll.leave(epoch)
+                    if holding:
+                        self._roll.abandon(epoch, self.name)
+                    else:
+                        self._roll.leave(epoch)
                 except Exception as exc:  # noqa: BLE001 - its lease runs out by itself
                     self._on_trouble("The scheduler could not sign off from the store", exc)
             self._roll.finish()
 
     def _run(self) -> None:
-        while not self._stop.wait(self._beat_seconds):
-            self._beat_safely()
+        pause = self._beat_seconds
+        while not self._stop.wait(pause):
+            # A beat that failed is tried again soon: the lease may still be kept.
+            pause = self._beat_seconds if self._beat_safely() else self._beat_seconds / 5
         while not self._may_leave():  # draining
             if self.lease.epoch:
                 self._beat_safely()
@@ -169,11 +194,14 @@ class Membership:
     _drain_pause = Event()
     """Never set: a sleep that a test's fake can replace."""
 
-    def _beat_safely(self) -> None:
+    def _beat_safely(self) -> bool:
+        """Beat, and return whether the store answered."""
         try:
             self.beat()
         except Exception as exc:  # noqa: BLE001 - no answer from the store: the trust runs out by itself
             self._on_trouble("The heartbeat got no answer from the store", exc)
+            return False
+        return True
 
     def beat(self) -> None:
         """Renew the lease, and look after the other nodes.
@@ -184,7 +212,7 @@ class Membership:
         if epoch == 0:
             self._join()
             return
-        asked, before = boot_us(), self._clock()
+        asked, began = boot_us(), self.offset.asked()
         reached("beat.begin")
         store_now = self._roll.beat(epoch, self.lease.length)
         reached("beat.committed")
@@ -192,12 +220,33 @@ class Membership:
             self.fenced()
             self._join()
             return
-        self.offset.measured(before, store_now, self._clock())
+        self._measured(began, store_now)
         self.lease.renewed(asked, epoch)
         if self._stop.is_set():
             return
         self.sweep()
         self._roll.tend()
+
+    def _measured(self, began: int, store_now: int, *, afresh: bool = False) -> None:
+        step = self.offset.measured(began, store_now, afresh=afresh)
+        if step:
+            way = "forward" if step > 0 else "back"
+            self._on_trouble(
+                f"This host's clock was set {way} by {abs(step) / SECOND:.1f} s; jobs go on by the store's clock",
+                None,
+            )
+
+    def was_ahead(self) -> None:
+        """Take a reading of the store's clock at once: it refused a claim that was ahead of it.
+
+        :raises Exception: whatever the store raises
+        """
+        self._on_trouble(
+            "What was taken for the store's time was ahead of its clock; nothing was claimed, and it is measured again",
+            None,
+        )
+        began = self.offset.asked()
+        self._measured(began, self._roll.now(), afresh=True)
 
     def _count(self, rows: list[NodeRow], store_now: int) -> None:
         alive = sorted(row.epoch for row in rows if row.lease_until > store_now)
@@ -208,10 +257,22 @@ class Membership:
         """Close or free what dead nodes held."""
         rows, store_now = self._roll.listed()
         self._count(rows, store_now)
+        gone = self._gone(rows)
+        silent = self._watch.dead(rows, store_now, boot_us())
+        if self._bury([*gone, *(row for row in silent if not row.gone)]) and self.lease.trusted():
+            self._roll.adopt_orphans(self.lease.epoch)
+
+    def _gone(self, rows: list[NodeRow]) -> list[NodeRow]:
+        """Return the nodes whose processes were on this host and have provably ended."""
+        for row in rows:
+            row.gone = is_gone(row.pid, row.host, self._host)
+        return [row for row in rows if row.gone]
+
+    def _bury(self, dead: list[NodeRow]) -> bool:
+        """Recover from these nodes; return whether one's own lease still holds."""
         own = self.lease.epoch
-        for dead in self._watch.dead(rows, store_now, boot_us()):
-            if dead.epoch != own and self.lease.trusted() and not self._roll.reap(dead, own):
+        for row in dead:
+            if row.epoch != own and self.lease.trusted() and not self._roll.reap(row, own):
                 self.fenced()
-                return
-        if self.lease.trusted():
-            self._roll.adopt_orphans(own)
+                return False
+        return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from apscheduler._engine.records import Record
+from apscheduler.cluster.host import Host
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,11 +21,12 @@ class Node(Record):
     :ivar lease_until: when its lease ends unless renewed (aware, UTC, the store's clock)
     :ivar alive: whether its lease holds, by the store's clock
     :ivar is_self: whether it is the asking scheduler
+    :ivar version: of tickwright there; ``None`` where it, or the store's tables, are older than this attribute
     """
 
     __slots__ = (
         *("name", "jobstore", "epoch", "pid"),
-        *("started_at", "lease_until", "alive", "is_self"),
+        *("started_at", "lease_until", "alive", "is_self", "version"),
     )
 
     def __init__(
@@ -37,6 +39,7 @@ class Node(Record):
         lease_until: datetime,
         alive: bool,
         is_self: bool,
+        version: str | None = None,
     ) -> None:
         self.name = name
         self.jobstore = jobstore
@@ -46,12 +49,20 @@ class Node(Record):
         self.lease_until = lease_until
         self.alive = alive
         self.is_self = is_self
+        self.version = version
 
 
 class NodeRow(Record):
-    """A node's row: instants in microseconds UTC by the store's clock."""
+    """A node's row: instants in microseconds UTC by the store's clock.
 
-    __slots__ = ("beat", "epoch", "lease_until", "lease_us", "name", "pid", "started_us")
+    :ivar host: which process it is
+    :ivar gone: whether the kernel of this host says that this process has ended
+    """
+
+    __slots__ = (
+        *("beat", "epoch", "lease_until", "lease_us", "name", "pid", "started_us"),
+        *("gone", "host"),
+    )
 
     def __init__(
         self,
@@ -62,6 +73,7 @@ class NodeRow(Record):
         lease_us: int,
         lease_until: int,
         started_us: int,
+        host: Host | None = None,
     ) -> None:
         self.epoch = epoch
         self.name = name
@@ -70,6 +82,8 @@ class NodeRow(Record):
         self.lease_us = lease_us
         self.lease_until = lease_until
         self.started_us = started_us
+        self.host = Host() if host is None else host
+        self.gone = False
 
 
 class Watch:

@@ -25,7 +25,7 @@ def canonical(state: State, *, nameless: bool = False) -> State:
     held = [claim.fire for claim in claims]
     for at, fire in enumerate(fires):
         if fire.state in FINAL and at not in held:
-            fires = (*fires[:at], Fire(fire.state), *fires[at + 1 :])
+            fires = (*fires[:at], Fire(fire.state, kept=fire.kept), *fires[at + 1 :])
             started = (*started[:at], False, *started[at + 1 :])
         elif fire.token > 1:
             nodes, fires = _tokens_anew(nodes, fires, at)

@@ -27,6 +27,7 @@ from cluster.model.state import (
     PENDING,
     RUNNING,
     STARTED,
+    WAITING,
     Claim,
     Fire,
     Node,
@@ -44,6 +45,9 @@ if TYPE_CHECKING:
 RULES = frozenset(
     {
         "unique_key",  # 1
+        "edit_cas",  # 1
+        "same_generation",  # 1
+        "definitions_kept",  # 14
         "settle_cas",  # 2
         "pending_cas",  # 2
         "commit_before_start",  # 3
@@ -59,6 +63,8 @@ RULES = frozenset(
         "late_word",  # 13
         "read_back",  # 15
         "doubt",  # 15
+        "permit_in_store",  # 17
+        "permit_cas",  # 17
     }
 )
 MAX_ATTEMPTS = 2
@@ -93,6 +99,7 @@ class Protocol:
         self.first_fire = [sum(scope.jobs[:job]) for job in range(len(scope.jobs))]
         self._faults = scope.faults
         self._off = without
+        self._claimed = WAITING if scope.portions else CLAIMED
 
     def first(self) -> State:
         """Return the state in which two nodes have joined and everything is due."""
@@ -136,10 +143,15 @@ class Protocol:
             yield Step(Label(at, "joins"), ONWARD, joined)
             return
         yield from self._heartbeat(state, at, node)
-        if node.plan is not None:
+        if node.plan is not None and node.plan.fire < 0:
+            yield self._edited(state, at, node.plan)
+        elif node.plan is not None:
             yield from self._commit(state, at, node, node.plan)
-        elif node.trust:
-            yield from self._read(state, at, node)
+        else:
+            if node.trust:
+                yield from self._read(state, at, node)
+            if "edit" in self._faults:
+                yield from self._edits(state, at)
         if node.trust:
             yield from self._recover(state, at, node)
 
@@ -154,9 +166,58 @@ class Protocol:
                 plan = Plan(job, self.first_fire[job] + following, following)
                 yield self._planned(state, at, plan, "reads due fire")
         for fire, row in enumerate(state.fires):
-            if row.state == PENDING:
+            if row.state == PENDING and (row.kept or self._is_there(state, self._job_of(fire))):
                 plan = Plan(-1, fire, row.token)
                 yield self._planned(state, at, plan, "reads pending fire")
+
+    def _is_there(self, state: State, job: int) -> bool:
+        """Return whether a job has a row: the claim of its last fire time deletes it."""
+        return state.nexts[job] < self.scope.jobs[job]
+
+    def _job_of(self, fire: int) -> int:
+        return max(job for job, first in enumerate(self.first_fire) if first <= fire)
+
+    # -- editing ------------------------------------------------------------------------------------------------
+
+    def _edits(self, state: State, at: int) -> Iterator[Step]:
+        """Read a job and compute its next fire time from the clock: the first that is not passed by now."""
+        for job, following in enumerate(state.nexts):
+            if self._is_there(state, job):
+                after = state.with_node(at, plan=Plan(job, -1, following))
+                yield Step(Label(at, "computes an edit of job", job), FAULT, after)
+
+    def _edited(self, state: State, at: int, plan: Plan) -> Step:
+        """Write the edit, if the job is what it was computed from; else compute again."""
+        label = Label(at, "writes the edit of job", plan.job)
+        idle = state.with_node(at, plan=None)
+        now = state.nexts[plan.job]
+        if not self._is_there(state, plan.job):
+            return Step(label._replace(act="finds no job to edit any more,"), ONWARD, idle)
+        if now == plan.seen:
+            return Step(label, ONWARD, idle)
+        if "edit_cas" not in self._off:
+            again = state.with_node(at, plan=plan._replace(seen=now))
+            return Step(label._replace(act="computes anew the edit of job"), ONWARD, again)
+        if "same_generation" not in self._off:
+            raise BrokenError("a job's next fire time moved back", label)
+        return Step(label, ONWARD, self._with_new_generation(idle, plan))
+
+    def _with_new_generation(self, state: State, plan: Plan) -> State:
+        """Set the job back under keys that have no rows; what was claimed under the old ones goes on."""
+        first = self.first_fire[plan.job]
+        for fire in range(first + plan.seen, first + state.nexts[plan.job]):
+            held = any(claim.fire == fire for node in state.nodes for claim in node.claims)
+            started = list(state.started)
+            started[fire] = started[fire] or (held and self.scope.at_most_once)
+            state = state.with_fire(fire, Fire())._replace(started=tuple(started))
+            for at, node in enumerate(state.nodes):
+                claims = tuple(claim for claim in node.claims if claim.fire != fire)
+                state = state.with_node(at, claims=claims)
+        nexts = list(state.nexts)
+        nexts[plan.job] = plan.seen
+        return state._replace(nexts=tuple(nexts))
+
+    # -- committing ---------------------------------------------------------------------------------------------
 
     def _planned(self, state: State, at: int, plan: Plan, act: str) -> Step:
         label = Label(at, act, plan.fire)
@@ -177,7 +238,9 @@ class Protocol:
         committed, token = self._written(idle, node, plan, label)
         if token:
             yield Step(
-                label, ONWARD, _held(committed, at, Claim(plan.fire, token, node.epoch, CLAIMED))
+                label,
+                ONWARD,
+                _held(committed, at, Claim(plan.fire, token, node.epoch, self._claimed)),
             )
         else:
             yield Step(label._replace(act="comes too late for fire"), ONWARD, committed)
@@ -190,7 +253,7 @@ class Protocol:
         """Lose the answer to a commit that was done, and to one that was not."""
         claim = Claim(plan.fire, self._token(plan), node.epoch, DOUBTED)
         if "doubt" in self._off:
-            claim = claim._replace(phase=CLAIMED)
+            claim = claim._replace(phase=self._claimed)
         for act, state in (("commits", committed), ("does not commit", idle)):
             after = state if "read_back" in self._off else _held(state, at, claim)
             yield Step(Label(at, f"{act}, without an answer, fire", plan.fire), FAULT, after)
@@ -212,8 +275,19 @@ class Protocol:
         nexts[plan.job] = plan.seen + 1
         moved = state._replace(nexts=tuple(nexts))
         if row.state != NOWHERE and "unique_key" not in self._off:
-            return moved, 0
-        return self._owned(moved, node, plan.fire, 1, 1, label), 1
+            return self._with_definitions(moved, plan.job), 0
+        owned = self._owned(moved, node, plan.fire, 1, 1, label)
+        return self._with_definitions(owned, plan.job), 1
+
+    def _with_definitions(self, state: State, job: int) -> State:
+        """Whoever deletes a job's row for its end leaves its definition in all of its live rows."""
+        if self._is_there(state, job) or "definitions_kept" in self._off:
+            return state
+        for fire in range(self.first_fire[job], self.first_fire[job] + self.scope.jobs[job]):
+            row = state.fires[fire]
+            if row.state in (PENDING, RUNNING):
+                state = state.with_fire(fire, row._replace(kept=True))
+        return state
 
     def _token(self, plan: Plan) -> int:
         """Return the token of a claim by this plan."""
@@ -228,7 +302,9 @@ class Protocol:
             for claim in other.claims:
                 if claim.phase != DOUBTED and claim[:2] == (fire, token):
                     raise BrokenError("two claims of one fire have the same token", label)
-        return _put(state, fire, Fire(RUNNING, token, node.epoch, attempt), label)
+        kept = state.fires[fire].kept
+        owned = Fire(RUNNING, token, node.epoch, attempt, kept, self.scope.portions)
+        return _put(state, fire, owned, label)
 
     def _may_write(self, state: State, node: Node) -> bool:
         """The last statement of a claim or a recovery: the own incarnation lives."""
@@ -243,6 +319,10 @@ class Protocol:
                 yield self._read_back(state, at, claim)
         elif claim.phase == STARTED:
             yield from self._settle(state, at, claim)
+        elif claim.phase == WAITING:
+            yield from self._permit(state, at, claim)
+            if not mine:
+                yield self._give_back(state, at, claim)
         elif mine or "trust_check" in self._off:
             label = Label(at, "starts fire", claim.fire)
             called = state
@@ -252,6 +332,21 @@ class Protocol:
             yield Step(label, ONWARD, _changed(called, at, claim, STARTED))
         else:
             yield self._give_back(state, at, claim)
+
+    def _permit(self, state: State, at: int, claim: Claim) -> Iterator[Step]:
+        """Permit the start in the row; whether the own lease is trusted is asked at the start."""
+        row = state.fires[claim.fire]
+        label = Label(at, "permits the start of fire", claim.fire)
+        if not _holds(row, claim) and "permit_cas" not in self._off:
+            label = label._replace(act="is permitted nothing any more, fire")
+            yield Step(label, ONWARD, _dropped(state, at, claim))
+            return
+        written = state
+        if row.state == RUNNING and "permit_in_store" not in self._off:
+            written = state.with_fire(claim.fire, row._replace(barred=False))
+        yield Step(label, ONWARD, _changed(written, at, claim, CLAIMED))
+        if "loss" in self._faults and written != state:
+            yield Step(label._replace(act="permits, without an answer, fire"), FAULT, written)
 
     def _called(self, state: State, fire: int, label: Label) -> State:
         if not self.scope.at_most_once:
@@ -269,7 +364,7 @@ class Protocol:
     def _read_back(self, state: State, at: int, claim: Claim) -> Step:
         if _holds(state.fires[claim.fire], claim):
             label = Label(at, "reads back that it has fire", claim.fire)
-            return Step(label, ONWARD, _changed(state, at, claim, CLAIMED))
+            return Step(label, ONWARD, _changed(state, at, claim, self._claimed))
         label = Label(at, "reads back that it does not have fire", claim.fire)
         return Step(label, ONWARD, _dropped(state, at, claim))
 
@@ -298,7 +393,7 @@ class Protocol:
             label = Label(at, "has nothing to give back any more, fire", claim.fire)
             return Step(label, ONWARD, after)
         label = Label(at, "has no trust and gives back fire", claim.fire)
-        free = Fire(PENDING, row.token + 1, 0, row.attempt)
+        free = Fire(PENDING, row.token + 1, 0, row.attempt, row.kept)
         return Step(label, ONWARD, _put(after, claim.fire, free, label))
 
     # -- leases -------------------------------------------------------------------------------------------------
@@ -356,12 +451,14 @@ class Protocol:
 
     def _closed(self, row: Fire) -> Fire:
         """Return what recovery makes of a running row."""
+        if row.barred:
+            return Fire(PENDING, row.token + 1, 0, row.attempt, row.kept)
         if self.scope.at_most_once:
             return row._replace(state=LOST)
         if row.attempt >= MAX_ATTEMPTS:
             return row._replace(state=FAILED)
         token = row.token + ("bump_in_recovery" not in self._off)
-        return Fire(PENDING, token, 0, row.attempt + 1)
+        return Fire(PENDING, token, 0, row.attempt + 1, row.kept)
 
 
 def _put(state: State, at: int, fire: Fire, label: Label) -> State:

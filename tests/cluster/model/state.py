@@ -8,17 +8,24 @@ NOWHERE, PENDING, RUNNING, DONE, LOST, FAILED = range(6)
 """States of a fire's row; ``NOWHERE``: there is no row."""
 FINAL = (DONE, LOST, FAILED)
 
-DOUBTED, CLAIMED, STARTED = range(3)
-"""A claim in a process: its commit had no answer; it may be started; the function was called, not settled yet."""
+DOUBTED, CLAIMED, STARTED, WAITING = range(4)
+"""A claim in a process: its commit had no answer; it may be started; the function was called, not settled yet; it waits
+for its row to permit its start."""
 
 
 class Fire(NamedTuple):
-    """The row of a fire."""
+    """The row of a fire.
+
+    :ivar kept: whether it holds the job's definition, for when the job's own row is gone
+    :ivar barred: whether it does not permit its owner to start yet
+    """
 
     state: int = NOWHERE
     token: int = 0
     owner: int = 0
     attempt: int = 0
+    kept: bool = False
+    barred: bool = False
 
 
 class Row(NamedTuple):
@@ -46,6 +53,7 @@ class Plan(NamedTuple):
     """What a process has read and is about to commit.
 
     :ivar job: -1 where a pending row is to be taken
+    :ivar fire: -1 where the job's next fire time is to be set, by an edit
     :ivar seen: the job's next fire time (its index), or the row's token
     """
 

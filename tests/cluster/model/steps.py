@@ -35,7 +35,8 @@ FAULTS = frozenset({"crash", "sign off", "lapse", "loss"})
 """The end of a process in the middle of anything (it may be started again at any time); a process that signs off while
 it holds runs; a living node whose trust runs out, being paused, cut off or slow; a COMMIT without an answer, be it done
 or not. In some scopes also: "store jump", a store's clock that ends a lease too early; "observer jump", an observer
-that takes too short a time for one lease; "rewind", a writer that knows no generations and moves a next time back.
+that takes too short a time for one lease; "rewind", a writer that knows no generations and moves a next time back;
+"edit", a process that computes a job's next fire time from what it reads, and writes it later (resume, reschedule).
 """
 
 
@@ -46,9 +47,11 @@ class Scope(NamedTuple):
     :ivar at_most_once: the delivery of all of them
     :ivar faults: the kinds of faults there are
     :ivar slots: how many claims a node holds at a time
+    :ivar portions: whether a claimed fire waits for a later transaction that permits its start, as in a catch-up
     """
 
     jobs: tuple[int, ...]
     at_most_once: bool
     faults: frozenset[str] = FAULTS
     slots: int = 2
+    portions: bool = False

@@ -16,6 +16,8 @@ from apscheduler._engine.instants import to_us
 
 CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 LONGEST_LINE = 4096
+EARLY = 60_000
+"""So many microseconds before its fire time a start is too soon: the clocks of a store and of a host differ a little."""
 NOT_STARTED = {"missed", "skipped", "coalesced", "cancelled"}
 
 
@@ -67,6 +69,8 @@ class Verdict:
     """At-least-once fire times that neither completed nor failed."""
     overlapping: list = field(default_factory=list)
     """Fire times of which two runs were under way at once; at-least-once jobs allow it, so it is no fault in itself."""
+    early: list = field(default_factory=list)
+    """Fire times that were started before they were due, by this machine's true clock."""
     fires: int = 0
     started: int = 0
     finished: int = 0
@@ -74,23 +78,24 @@ class Verdict:
 
     @property
     def clean(self) -> bool:
-        return not (self.doubled or self.lost or self.unaccounted or self.uncompleted)
+        return not (self.doubled or self.lost or self.unaccounted or self.uncompleted or self.early)
 
     def __str__(self) -> str:
         lines = [f"{self.fires} fires, {self.started} starts, {dict(self.outcomes)}"]
-        for name in ("doubled", "lost", "unaccounted", "uncompleted", "overlapping"):
+        for name in ("doubled", "lost", "early", "unaccounted", "uncompleted", "overlapping"):
             found = getattr(self, name)
             if found:
                 lines.append(f"{len(found)} {name}: {found[:5]}")
         return "; ".join(lines)
 
 
-def judge(marks, rows, expected, delivery) -> Verdict:
+def judge(marks, rows, expected, delivery, unplanned=frozenset()) -> Verdict:
     """Hold the marks and the ledger against the fire times that the triggers give.
 
     :param rows: with job_id, fire_time, outcome, count, last_fire_time
     :param expected: fire times (microseconds) by job
     :param delivery: by job, "at_most_once" or "at_least_once"
+    :param unplanned: jobs whose edits may pass over fire times, so that none is expected of them
     """
     verdict = Verdict(fires=sum(len(each) for each in expected.values()))
     starts: dict[tuple, list[int]] = defaultdict(list)
@@ -107,6 +112,7 @@ def judge(marks, rows, expected, delivery) -> Verdict:
         if len(tokens) > 1 and (once or len(set(tokens)) < len(tokens)):
             verdict.doubled.append((job, fire, tokens))
     verdict.overlapping = _overlapping(marks)
+    verdict.early = _early(marks)
     accounted = _accounted(rows, expected, verdict)
     known = {(job, fire) for job, fires in expected.items() for fire in fires}
     verdict.lost.extend(
@@ -116,7 +122,9 @@ def judge(marks, rows, expected, delivery) -> Verdict:
         if (job, fire) not in accounted
     )
     verdict.unaccounted.extend(
-        (job, fire, "started, not expected") for job, fire in starts if (job, fire) not in known
+        (job, fire, "started, not expected")
+        for job, fire in starts
+        if (job, fire) not in known and job not in unplanned
     )
     for (job, fire), outcome in accounted.items():
         problem = _contradiction(outcome, starts[job, fire], ends[job, fire])
@@ -125,6 +133,13 @@ def judge(marks, rows, expected, delivery) -> Verdict:
         if delivery.get(job) == "at_least_once" and outcome == "lost":
             verdict.uncompleted.append((job, fire, outcome))
     return verdict
+
+
+def _early(marks) -> list[tuple[str, int]]:
+    """Return the fire times of starts that came too soon; a mark's clock is one that nobody sets."""
+    boot_to_wall = (time.time_ns() - time.clock_gettime_ns(CLOCK)) // 1000
+    starts = (each for each in marks if each.phase == "start")
+    return [(each.job, each.fire) for each in starts if each.at + boot_to_wall < each.fire - EARLY]
 
 
 def _overlapping(marks) -> list[tuple[str, int]]:

@@ -83,6 +83,7 @@ class Connection:
         self, network: Network, to_server: Way, to_client: Way, on_drop: Callable[[], None]
     ) -> None:
         self.has_hole = False
+        self.is_silent = False
         self._network = network
         self._to_server = to_server
         self._to_client = to_client
@@ -115,6 +116,8 @@ class Connection:
         """Carry one direction's bytes, and then its end, which are no bytes."""
         while True:
             data = await way.reader.read(CHUNK)
+            if self.is_silent:
+                await asyncio.Event().wait()  # until this connection is ended
             await self._network.permission()
             if self._is_dropping(way):
                 self.has_hole = True
@@ -209,6 +212,10 @@ class Proxy:
         """Close all connections and refuse new ones, until ``heal``."""
         self._tell(self._cut)
 
+    def silence(self) -> None:
+        """Let the connections that are there say nothing any more, for ever; new ones work (a failover)."""
+        self._tell(self._silence)
+
     def drop_to_client(self) -> None:
         """Lose what the server says; what clients say still arrives."""
         self._tell(self._change, drops_to_client=True)
@@ -260,6 +267,11 @@ class Proxy:
         )
         if self._server is None:
             await self._listen()
+
+    async def _silence(self) -> None:
+        for connection in self._running.values():
+            if connection is not None:
+                connection.is_silent = True
 
     async def _cut(self) -> None:
         if self._server is not None:

@@ -49,6 +49,11 @@ class Server(ABC):
 
     programs: ClassVar[tuple[str, ...]]
     stops: ClassVar[dict[str, int]]
+    refusals: ClassVar[tuple[type[Exception], ...]] = (
+        psycopg.OperationalError,
+        pymysql.err.OperationalError,
+    )
+    """What a greeting raises while the server is not up."""
 
     def __init__(
         self, directory: Path | None = None, *, fsync: bool = True, settings: tuple[str, ...] = ()
@@ -178,7 +183,7 @@ class Server(ABC):
     def _wait_until_it_answers(self) -> None:
         deadline = time.monotonic() + PATIENCE
         while self.pid is not None and time.monotonic() < deadline:
-            with suppress(psycopg.OperationalError, pymysql.err.OperationalError):
+            with suppress(*self.refusals):
                 self._greet()
                 return
             time.sleep(PAUSE)
@@ -236,6 +241,32 @@ class PostgresServer(Server):
         ).close()
 
 
+class PostgresBackup(PostgresServer):
+    """A server whose data begin as a physical copy of a running one's, made when it is first started.
+
+    :param options: more arguments for pg_basebackup
+    """
+
+    programs = ("initdb", "postgres", "pg_basebackup")
+
+    def __init__(
+        self, original: PostgresServer, *options: str, settings: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__(fsync=False, settings=settings)
+        self.original = original
+        self.options = options
+
+    def take(self) -> None:
+        """Copy the original's data as they are now."""
+        self._make()
+
+    def _make(self) -> None:
+        if os.geteuid() == 0:
+            shutil.chown(self.directory, self.user, self._user()["group"])
+        where = ["-h", HOST, "-p", str(self.original.port), "-U", "postgres", "-D", str(self.data)]
+        self._run([self.where["pg_basebackup"], *where, "-X", "stream", *self.options])
+
+
 class MariaDBServer(Server):
     """A MariaDB server with the user ``root`` and a database ``test``."""
 
@@ -283,7 +314,8 @@ def _search_path() -> str:
     """Return PATH with the folders in which Debian hides servers, the newest first."""
     versions = Path("/usr/lib/postgresql").glob("*/bin")
     newest = sorted(versions, key=lambda path: _number(path.parent.name), reverse=True)
-    return os.pathsep.join([*map(str, newest), os.environ.get("PATH", ""), "/usr/sbin"])
+    added = ("/usr/sbin", "/usr/share/zookeeper/bin")
+    return os.pathsep.join([*map(str, newest), os.environ.get("PATH", ""), *added])
 
 
 def _number(text: str) -> float:

@@ -1,0 +1,149 @@
+"""Which process of which host a node is, so that another process there can tell for certain that it is gone.
+
+A process is known by its number, the moment it was started at, and the space its number is of: one kernel from one
+start of it to the next, and one namespace in it. Only where all of that is the same can the kernel be asked; in any other
+case (another machine, a clone of this one, a container beside this one, a system without ``/proc``) nothing is known,
+and the node's lease decides as everywhere.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+
+from apscheduler._engine.records import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Final
+
+_MACHINE_FILES: Final = ("/etc/machine-id", "/var/lib/dbus/machine-id")
+_ENDED: Final = ("Z", "X", "x")
+
+
+class Host(Record):
+    """What a node's row says of its process; each value is ``None`` where it cannot be told.
+
+    :ivar version: of tickwright
+    :ivar machine: a digest of the machine's id (which is not for others to know), or of its name
+    :ivar boot: the kernel's id of this start of it
+    :ivar pid_space: the namespaces that process ids, and their start times, are of
+    :ivar pid_started: when the process was started, in the kernel's ticks since the boot
+    """
+
+    __slots__ = ("boot", "machine", "pid_space", "pid_started", "version")
+
+    def __init__(
+        self,
+        version: str | None = None,
+        machine: str | None = None,
+        boot: str | None = None,
+        pid_space: str | None = None,
+        pid_started: str | None = None,
+    ) -> None:
+        self.version = version
+        self.machine = machine
+        self.boot = boot
+        self.pid_space = pid_space
+        self.pid_started = pid_started
+
+    def can_see(self, other: Host) -> bool:
+        """Return whether this process can ask the kernel about the other one by its number."""
+        return None not in (self.machine, self.boot, self.pid_space, self.pid_started) and (
+            (self.machine, self.boot, self.pid_space)
+            == (other.machine, other.boot, other.pid_space)
+        )
+
+
+def this_process() -> Host:
+    """Return what can be told of this process."""
+    return Host(_version(), _machine(), _boot(), _pid_space(), _state_of(os.getpid())[1])
+
+
+def is_gone(pid: Any, process: Host, asking: Host) -> bool:
+    """Return whether a process has provably ended.
+
+    :param pid: its number, as a row says
+    :param asking: the own process
+    """
+    if (
+        not isinstance(pid, int)
+        or pid <= 0
+        or process.pid_started is None
+        or not asking.can_see(process)
+    ):
+        return False
+    if _has_no_process(pid):
+        return True
+    state, started = _state_of(pid)
+    if started is None:
+        return False  # hidden, or just ending
+    return started != process.pid_started or (state in _ENDED and _is_alone(pid))
+
+
+def _has_no_process(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):
+        return False  # it is there, and somebody else's
+    return False
+
+
+def _state_of(pid: int) -> tuple[str | None, str | None]:
+    """Return a process's state and start, as ``/proc/PID/stat`` has them."""
+    told = _read(f"/proc/{pid}/stat")
+    words = [] if told is None else told.rpartition(")")[2].split()
+    return (words[0], words[19]) if len(words) > 19 else (None, None)
+
+
+def _is_alone(pid: int) -> bool:
+    """Return whether no thread of a process goes on after its first one has ended."""
+    try:
+        return len(os.listdir(f"/proc/{pid}/task")) == 1  # noqa: PTH208 - start-up time
+    except OSError:
+        return False
+
+
+def _machine() -> str | None:
+    import hashlib
+
+    ids = [found for name in _MACHINE_FILES if (found := _read(name))]
+    known = ids[0] if ids else socket.gethostname()
+    return hashlib.sha256(f"tickwright {known}".encode()).hexdigest()[:32] if known else None
+
+
+def _boot() -> str | None:
+    return _read("/proc/sys/kernel/random/boot_id") or None
+
+
+def _pid_space() -> str | None:
+    try:
+        if os.readlink("/proc/self") != str(os.getpid()):  # noqa: PTH115 - start-up time
+            return None  # this /proc shows another namespace's processes
+        of_pids = os.stat("/proc/self/ns/pid").st_ino  # noqa: PTH116 - start-up time
+    except OSError:
+        return None
+    try:
+        of_times = os.stat("/proc/self/ns/time").st_ino  # noqa: PTH116 - start-up time
+    except OSError:  # a kernel before 5.6
+        of_times = 0
+    return f"{of_pids}.{of_times}"
+
+
+def _read(path: str) -> str | None:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:  # noqa: PTH123 - start-up time
+            return file.read().strip()
+    except OSError:
+        return None
+
+
+def _version() -> str | None:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("tickwright")
+    except PackageNotFoundError:  # a folder on the path
+        return None
