@@ -61,7 +61,7 @@ scheduler.shutdown()
 
 def ask(reference_python, script, *args):
     done = subprocess.run(
-        [reference_python, "-c", script, *args], capture_output=True, text=True, check=False
+        [reference_python, "-E", "-c", script, *args], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout) if done.stdout else None

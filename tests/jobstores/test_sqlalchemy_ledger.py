@@ -261,7 +261,10 @@ def test_a_traceback_is_cut_at_64_kilobytes_and_its_ends_are_kept(place, opened)
     (run,) = scheduler.get_runs()
     assert 60 * 1024 < len(run.traceback) <= 64 * 1024
     assert "in ping" in run.traceback.partition("characters left out")[0]
-    assert run.traceback.rstrip().endswith('raise ValueError("x" * 200_000)')
+    *_, raising, headline, left_out, _ = run.traceback.rstrip().split("\n")
+    assert raising.endswith('raise ValueError("x" * 200_000)')
+    assert headline.startswith("ValueError: xxx")
+    assert "characters left out" in left_out  # a message has its own limit
     assert len(run.error) <= 1000
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import pickle
+import sqlite3
 import subprocess
 import sys
 import time
+import weakref
 from datetime import UTC, datetime, timedelta
 from threading import Barrier, Event, Thread
 from types import SimpleNamespace
@@ -241,7 +244,8 @@ def test_the_password_of_a_url_is_shown_nowhere(scheme, caplog):
     shown = [repr(store), str(store), repr(scheduler), str(caught.value), repr(caught.value)]
     assert all(CANARY not in each for each in shown)
     assert CANARY not in caplog.text
-    assert "someone" in repr(store)
+    assert "someone" not in repr(store)
+    assert "127.0.0.1" in repr(store)
     store.shutdown()
 
 
@@ -278,7 +282,7 @@ def test_a_schema_holds_all_tables_of_its_store(tmp_path, opened):
         works(scheduler)
         scheduler.shutdown()
         found = inspect(place.engine())
-        assert len(found.get_table_names(schema)) == 6
+        assert len(found.get_table_names(schema)) == 7
         assert not [name for name in found.get_table_names() if name.startswith(place.table)]
         scheduler = opened(place.store(tableschema=schema, create_tables=False, poll_interval=3600))
         works(scheduler, "b")
@@ -552,6 +556,27 @@ def test_two_stores_in_memory_share_nothing(opened):
     assert [job.id for job in scheduler.get_jobs("b")] == []
 
 
+def test_a_store_in_memory_closes_its_connection_when_nobody_has_it_any_more():
+    store = SQLAlchemyJobStore("sqlite://")
+    scheduler = ManualScheduler(jobstores={"default": store}, timezone="UTC")
+    scheduler.start()
+    scheduler.add_job("os:getpid", "interval", hours=1, id="a")
+    scheduler.shutdown()
+    with store.engine.connect() as connection:
+        beneath = connection.connection.dbapi_connection
+    assert beneath.execute("SELECT id FROM apscheduler_jobs").fetchall() == [("a",)]
+    watched = weakref.ref(store)
+    del store, scheduler, connection
+    for _ in range(100):  # a thread of another test's may have one of its frames yet
+        gc.collect()
+        if watched() is None:
+            break
+        time.sleep(0.1)
+    assert watched() is None, gc.get_referrers(watched())
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        beneath.execute("SELECT 1")
+
+
 def turn(scheduler, seconds):
     """Let time pass, claim until nothing is left, and have all outcomes written: the other nodes count what runs."""
     scheduler.clock.advance(seconds)
@@ -613,7 +638,7 @@ def test_what_one_scheduler_removes_or_changes_the_other_sees_at_once(place, ope
 def listens(place, scheduler):
     """Wait until the scheduler hears notifications, where there are any."""
     listener = scheduler._jobstores["default"]._listener
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 15
     while listener.can_hear and not listener.hears:
         assert time.monotonic() < deadline, "it does not listen"
         time.sleep(0.01)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from threading import Lock
 
+from apscheduler.logs import logger_named
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 _SECONDS = 10.0
@@ -15,10 +17,20 @@ _CAUSES = 1000
 
 
 class Troubles:
-    """Says each cause at once, and again at most every ten seconds, with how often it came up meanwhile."""
+    """Says each cause at once, and again at most every ten seconds, with how often it came up meanwhile.
 
-    def __init__(self) -> None:
-        self.logger: Any = logging.getLogger("apscheduler.jobstores")
+    :param mask: takes out of an exception's text what nobody should read
+    :param cause_of: names what an exception stands for, the same whoever meets it; ``None``: its class and the text
+    """
+
+    def __init__(
+        self,
+        mask: Callable[[str], str] = str,
+        cause_of: Callable[[BaseException], str | None] = lambda _: None,
+    ) -> None:
+        self._mask = mask
+        self._cause_of = cause_of
+        self.logger: Any = logger_named("apscheduler.jobstores")
         self._said: dict[str, tuple[float, int]] = {}
         self._lock = Lock()
 
@@ -26,20 +38,27 @@ class Troubles:
         """In a child process: whoever held the lock is not here."""
         self._lock = Lock()
 
-    def tell(self, text: str, exc: BaseException | None) -> None:
-        """Log this trouble unless the same was just said."""
+    def tell(self, text: str, exc: BaseException | None, cause: str | None = None) -> bool:
+        """Log this trouble unless the same was just said; return whether it was logged.
+
+        :param cause: what counts as the same, if not the text
+        """
         now = time.monotonic()
-        cause = text if exc is None else f"{text} ({type(exc).__name__})"
+        if cause is None:
+            known = None if exc is None else self._cause_of(exc)
+            cause = known or (text if exc is None else f"{text} ({type(exc).__name__})")
         with self._lock:
             said_at, unsaid = self._said.get(cause, (-_SECONDS, 0))
             if now - said_at < _SECONDS:
                 self._said[cause] = (said_at, unsaid + 1)
-                return
+                return False
             if len(self._said) > _CAUSES:
                 self._said.clear()
             self._said[cause] = (now, 0)
         more = f" ({unsaid} times more in the last {now - said_at:.0f} s)" if unsaid else ""
-        self.logger.warning("%s%s%s", text, "" if exc is None else f": {first_line(exc)}", more)
+        said = "" if exc is None else f": {self._mask(first_line(exc))}"
+        self.logger.warning("%s%s%s", text, said, more)
+        return True
 
 
 def first_line(exc: BaseException) -> str:

@@ -1,14 +1,14 @@
 """The contracts of job stores, in two tiers.
 
-``BaseJobStore``    3.x's eight methods; what third-party stores implement.
+``BaseJobStore``    3.x's eight methods; what third-party stores implement. ``KeepingJobStore`` is one that keeps the jobs
+                    it cannot restore: the built-in stores for one process (Redis, etcd, ZooKeeper and others).
 ``SharedJobStore``  adds the claim: due jobs become runs and get their next fire time in one atomic step, outcomes are
-                    settled in the ledger beside the jobs. All built-in stores are of this tier. Ask with
+                    settled in the ledger beside the jobs. The memory and SQL stores are of this tier. Ask with
                     ``isinstance``, never with ``hasattr``: a mock has every attribute.
 """
 
 from __future__ import annotations
 
-import logging
 from abc import ABCMeta, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
@@ -16,6 +16,8 @@ from operator import attrgetter
 
 from apscheduler._engine.instants import AT_NEXT_START
 from apscheduler._engine.records import Record
+from apscheduler.jobstores.standing import Standing
+from apscheduler.logs import logger_named
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from apscheduler.cluster.leading import LeaderLock
     from apscheduler.cluster.nodes import Node
     from apscheduler.job import Job
+    from apscheduler.jobstores.standing import Change, Revise
     from apscheduler.runs.claims import Claim, Result, Sink
     from apscheduler.runs.outcomes import Outcome
     from apscheduler.runs.rows import Run, RunQuery
@@ -35,6 +38,33 @@ class JobLookupError(KeyError):
 
     def __init__(self, job_id: str) -> None:
         super().__init__(f"no job with the id {job_id!r} was found")
+        self.job_id = job_id
+
+
+class QuarantinedJobError(JobLookupError):
+    """The job is in the store, but cannot be restored now, so it cannot be changed. New.
+
+    :ivar reason: why, in words
+    """
+
+    def __init__(self, job_id: str, reason: str) -> None:
+        KeyError.__init__(
+            self,
+            f"the job with the id {job_id!r} is quarantined and cannot be changed ({reason}); mend what "
+            "this names, or remove the job, or add it again with replace_existing=True",
+        )
+        self.job_id = job_id
+        self.reason = reason
+
+
+class UnknownJobError(JobLookupError):
+    """There is no job of this id, and no run of one that had it is kept. New."""
+
+    def __init__(self, job_id: str, near: str | None = None) -> None:
+        meant = f"; did you mean {near!r}?" if near else ""
+        KeyError.__init__(
+            self, f"there is no job with the id {job_id!r}, and no run of one is kept{meant}"
+        )
         self.job_id = job_id
 
 
@@ -65,7 +95,7 @@ class BaseJobStore(metaclass=ABCMeta):
 
     _scheduler: Any = None
     _alias: str | None = None
-    _logger = logging.getLogger("apscheduler.jobstores")
+    _logger = logger_named("apscheduler.jobstores")
 
     def start(self, scheduler: Any, alias: str) -> None:
         """Called by the scheduler when it starts, or when the store is added to a running one.
@@ -75,7 +105,7 @@ class BaseJobStore(metaclass=ABCMeta):
         """
         self._scheduler = scheduler
         self._alias = alias
-        self._logger = logging.getLogger(f"apscheduler.jobstores.{alias}")
+        self._logger = logger_named(f"apscheduler.jobstores.{alias}")
 
     def shutdown(self) -> None:
         """Free any resources still bound to this store."""
@@ -133,6 +163,39 @@ class BaseJobStore(metaclass=ABCMeta):
         return f"<{type(self).__name__}>"
 
 
+class ClaimBatch:
+    """What a store answers.
+
+    :ivar claims: instances to run (those in the request's lanes are not repeated here)
+    :ivar skipped: jobs whose fire times met ``max_instances`` running instances
+    :ivar held: by job id, in words, who else holds its running instances
+    :ivar dropped: jobs whose fire times calendars dropped
+    :ivar rolled: fire times that share a fate without running
+    :ivar refused: jobs whose executor the scheduler does not have, with what was recorded
+    :ivar finished: jobs that were removed because no fire time follows
+    :ivar broken: jobs whose trigger raised; they are looked at again later
+    :ivar more: whether the limit cut the batch
+    :ivar error: what was raised half-way, for the scheduler to raise; the claims made before it stand
+    """
+
+    __slots__ = (
+        *("broken", "claims", "dropped", "error", "finished", "held", "more"),
+        *("refused", "rolled", "skipped"),
+    )
+
+    def __init__(self) -> None:
+        self.claims: list[Claim] = []
+        self.skipped: list[tuple[Job, list[int]]] = []
+        self.dropped: list[tuple[Job, list[Drop]]] = []
+        self.rolled: list[tuple[Job, Outcome, Rollup]] = []
+        self.refused: list[tuple[Job, list[Result]]] = []
+        self.finished: list[Job] = []
+        self.broken: list[tuple[Job, BaseException]] = []
+        self.held: dict[str, str] = {}
+        self.more = False
+        self.error: BaseException | None = None
+
+
 class ClaimRequest:
     """What a scheduler asks of a store in one pass.
 
@@ -144,10 +207,12 @@ class ClaimRequest:
     :ivar plan: the plan for a job that is due at an instant, at a time; may call a foreign trigger, so no lock is held
     :ivar late_because: why a claim of a fire time (instant, grace) comes too late by itself, ``None`` if it does not
     :ivar sink: where the claims' outcomes go
+    :ivar is_real: whether ``now`` is the host's clock, not one that a test or a caller gave
+    :ivar batch: the answer; a store that puts what it has committed there at once loses none of it by what raises later
     """
 
     __slots__ = (
-        *("has_executor", "lanes", "late_because", "limit"),
+        *("batch", "has_executor", "is_real", "lanes", "late_because", "limit"),
         *("now", "plan", "sink", "slots"),
     )
 
@@ -161,6 +226,8 @@ class ClaimRequest:
         late_because: Callable[[int, int], str | None],
         sink: Sink,
         slots: dict[str, int],
+        *,
+        is_real: bool = False,
     ) -> None:
         self.now = now
         self.limit = limit
@@ -170,37 +237,8 @@ class ClaimRequest:
         self.late_because = late_because
         self.sink = sink
         self.slots = slots
-
-
-class ClaimBatch:
-    """What a store answers.
-
-    :ivar claims: instances to run (those in the request's lanes are not repeated here)
-    :ivar skipped: jobs whose fire times met ``max_instances`` running instances
-    :ivar dropped: jobs whose fire times calendars dropped
-    :ivar rolled: fire times that share a fate without running
-    :ivar refused: jobs whose executor the scheduler does not have, with what was recorded
-    :ivar finished: jobs that were removed because no fire time follows
-    :ivar broken: jobs whose trigger raised; they are looked at again later
-    :ivar more: whether the limit cut the batch
-    :ivar error: what was raised half-way, for the scheduler to raise; the claims made before it stand
-    """
-
-    __slots__ = (
-        *("broken", "claims", "dropped", "error", "finished", "more"),
-        *("refused", "rolled", "skipped"),
-    )
-
-    def __init__(self) -> None:
-        self.claims: list[Claim] = []
-        self.skipped: list[tuple[Job, list[int]]] = []
-        self.dropped: list[tuple[Job, list[Drop]]] = []
-        self.rolled: list[tuple[Job, Outcome, Rollup]] = []
-        self.refused: list[tuple[Job, list[Result]]] = []
-        self.finished: list[Job] = []
-        self.broken: list[tuple[Job, BaseException]] = []
-        self.more = False
-        self.error: BaseException | None = None
+        self.is_real = is_real
+        self.batch = ClaimBatch()
 
 
 class Quarantined(Record):
@@ -210,17 +248,50 @@ class Quarantined(Record):
     :ivar jobstore: alias of its store
     :ivar reason: why, in words
     :ivar next_run_time: when it would be due (aware, UTC), ``None`` if it is paused
+    :ivar name: its name; ``None``, as for the two below, where not even that can be read
+    :ivar trigger: its trigger in words
+    :ivar func: the reference to its function
     """
 
-    __slots__ = ("job_id", "jobstore", "next_run_time", "reason")
+    __slots__ = ("func", "job_id", "jobstore", "name", "next_run_time", "reason", "trigger")
 
     def __init__(
-        self, job_id: str, jobstore: str, reason: str, next_run_time: datetime | None
+        self,
+        job_id: str,
+        jobstore: str,
+        reason: str,
+        next_run_time: datetime | None,
+        name: str | None = None,
+        trigger: str | None = None,
+        func: str | None = None,
     ) -> None:
+        self.name = name
+        self.trigger = trigger
+        self.func = func
         self.job_id = job_id
         self.jobstore = jobstore
         self.reason = reason
         self.next_run_time = next_run_time
+
+
+class KeepingJobStore(BaseJobStore):
+    """A plain store that keeps the jobs it cannot restore, in quarantine. New."""
+
+    @abstractmethod
+    def quarantined(self) -> list[Quarantined]:
+        """Return the jobs that could not be restored when they were last tried, each with its reason."""
+
+    @abstractmethod
+    def why_quarantined(self, job_id: str) -> str | None:
+        """Return why this job cannot be restored now, ``None`` if it can, or is not there."""
+
+    @abstractmethod
+    def tell_quarantined(self) -> None:
+        """Log and dispatch, once each, which due jobs could not be restored; called with no lock held."""
+
+    @abstractmethod
+    def retry_after(self) -> float | None:
+        """Return in how many seconds to try again a due job that could not be restored, ``None`` without one."""
 
 
 class SharedJobStore(BaseJobStore):
@@ -237,11 +308,17 @@ class SharedJobStore(BaseJobStore):
     retry_interval: float | None = None
     paced = False
 
+    def look_as(self, scheduler: Any, alias: str) -> None:
+        """Take note of whose store this is, before it is started: it may be read then."""
+        if self._scheduler is None:
+            self._scheduler, self._alias = scheduler, alias
+
     @abstractmethod
     def claim_due(self, request: ClaimRequest) -> ClaimBatch:
         """Turn due jobs into claims, and move their next fire times, in one atomic step.
 
-        A fire time is claimed once, whoever asks and how often. Nothing of the batch is claimed if this raises.
+        A fire time is claimed once, whoever asks and how often. If this raises, what was claimed before stands in
+        ``request.batch``, or is part of a later answer.
         """
 
     @abstractmethod
@@ -264,8 +341,39 @@ class SharedJobStore(BaseJobStore):
     def modify_job(self, job: Job, approved: dict[str, Any]) -> None:
         """Set attributes that :meth:`Job._checked` approved, and the job's place, in one atomic step.
 
+        A ``next_run_time`` among them is a user's word: the job runs then, though it ran at that instant before.
+
         :raises JobLookupError: if the job is not there any more
         """
+
+    def edit_job(self, job: Job, change: Change) -> bool:
+        """Set what ``change`` makes of the job as it is stored, only if it is still so when that is written.
+
+        :param change: called with the job's standing, under no lock, and again if the job was claimed or changed
+            meanwhile; returns approved attributes, or ``None`` to leave the job alone
+        :return: whether the job was changed
+        :raises JobLookupError: if the job is not there any more
+        """
+        approved = change(Standing(job))
+        if approved is not None:
+            self.modify_job(job, approved)
+        return approved is not None
+
+    def replace_job(self, job: Job, revise: Revise) -> None:
+        """Replace the stored job by this newer version, only if it is still what ``revise`` saw.
+
+        :param revise: called with the standing of the stored job, under no lock, and again if that was claimed or
+            changed meanwhile; gives ``job`` its next fire time
+        :raises JobLookupError: if it is not there
+        """
+        stored = self.lookup_job(job.id)
+        if stored is not None:
+            revise(Standing(stored))
+        self.update_job(job)
+
+    def knows(self, job_id: str) -> bool:
+        """Return whether there is a job of this id, or the store remembers that there was. New."""
+        return self.lookup_job(job_id) is not None or self.why_quarantined(job_id) is not None
 
     @abstractmethod
     def runs(self, query: RunQuery) -> list[Run]:
@@ -295,9 +403,19 @@ class SharedJobStore(BaseJobStore):
         """Let others claim what was claimed here but not started; ``False`` if this store has no others."""
         return False
 
-    def said_of(self, exc: Exception) -> str | None:
-        """Return a failure in one line where that says all (the server is away, say); ``None`` where it does not."""
-        return None
+    def withdraw(self) -> None:
+        """Start nothing more, and let others have what was claimed here and has not begun. Undone by a new start."""
+
+    def last_word(self) -> None:
+        """Sign off now, because the process ends: close or free what runs here and dies with it."""
+
+    def tell_trouble(self, text: str, exc: Exception) -> bool:
+        """Log a failure in one line where that says all (the server is away, say), at most one per cause and ten seconds.
+
+        :param text: what failed; the cause follows it
+        :returns: ``False`` where one line does not say all, and nothing was logged
+        """
+        return False
 
     def leader_lock(self) -> LeaderLock | None:
         """Return the lock that one of the processes sharing this store can hold; ``None`` where none share it."""
@@ -307,13 +425,32 @@ class SharedJobStore(BaseJobStore):
         """Return the scheduler processes that claim from this store."""
         return []
 
+    def adopt(self) -> None:
+        """Take the store as it is for the one to work on, where it is held as a copy, or as set back."""
+
     def live_runs(self) -> list[Run]:
         """Return the runs that are claimed or running on any node."""
         return []
 
     def quarantined(self) -> list[Quarantined]:
-        """Return the jobs that cannot be restored now, each with its reason."""
-        return []
+        """Return the jobs that cannot be restored or shown now, each with its reason."""
+        return unshowable(self.get_all_jobs(), str(self._alias))
+
+    def why_quarantined(self, job_id: str) -> str | None:
+        """Return why this job cannot be restored now, ``None`` if it can, or is not there."""
+        return None
+
+
+def unshowable(jobs: Iterable[Job], alias: str) -> list[Quarantined]:
+    """Return those of a store's jobs whose next fire time cannot be told, each with its reason."""
+    found: list[Quarantined] = []
+    for job in jobs:
+        try:
+            job.next_run_time  # noqa: B018 - a property of a class of anyone's
+        except Exception as exc:  # noqa: BLE001 - as above: whatever it raises
+            reason = f"its next_run_time cannot be told: {type(exc).__name__}: {exc}"
+            found.append(Quarantined(job.id, alias, reason, None))
+    return found
 
 
 def due_order(jobs: Iterable[Job]) -> list[Job]:

@@ -11,31 +11,38 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import partial
 from operator import attrgetter
 from threading import Lock
 
+from apscheduler._engine.backoff import delay
 from apscheduler._engine.buckets import SHIFT, DueQueue
 from apscheduler._engine.instants import AT_NEXT_START, NEVER, SECOND, to_us
 from apscheduler._engine.planning import Plan
 from apscheduler.jobstores._in_memory import ClaimsInMemory
 from apscheduler.jobstores._listing import Listing
 from apscheduler.jobstores.base import (
-    ClaimBatch,
     ClaimRequest,
     ConflictingIdError,
     JobLookupError,
     SharedJobStore,
     due_order,
 )
+from apscheduler.jobstores.standing import EDIT_TRIES, Standing, pass_claims
 from apscheduler.runs.ledger import DEFAULT_CAPACITY
+from apscheduler.triggers.base import SEALED, STEPPED, is_own
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from apscheduler.job import Job
+    from apscheduler.jobstores.base import ClaimBatch
+    from apscheduler.jobstores.standing import Change, Revise
     from apscheduler.runs.claims import Claim
+    from apscheduler.triggers.base import BaseTrigger
 
+_ALWAYS_CHANGED = "job {!r} is being claimed or changed all the time; it was left"
 _LONGEST_BACKOFF = 64 * SECOND
 _FEW = 100
 
@@ -106,16 +113,37 @@ class MemoryJobStore(ClaimsInMemory, SharedJobStore):
     def add_jobs(self, jobs: Sequence[Job], *, replace: bool = False) -> None:
         for job in jobs:
             job._refresh()
-        with self._lock:
-            fresh: set[str] = set()
-            for job in jobs:
-                if (job.id in self._jobs and not replace) or job.id in fresh:
-                    raise ConflictingIdError(job.id)
-                fresh.add(job.id)
-            for job in jobs:
-                if job.id in self._jobs:
-                    self._leave(self._jobs[job.id], gone=self._jobs[job.id] is not job)
-                self._enter(job)
+        for _ in range(EDIT_TRIES):
+            seen: dict[str, tuple[Job, int]] = {}
+            for job in jobs if replace else ():
+                old = self._jobs.get(job.id)
+                if old is not None and old is not job:
+                    seen[job.id] = (old, old._due)
+                    pass_claims(job, Standing(old, old._fire))
+            with self._lock:
+                if self._add_all(jobs, seen, replace=replace):
+                    return
+        raise RuntimeError(_ALWAYS_CHANGED.format(jobs[0].id))
+
+    def _add_all(
+        self, jobs: Sequence[Job], seen: dict[str, tuple[Job, int]], *, replace: bool
+    ) -> bool:
+        """Add all of the jobs; ``False``, and none, if one that is to be replaced is not as it was seen."""
+        fresh: set[str] = set()
+        for job in jobs:
+            old = self._jobs.get(job.id)
+            if (old is not None and not replace) or job.id in fresh:
+                raise ConflictingIdError(job.id)
+            fresh.add(job.id)
+            if old is not None and old is not job and seen.get(job.id) != (old, old._due):
+                return False
+        for job in jobs:
+            old = self._jobs.get(job.id)
+            if old is not None:
+                self._leave(old, gone=old is not job)
+                job._fire = old._fire
+            self._enter(job)
+        return True
 
     def _enter(self, job: Job) -> None:
         job._ledger = self.ledger
@@ -127,12 +155,25 @@ class MemoryJobStore(ClaimsInMemory, SharedJobStore):
             self._queue.push(job, job._due)
 
     def update_job(self, job: Job) -> None:
+        self.replace_job(job, partial(pass_claims, job))
+
+    def replace_job(self, job: Job, revise: Revise) -> None:
         job._refresh()
-        with self._lock:
-            if job.id not in self._jobs:
+        for _ in range(EDIT_TRIES):
+            old = self._jobs.get(job.id)
+            if old is None:
                 raise JobLookupError(job.id)
-            self._leave(self._jobs[job.id], gone=self._jobs[job.id] is not job)
-            self._enter(job)
+            due, claimed = old._due, old._fire
+            if old is not job:
+                revise(Standing(old, claimed))
+            with self._lock:
+                if self._jobs.get(job.id) is not old or (old is not job and old._due != due):
+                    continue  # claimed, changed, replaced or removed meanwhile
+                self._leave(old, gone=old is not job)
+                job._fire = claimed
+                self._enter(job)
+                return
+        raise RuntimeError(_ALWAYS_CHANGED.format(job.id))
 
     def remove_job(self, job_id: str) -> None:
         with self._lock:
@@ -171,12 +212,29 @@ class MemoryJobStore(ClaimsInMemory, SharedJobStore):
         with self._lock:
             if self._jobs.get(job.id) is not job:
                 raise JobLookupError(job.id)
-            self._listing.will_change(job)
-            job._apply(approved)
-            job._refresh()
-            self._leave(job, gone=False)
-            if job._due != NEVER:
-                self._queue.push(job, job._due)
+            self._apply(job, approved)
+
+    def edit_job(self, job: Job, change: Change) -> bool:
+        for _ in range(EDIT_TRIES):
+            due, trigger = job._due, job.trigger
+            approved = change(Standing(job, job._fire))
+            if approved is None:
+                return False
+            with self._lock:
+                if self._jobs.get(job.id) is not job:
+                    raise JobLookupError(job.id)
+                if job._due == due and job.trigger is trigger:
+                    self._apply(job, approved)
+                    return True
+        raise RuntimeError(_ALWAYS_CHANGED.format(job.id))
+
+    def _apply(self, job: Job, approved: dict[str, Any]) -> None:
+        self._listing.will_change(job)
+        job._apply(approved)
+        job._refresh()
+        self._leave(job, gone=False)
+        if job._due != NEVER:
+            self._queue.push(job, job._due)
 
     # -- the claim -----------------------------------------------------------------------------------
 
@@ -185,7 +243,7 @@ class MemoryJobStore(ClaimsInMemory, SharedJobStore):
             return self._queue.next_instant()
 
     def claim_due(self, request: ClaimRequest) -> ClaimBatch:
-        batch = ClaimBatch()
+        batch = request.batch
         with self._lock:
             due = self._queue.take(request.now, request.limit)
             batch.more = len(due) >= request.limit
@@ -218,7 +276,11 @@ class MemoryJobStore(ClaimsInMemory, SharedJobStore):
         The loop that a million due jobs go through: local names, no calls for interval triggers, the list of the
         last bucket kept at hand (0.25 µs a job instead of 0.9).
         """
+        if not all(map(is_own, STEPPED)):  # patched since jobs kept their steps
+            return [(job, job._due) for job in due if job._due <= request.now]
         now, lanes, has_lane = request.now, request.lanes, request.lanes.keys()
+        checked: type[BaseTrigger] | None = None
+        is_sealed = False
         queue, front_id = self._queue, self._queue.front_id
         last_id, append = -1, None
         others: list[tuple[Job, int]] = []
@@ -233,11 +295,15 @@ class MemoryJobStore(ClaimsInMemory, SharedJobStore):
                 continue
             if step:
                 following: int | None = instant + step
-            elif job.trigger.native:
-                following = job.trigger.next_us(instant, now)
             else:
-                others.append((job, instant))
-                continue
+                trigger = job.trigger
+                if trigger.__class__ is not checked:
+                    checked = trigger.__class__
+                    is_sealed = checked in SEALED and is_own(checked)
+                if not is_sealed and not trigger.native:
+                    others.append((job, instant))
+                    continue
+                following = trigger.next_us(instant, now)
             if following is None:
                 del self._jobs[job.id]
                 job._due = NEVER + instant if instant > 0 else NEVER  # as _gone, without the call
@@ -281,6 +347,8 @@ class MemoryJobStore(ClaimsInMemory, SharedJobStore):
             busy = job._running + job._busy >= job.max_instances
             if planned.run and not refused and not busy:
                 job._running += 1
+                if not job._busy:  # else a worker reads it
+                    job._fire = planned.run[-1]
         late = request.late_because(instant, job._grace)
         self._put(batch, job, planned, request, late_because=late, busy=busy, refused=refused)
 
@@ -309,7 +377,8 @@ class MemoryJobStore(ClaimsInMemory, SharedJobStore):
                 return
             failures = self._trigger_failures.get(job.id, 0) + 1
             self._trigger_failures[job.id] = failures
-            self._queue.push(job, max(now, instant) + min(_LONGEST_BACKOFF, SECOND << failures - 1))
+            later = delay(failures, SECOND, _LONGEST_BACKOFF)
+            self._queue.push(job, max(now, instant) + later)
 
     def waiting_for_start(self) -> list[Job]:
         with self._lock:

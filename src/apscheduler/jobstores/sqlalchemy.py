@@ -10,42 +10,71 @@ from __future__ import annotations
 import pickle
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from weakref import WeakSet, WeakValueDictionary
 
+from apscheduler import ends
 from apscheduler._engine.instants import AT_NEXT_START, NEVER, SECOND, from_us, to_us
 from apscheduler.cluster.membership import Membership
 from apscheduler.cluster.nodes import Node
 from apscheduler.events import (
     EVENT_JOB_ERROR,
     EVENT_JOB_QUARANTINED,
+    EVENT_JOB_SKIPPED,
+    EVENT_JOBSTORE_DOUBTED,
     JobExecutionEvent,
+    JobSkippedEvent,
     QuarantineEvent,
+    StoreDoubtEvent,
 )
 from apscheduler.forks import after_fork, look
 from apscheduler.job import Job
+from apscheduler.jobstores._sql.addresses import Secrets, address_text
+from apscheduler.jobstores._sql.alone import SharingRefusedError, alone_on
 from apscheduler.jobstores._sql.claiming import Claiming, LeaseOverError
 from apscheduler.jobstores._sql.claims import StoreClaim
 from apscheduler.jobstores._sql.database import Database, leave_alone, make_engine
 from apscheduler.jobstores._sql.editing import Editing
+from apscheduler.jobstores._sql.ending import in_time
+from apscheduler.jobstores._sql.guarding import Guard, StoreHeldError
 from apscheduler.jobstores._sql.leading import SQLLeaderLock
 from apscheduler.jobstores._sql.ledger import SQLLedger
 from apscheduler.jobstores._sql.listening import Listener
-from apscheduler.jobstores._sql.loading import Loader, Unloadable, from_float
-from apscheduler.jobstores._sql.migrations import check, migrate, statements
+from apscheduler.jobstores._sql.loading import Loader, Unloadable
+from apscheduler.jobstores._sql.looking import Looking
+from apscheduler.jobstores._sql.migrations import prepare, statements
 from apscheduler.jobstores._sql.outbox import Outbox
+from apscheduler.jobstores._sql.promotion import mark_in_doubt
 from apscheduler.jobstores._sql.recovered import FreeRuns
+from apscheduler.jobstores._sql.remedies import AWAY, cause_of, put
 from apscheduler.jobstores._sql.roll import SQLRoll
+from apscheduler.jobstores._sql.rows import (
+    EARLIEST_SECONDS,
+    LATEST_SECONDS,
+    Times,
+    as_read,
+    from_float,
+    id_text,
+    is_time,
+)
 from apscheduler.jobstores._sql.statements import statements_for
+from apscheduler.jobstores._sql.strangers import Strangers
 from apscheduler.jobstores._sql.tables import Tables
-from apscheduler.jobstores._troubles import Troubles, first_line
-from apscheduler.jobstores.base import Quarantined, SharedJobStore
+from apscheduler.jobstores._sql.watching import SAID, Watching
+from apscheduler.jobstores._troubles import Troubles
+from apscheduler.jobstores.base import ClaimBatch, Quarantined, SharedJobStore
+from apscheduler.jobstores.standing import pass_claims
 from apscheduler.references import maybe_ref
+from apscheduler.runs import reasons
+from apscheduler.runs.claims import ALL
 from apscheduler.serializers import PickleSerializer
 
 try:
-    from sqlalchemy import select
+    from sqlalchemy import select, type_coerce
     from sqlalchemy.exc import DBAPIError
+    from sqlalchemy.types import NullType
 except ImportError as exc:  # pragma: no cover - tried in an environment without it
     raise ImportError(
         "SQLAlchemyJobStore needs SQLAlchemy 2.0 or newer: pip install 'tickwright[sqlalchemy]'"
@@ -56,13 +85,20 @@ if TYPE_CHECKING:
     from typing import Any
 
     from apscheduler.cluster.leading import LeaderLock
-    from apscheduler.jobstores.base import ClaimBatch, ClaimRequest
+    from apscheduler.jobstores._sql.identity import Identity
+    from apscheduler.jobstores.base import ClaimRequest
+    from apscheduler.jobstores.standing import Change, Revise
     from apscheduler.runs.claims import Claim, Result
     from apscheduler.runs.outcomes import Outcome
     from apscheduler.runs.rows import Run, RunQuery
     from apscheduler.serializers.base import Serializer
 
 _PRUNE_SECONDS = 30.0
+_TIMELESS_SECONDS = 10.0
+"""Between looks for rows whose next fire time is none, which no claim reads."""
+_START_SECONDS = 150.0
+"""So long a statement that makes or changes tables may take; another process may be at it."""
+_END_SECONDS = 10.0
 _SLOW_POLL = 5 * SECOND
 """Microseconds between looks at the store where notifications arrive."""
 
@@ -89,8 +125,14 @@ class SQLAlchemyJobStore(SharedJobStore):
     :param history_age: how old they may become (``None``: no limit). New.
     :param keep_results: whether the ledger keeps what functions returned, as text. New.
     :param poll_interval: seconds until changes by other processes are seen where the database does not tell. New.
+    :param connect_timeout: seconds within which a connection must be made; default: a third of the lease, at least 2.
+        An ``engine`` of one's own keeps its driver's value, and so does what ``engine_options`` or the URL say. New.
+    :param answer_timeout: seconds of silence after which a connection is broken, so that whoever asked gets an error;
+        default: two thirds of the lease, at least 5. Calls that list jobs or runs wait six times as long. New.
     :raises ValueError: without URL and engine, or for names that are no plain identifiers
     :raises ImportError: if no driver for the database is installed
+    :raises sqlalchemy.exc.ArgumentError: if the address cannot be read, or names no database that is known
+    :raises sqlalchemy.exc.MissingGreenlet: if the driver is one for coroutines (``AttributeError``: an async engine)
     """
 
     retry_interval = 1.0
@@ -113,19 +155,36 @@ class SQLAlchemyJobStore(SharedJobStore):
         history_age: timedelta | None = timedelta(days=30),
         keep_results: bool = False,
         poll_interval: float = 0.5,
+        connect_timeout: float | None = None,
+        answer_timeout: float | None = None,
     ) -> None:
         super().__init__()
         if not lease >= 1:
             raise ValueError(f"lease must be at least 1 second, not {lease!r}")
         if not poll_interval > 0:
             raise ValueError(f"poll_interval must be more than 0 seconds, not {poll_interval!r}")
+        for name, value in (("connect", connect_timeout), ("answer", answer_timeout)):
+            if value is not None and not value > 0:
+                raise ValueError(f"{name}_timeout must be more than 0 seconds, not {value!r}")
+        connect = max(2.0, lease / 3) if connect_timeout is None else connect_timeout
+        answer = max(5.0, lease * 2 / 3) if answer_timeout is None else answer_timeout
+        if isinstance(engine, str) and "://" in engine:
+            raise LookupError("engine= was given an address: an address goes into url=")
         if engine is not None:
             self.engine = maybe_ref(engine)
         elif url is not None:
-            self.engine = make_engine(url, engine_options or {})
+            self.engine = make_engine(url, engine_options or {}, (connect, answer))
         else:
             raise ValueError("SQLAlchemyJobStore needs a url or an engine")
-        self._database = Database(self.engine, is_own=engine is None, statement_seconds=lease / 2)
+        self._database = Database(
+            self.engine,
+            is_own=engine is None,
+            statement_seconds=lease / 2,
+            connect_seconds=connect,
+            answer_seconds=answer,
+        )
+        self._database.watch.on_silence = self._silent
+        self._end_seconds = min(lease, _END_SECONDS)
         self._tables = Tables(
             tablename,
             tableschema,
@@ -146,17 +205,20 @@ class SQLAlchemyJobStore(SharedJobStore):
             self._quarantined,
             self._revived,
         )
-        self._troubles = Troubles()
+        self._secrets = Secrets(self.engine.url, engine_options or {})
+        self._troubles = Troubles(self._secrets.mask, cause_of)
         self._keep_results = keep_results
         self._leader_lock = SQLLeaderLock(
             self._database, self._tables, lambda: self._membership, self._lease_us
         )
+        self._ledger = SQLLedger(self._database, self._statements, "default")
+        self._looking = Looking(self._database, self._statements, self._secrets.mask_in)
         self._ready = False
         # Weak: nobody will settle a claim that nobody holds, and signing off must not wait for it.
         self._open: WeakValueDictionary[int, StoreClaim] = WeakValueDictionary()
         self._listener = self._made_listener()
         self._editing = Editing(
-            self._database, self._statements, self._loader, self._listener.notify
+            self._database, self._statements, self._loader, self._listener.notify, self._offset
         )
         _living.add(self)
 
@@ -164,7 +226,11 @@ class SQLAlchemyJobStore(SharedJobStore):
 
     def _made_listener(self) -> Listener:
         channel = f"tickwright_{self._tables.name}"
-        return Listener(self._database, channel, self._changed, self._troubles.tell)
+        return Listener(self._database, channel, self._changed, self._not_told)
+
+    def look_as(self, scheduler: Any, alias: str) -> None:
+        super().look_as(scheduler, alias)
+        self._ledger.alias = str(self._alias)
 
     def forked(self) -> None:
         leave_alone(self.__dict__.copy())
@@ -174,6 +240,7 @@ class SQLAlchemyJobStore(SharedJobStore):
         if not self._ready:
             return
         self._ready = False
+        self._guard.close()
         self._listener = self._made_listener()
         self._outbox.forked()
         self._membership.lease.lost()
@@ -183,49 +250,157 @@ class SQLAlchemyJobStore(SharedJobStore):
         look()
         super().start(scheduler, alias)
         self._troubles.logger = self._logger
+        self._database.watch.start()
         try:
-            (migrate if self._create_tables else check)(self.engine, self._tables)
-        except BaseException:
+            with self._database.watch.named("start", _START_SECONDS), self._database.watch.call():
+                said = prepare(self.engine, self._tables, create=self._create_tables)
+                alone = alone_on(self._database)
+        except BaseException as exc:
+            put(exc)
+            self._secrets.mask_in(exc)
             self._database.close()
             raise
+        if alone is not None:
+            said.append(alone.line)
+        for line in said:
+            self._logger.warning("%s", line)
         self._outbox = Outbox(
-            self._database, self._statements, self._troubles.tell, keep_results=self._keep_results
+            self._database,
+            self._statements,
+            self._troubles.tell,
+            keep_results=self._keep_results,
+            patience=self._lease_us / SECOND,
         )
-        self._ledger = SQLLedger(self._database, self._statements, alias)
+        self._outbox.catch_ups.on_portion = self._note_portion
+        self._outbox.catch_ups.on_waiting = self._changed
+        self._outbox.catch_ups.give_back = self.give_back
+        self._ledger.alias = alias
+        self._guard = self._made_guard()
         self._roll = SQLRoll(
-            self._database, self._statements, self._runs_closed, self._runs_freed, self._tend
+            self._database,
+            self._statements,
+            self._runs_closed,
+            self._runs_freed,
+            self._tend,
+            self._guard.check,
+            None if alone is None else alone.check,
         )
+        if alone is not None:
+            try:
+                alone.wait(self._roll.listed, self._logger.warning)
+            except BaseException:
+                self._guard.close()
+                self._database.close()
+                raise
         self._membership = Membership(
             self._roll,
             self._lease_us,
             self._lease_us / SECOND / 3,
             self._clock,
-            self._troubles.tell,
+            self._heartbeat_trouble,
         )
+        self._membership.on_fenced = self._fenced
+        strangers = Strangers(self._statements, self._loader)
         self._claiming = Claiming(
             self._database,
             self._statements,
             self._loader,
             self._outbox,
             self._membership,
-            FreeRuns(self._database, self._statements, self._loader, self._membership),
+            FreeRuns(
+                self._database,
+                self._statements,
+                self._loader,
+                self._membership,
+                self._outbox.catch_ups,
+            ),
+            strangers,
+            self._note_open,
         )
+        self._watching = Watching(
+            self._database,
+            self._statements,
+            strangers,
+            self._membership,
+            self._claiming,
+            self._strangers_found,
+        )
+        self._claiming.on_committed = self._guard.committed
         self._open = WeakValueDictionary()
         self._pruned_at = time.monotonic()
+        self._looked_for_timeless = 0.0
         self._wake_below = 0
+        self._asked_at = 0
         self._ready = True
+        with suppress(StoreHeldError):  # it is said
+            self._guard.check()
         self._listener.start()
 
     def shutdown(self) -> None:
-        """Write what waits, sign off and close pooled connections, as soon as no run goes on that has to be settled."""
+        """Write what waits, sign off and close pooled connections, as soon as no run goes on that has to be settled.
+
+        Returns within ten seconds, or a lease if that is less, even if the database does not answer; what is not
+        written by then is tried for a lease, in threads that end then.
+        """
         look()
         if not self._ready:
             return
         self._ready = False
+        if self._database.is_private:
+            self._end()  # in this thread: such a database may be this thread's only
+        elif not in_time(self._end, self._end_seconds, "APScheduler store end"):
+            self._database.watch.hurry()
+            self._troubles.tell(
+                f"Job store {self._alias!r} did not answer within {self._end_seconds:g} s at the shutdown; "
+                "what could not be written is tried for a while, then other processes recover it",
+                None,
+            )
+
+    def _end(self) -> None:
         self._listener.stop()
+        try:
+            self._claiming.close()
+        except Exception as exc:  # noqa: BLE001 - who adopts it as an orphan's accounts for it
+            self._troubles.tell("What became of the last claims could not be asked", exc)
+        self._end_catch_ups()
         self._outbox.close()
+        self._guard.close()
         self._write_back()
-        self._membership.close(lambda: not self._open and not len(self._outbox))
+        self._membership.close(self._has_settled)
+
+    def _has_settled(self) -> bool:
+        """Return whether no run goes on that has to be settled, and all outcomes are written."""
+        return not self._open and self._outbox.is_done()
+
+    def withdraw(self) -> None:
+        if not self._ready:
+            return
+        self._membership.lease.closing = True
+        for claim in self._open_claims():
+            begun = claim.begun
+            if begun != ALL:
+                self._give_back(claim, [fire for fire in claim.unsettled if fire != begun])
+        self._end_catch_ups()
+
+    def _end_catch_ups(self) -> None:
+        """Give back what no executor has yet."""
+        self._outbox.give_back_rests(self._outbox.catch_ups.end())
+
+    def _open_claims(self) -> list[StoreClaim]:
+        return [claim for held in self._open.valuerefs() if (claim := held()) is not None]
+
+    def last_word(self) -> None:
+        membership: Membership | None = getattr(self, "_membership", None)
+        if membership is None:
+            return
+        self._outbox.is_empty()
+        names = sorted({claim.job.id for claim in self._open_claims() if claim.unsettled})
+        if names:
+            self._logger.warning(
+                "The process ends while jobs run: %s. Those of at least once are free for others, the rest is lost",
+                ", ".join(map(repr, names)),
+            )
+        membership.leave()
 
     def _write_back(self) -> None:
         """Bring the pickles up to their columns, for 3.x to read."""
@@ -244,6 +419,10 @@ class SQLAlchemyJobStore(SharedJobStore):
     def _clock(self) -> int:
         return time.time_ns() // 1000
 
+    def _offset(self) -> int:
+        """Return the microseconds from this host's clock to the store's, as far as they are known."""
+        return self._membership.offset.us if self._ready else 0
+
     def _link(self, job: Job) -> None:
         job._scheduler = self._scheduler
         job._jobstore_alias = self._alias
@@ -254,7 +433,7 @@ class SQLAlchemyJobStore(SharedJobStore):
         row = self._editing._states([job_id]).get(job_id)
         return None if row is None else self._loaded(job_id, *row)
 
-    def _loaded(self, job_id: str, blob: bytes, moment: float | None) -> Job | None:
+    def _loaded(self, job_id: str, blob: Any, moment: Any) -> Job | None:
         try:
             return self._loader.load(job_id, blob, moment)
         except Unloadable:
@@ -275,10 +454,13 @@ class SQLAlchemyJobStore(SharedJobStore):
         column = self.jobs_t.c.next_run_time
         with self._database.reading() as connection:
             moment = connection.scalar(
-                select(column).where(column.is_not(None)).order_by(column).limit(1)
+                select(column)
+                .where(column >= EARLIEST_SECONDS, column <= LATEST_SECONDS)
+                .order_by(column)
+                .limit(1)
             )
         zone = getattr(self._scheduler, "timezone", None) or UTC
-        return None if moment is None else from_us(from_float(moment), zone)
+        return None if moment is None else Times().shown("next_run_time", from_float(moment), zone)
 
     def get_all_jobs(self) -> list[Job]:
         return self._listed()
@@ -286,18 +468,20 @@ class SQLAlchemyJobStore(SharedJobStore):
     def waiting_for_start(self) -> list[Job]:
         return self._listed(self.jobs_t.c.next_run_time == AT_NEXT_START / SECOND)
 
-    def _rows(self, *conditions: Any) -> Sequence[Any]:
+    def _rows(self, *conditions: Any) -> list[tuple[Any, Any, Any]]:
+        """Return id, state and next fire time of jobs in order, as they are in their rows."""
         columns = self.jobs_t.c
-        statement = select(columns.id, columns.job_state, columns.next_run_time).where(*conditions)
-        with self._database.reading() as connection:
-            return connection.execute(
-                statement.order_by(
-                    columns.next_run_time.is_(None), columns.next_run_time, columns.id
-                )
-            ).all()
+        as_it_is = type_coerce(columns.job_state, NullType())
+        statement = (
+            select(columns.id, as_it_is, columns.next_run_time)
+            .where(*conditions)
+            .order_by(columns.next_run_time.is_(None), columns.next_run_time, columns.id)
+        )
+        with self._database.reading(patient=True) as connection:
+            return [(row[0], as_read(row[1]), row[2]) for row in connection.execute(statement)]
 
     def _listed(self, *conditions: Any) -> list[Job]:
-        found = (self._loaded(row[0], bytes(row[1]), row[2]) for row in self._rows(*conditions))
+        found = (self._loaded(*row) for row in self._rows(*conditions))
         return [job for job in found if job is not None]
 
     def add_job(self, job: Job) -> None:
@@ -314,13 +498,21 @@ class SQLAlchemyJobStore(SharedJobStore):
             self._forget(job.id)
 
     def update_job(self, job: Job) -> None:
+        self.replace_job(job, partial(pass_claims, job))
+
+    def replace_job(self, job: Job, revise: Revise) -> None:
         job._refresh()
-        self._editing.update(job)
+        self._editing.update(job, revise)
         self._forget(job.id)
 
     def modify_job(self, job: Job, approved: dict[str, Any]) -> None:
         self._editing.modify(job, approved)
         self._forget(job.id)
+
+    def edit_job(self, job: Job, change: Change) -> bool:
+        changed = self._editing.change(job, change)
+        self._forget(job.id)
+        return changed
 
     def remove_job(self, job_id: str) -> None:
         self._editing.remove(job_id)
@@ -336,12 +528,36 @@ class SQLAlchemyJobStore(SharedJobStore):
     # -- claims ---------------------------------------------------------------------------------------------------
 
     def claim_due(self, request: ClaimRequest) -> ClaimBatch:
-        batch = self._claiming.claim_due(request)
+        self._asked_at = request.now
+        self._tell_of_timeless()
+        try:
+            with self._database.watch.named("claim"):
+                self._guard.check()
+                batch = self._claiming.claim_due(request)
+        except StoreHeldError:
+            return request.batch
+        self._wake_below = max(1, len(self._open) // 2) if self._claiming.starved else 0
+        return batch
+
+    def _note_open(self, batch: ClaimBatch) -> None:
+        """Take note of claims that are about to be committed: signing off waits for what becomes of them."""
         for claim in batch.claims:
             if isinstance(claim, StoreClaim):
                 self._open[id(claim)] = claim
-        self._wake_below = max(1, len(self._open) // 2) if self._claiming.starved else 0
-        return batch
+
+    def _note_portion(self, portion: StoreClaim) -> None:
+        self._open[id(portion)] = portion
+
+    def _tell_of_timeless(self) -> None:
+        """Now and then, tell of jobs whose next fire time is no time: no claim ever reads them."""
+        now = time.monotonic()
+        if self._looked_for_timeless and now - self._looked_for_timeless < _TIMELESS_SECONDS:
+            return
+        self._looked_for_timeless = now
+        with self._database.reading() as connection:
+            rows = connection.execute(self._statements.timeless).all()
+        for id, moment, blob in rows:
+            self._loaded(id, as_read(blob), moment)
 
     def settle(self, claim: Claim, result: Result) -> None:
         if not isinstance(claim, StoreClaim):
@@ -350,6 +566,9 @@ class SQLAlchemyJobStore(SharedJobStore):
 
     def release(self, claim: Claim) -> None:
         self._open.pop(id(claim), None)
+        catch_up = claim.catch_up if isinstance(claim, StoreClaim) else None
+        if catch_up is not None:
+            catch_up.released(claim)
         if len(self._open) < self._wake_below:
             self._wake_below = 0
             self._changed()
@@ -358,20 +577,23 @@ class SQLAlchemyJobStore(SharedJobStore):
         """Let any node claim what this one has claimed but not started; ``True``. New."""
         if not isinstance(claim, StoreClaim):
             return False
-        for fire in claim.unsettled:
-            if claim.take(fire):
-                self._outbox.give_back(claim, fire)
-        if claim.take_release():
-            self.release(claim)
+        self._give_back(claim, claim.unsettled)
         return True
 
+    def _give_back(self, claim: StoreClaim, fires: list[int]) -> None:
+        self._outbox.give_back_all(claim, fires)
+        if not claim.unsettled and claim.take_release():
+            self.release(claim)
+
     def next_due(self) -> int | None:
+        if self._guard.held is not None:
+            return self._asked_at + SECOND
+        if self._outbox.catch_ups.waits:
+            return self._asked_at
         claiming = self._claiming
         offset = self._membership.offset.us
-        with self._database.reading() as connection:
-            moment = connection.scalar(
-                self._statements.earliest_after, {"now": claiming.claimed_at / SECOND}
-            )
+        with self._database.watch.named("next due time"):
+            moment = self._watching.earliest(claiming.claimed_at)
         due = NEVER if moment is None else from_float(moment) - offset
         due = min(due, claiming.waiting_until)
         return None if due == NEVER else due
@@ -384,14 +606,19 @@ class SQLAlchemyJobStore(SharedJobStore):
 
     # -- the ledger ---------------------------------------------------------------------------------------------------
 
+    def _may_ask(self) -> bool:
+        """Return whether there is a ledger to ask, after what waits has been written to it."""
+        if self._ready:
+            self._outbox.flush()
+            return True
+        return self._looking.finds_history()
+
     def runs(self, query: RunQuery) -> list[Run]:
-        self._outbox.flush()
-        return self._ledger.runs(query, self._zones())
+        return self._ledger.runs(query, self._zones()) if self._may_ask() else []
 
     def live_runs(self) -> list[Run]:
         """Return the runs that are claimed or running on any node. New."""
-        self._outbox.flush()
-        return self._ledger.live(self._zones())
+        return self._ledger.live(self._zones()) if self._may_ask() else []
 
     def _zones(self) -> dict[str, Any]:
         """Return the zones of the jobs that are loaded already; other times are shown in UTC."""
@@ -400,13 +627,13 @@ class SQLAlchemyJobStore(SharedJobStore):
     def last_run(self, job: Job) -> Run | None:
         from apscheduler.runs.rows import RunQuery
 
-        self._outbox.flush()
+        if not self._may_ask():
+            return None
         zones = {job.id: job._zone()}
         return next(iter(self._ledger.runs(RunQuery(job_id=job.id, limit=1), zones)), None)
 
     def outcome_counts(self) -> dict[Outcome, int]:
-        self._outbox.flush()
-        return self._ledger.counts()
+        return self._ledger.counts() if self._may_ask() else {}
 
     def _tend(self) -> None:
         """Remove old rows of the ledger, now and then (the heartbeat's thread)."""
@@ -423,8 +650,13 @@ class SQLAlchemyJobStore(SharedJobStore):
             oldest = self._clock() + self._membership.offset.us - age
         return self._ledger.prune(self._history, oldest)
 
-    def said_of(self, exc: Exception) -> str | None:
-        return first_line(exc) if isinstance(exc, DBAPIError | LeaseOverError) else None
+    def tell_trouble(self, text: str, exc: Exception) -> bool:
+        put(exc)
+        self._secrets.mask_in(exc)  # where the engine is the user's; ours has done so
+        if not isinstance(exc, DBAPIError | LeaseOverError | SharingRefusedError):
+            return False
+        self._troubles.tell(text, exc)
+        return True
 
     def leader_lock(self) -> LeaderLock | None:
         return None if self._database.is_private else self._leader_lock
@@ -432,30 +664,97 @@ class SQLAlchemyJobStore(SharedJobStore):
     # -- nodes ------------------------------------------------------------------------------------------------------------
 
     def nodes(self) -> list[Node]:
-        rows, now = self._roll.listed()
-        own = self._membership.lease.epoch
+        if self._ready:
+            rows, now = self._roll.listed()
+            own = self._membership.lease.epoch
+        else:
+            rows, now = self._looking.nodes()
+            own = 0
+        times = Times()
         return [
             Node(
                 row.name,
                 str(self._alias),
                 row.epoch,
                 row.pid,
-                from_us(row.started_us, UTC),
-                from_us(row.lease_until, UTC),
+                times.shown("started_us", row.started_us),
+                times.shown("lease_until", row.lease_until),
                 row.lease_until > now,
                 row.epoch == own,
+                row.host.version,
             )
             for row in rows
         ]
+
+    # -- a store that is not the one it was ------------------------------------------------------------------
+
+    def _made_guard(self) -> Guard:
+        age, count = self._history_age, self._history
+        keeps = (age is None or age >= timedelta(hours=1)) and (count is None or count >= 1000)
+        return Guard(self._database, self._tables, self._held, self._promoted, keeps=keeps)
+
+    @property
+    def held(self) -> str | None:
+        """Why nothing is claimed from this store (a copy, or set back), ``None`` if all is well. New."""
+        return self._guard.held if self._ready else None
+
+    def adopt(self) -> None:
+        """Take the store as it is now for the one to work on; every process that holds its claims goes on. New.
+
+        :raises apscheduler.jobstores._sql.migrations.SchemaError: if the tables are not there
+        :raises LookupError: if the store keeps no identity
+        """
+        if self._ready:
+            self._guard.adopt()
+            self._logger.warning("The job store was adopted as it is; its jobs are claimed again")
+            self._changed()
+            return
+        prepare(self.engine, self._tables, create=False)
+        guard = self._made_guard()
+        guard.adopt()
+        guard.close()
+
+    def _fenced(self, epoch: int, trusted: bool) -> None:
+        kept_epoch, number = self._claiming.kept
+        batch = number if kept_epoch == epoch else 0
+        self._guard.fenced(epoch, self._roll.beats, batch, trusted=trusted)
+
+    def _heartbeat_trouble(self, text: str, exc: BaseException | None) -> None:
+        if not isinstance(exc, StoreHeldError):  # that is said by itself
+            self._troubles.tell(text, exc)
+
+    def _held(self, reason: str) -> None:
+        self._membership.lease.lost()  # it joins anew once the store is adopted
+        if self._troubles.tell(reason, None):
+            self._tell(StoreDoubtEvent(EVENT_JOBSTORE_DOUBTED, self._alias, reason, True))
+
+    def _promoted(self, recorded: Identity, present: Identity) -> None:
+        doubted, line = mark_in_doubt(
+            self._database, self._statements, self._loader, recorded, present
+        )
+        if line:
+            self._logger.error("%s", line)
+            self._tell(StoreDoubtEvent(EVENT_JOBSTORE_DOUBTED, self._alias, line, False))
+            self._runs_closed(doubted)
 
     # -- quarantine ---------------------------------------------------------------------------------------------------------
 
     def quarantined(self) -> list[Quarantined]:
         found: list[Quarantined] = []
         known = getattr(self._scheduler, "_executors", {})
+        generations: dict[str, Any] = {}
+        if self._ready or self._looking.finds_history():
+            meta = self._tables.meta.c
+            with self._database.reading() as connection:
+                generations = dict(connection.execute(select(meta.job_id, meta.generation)).all())
+        elif not self._looking.finds_jobs():
+            return found
+        if not self._ready:
+            known = {**known, "default": None}  # a start makes it
         for id, blob, moment in self._rows():
             try:
-                job = self._loader.load(id, bytes(blob), moment)
+                job = self._loader.load(id, blob, moment)
+                self._loader.check_generation(id, generations.get(id, 0))
             except Unloadable as exc:
                 reason = str(exc)
             else:
@@ -469,11 +768,37 @@ class SQLAlchemyJobStore(SharedJobStore):
                     reason = f"this scheduler has no calendar {', '.join(map(repr, unknown))}"
                 else:
                     continue
-            when = None if moment is None else from_us(from_float(moment), UTC)
-            found.append(Quarantined(id, str(self._alias), reason, when))
+            shown = moment if is_time(moment) else None
+            when = None if shown is None else from_us(from_float(shown), UTC)
+            outline = self._loader.outline(id, blob)
+            found.append(Quarantined(id_text(id), str(self._alias), reason, when, *outline))
         return found
 
-    def _quarantined(self, job_id: str, reason: str) -> None:
+    def knows(self, job_id: str) -> bool:
+        """Return whether there is a job of this id, or was one. New."""
+        if not (self._ready or self._looking.finds_history()):
+            return self._looking.finds_jobs() and bool(self._editing._states([job_id]))
+        if self._editing._states([job_id]):
+            return True
+        meta = self._tables.meta.c
+        with self._database.reading() as connection:
+            return connection.scalar(select(meta.job_id).where(meta.job_id == job_id)) is not None
+
+    def why_quarantined(self, job_id: str) -> str | None:
+        row = self._editing._states([job_id]).get(job_id)
+        if row is None:
+            return None
+        try:
+            self._loader.load(job_id, *row)
+        except Unloadable as exc:
+            return str(exc)
+        return None
+
+    def _quarantined(self, job_id: str, reason: str) -> bool:
+        """Announce a job that cannot be restored, unless this scheduler only looks; return whether it was."""
+        runs_jobs = getattr(self._scheduler, "_is_dispatching", None)
+        if runs_jobs is not None and not runs_jobs():
+            return False
         self._logger.error(
             "Job %r cannot be restored and is quarantined: %s. It stays in the store and is not run; "
             "it comes back by itself when it loads again",
@@ -482,6 +807,7 @@ class SQLAlchemyJobStore(SharedJobStore):
         )
         event = QuarantineEvent(EVENT_JOB_QUARANTINED, job_id, self._alias, reason)
         self._tell(event)
+        return True
 
     def _revived(self, job_id: str) -> None:
         self._logger.info("Job %r loads again and is scheduled", job_id)
@@ -494,6 +820,16 @@ class SQLAlchemyJobStore(SharedJobStore):
         if wakeup is not None:
             wakeup()
 
+    def _not_told(self, text: str, exc: BaseException | None) -> None:
+        """Report that notifications do not arrive: if only that connection was lost, nothing else is wrong."""
+        alone = exc is not None and cause_of(exc) == AWAY
+        self._troubles.tell(text, exc, cause="notifications" if alone else None)
+
+    def _silent(self, what: str, seconds: float) -> None:
+        """Report that the database has not answered so far."""
+        text = f"Job store {self._alias!r} has not answered for {seconds:.0f} s ({what})"
+        self._troubles.tell(text, None, cause="silence")
+
     def _runs_freed(self) -> None:
         self._claiming.look_for_free_runs()
         self._changed()
@@ -501,12 +837,24 @@ class SQLAlchemyJobStore(SharedJobStore):
     def _runs_closed(self, closed: list[tuple[str, int, Outcome, str]]) -> None:
         """Report runs of dead nodes; their outcome is in the ledger already."""
         for job_id, fire, outcome, reason in closed:
-            when = from_us(fire, UTC)
+            when = Times().shown("fire_us", fire)
             self._logger.error("Job %r, due %s: %s (%s)", job_id, when, outcome, reason)
             error = RunLostError(f"job {job_id!r}: {reason}")
             self._tell(
                 JobExecutionEvent(EVENT_JOB_ERROR, job_id, self._alias, when, exception=error)
             )
+
+    def _strangers_found(self, found: list[tuple[Job, list[int]]]) -> None:
+        """Say that another program schedules these jobs too; what it took alone has its rows already."""
+        self._troubles.tell(SAID, None)
+        for job, fires in found:
+            for fire in fires:
+                when = job._at(fire)
+                reason = reasons.MOVED_BY_ANOTHER
+                self._tell(
+                    JobSkippedEvent(EVENT_JOB_SKIPPED, job.id, self._alias, 1, when, when, reason)
+                )
+        self._tell(StoreDoubtEvent(EVENT_JOBSTORE_DOUBTED, self._alias, SAID, False))
 
     def _tell(self, event: Any) -> None:
         tell: Callable[[Any], None] | None = getattr(self._scheduler, "_dispatch_event", None)
@@ -514,8 +862,7 @@ class SQLAlchemyJobStore(SharedJobStore):
             tell(event)
 
     def __repr__(self) -> str:
-        shown = self.engine.url.render_as_string(hide_password=True)
-        return f"<{type(self).__name__} (url={shown})>"
+        return f"<{type(self).__name__} (url={address_text(self.engine.url)})>"
 
 
 _living: WeakSet[SQLAlchemyJobStore] = WeakSet()
@@ -526,4 +873,13 @@ def _forked() -> None:
         store.forked()
 
 
+def _last_words() -> None:
+    for store in list(_living):
+        try:
+            store.last_word()
+        except Exception as exc:  # noqa: BLE001 - the next store has its word all the same
+            store._troubles.tell("The scheduler could not sign off from the store", exc)
+
+
 after_fork(_forked)
+ends.at_finish(_last_words)

@@ -5,6 +5,9 @@
     commit   lock those rows that are as they were read (skipping what others have locked), count instances, insert
              the runs (the unique key decides), move the jobs, write waiting outcomes, re-check one's own lease last
 
+The claims are made before the COMMIT and kept as a doubt until the answer is known, so nothing that raises from there
+on loses them: they go into the request's batch in one step, or the store is asked for them at the next pass (rule 2b).
+
 Several nodes with a long queue of due jobs would plan the same rows and throw most of it away: who loses many rows to
 others reads those first, for a while, whose id's hash gives its own place among the nodes. What nobody counts as his
 own (a node has just died) is read when one's own part is empty.
@@ -13,19 +16,26 @@ own (a node has just died) is read when one's own part is empty.
 from __future__ import annotations
 
 import time
+from threading import get_ident
 
+from sqlalchemy.exc import DataError
+
+from apscheduler._engine.backoff import delay
 from apscheduler._engine.instants import NEVER, SECOND
 from apscheduler._engine.records import Record
 from apscheduler.cluster.points import reached
+from apscheduler.jobstores._sql.beyond import Beyond, Looked
+from apscheduler.jobstores._sql.catching_up import Portion
 from apscheduler.jobstores._sql.claims import StoreClaim
 from apscheduler.jobstores._sql.database import is_disconnect
 from apscheduler.jobstores._sql.loading import Unloadable
+from apscheduler.jobstores._sql.rows import LAST_GENERATION
 from apscheduler.jobstores._sql.writing import Candidate, Writing
 from apscheduler.jobstores.base import ClaimBatch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from sqlalchemy.engine import Connection
@@ -36,6 +46,7 @@ if TYPE_CHECKING:
     from apscheduler.jobstores._sql.outbox import Outbox
     from apscheduler.jobstores._sql.recovered import FreeRuns
     from apscheduler.jobstores._sql.statements import Statements
+    from apscheduler.jobstores._sql.strangers import Strangers
     from apscheduler.jobstores.base import ClaimRequest
 
 PATIENCE = 60 * SECOND
@@ -52,8 +63,12 @@ class LeaseOverError(RuntimeError):
     """The store does not know this incarnation any more; nothing was claimed."""
 
 
+class AheadError(RuntimeError):
+    """What was planned lies in the store's future; nothing was claimed."""
+
+
 class Doubt(Record):
-    """A transaction whose COMMIT got no answer (rule 15)."""
+    """A transaction whose COMMIT is sent and not known to be made (rules 2b and 15)."""
 
     __slots__ = ("batch", "epoch", "number")
 
@@ -64,7 +79,10 @@ class Doubt(Record):
 
 
 class Claiming:
-    """Claims for one store. Used by one thread at a time."""
+    """Claims for one store. A scheduler has one pass at a time; passes of several threads do no harm.
+
+    :param note: told of claims before they are committed
+    """
 
     def __init__(
         self,
@@ -74,18 +92,29 @@ class Claiming:
         outbox: Outbox,
         membership: Membership,
         free_runs: FreeRuns,
+        strangers: Strangers,
+        note: Callable[[ClaimBatch], None],
     ) -> None:
+        self._note = note
         self._database = database
         self._statements = statements
         self._loader = loader
         self._outbox = outbox
         self._membership = membership
         self._free_runs = free_runs
+        self._strangers = strangers
+        self._beyond = Beyond(database, statements)
         self._looked_for_free = 0.0
         self._number = 0
+        self._offset = 0  # of this pass
+        self.kept = 0, 0
+        """Epoch and number of the last batch that is known to be committed."""
+        self.on_committed: Callable[[int], None] = lambda _: None
+        """Told a number that the ledger must have from now on."""
         self._seq = 0
         self._broken: dict[str, tuple[float, int, int]] = {}  # by job: moment, failures, retry at
-        self._doubt: Doubt | None = None
+        self._doubts: dict[int, Doubt] = {}  # by the thread whose pass it was
+        self._passing: set[int] = set()
         self._apart = 0
         self.moved: dict[str, None] = {}
         """Jobs whose pickled next fire time is older than their column."""
@@ -99,93 +128,186 @@ class Claiming:
     # -- the pass -------------------------------------------------------------------------------------------
 
     def claim_due(self, request: ClaimRequest) -> ClaimBatch:
-        """Claim what is due.
+        """Claim what is due; what is raised when something was claimed already waits in the batch.
 
         :raises LeaseOverError: if this node may not claim
         """
+        try:
+            self._passing.add(get_ident())
+            self._claim_into(request.batch, request)
+        except BaseException as exc:
+            if not request.batch.claims:
+                raise
+            request.batch.error = exc
+        finally:
+            self._passing.discard(get_ident())
+        return request.batch
+
+    def _claim_into(self, batch: ClaimBatch, request: ClaimRequest) -> None:
         self.waiting_until = NEVER
         self.starved = False
         self._be_trusted()
-        if self._doubt is not None:
-            resolved = self._resolve(self._doubt)
-            self._doubt = None
-            if resolved is not None:
-                return resolved
-        batch = ClaimBatch()
-        self.claimed_at = request.now + self._membership.offset.us
+        if self._settle_doubts(batch):
+            batch.more = True
+            return
+        self._offset = self._membership.offset.us
+        self.claimed_at = request.now + self._offset
         slots = dict(request.slots)
-        self._claim_free_runs(request, batch, slots)
+        self._go_on(batch)
+        more = self._claim_free_runs(request, batch, slots)
         left = min(request.limit, sum(slots.values()))
         if left <= 0:
             self.starved = True
-            return batch
+            return
         self._claim_pages(request, batch, slots, left)
-        return batch
+        if more and not self.starved:
+            batch.more = True
+        if any(claim.goes_on_in_a_pass for claim in batch.claims if isinstance(claim, Portion)):
+            batch.more = True
+
+    def _go_on(self, batch: ClaimBatch) -> None:
+        """Hand over what follows of catch-ups whose executors take it from a pass only."""
+        catch_ups = self._outbox.catch_ups
+        if catch_ups.waits:
+            self._outbox.flush()  # what follows is permitted with the outcomes
+            batch.claims.extend(catch_ups.portions())
 
     def _claim_pages(
         self, request: ClaimRequest, batch: ClaimBatch, slots: dict[str, int], left: int
     ) -> None:
-        """Read, plan and commit page by page, until nothing is due or no slot is left."""
-        skip = 0
+        """Claim from the head of the queue, and beyond it where this node has to leave most of the head."""
+
+        def look(rows: Sequence[Any]) -> Looked:
+            nonlocal left
+            before = len(batch.claims)
+            looked = self._claim_page(rows, request, batch, slots, left)
+            left -= len(batch.claims) - before
+            looked.goes_on = looked.goes_on and left > 0
+            return looked
+
         for _ in range(_PAGES):
             page = max(_SMALLEST_PAGE, left)
-            apart = self._is_apart()
-            rows = self._read(request.now + self._membership.offset.us, page, skip, apart=apart)
-            reached("claim.read")
-            if apart and len(rows) < page:
-                self._apart = skip = 0  # one's own part is done: help with the others
-                rows = self._read(request.now + self._membership.offset.us, page, skip, apart=False)
-            found, considered, passed = self._planned(rows, request, batch, slots, left)
-            if batch.error is not None:
+            rows = self._head(request.now + self._offset, page)
+            looked = look(rows)
+            if looked.rows == len(rows) < page:
+                self._beyond.is_empty()
                 return
-            reached("claim.planned")
-            before = len(batch.claims)
-            if found and not self._committed(found, request, batch):
-                return
-            left -= len(batch.claims) - before
-            if considered == len(rows) < page:
-                return
-            if left <= 0:
-                self.starved = sum(slots.values()) <= 0
-                batch.more = not self.starved
-                return
-            skip += passed
-        batch.more = True
+            if not looked.goes_on:
+                break
+            if looked.rows == len(rows) and looked.found * 2 < len(rows):
+                if self._apart:
+                    self._apart = 0  # one's own part is stuck: look at everything
+                    continue
+                batch.more = self._beyond.go_on(rows, self._offset + request.now, slots, look)
+                self._look_again(request.now if batch.more else request.now + SECOND)
+                break
+        else:
+            batch.more = True
+        if left <= 0:
+            self.starved = sum(slots.values()) <= 0
+            batch.more = not self.starved
 
-    def _committed(self, found: list[Candidate], request: ClaimRequest, batch: ClaimBatch) -> bool:
-        """Commit a page; what is raised waits in the batch if earlier pages made claims."""
+    def _head(self, now: int, page: int) -> Sequence[Any]:
+        """Read the head of the queue: of one's own part of it, as long as that fills a page."""
+        apart = self._is_apart()
+        rows = self._read(now, page, apart=apart)
+        if apart and len(rows) < page:
+            self._apart = 0  # one's own part is done: help with the others
+            return self._read(now, page, apart=False)
+        return rows
+
+    def _claim_page(
+        self,
+        rows: Sequence[Any],
+        request: ClaimRequest,
+        batch: ClaimBatch,
+        slots: dict[str, int],
+        left: int,
+    ) -> Looked:
+        """Plan and commit what can be taken of a page."""
+        reached("claim.read")
+        self._strangers.met(rows)
+        waiting: set[str] = set()
+        found, considered = self._planned(rows, request, batch, slots, left, waiting)
+        if batch.error is not None:
+            return Looked(0, 0, goes_on=False)
+        reached("claim.planned")
+        if found and not self._commit_or_measure(found, request, batch):
+            return Looked(0, 0, goes_on=False)
+        return Looked(considered, len(found), waiting)
+
+    def _commit_or_measure(
+        self, found: list[Candidate], request: ClaimRequest, batch: ClaimBatch
+    ) -> bool:
+        """Commit a page; where it was planned ahead of the store's clock, see how far off this host's is."""
         try:
-            self._commit(found, request, batch)
-        except BaseException as exc:
-            if not batch.claims:
-                raise
-            batch.error = exc
+            self._commit_apart(found, request, batch)
+        except AheadError:
+            self._look_again(request.now + SECOND // 20)
+            self._membership.was_ahead()
             return False
         return True
 
+    def _commit_apart(
+        self, found: list[Candidate], request: ClaimRequest, batch: ClaimBatch
+    ) -> None:
+        """Commit a page; where the database refuses a value of it, find the job whose it is, and put that off."""
+        try:
+            self._commit(found, request, batch)
+        except (DataError, OverflowError) as exc:
+            if len(found) > 1:
+                half = len(found) // 2
+                self._commit_apart(found[:half], request, batch)
+                self._commit_apart(found[half:], request, batch)
+                return
+            self._put_off(found[0], request)
+            batch.broken.append((found[0].job, exc))
+
+    def _broken_of(self, found: list[Candidate], done: Writing, request: ClaimRequest) -> None:
+        """Put off what a transaction could not write, and forget the failures of what it could."""
+        broken = {each.job.id for each, _ in done.broken}
+        for each in found:
+            if each.job.id in broken:
+                self._put_off(each, request)
+            else:
+                self._broken.pop(each.job.id, None)
+
+    def _put_off(self, each: Candidate, request: ClaimRequest) -> None:
+        self._break(each.job.id, each.moment, request.now + self._membership.offset.us)
+
     def _claim_free_runs(
         self, request: ClaimRequest, batch: ClaimBatch, slots: dict[str, int]
-    ) -> None:
-        """Once a second, and when told of some: claim runs that were given back or taken from the dead."""
+    ) -> bool:
+        """Once a second, and when told of some: claim runs that were given back or taken from the dead.
+
+        Returns whether to look at more of them at once.
+        """
         now = time.monotonic()
         if now - self._looked_for_free < _FREE_RUNS_SECONDS:
-            return
+            if self._free_runs.are_left:
+                self._look_again(request.now + SECOND)
+            return False
         self._looked_for_free = now
-        self._number += 1
-        number, epoch = self._number, self._membership.lease.epoch
-        taken: list[StoreClaim] = []
+        number, epoch = self.numbered(), self._membership.lease.epoch
+
+        def seal(connection: Connection, claims: list[StoreClaim]) -> None:
+            self.check_own(connection, epoch, number)
+            made = ClaimBatch()
+            made.claims.extend(claims)
+            self._note(made)
+            self._doubts[get_ident()] = Doubt(epoch, number, made)
+
         try:
-            self._free_runs.claim(request, slots, number, self._check_own, taken)
+            more = self._free_runs.claim(request, slots, number, seal)
         except LeaseOverError:
             self._membership.fenced()
             raise
-        except Exception as exc:
-            if taken and is_disconnect(exc):
-                unsure = ClaimBatch()
-                unsure.claims.extend(taken)
-                self._doubt = Doubt(epoch, number, unsure)
-            raise
-        batch.claims.extend(taken)
+        self._take_over(batch)
+        if more:
+            self.look_for_free_runs()
+        if self._free_runs.are_left:
+            self._look_again(request.now + SECOND)
+        return more
 
     def look_for_free_runs(self) -> None:
         """Have the next pass look for free runs at once."""
@@ -200,8 +322,8 @@ class Claiming:
                 "this scheduler's lease in the store is not certain; it claims nothing"
             )
 
-    def _read(self, now: int, page: int, skip: int, *, apart: bool) -> Sequence[Any]:
-        values = {"now": now / SECOND, "limit": page, "skip": skip}
+    def _read(self, now: int, page: int, *, apart: bool) -> Sequence[Any]:
+        values = {"now": now / SECOND, "limit": page}
         statement = self._statements.due
         if apart:
             statement = self._statements.due_of_part
@@ -223,37 +345,41 @@ class Claiming:
         batch: ClaimBatch,
         slots: dict[str, int],
         left: int,
-    ) -> tuple[list[Candidate], int, int]:
-        """Return what can be claimed of these rows, how many were looked at, and how many passed over."""
+        waiting: set[str],
+    ) -> tuple[list[Candidate], int]:
+        """Return what can be claimed of these rows, and how many were looked at."""
         found: list[Candidate] = []
         considered = 0
-        for id, moment, blob, generation in rows:
-            if len(found) >= left:
+        for row in rows:
+            if left <= 0:
                 break
             considered += 1
-            candidate = self._candidate(id, moment, blob, generation, request, batch, slots)
+            candidate = self._candidate(row, request, batch, slots, waiting)
             if batch.error is not None:
-                return [], considered, 0
+                return [], considered
             if candidate is not None:
                 found.append(candidate)
-        return found, considered, considered - len(found)
+                if candidate.plan.run and not candidate.refused:
+                    left -= 1
+        return found, considered
 
     def _candidate(
         self,
-        id: str,
-        moment: float,
-        blob: bytes,
-        generation: int,
+        row: Any,
         request: ClaimRequest,
         batch: ClaimBatch,
         slots: dict[str, int],
+        waiting: set[str],
     ) -> Candidate | None:
-        now = request.now + self._membership.offset.us
+        id, moment, blob, generation = row
+        now = request.now + self._offset
         broken = self._broken.get(id)
         if broken is not None and broken[0] == moment and broken[2] > now:
-            self._look_again(broken[2] - self._membership.offset.us)
+            self._look_again(broken[2] - self._offset)
             return None
         try:
+            if generation.__class__ is not int or not 0 <= generation < LAST_GENERATION:
+                self._loader.check_generation(id, generation)
             job = self._loader.load_for_claim(id, blob, moment)
         except Unloadable:
             self._look_again(request.now + SECOND)
@@ -266,6 +392,7 @@ class Claiming:
             found.refused = True
         elif slots.get(job.executor, 1) <= 0:
             self.starved = True
+            waiting.add(job.executor)
             return None
         try:
             found.plan = request.plan(job, found.due, now)
@@ -276,7 +403,6 @@ class Claiming:
         except BaseException as exc:  # noqa: BLE001 - a Ctrl-C: raised when the claims so far are handed over
             batch.error = exc
             return None
-        self._broken.pop(id, None)
         if found.plan.run and not found.refused and job.executor in slots:
             slots[job.executor] -= 1
         return found
@@ -287,20 +413,19 @@ class Claiming:
     def _break(self, id: str, moment: float, now: int) -> None:
         known = self._broken.get(id)
         failures = known[1] + 1 if known is not None and known[0] == moment else 1
-        retry_at = now + min(_LONGEST_BACKOFF, SECOND << min(failures - 1, 6))
+        retry_at = now + delay(failures, SECOND, _LONGEST_BACKOFF)
         self._broken[id] = (moment, failures, retry_at)
-        self._look_again(retry_at - self._membership.offset.us)
+        self._look_again(retry_at - self._offset)
 
     # -- the transaction ----------------------------------------------------------------------------------------
 
     def _commit(self, found: list[Candidate], request: ClaimRequest, batch: ClaimBatch) -> None:
         """Claim these in one transaction and add what came of it to the batch."""
         epoch = self._membership.lease.epoch
-        writing: Writing | None = None
 
         def work() -> Writing:
-            nonlocal writing
-            self._number += 1
+            self._doubts.pop(get_ident(), None)  # what is tried again was rolled back
+            number = self.numbered()
             writing = Writing(
                 found,
                 request,
@@ -308,8 +433,9 @@ class Claiming:
                 self._loader,
                 self._membership,
                 self.next_seq,
+                self._outbox.catch_ups,
                 epoch,
-                self._number,
+                number,
             )
             with self._outbox.taken() as outcomes:
                 with self._database.transaction() as connection:
@@ -318,8 +444,12 @@ class Claiming:
                         self._outbox.write(connection, outcomes)
                         reached("claim.settled")
                     writing.write(connection)
-                    self._check_own(connection, epoch, self._number)
+                    self.check_own(connection, epoch, number, self._latest(request))
                     reached("claim.checked")
+                    made = writing.result()
+                    self._note(made)
+                    self._doubts[get_ident()] = Doubt(epoch, number, made)
+                    reached("claim.sealed")
                 reached("claim.committed")
             return writing
 
@@ -329,35 +459,107 @@ class Claiming:
             self._membership.fenced()
             raise
         except Exception as exc:
-            if writing is None or not is_disconnect(exc):
-                raise
-            self._doubt = Doubt(epoch, writing.number, writing.result())
-            resolved = self._resolve(self._doubt)
-            self._doubt = None
-            if resolved is None:
-                raise
-            _merge(batch, resolved)
-            return
-        _merge(batch, done.result())
+            if self._settle_doubts(batch) and is_disconnect(exc):
+                return  # only the answer was lost
+            raise
+        self._take_over(batch)
+        self.kept = epoch, done.number
+        if done.first_seq:
+            self.on_committed(done.first_seq)
+        if self._broken or done.broken:
+            self._broken_of(found, done, request)
         self.moved.update(dict.fromkeys(done.moved))
+        self._strangers.lost(done.lost)
+        self._strangers.claimed(done.running)
         lost = len(found) - done.taken
         if lost > len(found) // 8:
             self._apart = _APART_PASSES
             self._look_again(request.now + SECOND // 20)
 
-    def _check_own(self, connection: Connection, epoch: int, number: int) -> None:
-        """Roll back unless the own incarnation lives (rule 5); the same statement notes the batch (rule 15)."""
-        values = {"epoch": epoch, "batch": number, **self._database.clock_params}
+    # -- what was committed ---------------------------------------------------------------------------------------
+
+    def _settle_doubts(self, batch: ClaimBatch) -> bool:
+        """Ask the store about transactions in doubt; return whether one was made and is in the batch now."""
+        found = False
+        for thread, doubt in list(self._doubts.items()):
+            if thread != get_ident() and thread in self._passing:
+                continue
+            made = self._resolve(doubt)
+            if made is not None and doubt.epoch == self._membership.lease.epoch:
+                self._take_over(batch, thread)
+                found = True
+                continue
+            if made is not None:
+                self._give_back(made)  # nobody may start them under a lease that is over
+            self._doubts.pop(thread, None)
+        return found
+
+    def _take_over(self, batch: ClaimBatch, thread: int | None = None) -> None:
+        """Have what was committed handed over."""
+        thread = get_ident() if thread is None else thread
+        doubt = self._doubts.get(thread)
+        if doubt is None:
+            return
+        made = doubt.batch
+        batch.skipped.extend(made.skipped)
+        batch.held.update(made.held)
+        batch.broken.extend(made.broken)
+        batch.dropped.extend(made.dropped)
+        batch.rolled.extend(made.rolled)
+        batch.refused.extend(made.refused)
+        batch.finished.extend(made.finished)
+        claims = batch.claims + made.claims
+        # Two steps without a call, so no Ctrl-C comes between: no claim is lost, and none is in both places.
+        batch.claims = claims
+        del self._doubts[thread]
+
+    def _give_back(self, made: ClaimBatch) -> None:
+        for claim in made.claims:
+            if isinstance(claim, StoreClaim):
+                self._outbox.give_back_all(claim, claim.unsettled)
+
+    def close(self) -> None:
+        """Give back what was committed and never came to a hand-over.
+
+        :raises Exception: whatever the store raises
+        """
+        doubts, self._doubts = self._doubts, {}
+        for doubt in doubts.values():
+            made = self._resolve(doubt)
+            if made is not None:
+                self._give_back(made)
+
+    def _latest(self, request: ClaimRequest) -> int:
+        """Return the store's time that it must be by now for this pass's plan to be right; 0 by a clock of a test."""
+        slack = self._membership.offset.slack
+        return request.now + self._offset - slack if request.is_real else 0
+
+    def check_own(self, connection: Connection, epoch: int, number: int, latest: int = 0) -> None:
+        """Roll back unless the own incarnation lives (rule 5) and the plan is not ahead of the store's clock (rule 16).
+
+        The same statement notes the batch (rule 15). Where it is an earlier one than was left, the store was set back.
+        """
+        kept = self.kept[1] if self.kept[0] == epoch else 0
+        own = {"epoch": epoch, "kept": kept, **self._database.clock_params}
+        values = {"batch": number, "latest": latest, **own}
         if connection.execute(self._statements.keep_batch, values).rowcount != 1:
+            if connection.scalar(self._statements.own_lease, own) is not None:
+                raise AheadError("this host's clock is ahead of the store's; nothing was claimed")
             raise LeaseOverError("this scheduler's lease in the store is over; nothing was claimed")
 
     def _resolve(self, doubt: Doubt) -> ClaimBatch | None:
-        """Return the batch of a transaction without an answer if it was committed, else ``None``."""
-        if doubt.epoch != self._membership.lease.epoch:
-            return None  # whoever took over what that incarnation held will account for it
+        """Return the batch of a transaction without an answer if it was committed, else ``None``.
+
+        ``None`` too where its incarnation is not listed any more: who took over what that held accounts for it.
+        """
         with self._database.transaction() as connection:
             kept = connection.scalar(self._statements.own_batch, {"epoch": doubt.epoch})
         return doubt.batch if kept is not None and kept >= doubt.number else None
+
+    def numbered(self) -> int:
+        """Return the number of a further transaction of this incarnation."""
+        self._number += 1
+        return self._number
 
     def next_seq(self, count: int) -> int:
         """Return the first of so many numbers that order the ledger."""
@@ -369,12 +571,3 @@ class Claiming:
         """Drop what is remembered of a job that was changed or removed."""
         self._broken.pop(id, None)
         self._loader.forget(id)
-
-
-def _merge(batch: ClaimBatch, more: ClaimBatch) -> None:
-    batch.claims.extend(more.claims)
-    batch.skipped.extend(more.skipped)
-    batch.dropped.extend(more.dropped)
-    batch.rolled.extend(more.rolled)
-    batch.refused.extend(more.refused)
-    batch.finished.extend(more.finished)

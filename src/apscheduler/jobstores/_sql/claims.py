@@ -11,7 +11,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from apscheduler.cluster.offset import Offset
     from apscheduler.job import Job
+    from apscheduler.jobstores._sql.catching_up import CatchUp
     from apscheduler.runs.claims import Sink
 
 
@@ -21,10 +23,13 @@ class StoreClaim(Claim):
     :ivar generation: of the job when it was claimed
     :ivar token: of its rows: who holds them may settle them
     :ivar epoch: the incarnation that claimed
-    :ivar offset: microseconds from this host's clock to the store's
+    :ivar offset: microseconds from this host's clock to the store's when it was claimed
     """
 
-    __slots__ = ("__weakref__", "_lease", "epoch", "generation", "kind", "offset")
+    __slots__ = ("__weakref__", "_lease", "_offset", "epoch", "generation", "kind", "offset")
+
+    catch_up: CatchUp | None = None
+    """What it is a portion of."""
 
     def __init__(
         self,
@@ -35,7 +40,8 @@ class StoreClaim(Claim):
         generation: int,
         lease: Lease,
         epoch: int,
-        offset: int,
+        offset: Offset,
+        offset_us: int,
         late_because: str | None = None,
         kind: int = 0,
         token: int = 1,
@@ -47,12 +53,19 @@ class StoreClaim(Claim):
         self.token = token
         self.attempt = attempt
         self.epoch = epoch
-        self.offset = offset
+        self._offset = offset
+        self.offset = offset_us
         self._lease = lease
 
     def may_start(self) -> bool:
         """Return whether this incarnation may still call the function (rules 3 and 4)."""
-        return self._lease.epoch == self.epoch and self._lease.trusted() and super().may_start()
+        lease = self._lease
+        return (
+            lease.epoch == self.epoch
+            and lease.trusted()
+            and not lease.closing
+            and super().may_start()
+        )
 
     @property
     def start_by(self) -> int | None:
@@ -64,10 +77,16 @@ class StoreClaim(Claim):
     @property
     def grace(self) -> int:
         """How late a run may start by this host's clock, microseconds; recovered runs are never too late."""
-        return NEVER if self.attempt > 1 else self.job._grace - self.offset
+        return NEVER if self.attempt > 1 else self.job._grace - self.offset_now()
+
+    def offset_now(self) -> int:
+        """Return the same now: a host's clock may be set between a claim and its start."""
+        return self._offset.us
 
     def misses(self, fire: int, started: int) -> bool:
         """Return whether a start at ``started`` (this host's clock) is too late."""
+        if self.job._grace == NEVER:
+            return False
         return started - fire > self.grace
 
 
@@ -75,14 +94,16 @@ class Settled:
     """One outcome, or one run that is given back, waiting to be written.
 
     :ivar result: ``None`` for a run that was not started and is given back
+    :ivar offset: microseconds from this host's clock to the store's when the outcome was told
     """
 
-    __slots__ = ("claim", "fire", "result", "texts")
+    __slots__ = ("claim", "fire", "offset", "result", "texts")
 
     def __init__(self, claim: StoreClaim, fire: int, result: Result | None, texts: Any) -> None:
         self.claim = claim
         self.fire = fire
         self.result = result
+        self.offset = claim.offset_now()
         self.texts: tuple[str | None, ...] | None = texts
 
     @property

@@ -6,24 +6,34 @@ import ctypes
 import importlib.util
 import random
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from threading import RLock
-from weakref import WeakSet
+from weakref import WeakSet, finalize
 
 from sqlalchemy import create_engine, text
-from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.pool import StaticPool
 from sqlalchemy.pool.base import reset_none
 
+from apscheduler.cluster.hostclock import HostClock
 from apscheduler.forks import after_fork, around_fork, look
+from apscheduler.jobstores._sql.addresses import Secrets, guard, read
+from apscheduler.jobstores._sql.callwatch import CallWatch
+from apscheduler.jobstores._sql.engines import check_engine, in_utf8, known
+from apscheduler.jobstores._sql.poolers import prepare_nothing_behind_poolers
+from apscheduler.jobstores._sql.remedies import code_of, put
+from apscheduler.jobstores._sql.sockets import connect_timeouts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from contextlib import AbstractContextManager
     from typing import Any, Final, TypeVar
 
     from sqlalchemy.engine import URL, Connection, Engine
+
+    from apscheduler.jobstores._sql.callwatch import Call
 
     T = TypeVar("T")
 
@@ -36,18 +46,24 @@ _DRIVERS: Final = {
 _EXTRAS: Final = {"postgresql": "postgresql", "mysql": "mysql", "mariadb": "mysql"}
 
 _RETRIES = 5
+PATIENT = 6
+"""So many times as long as others a call that lists things may be silent."""
 _FORK_SECONDS = 5.0
 """So long a fork waits for a transaction at most."""
 _RETRYABLE: Final = ("deadlock", "lock wait timeout", "could not serialize", "database is locked")
 _RETRYABLE_CODES: Final = {"40001", "40P01", "55P03", 1205, 1213, 1020}
 
 
-def make_engine(url: Any, options: Mapping[str, Any]) -> Engine:
+def make_engine(url: Any, options: Mapping[str, Any], bounds: tuple[float, float]) -> Engine:
     """Return an engine for a URL, with a driver that is installed.
 
+    :param bounds: seconds for connecting, and for an answer
+
     :raises ImportError: if no driver for this database is installed, with the line that installs one
+    :raises sqlalchemy.exc.ArgumentError: if the URL cannot be read, or names no database that is known
+    :raises sqlalchemy.exc.MissingGreenlet: if its driver is one for coroutines
     """
-    parsed = with_driver(make_url(url))
+    parsed = with_driver(known(read(url)))
     options = dict(options)
     if is_memory(parsed):
         # Else each thread would have a database of its own, as in 3.x, where such a store never fired.
@@ -57,7 +73,24 @@ def make_engine(url: Any, options: Mapping[str, Any]) -> Engine:
     elif parsed.get_backend_name() != "sqlite":
         # A server that was restarted left dead connections in the pool; the check costs a tenth of a millisecond.
         options.setdefault("pool_pre_ping", True)
-    return create_engine(parsed, **options)
+    secrets = Secrets(parsed, options)
+    try:
+        if parsed.get_backend_name() != "sqlite":
+            driver = parsed.get_dialect().driver
+            waits = connect_timeouts(parsed, driver, *bounds)
+            options["connect_args"] = {**waits, **options.get("connect_args", {})}
+            options = in_utf8(parsed, driver, options)
+        engine = create_engine(parsed, **options)
+    except ModuleNotFoundError as exc:
+        raise ModuleNotFoundError(
+            f"the driver of the address {parsed.drivername}:// is not installed ({exc}): install it, or write "
+            f"{parsed.get_backend_name()}:// for one that is"
+        ) from exc
+    except Exception as exc:
+        secrets.mask_in(exc)
+        raise
+    guard(engine, secrets)
+    return engine
 
 
 def with_driver(url: URL) -> URL:
@@ -81,7 +114,7 @@ def is_memory(url: URL) -> bool:
     if url.get_backend_name() != "sqlite":
         return False
     name = url.database or ""
-    return name in ("", ":memory:") or "mode=memory" in str(url.query) or ":memory:" in name
+    return name in ("", ":memory:") or url.query.get("mode") == "memory" or ":memory:" in name
 
 
 def is_disconnect(exc: BaseException) -> bool:
@@ -95,11 +128,8 @@ def is_retryable(exc: BaseException) -> bool:
     """Return whether the database asks to try the same transaction again."""
     if not isinstance(exc, DBAPIError) or exc.connection_invalidated:
         return False
-    original: Any = exc.orig
-    code = getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)
-    if code is None and original is not None and original.args:
-        code = original.args[0]
-    said = str(original).lower()
+    code = code_of(exc)
+    said = str(exc.orig).lower()
     return code in _RETRYABLE_CODES or any(word in said for word in _RETRYABLE)
 
 
@@ -110,7 +140,16 @@ class Database:
     :ivar is_private: whether no other process can see the data (SQLite in memory)
     """
 
-    def __init__(self, engine: Engine, *, is_own: bool, statement_seconds: float) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        is_own: bool,
+        statement_seconds: float,
+        connect_seconds: float = 5.0,
+        answer_seconds: float = 10.0,
+    ) -> None:
+        check_engine(engine)
         self.engine = engine
         name = engine.dialect.name
         self.kind = "mysql" if name == "mariadb" else name
@@ -119,19 +158,26 @@ class Database:
                 f"a shared job store needs PostgreSQL, MariaDB, MySQL or SQLite, not {name}"
             )
         self.is_private = is_memory(engine.url)
+        self._host_clock = HostClock()
         self._statement_ms = max(200, int(statement_seconds * 1000))
         self._is_own = is_own
         # SQLite has one writer: ours take turns here instead of meeting as "database is locked". Readers too: a fork
         # must find nobody inside (see _hold).
         self.writing = RLock()
+        prepare_nothing_behind_poolers(engine)
+        self.watch = CallWatch(engine, connect_seconds, answer_seconds)
         if self.kind == "sqlite":
             _sqlite.add(self)
+        if self.is_private and is_own:
+            # It outlives a shutdown, as its jobs do; its connection is closed when nobody can ask for them any more.
+            finalize(self, engine.dispose).atexit = False
 
     # -- life -----------------------------------------------------------------------------------------
 
     def forked(self) -> None:
         """In a child process: leave the parent's connections alone and make our own from now on."""
         self.writing = RLock()
+        self.watch.forked()
         if not self.is_private:
             # What was checked out comes back here when it is collected; no word of that may reach the parent's server.
             self.engine.pool._reset_on_return = reset_none
@@ -139,22 +185,42 @@ class Database:
             self.engine.dispose(close=False)
 
     def close(self) -> None:
-        """Close pooled connections."""
-        if not self.is_private:
-            self.engine.dispose()
+        """Close pooled connections, and watch calls no more."""
+        try:
+            if not self.is_private:
+                self.engine.dispose()
+        finally:
+            self.watch.stop()
 
     # -- reading and writing ----------------------------------------------------------------------------
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """Enter a connection in which each statement is its own transaction."""
+    def reading(self, *, patient: bool = False) -> Iterator[Connection]:
+        """Enter a connection in which each statement is its own transaction.
+
+        :param patient: whether a lawful answer may take its time (long lists)
+        """
         look()
-        if self.kind == "sqlite":
-            with self.writing, self.engine.connect() as connection:
+        bound = PATIENT * self.watch.answer if patient else None
+        try:
+            with (
+                self.watch.call(bound) as call,
+                self._turn(),
+                self.engine.connect() as connection,
+                self._texts(connection),
+            ):
                 yield connection.execution_options(isolation_level="AUTOCOMMIT")
-            return
-        with self.engine.connect() as connection:
-            yield connection.execution_options(isolation_level="AUTOCOMMIT")
+                call.ask_again()
+        except (DBAPIError, TypeError) as exc:
+            put(exc)
+            raise
+
+    def _turn(self) -> AbstractContextManager[Any]:
+        """Return what is to be entered before a connection: SQLite's lock of this process."""
+        return self.writing if self.kind == "sqlite" else nullcontext()
+
+    def _texts(self, connection: Connection) -> AbstractContextManager[Any]:
+        return _any_text(connection) if self.kind == "sqlite" else nullcontext()
 
     @contextmanager
     def transaction(self, connection: Connection | None = None) -> Iterator[Connection]:
@@ -163,17 +229,22 @@ class Database:
         :param connection: one to use (default: from the pool)
         """
         look()
-        if connection is not None:
-            with self._transaction_on(connection) as ready:
-                yield ready
-            return
-        with self.engine.connect() as pooled, self._transaction_on(pooled) as ready:
-            yield ready
+        try:
+            with self.watch.call() as call:
+                if connection is not None:
+                    with self._transaction_on(connection, call) as ready:
+                        yield ready
+                    return
+                with self.engine.connect() as pooled, self._transaction_on(pooled, call) as ready:
+                    yield ready
+        except (DBAPIError, TypeError) as exc:
+            put(exc)
+            raise
 
     @contextmanager
-    def _transaction_on(self, connection: Connection) -> Iterator[Connection]:
+    def _transaction_on(self, connection: Connection, call: Call) -> Iterator[Connection]:
         if self.kind == "sqlite":
-            with self.writing:
+            with self.writing, _any_text(connection):
                 connection = connection.execution_options(isolation_level="AUTOCOMMIT")
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
                 try:
@@ -187,7 +258,10 @@ class Database:
         connection = connection.execution_options(isolation_level="READ COMMITTED")
         with connection.begin():
             self._bound(connection)
-            yield connection
+            try:
+                yield connection
+            finally:
+                call.ask_again()
 
     def _rolled_back(self, connection: Connection) -> None:
         try:
@@ -238,13 +312,32 @@ class Database:
     @property
     def clock_params(self) -> dict[str, int]:
         """The parameter that :attr:`clock` needs."""
-        return {"clock": time.time_ns() // 1000} if self.kind == "sqlite" else {}
+        return {"clock": self._host_clock.now()} if self.kind == "sqlite" else {}
 
     def now(self, connection: Connection) -> int:
         """Return the store's time in microseconds UTC."""
         if self.kind == "sqlite":
-            return time.time_ns() // 1000
+            return self._host_clock.now()
         return int(connection.scalar(text(f"SELECT {self.clock}")))
+
+
+@contextmanager
+def _any_text(connection: Connection) -> Iterator[None]:
+    """Let SQLite give texts that are no UTF-8 too: else one such row keeps all others from being read."""
+    raw: Any = connection.connection.driver_connection
+    before = getattr(raw, "text_factory", None)
+    if before is not str:
+        yield  # another driver, or somebody's own choice
+        return
+    raw.text_factory = _decoded
+    try:
+        yield
+    finally:
+        raw.text_factory = before
+
+
+_decoded = partial(str, encoding="utf-8", errors="surrogateescape")
+"""In C from end to end: it is called for each text."""
 
 
 _sqlite: WeakSet[Database] = WeakSet()

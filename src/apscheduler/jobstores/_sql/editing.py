@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from functools import partial
+
+from sqlalchemy import select, type_coerce
 from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.types import NullType
 
 from apscheduler._engine.records import Record
+from apscheduler.cluster.points import reached
 from apscheduler.jobstores._sql.database import is_disconnect
-from apscheduler.jobstores._sql.loading import Loader, Unloadable, to_float
-from apscheduler.jobstores.base import ConflictingIdError, JobLookupError
+from apscheduler.jobstores._sql.exchange import ChangedMeanwhileError, Exchange
+from apscheduler.jobstores._sql.loading import Loader, Unloadable
+from apscheduler.jobstores._sql.rows import as_read, to_float
+from apscheduler.jobstores.base import ConflictingIdError, JobLookupError, QuarantinedJobError
+from apscheduler.jobstores.standing import EDIT_TRIES, Standing, pass_claims
 from apscheduler.triggers.wording import same_schedule
 
 TYPE_CHECKING = False
@@ -20,10 +27,12 @@ if TYPE_CHECKING:
 
     from apscheduler.job import Job
     from apscheduler.jobstores._sql.database import Database
+    from apscheduler.jobstores._sql.exchange import Seen
     from apscheduler.jobstores._sql.statements import Statements
+    from apscheduler.jobstores.standing import Change, Revise
 
 _CHUNK = 1000
-_TRIES = 20
+_ALWAYS_CHANGED = "job {!r} is being changed by others all the time; it was left"
 
 
 class Written(Record):
@@ -37,10 +46,25 @@ class Written(Record):
         self.moment = to_float(job._due)
 
 
+class Replacement(Record):
+    """A newer version of a job.
+
+    :ivar new_schedule: whether its fire times are those of another trigger; ``None`` where the old one cannot be
+        restored, so that nothing was computed from it
+    """
+
+    __slots__ = ("new_schedule", "written")
+
+    def __init__(self, written: Written, new_schedule: bool | None) -> None:
+        self.written = written
+        self.new_schedule = new_schedule
+
+
 class Editing:
     """Changes jobs, and lets the other processes know.
 
     :param notify: adds the notification to a transaction
+    :param offset: microseconds from this host's clock to the store's
     """
 
     def __init__(
@@ -49,11 +73,14 @@ class Editing:
         statements: Statements,
         loader: Loader,
         notify: Callable[[Connection], None],
+        offset: Callable[[], int],
     ) -> None:
         self._database = database
         self._statements = statements
         self._loader = loader
         self._notify = notify
+        self._offset = offset
+        self._exchange = Exchange(statements)
 
     # -- adding ---------------------------------------------------------------------------------------------
 
@@ -67,23 +94,33 @@ class Editing:
 
     def put(self, jobs: Sequence[Job]) -> None:
         """Add these jobs, replacing those of the same id, all of them or none."""
-        written = self._written(jobs)
-        for _ in range(_TRIES):
-            old = self._states(each.job.id for each in written)
+        self._check_ids(jobs)
+        for _ in range(EDIT_TRIES):
+            old = self._seen([job.id for job in jobs])
+            new = [Written(job, self._loader.dumps(job)) for job in jobs if job.id not in old]
+            pairs = [
+                (self._replacement(job, old[job.id], partial(pass_claims, job)), old[job.id])
+                for job in jobs
+                if job.id in old
+            ]
+            reached("edit.computed")
             try:
-                self._in_transaction(lambda connection: self._put(connection, written, old), [])  # noqa: B023
-            except (ConflictingIdError, JobLookupError):
-                continue  # somebody added or removed one of them meanwhile
+                self._in_transaction(partial(self._put, new=new, pairs=pairs), [])
+            except (ConflictingIdError, ChangedMeanwhileError):
+                continue  # somebody added, removed, claimed or changed one of them meanwhile
             return
         raise RuntimeError("these jobs are being changed by others all the time; none was added")
 
     def _written(self, jobs: Sequence[Job]) -> list[Written]:
+        self._check_ids(jobs)
+        return [Written(job, self._loader.dumps(job)) for job in jobs]
+
+    def _check_ids(self, jobs: Sequence[Job]) -> None:
         seen: set[str] = set()
         for job in jobs:
             if job.id in seen:
                 raise ConflictingIdError(job.id)
             seen.add(job.id)
-        return [Written(job, self._loader.dumps(job)) for job in jobs]
 
     def _insert(self, connection: Connection, written: Sequence[Written]) -> None:
         table = self._statements.tables.jobs
@@ -117,103 +154,140 @@ class Editing:
             )
 
     def _put(
-        self, connection: Connection, written: Sequence[Written], old: dict[str, tuple[Any, ...]]
+        self,
+        connection: Connection,
+        new: Sequence[Written],
+        pairs: Sequence[tuple[Replacement, Seen]],
     ) -> None:
-        new = [each for each in written if each.job.id not in old]
         if new:
             self._insert(connection, new)
-        for each in written:
-            if each.job.id in old:
-                self._replace(connection, each, old[each.job.id])
+        for replacement, old in pairs:
+            written, new_schedule = replacement.written, replacement.new_schedule
+            values = {"next_run_time": written.moment, "job_state": written.blob}
+            self._exchange.write(
+                *(connection, old, values),
+                computed=new_schedule is not None,
+                new_schedule=new_schedule is not False,
+                whatever=new_schedule is None,
+            )
 
     # -- changing --------------------------------------------------------------------------------------------
 
-    def update(self, job: Job) -> None:
-        """Replace a job by this newer version.
+    def update(self, job: Job, revise: Revise) -> None:
+        """Replace a job by this newer version, only if it is still what ``revise`` saw.
 
         :raises JobLookupError: if it is not there
         """
-        (written,) = self._written([job])
-        old = self._states([job.id]).get(job.id)
-        if old is None:
-            raise JobLookupError(job.id)
-        self._in_transaction(lambda connection: self._replace(connection, written, old), [])
+        for _ in range(EDIT_TRIES):
+            old = self._seen([job.id]).get(job.id)
+            if old is None:
+                raise JobLookupError(job.id)
+            new = self._replacement(job, old, revise)
+            reached("edit.computed")
+            try:
+                self._in_transaction(partial(self._put, new=[], pairs=[(new, old)]), [])
+            except ChangedMeanwhileError:
+                continue
+            return
+        raise RuntimeError(_ALWAYS_CHANGED.format(job.id))
 
-    def _replace(self, connection: Connection, new: Written, old: tuple[Any, ...]) -> None:
-        table = self._statements.tables.jobs
-        values = {"next_run_time": new.moment, "job_state": new.blob}
-        changed = connection.execute(
-            table.update().where(table.c.id == new.job.id).values(**values)
-        )
-        if changed.rowcount != 1:
-            raise JobLookupError(new.job.id)
-        if not self._keeps_schedule(new.job, old):
-            self._next_generation(connection, new.job.id)
-
-    def _keeps_schedule(self, job: Job, old: tuple[Any, ...]) -> bool:
-        """Return whether an instant of the new job is the same fire time that the old one had there.
+    def _replacement(self, job: Job, old: Seen, revise: Revise) -> Replacement:
+        """Return the new version of a job, its next fire time not one that was claimed.
 
         Processes of one application replace the same job at each start: what one of them has just run must not be
         run again by the next. A different trigger makes different fire times.
         """
         try:
-            before = self._loader.load(job.id, old[0], old[1])
+            before = self._loader.load(old.id, old.blob, old.moment)
         except Unloadable:
-            return False
-        return same_schedule(before.trigger, job.trigger)
+            return Replacement(Written(job, self._loader.dumps(job)), None)
+        revise(Standing(before, self._claimed(old), self._offset()))
+        new_schedule = not same_schedule(before.trigger, job.trigger)
+        return Replacement(Written(job, self._loader.dumps(job)), new_schedule)
 
-    def _next_generation(self, connection: Connection, id: str) -> None:
-        meta = self._statements.tables.meta
-        row = connection.execute(
-            select(meta.c.generation, meta.c.born).where(meta.c.job_id == id)
-        ).first()
-        generation, born = (0, 0) if row is None else row
-        self._statements.set_generation(connection, [(id, generation + 1, born)])
-
-    def modify(self, job: Job, approved: dict[str, Any]) -> int:
-        """Set approved attributes of the stored job and of this view of it; return its next fire time.
-
-        The stored definition is read, changed, and written only if it is still what was read.
+    def modify(self, job: Job, approved: dict[str, Any]) -> None:
+        """Set approved attributes of the stored job and of this view of it. A next fire time in them is a user's word.
 
         :raises JobLookupError: if it is not there any more
+        :raises QuarantinedJobError: if it cannot be restored now
         """
-        for _ in range(_TRIES):
-            row = self._states([job.id]).get(job.id)
-            if row is None:
+        self._edit(job, lambda _: approved, computed=False)
+
+    def change(self, job: Job, change: Change) -> bool:
+        """Set what ``change`` makes of the job as it is stored; return whether it was to be changed.
+
+        :raises JobLookupError: if it is not there any more
+        :raises QuarantinedJobError: if it cannot be restored now
+        """
+        return self._edit(job, change, computed=True)
+
+    def _edit(self, job: Job, change: Change, *, computed: bool) -> bool:
+        """Read, change, and write only if the row still is what was read."""
+        for _ in range(EDIT_TRIES):
+            seen = self._seen([job.id]).get(job.id)
+            if seen is None:
                 raise JobLookupError(job.id)
-            blob, moment = row
             try:
-                stored = self._loader.load(job.id, blob, moment)
-            except Unloadable:
-                raise JobLookupError(job.id) from None
+                stored = self._loader.load(seen.id, seen.blob, seen.moment)
+            except Unloadable as exc:
+                raise QuarantinedJobError(job.id, str(exc)) from None
+            before = stored.trigger
+            claimed = self._claimed(seen) if computed else 0
+            approved = change(Standing(stored, claimed, self._offset()))
+            if approved is None:
+                return False
             stored._apply(approved)
-            new = Written(stored, self._loader.dumps(stored))
-            if self._exchange(stored, new, blob, approved):
+            new_schedule = "trigger" in approved and not same_schedule(before, stored.trigger)
+            reached("edit.computed")
+            if self._exchanged(
+                seen, stored, approved, computed=computed, new_schedule=new_schedule
+            ):
                 self._loader.forget(job.id)
                 job._apply({**approved, "next_run_time": stored.next_run_time})
-                return stored._due
-        raise RuntimeError(f"job {job.id!r} is being changed by others all the time; it was left")
+                return True
+        raise RuntimeError(_ALWAYS_CHANGED.format(job.id))
 
-    def _exchange(self, stored: Job, new: Written, blob: bytes, approved: dict[str, Any]) -> bool:
-        table = self._statements.tables.jobs
+    def _exchanged(
+        self,
+        seen: Seen,
+        stored: Job,
+        approved: dict[str, Any],
+        *,
+        computed: bool,
+        new_schedule: bool,
+    ) -> bool:
+        new = Written(stored, self._loader.dumps(stored))
         values: dict[str, Any] = {"job_state": new.blob}
         moves = "next_run_time" in approved
         if moves:
             values["next_run_time"] = new.moment
-        outcome: list[bool] = []
+        told = new.moment if moves and not computed else None
 
         def work(connection: Connection) -> None:
-            changed = connection.execute(
-                table.update()
-                .where(table.c.id == stored.id, table.c.job_state == blob)
-                .values(**values)
+            self._exchange.write(
+                *(connection, seen, values),
+                computed=computed and moves,
+                new_schedule=new_schedule,
+                told=told,
             )
-            outcome[:] = [changed.rowcount == 1]
-            if changed.rowcount == 1 and (moves or "trigger" in approved):
-                self._next_generation(connection, stored.id)
 
-        self._in_transaction(work, [])
-        return outcome[0]
+        try:
+            self._in_transaction(work, [])
+        except ChangedMeanwhileError:
+            return False
+        return True
+
+    def _seen(self, ids: Sequence[str]) -> dict[str, Seen]:
+        with self._database.reading() as connection:
+            return {
+                id: seen
+                for chunk in _chunks(ids)
+                for id, seen in self._exchange.seen(connection, chunk).items()
+            }
+
+    def _claimed(self, seen: Seen) -> int:
+        with self._database.reading() as connection:
+            return self._exchange.claimed(connection, seen.id, seen.generation)
 
     # -- removing ----------------------------------------------------------------------------------------------
 
@@ -254,10 +328,9 @@ class Editing:
             changes = []
             for id, (blob, moment) in self._states(chunk).items():
                 try:
-                    job = self._loader.load(id, blob, moment)
-                except Unloadable:
+                    new = self._loader.dumps(self._loader.load(id, blob, moment))
+                except Exception:  # noqa: BLE001, S112 - the column stays right; the others' go on
                     continue
-                new = self._loader.dumps(job)
                 if new != blob:
                     changes.append((id, blob, moment, new))
             if not changes:
@@ -281,14 +354,15 @@ class Editing:
     def _states(self, ids: Iterable[str]) -> dict[str, tuple[Any, ...]]:
         with self._database.reading() as connection:
             return {
-                row[0]: (bytes(row[1]), row[2])
+                row[0]: (as_read(row[1]), row[2])
                 for chunk in _chunks(list(ids))
                 for row in self._state_rows(connection, chunk)
             }
 
     def _state_rows(self, connection: Connection, ids: list[str]) -> Sequence[Any]:
         table = self._statements.tables.jobs
-        columns = select(table.c.id, table.c.job_state, table.c.next_run_time)
+        as_it_is = type_coerce(table.c.job_state, NullType())  # it may hold something else
+        columns = select(table.c.id, as_it_is, table.c.next_run_time)
         return connection.execute(columns.where(table.c.id.in_(ids))).all()
 
     def _in_transaction(

@@ -14,6 +14,7 @@ from apscheduler.cluster.leading import LeaderLock
 from apscheduler.cluster.lease import boot_us
 from apscheduler.cluster.nodes import NodeRow, Watch
 from apscheduler.cluster.points import reached
+from apscheduler.jobstores._sql.roll import OwnLeaseOverError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class SQLLeaderLock(LeaderLock):
             return False
         try:
             taken = self._database.retried(lambda: self._write(epoch, membership.name))
-        except IntegrityError:  # two wrote the first row
+        except (IntegrityError, OwnLeaseOverError):  # two wrote the first row, or there is no lease
             return False
         if taken:
             self._won = epoch
@@ -125,9 +126,7 @@ class SQLLeaderLock(LeaderLock):
                     .where(self._leader.c.name == _NAME)
                     .values(token=token, **values)
                 )
-            if not self._own_lease_holds(connection, epoch):
-                connection.rollback()
-                return False
+            self._check_own_lease(connection, epoch)
             reached("lead.checked")
         reached("lead.committed")
         return True
@@ -137,14 +136,15 @@ class SQLLeaderLock(LeaderLock):
         node = self._node(connection, epoch, lock=True)
         return node is not None and node.lease_until > self._database.now(connection)
 
-    def _own_lease_holds(self, connection: Connection, epoch: int) -> bool:
+    def _check_own_lease(self, connection: Connection, epoch: int) -> None:
         table = self._database.engine.dialect.identifier_preparer.format_table(self._nodes)
         statement = text(
             f"UPDATE {table} SET beat = beat WHERE epoch = :epoch "
             f"AND lease_until > {self._database.clock}"
         )
         values = {"epoch": epoch, **self._database.clock_params}
-        return connection.execute(statement, values).rowcount == 1
+        if connection.execute(statement, values).rowcount != 1:
+            raise OwnLeaseOverError
 
     def release(self) -> None:
         won, self._won = self._won, 0

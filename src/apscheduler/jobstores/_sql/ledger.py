@@ -6,14 +6,15 @@ from datetime import UTC, tzinfo
 
 from sqlalchemy import and_, func, select
 
-from apscheduler._engine.instants import from_us, to_us
-from apscheduler.jobstores._sql.tables import FINAL, OUTCOMES, STATES
+from apscheduler._engine.instants import to_us
+from apscheduler.jobstores._sql.rows import Times, short
+from apscheduler.jobstores._sql.tables import FINAL, OUTCOMES, PENDING, RUNNING, STATES
 from apscheduler.runs.outcomes import fire_id
-from apscheduler.runs.rows import Run
+from apscheduler.runs.rows import CLAIMED, ENDED, WAITING, Run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Final
 
     from apscheduler.jobstores._sql.database import Database
     from apscheduler.jobstores._sql.statements import Statements
@@ -23,6 +24,14 @@ if TYPE_CHECKING:
 _STEP = 1000
 """Rows that one step of pruning removes at most: short enough to be in nobody's way."""
 _STEPS = 50
+_SHOWN: Final = (
+    *("job_id", "fire_us", "state", "reason", "started_us", "finished_us", "attempt", "count"),
+    *("last_us", "error", "traceback", "node_name", "result", "late_word"),
+)
+"""Columns of a run; not its job's bytes."""
+_HIGHEST_COUNT: Final = 2**31 - 1
+_LAST_SEQ: Final = 2**63 - 1
+_LIVE: Final = {PENDING: WAITING, RUNNING: CLAIMED}
 
 
 class SQLLedger:
@@ -34,6 +43,7 @@ class SQLLedger:
     def __init__(self, database: Database, statements: Statements, alias: str) -> None:
         self._database = database
         self._runs = statements.tables.runs
+        self._shown = [self._runs.c[name] for name in _SHOWN]
         self.alias = alias
 
     def runs(self, query: RunQuery, zones: dict[str, tzinfo]) -> list[Run]:
@@ -43,16 +53,18 @@ class SQLLedger:
         """
         runs = self._runs
         return self._listed(
-            select(runs).where(runs.c.state >= FINAL, *self._conditions(query)), query.limit, zones
+            select(*self._shown).where(runs.c.state >= FINAL, *self._conditions(query)),
+            query.limit,
+            zones,
         )
 
     def live(self, zones: dict[str, tzinfo]) -> list[Run]:
         """Return the runs that are claimed or running on any node, newest first."""
         runs = self._runs
-        return self._listed(select(runs).where(runs.c.state < FINAL), 10_000, zones)
+        return self._listed(select(*self._shown).where(runs.c.state < FINAL), 10_000, zones)
 
     def _listed(self, statement: Any, limit: int, zones: dict[str, tzinfo]) -> list[Run]:
-        with self._database.reading() as connection:
+        with self._database.reading(patient=True) as connection:
             rows = connection.execute(statement.order_by(self._runs.c.seq.desc()).limit(limit))
             return [self._run(row, zones.get(row.job_id, UTC)) for row in rows]
 
@@ -72,23 +84,37 @@ class SQLLedger:
         return conditions
 
     def _run(self, row: Any, zone: tzinfo) -> Run:
+        times = Times()
+        fire_time = times.shown("fire_us", row.fire_us, zone)
+        started_at = times.shown_or_none("started_us", row.started_us)
+        finished_at = times.shown_or_none("finished_us", row.finished_us)
+        last_fire_time = times.shown_or_none("last_us", row.last_us, zone)
+        if row.state not in OUTCOMES and row.state not in _LIVE:
+            times.faults.append(f"state is {short(row.state)}")
         return Run(
             job_id=row.job_id,
             jobstore=self.alias,
-            fire_time=from_us(row.fire_us, zone),
+            fire_time=fire_time,
             outcome=OUTCOMES.get(row.state),
-            reason=row.reason,
-            started_at=None if row.started_us is None else from_us(row.started_us, UTC),
-            finished_at=None if row.finished_us is None else from_us(row.finished_us, UTC),
+            reason=self._damage(times.faults) if times.faults else row.reason,
+            started_at=started_at,
+            finished_at=finished_at,
             attempt=row.attempt,
             count=row.count,
-            last_fire_time=None if row.last_us is None else from_us(row.last_us, zone),
+            last_fire_time=last_fire_time,
             error=row.error,
             traceback=row.traceback,
             fire_id=fire_id(row.job_id, row.fire_us),
             node=row.node_name,
             result=row.result,
             late_word=bool(row.late_word),
+            state=_LIVE.get(row.state, ENDED),
+        )
+
+    def _damage(self, faults: list[str]) -> str:
+        return (
+            f"this row of the ledger is damaged, or a newer version's: {', '.join(faults)}; it can be deleted "
+            f"from the table {self._runs.name}"
         )
 
     def counts(self) -> dict[Outcome, int]:
@@ -96,11 +122,15 @@ class SQLLedger:
         runs = self._runs
         statement = (
             select(runs.c.state, func.sum(runs.c.count))
-            .where(runs.c.state >= FINAL)
+            .where(runs.c.state >= FINAL, runs.c.count.between(1, _HIGHEST_COUNT))
             .group_by(runs.c.state)
         )
-        with self._database.reading() as connection:
-            return {OUTCOMES[state]: int(total) for state, total in connection.execute(statement)}
+        with self._database.reading(patient=True) as connection:
+            return {
+                OUTCOMES[state]: int(total)
+                for state, total in connection.execute(statement)
+                if state in OUTCOMES
+            }
 
     # -- retention ------------------------------------------------------------------------------------------
 
@@ -113,8 +143,9 @@ class SQLLedger:
         runs = self._runs
         edge = -1
         if keep is not None:
-            newest = select(runs.c.seq).order_by(runs.c.seq.desc()).offset(keep).limit(1)
-            with self._database.reading() as connection:
+            numbered = select(runs.c.seq).where(runs.c.seq <= _LAST_SEQ)  # SQLite may hold texts
+            newest = numbered.order_by(runs.c.seq.desc()).offset(keep).limit(1)
+            with self._database.reading(patient=True) as connection:
                 edge = connection.scalar(newest) or -1
         if oldest_us is not None:
             edge = max(edge, oldest_us)

@@ -9,22 +9,39 @@ from __future__ import annotations
 import time
 from datetime import date, datetime, timedelta
 
-from apscheduler._engine.instants import NEVER, SECOND
+from apscheduler._engine.backoff import delay
 from apscheduler._engine.records import Record
 from apscheduler.job import Job
+from apscheduler.jobstores._sql.rows import (
+    EARLIEST_SECONDS,
+    LATEST_SECONDS,
+    bytes_of,
+    check_generation,
+    check_shape,
+    due_of,
+    from_float,
+    id_text,
+)
+from apscheduler.serializers import PickleSerializer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Final
+    from typing import Any, Final
 
     from apscheduler.serializers.base import Serializer
 
 _KEPT = 20_000
 """So many jobs are kept unpickled; beyond it all are forgotten and loaded anew when they fire."""
-_LONGEST_RETRY = 60.0
+_FIRST_RETRY, _LONGEST_RETRY = 1.0, 60.0
+"""Seconds."""
+_LONGEST_TEXT = 1000
 _NOTED = 10_000
 """So many unloadable jobs are remembered by claims; those beyond are tried, and told, again."""
+
+_WRITER: Final = "written_by"
+"""A further entry of a job's pickled state: 3.x reads over it, and leaves it out when it writes."""
+_OURS: Final = "tickwright"
 
 _SHAREABLE: Final = frozenset(
     (bool, int, float, complex, str, bytes, type(None), date, datetime, timedelta)
@@ -39,27 +56,19 @@ class Unloadable(Exception):  # noqa: N818 - it says what the job is
 class Note(Record):
     """Why a job could not be loaded.
 
-    :ivar blob: the bytes it was tried with
+    :ivar blob: what it was tried with
     :ivar retry_at: ``time.monotonic()`` from which a claim tries again
+    :ivar told: whether it was announced
     """
 
-    __slots__ = ("blob", "reason", "retry_at", "tries")
+    __slots__ = ("blob", "reason", "retry_at", "told", "tries")
 
-    def __init__(self, blob: bytes, reason: str, retry_at: float, tries: int) -> None:
+    def __init__(self, blob: Any, reason: str, retry_at: float, tries: int, told: bool) -> None:
+        self.told = told
         self.blob = blob
         self.reason = reason
         self.retry_at = retry_at
         self.tries = tries
-
-
-def to_float(due: int) -> float | None:
-    """Return a next fire time as 3.x's column has it: seconds, exact to the microsecond."""
-    return None if due == NEVER else due / SECOND
-
-
-def from_float(moment: float | None) -> int:
-    """Return the column's value as an instant, ``NEVER`` for a paused job."""
-    return NEVER if moment is None else round(moment * SECOND)
 
 
 class Loader:
@@ -67,7 +76,7 @@ class Loader:
 
     :param name: what signatures call this store
     :param link: tells a job its scheduler and store
-    :param on_bad: called once per job and bytes that cannot be loaded
+    :param on_bad: called per job and bytes that cannot be loaded, until it says that it has told it
     :param on_good: called when such a job loads again
     """
 
@@ -76,37 +85,72 @@ class Loader:
         serializer: Serializer,
         name: str,
         link: Callable[[Job], None],
-        on_bad: Callable[[str, str], None],
+        on_bad: Callable[[str, str], bool],
         on_good: Callable[[str], None],
     ) -> None:
         self.serializer = serializer
+        # Signed bytes and JSON are read by no 3.x, so nobody but us has written them.
+        self._marks = isinstance(serializer, PickleSerializer)
         self._name = name
         self._link = link
         self._on_bad = on_bad
         self._on_good = on_good
         self._kept: dict[str, tuple[bytes, Job]] = {}
         self._notes: dict[str, Note] = {}
+        self._odd_generations: set[str] = set()
 
     def dumps(self, job: Job) -> bytes:
         """Return the job's bytes.
 
         :raises ValueError: if it cannot be written down
         """
-        return self.serializer.dumps(job.__getstate__(), store=self._name, job_id=job.id)
+        state = job.__getstate__()
+        if self._marks:
+            state[_WRITER] = _OURS
+        return self.serializer.dumps(state, store=self._name, job_id=job.id)
 
-    def load(self, id: str, blob: bytes, moment: float | None) -> Job:
+    def read(self, id: str, blob: bytes) -> tuple[Job, int, bool]:
+        """Return a job as its bytes say, the next fire time in them, and whether a store of ours wrote them.
+
+        :raises Unloadable: if it cannot be restored; nobody is told
+        """
+        try:
+            job, state = self._restored(id, bytes_of(blob))
+        except (Exception, SystemExit) as exc:
+            raise Unloadable(_said(exc)) from exc
+        due = job._due
+        self._link(job)
+        return job, due, not self._marks or state.get(_WRITER) == _OURS
+
+    def outline(self, id: str, blob: Any) -> tuple[str | None, str | None, str | None]:
+        """Return name, trigger in words and the function's reference of a job that cannot be restored, as far as they are read."""
+        try:
+            state = self.serializer.loads(bytes_of(blob), store=self._name, job_id=id)
+            texts = [state.get(name) for name in ("name", "trigger", "func")]
+            name, trigger, func = (None if each is None else str(each) for each in texts)
+        except (Exception, SystemExit):  # noqa: BLE001 - whatever a trigger of anyone's, or bytes, raise
+            return (None, None, None)
+        return (name, trigger, func)
+
+    def load(self, id: str, blob: Any, moment: Any, known_as: str | None = None) -> Job:
         """Return a job of its own for whoever asked.
 
+        :param blob: what the row holds as the job's bytes
+        :param moment: what it holds as the next fire time
+        :param known_as: what failures are remembered by, where that is not the id
         :raises Unloadable: if it cannot be restored
         """
-        note = self._notes.get(id)
+        key = id if known_as is None else known_as
+        note = self._notes.get(key)
         try:
-            job = self._loaded(id, blob)
+            if moment.__class__ is not float or not EARLIEST_SECONDS <= moment <= LATEST_SECONDS:
+                due_of(moment)
+            job = self._restored(id, blob if blob.__class__ is bytes else bytes_of(blob))[0]
         except (Exception, SystemExit) as exc:
-            self._note(id, blob, note, exc)
+            self._note(id, key, blob, note, exc)
             raise Unloadable(_said(exc)) from exc
         if note is not None:
-            self._notes.pop(id, None)
+            self._notes.pop(key, None)
             self._on_good(id)
         self._place(job, moment)
         return job
@@ -121,15 +165,45 @@ class Loader:
             job = kept[1]
             self._place(job, moment)
             return job
-        note = self._notes.get(id)
-        if note is not None and note.blob == blob and time.monotonic() < note.retry_at:
-            raise Unloadable(note.reason)
+        if self._notes:
+            self._check_not_noted(id, blob)
         job = self.load(id, blob, moment)
         if is_shareable(job):
             if len(self._kept) >= _KEPT:
                 self._kept.clear()
             self._kept[id] = (blob, job)
         return job
+
+    def check_generation(self, id: str, generation: Any) -> None:
+        """Check a job's generation, and tell once of one that is odd.
+
+        :raises Unloadable: if the job cannot be claimed with it
+        """
+        try:
+            check_generation(generation)
+        except ValueError as exc:
+            if id not in self._odd_generations and self._on_bad(id_text(id), _said(exc)):
+                self._odd_generations.add(id)
+            raise Unloadable(_said(exc)) from None
+
+    def load_for_run(self, id: str, generation: int, blob: Any, moment: float) -> Job:
+        """Return the job of a run whose row keeps the definition: another job may have its id now.
+
+        :raises Unloadable: if it cannot be restored, without a try where one has just failed
+        """
+        known_as = f"{id}\n{generation}"
+        self._check_not_noted(known_as, blob)
+        return self.load(id, blob, moment, known_as)
+
+    def _check_not_noted(self, key: str, blob: Any) -> None:
+        note = self._notes.get(key)
+        if (
+            note is not None
+            and note.told
+            and note.blob == blob
+            and time.monotonic() < note.retry_at
+        ):
+            raise Unloadable(note.reason)
 
     def forget(self, id: str) -> None:
         """Drop what is kept of a job that is gone or was changed."""
@@ -139,30 +213,36 @@ class Loader:
         """Drop everything that is kept."""
         self._kept.clear()
         self._notes.clear()
+        self._odd_generations.clear()
 
-    def _loaded(self, id: str, blob: bytes) -> Job:
-        state = self.serializer.loads(bytes(blob), store=self._name, job_id=id)
+    def _restored(self, id: str, blob: bytes) -> tuple[Job, dict[str, Any]]:
+        state = self.serializer.loads(blob, store=self._name, job_id=id)
         job = Job.__new__(Job)
         job.__setstate__(state)
         if job.id != id:
             raise ValueError(f"the row {id!r} holds the job {job.id!r}")
+        check_shape(job)
         job._refresh()
-        return job
+        return job, state
 
     def _place(self, job: Job, moment: float | None) -> None:
         job._due = from_float(moment)
         self._link(job)
 
-    def _note(self, id: str, blob: bytes, note: Note | None, exc: BaseException) -> None:
+    def reason(self, id: str) -> str | None:
+        """Return why a job could not be loaded when it was last tried, ``None`` if it could."""
+        note = self._notes.get(id)
+        return None if note is None else note.reason
+
+    def _note(self, id: str, key: str, blob: Any, note: Note | None, exc: BaseException) -> None:
         known = note is not None and note.blob == blob
         tries = note.tries + 1 if note is not None and known else 1
         reason = _said(exc)
         if len(self._notes) >= _NOTED:
             self._notes.clear()
-        retry_at = time.monotonic() + min(_LONGEST_RETRY, 2.0 ** (tries - 1))
-        self._notes[id] = Note(blob, reason, retry_at, tries)
-        if not known:
-            self._on_bad(id, reason)
+        retry_at = time.monotonic() + delay(tries, _FIRST_RETRY, _LONGEST_RETRY)
+        told = (note is not None and known and note.told) or self._on_bad(id_text(id), reason)
+        self._notes[key] = Note(blob, reason, retry_at, tries, told)
 
 
 def is_shareable(job: Job) -> bool:
@@ -176,5 +256,9 @@ def is_shareable(job: Job) -> bool:
 
 
 def _said(exc: BaseException) -> str:
-    text = str(exc.args[0]) if isinstance(exc, LookupError) and exc.args else str(exc)
-    return f"{type(exc).__name__}: {text}" if text else type(exc).__name__
+    kind = type(exc).__name__
+    try:
+        text = str(exc.args[0]) if isinstance(exc, LookupError) and exc.args else str(exc)
+    except Exception:  # noqa: BLE001 - raised by a class that a row named
+        return kind
+    return f"{kind}: {text[:_LONGEST_TEXT]}" if text else kind

@@ -2,7 +2,7 @@
 
 A step may run on a database where half of it was done (MySQL cannot roll DDL back), and two processes may start at
 once: each step checks what is there, and the lock lets one process in at a time. 3.x's own table is created where it
-is missing and never altered.
+is missing and never altered. A further step would bar earlier versions: what only adds is an addition (additions.py).
 """
 
 from __future__ import annotations
@@ -13,6 +13,10 @@ from contextlib import contextmanager
 from sqlalchemy import inspect, select, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.schema import CreateIndex, CreateTable
+
+from apscheduler.jobstores._sql import additions
+from apscheduler.jobstores._sql.additions import ADDITIONS, Missing
+from apscheduler.jobstores._sql.engines import said_of_encoding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,13 +59,53 @@ def create_missing(connection: Connection, table: Table) -> None:
             connection.execute(CreateIndex(index))
 
 
+def prepare(engine: Engine, tables: Tables, *, create: bool) -> list[str]:
+    """Make the tables (or check them), note which additions there are, and return lines about what is off.
+
+    :raises SchemaError: if the tables are not there and may not be made, or are those of a newer version
+    """
+    with engine.connect() as connection:
+        said = _said_of_database(connection, tables)
+    (migrate if create else check)(engine, tables)
+    with engine.connect() as connection:
+        there = additions.present(connection, tables)
+    failed: dict[int, str] = {}
+    if create and len(there) < len(ADDITIONS):
+        failed = additions.add(lambda: _alone(engine, tables), tables, there)
+        there = frozenset(each.number for each in ADDITIONS if each.number not in failed)
+    tables.additions = there
+    missing = [
+        Missing(each, failed.get(each.number)) for each in ADDITIONS if each.number not in there
+    ]
+    if missing:
+        said.append(additions.said_of_missing(missing, tables, engine.dialect))
+    return said
+
+
+def _said_of_database(connection: Connection, tables: Tables) -> list[str]:
+    kind = connection.dialect.name
+    if kind == "postgresql":
+        line = said_of_encoding(connection)
+        return [] if line is None else [line]
+    nowhere = kind in ("mysql", "mariadb") and tables.schema is None
+    if nowhere and connection.scalar(text("SELECT DATABASE()")) is None:
+        raise SchemaError(
+            "the address names no database to keep the job store in: write mysql://user@host/DATABASE"
+        )
+    return []
+
+
+def _is_current(connection: Connection, tables: Tables) -> bool:
+    return _version(connection, tables) == len(STEPS) and _has(connection, tables.jobs)
+
+
 def migrate(engine: Engine, tables: Tables) -> None:
     """Make what is missing.
 
     :raises SchemaError: if the tables are those of a newer version
     """
     with engine.connect() as connection:
-        if _version(connection, tables) == len(STEPS) and _has(connection, tables.jobs):
+        if _is_current(connection, tables):
             return
     with _alone(engine, tables) as connection:
         create_missing(connection, tables.versions)
@@ -83,9 +127,9 @@ def check(engine: Engine, tables: Tables) -> None:
     :raises SchemaError: if not, with the statements that would
     """
     with engine.connect() as connection:
-        version = _version(connection, tables)
-        if version == len(STEPS) and _has(connection, tables.jobs):
+        if _is_current(connection, tables):
             return
+        version = _version(connection, tables)
     raise SchemaError(
         f"the tables of job store {tables.name!r} are not there or not up to date (step {version} of {len(STEPS)}), "
         "and create_tables=False was given; run these statements:\n\n" + statements(engine, tables)
@@ -108,6 +152,7 @@ def statements(engine: Engine, tables: Tables) -> str:
         f"INSERT INTO {versions} (step, made_us) VALUES ({number}, 0);"
         for number in range(1, len(STEPS) + 1)
     )
+    lines.extend(f"{line};" for line in additions.ddl(tables, engine.dialect))
     return "\n".join(lines)
 
 
@@ -174,8 +219,8 @@ def _begin_immediate(connection: Connection) -> None:
     while True:
         try:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
-        except OperationalError:
-            if time.monotonic() > deadline:
+        except OperationalError as exc:
+            if time.monotonic() > deadline or "locked" not in str(exc.orig):
                 raise
             time.sleep(0.05)
         else:

@@ -6,6 +6,7 @@ store, a lock) stays, in order, until it can. Writing an outcome twice changes n
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from contextlib import contextmanager
 from threading import Event, Lock, RLock, Thread, current_thread
@@ -15,19 +16,23 @@ from sqlalchemy.exc import DBAPIError
 
 from apscheduler.cluster.points import reached
 from apscheduler.forks import look
+from apscheduler.jobstores._sql.catching_up import CatchUps, Portion, Rest
 from apscheduler.jobstores._sql.claims import Settled, StoreClaim
-from apscheduler.jobstores._sql.database import is_disconnect, is_retryable
+from apscheduler.jobstores._sql.database import is_retryable
+from apscheduler.jobstores._sql.remedies import cause_of
 from apscheduler.jobstores._sql.tables import LOST, RUNNING, STATES
-from apscheduler.runs.ledger import TEXT_LIMIT, one_line
+from apscheduler.runs.failures import TEXT_LIMIT, capped, story_of
+from apscheduler.runs.ledger import one_line
 from apscheduler.runs.outcomes import Outcome
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Any
 
     from sqlalchemy.engine import Connection
 
+    from apscheduler.jobstores._sql.catching_up import CatchUp
     from apscheduler.jobstores._sql.database import Database
     from apscheduler.jobstores._sql.statements import Statements
     from apscheduler.runs.claims import Result
@@ -42,29 +47,39 @@ class Outbox:
     """Any thread adds; one thread of its own, or a claim, writes.
 
     :param on_trouble: told what cannot be written, and what came too late
+    :param patience: seconds for which a closed outbox tries to write
     """
 
     def __init__(
         self,
         database: Database,
         statements: Statements,
-        on_trouble: Callable[[str, BaseException | None], None],
+        on_trouble: Callable[[str, BaseException | None], object],
         *,
         keep_results: bool,
+        patience: float = 15.0,
     ) -> None:
         self._database = database
         self._statements = statements
         self._on_trouble = on_trouble
         self._keep_results = keep_results
+        self._patience = patience
+        self._failing_since: float | None = None
         self._waiting: deque[Settled] = deque()
+        self._in_hand = 0  # taken from there, and not written yet
         self._taking = RLock()
         self._starting = Lock()
         self._news = Event()
         self._closed = False
         self._thread: Thread | None = None
+        self.catch_ups = CatchUps(statements)
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return len(self._waiting) + self._in_hand
+
+    def is_empty(self) -> bool:
+        """Return whether everything is written; what waits after :meth:`close` is tried again here."""
+        return not len(self) or (self._closed and self._flush_reported() and not len(self))
 
     def settle(self, claim: StoreClaim, result: Result) -> None:
         """Write an outcome soon."""
@@ -73,6 +88,19 @@ class Outbox:
     def give_back(self, claim: StoreClaim, fire: int) -> None:
         """Write soon that a run was not started and can be claimed by anyone."""
         self._add(Settled(claim, fire, None, None))
+
+    def give_back_all(self, claim: StoreClaim, fires: Iterable[int]) -> None:
+        """Write soon that these were not started, with all that would have followed them."""
+        for fire in fires:
+            if claim.take(fire):
+                self.give_back(claim, fire)
+        rest = None if claim.catch_up is None else claim.catch_up.end()
+        self.give_back_rests([] if rest is None else [rest])
+
+    def give_back_rests(self, rests: Iterable[Rest]) -> None:
+        """Write soon that these were not started and can be claimed by anyone."""
+        for rest in rests:
+            self._add(rest)
 
     def _add(self, item: Settled) -> None:
         self._waiting.append(item)
@@ -83,18 +111,24 @@ class Outbox:
 
     def _tell_thread(self) -> None:
         """Have the thread of our own look soon."""
-        if not self._news.is_set():
+        if self._news.is_set():
+            return
+        try:
             if self._thread is None:
                 self._start()
-            self._news.set()
+        except RuntimeError:  # the interpreter ends, or the process is at its limit of threads
+            self._flush_reported()
+            return
+        self._news.set()
 
     def _start(self) -> None:
         with (
             self._starting
         ):  # not the lock of the writing: who settles in an event loop waits for no I/O
             if self._thread is None:
-                self._thread = Thread(target=self._run, name="APScheduler ledger", daemon=True)
-                self._thread.start()
+                thread = Thread(target=self._run, name="APScheduler ledger", daemon=True)
+                thread.start()
+                self._thread = thread  # only now: where none can be started, the next outcome tries
 
     def _run(self) -> None:
         while not self._closed:
@@ -116,9 +150,27 @@ class Outbox:
         if self._thread is not None and self._thread is not current_thread():
             self._thread.join(_END_SECONDS)
 
+    def is_done(self) -> bool:
+        """Return whether a closed outbox holds nothing any more: it tries again, for a lease after the first failure."""
+        if not len(self) or self._flush_reported():
+            return True
+        now = time.monotonic()
+        if self._failing_since is None:
+            self._failing_since = now
+        if now - self._failing_since < self._patience:
+            return False
+        self._on_trouble(
+            f"Outcomes of {len(self._waiting)} runs could not be written within {self._patience:.0f} s after the "
+            "shutdown and are given up: other processes record these runs as lost, or run them again",
+            None,
+        )
+        self._waiting.clear()
+        return True
+
     def forked(self) -> None:
         """In a child process: none of this is its own."""
         self._waiting.clear()
+        self._in_hand = 0
         self._taking = RLock()
         self._thread = None
 
@@ -147,14 +199,16 @@ class Outbox:
                 return
             try:
                 self._write_alone(items)
-            except DBAPIError as exc:
-                if is_disconnect(exc) or is_retryable(exc) or not _drop_texts(items):
+            except (DBAPIError, UnicodeError) as exc:
+                # A full disk, say, refuses no text: everything waits until it can be written.
+                if cause_of(exc) is not None or is_retryable(exc) or not _drop_texts(items):
                     raise
                 self._on_trouble("The database refused an outcome's text; it goes without", exc)
                 self._write_alone(items)
 
     def _write_alone(self, items: list[Settled]) -> None:
-        with self._database.transaction() as connection:
+        named = self._database.watch.named("outcomes of runs")
+        with named, self._database.transaction() as connection:
             reached("settle.begun")
             self.write(connection, items)
             reached("settle.written")
@@ -166,14 +220,30 @@ class Outbox:
         with self._taking:
             items: list[Settled] = []
             while self._waiting and len(items) < _GROUP:
+                self._in_hand += 1
                 items.append(self._waiting.popleft())
             try:
                 yield items
             except BaseException:
                 self._waiting.extendleft(reversed(items))
+                self._in_hand = 0
+                self.catch_ups.forget_extended()
                 if items and not self._closed:
                     self._tell_thread()  # it has found nothing meanwhile, and no other claim may ever come
                 raise
+            self._in_hand = 0
+            extended = self.catch_ups.extended()
+        for catch_up, permitted in extended:
+            self._go_on(catch_up, permitted)
+
+    def _go_on(self, catch_up: CatchUp, permitted: int) -> None:
+        """Hand over what was permitted; whatever an executor raises is none of who wrote the outcomes."""
+        try:
+            catch_up.permit(permitted)
+        except Exception as exc:  # noqa: BLE001 - an executor that takes nothing more, whatever it raises
+            self._on_trouble("What follows of a catch-up could not be handed over", exc)
+            rest = catch_up.end()
+            self.give_back_rests([] if rest is None else [rest])
 
     taken = _taken
 
@@ -181,6 +251,8 @@ class Outbox:
 
     def write(self, connection: Connection, items: list[Settled]) -> None:
         """Write these in the caller's transaction."""
+        if self.catch_ups.alive:
+            self.catch_ups.extend(connection, items)
         plain = [item for item in items if item.result is not None and item.texts is None]
         if plain:
             rows = [_row(item) for item in plain]
@@ -189,9 +261,19 @@ class Outbox:
                     self._resolve(connection, item)
         for item in items:
             if item.result is None:
-                connection.execute(self._statements.give_back, _key(item))
+                self._give_back_in(connection, item)
             elif item.texts is not None and not self._write_one(connection, item):
                 self._resolve(connection, item)
+
+    def _give_back_in(self, connection: Connection, item: Settled) -> None:
+        statements, claim = self._statements, item.claim
+        if not isinstance(claim, Portion):
+            connection.execute(statements.give_back, _key(item))
+        elif isinstance(item, Rest):
+            values = {**_key(item), "lead": claim.catch_up.lead}
+            connection.execute(statements.give_back_rest, values)
+        else:
+            connection.execute(statements.give_back_portion, _key(item))
 
     def _write_one(self, connection: Connection, item: Settled) -> bool:
         values = {**_key(item), **_outcome(item)}
@@ -235,7 +317,8 @@ class Outbox:
         ):
             return None
         error = None if result.exception is None else one_line(result.exception)
-        trace = None if result.traceback is None else result.traceback[-TEXT_LIMIT:]
+        story = story_of(result)
+        trace = None if story is None else capped(story)
         return tuple(_storable(each) for each in (result.reason, error, trace, value))
 
 
@@ -268,7 +351,7 @@ def _outcome(item: Settled) -> dict[str, Any]:
     return {
         "state": STATES[result.outcome],
         "started_us": result.started + offset if result.started else None,
-        "finished_us": result.finished + offset,
+        "finished_us": result.finished + item.offset,
         "reason": reason,
         "error": error,
         "traceback": trace,
@@ -290,7 +373,7 @@ def _row(item: Settled) -> tuple[Any, ...]:
         claim.epoch,
         STATES[result.outcome],
         result.started + offset if result.started else None,
-        result.finished + offset,
+        result.finished + item.offset,
     )
 
 

@@ -1,8 +1,16 @@
-"""Runs that are free to be claimed by any node: given back before their start, or taken from a dead node."""
+"""Runs that are free to be claimed by any node: given back before their start, or taken from a dead node.
+
+Each look reads the first of them, and as many pages more as fit into one look, going on where the last one ended: what
+this node cannot take hides nothing that comes after it. A page of which something was taken is read again, at once:
+what was passed over there for want of a slot has its turn before the look moves on.
+"""
 
 from __future__ import annotations
 
+from apscheduler._engine.instants import EARLIEST, LATEST, SECOND
 from apscheduler.cluster.points import reached
+from apscheduler.jobstores._sql.catching_up import CatchUps, permit_row, portion_maker
+from apscheduler.jobstores._sql.chains import Chains
 from apscheduler.jobstores._sql.claims import StoreClaim
 from apscheduler.jobstores._sql.loading import Loader, Unloadable
 from apscheduler.jobstores._sql.tables import STATES
@@ -10,13 +18,22 @@ from apscheduler.runs.outcomes import Outcome
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from typing import Any
+
+    from sqlalchemy.engine import Connection
 
     from apscheduler.cluster.membership import Membership
     from apscheduler.job import Job
     from apscheduler.jobstores._sql.database import Database
     from apscheduler.jobstores._sql.statements import Statements
     from apscheduler.jobstores.base import ClaimRequest
+
+
+_PAGE = 200
+_PAGES = 5
+_REMOVED = "its job was removed before it could be started"
+_REMOVED_SINCE = "its job was removed before it could be started again"
 
 
 class FreeRuns:
@@ -28,90 +45,172 @@ class FreeRuns:
         statements: Statements,
         loader: Loader,
         membership: Membership,
+        catch_ups: CatchUps,
     ) -> None:
         self._database = database
         self._statements = statements
         self._loader = loader
         self._membership = membership
+        self._mark: dict[str, Any] | None = None
+        self._is_long = False  # more than a page
+        self.are_left = False
+        """Whether the last look left some behind, which this node cannot take, or did not come to."""
+        self._catch_ups = catch_ups
+        self._chains = Chains(statements)
+        self._chosen: set[tuple[Any, ...]] = set()  # catch-ups of which this look has found one run
 
     def claim(
         self,
         request: ClaimRequest,
         slots: dict[str, int],
         number: int,
-        check_own: Any,
-        taken: list[StoreClaim],
-    ) -> None:
+        seal: Callable[[Connection, list[StoreClaim]], None],
+    ) -> bool:
         """Take what this node can run, by compare-and-set on the token; each is one claim.
+
+        Returns whether to look at more of them at once.
 
         :param slots: free slots by executor; what is taken is subtracted
         :param number: of the batch
-        :param check_own: the check of one's own lease, the transaction's last statement
-        :param taken: the claims are appended to it; not to be believed if this raises
+        :param seal: given the claims, does the transaction's last statement
         """
-        with self._database.reading() as connection:
-            rows = connection.execute(self._statements.pending, {"limit": 200}).all()
-        able = [(row, job) for row in rows if (job := self._job(row, request, slots)) is not None]
-        gone = [row for row in rows if row[7] is None]
+        self._chosen = set()
+        able, gone, resume = self._look(request, slots)
         if not able and not gone:
-            return
+            return False
         epoch = self._membership.lease.epoch
+        taken: list[StoreClaim] = []
         with self._database.transaction() as connection:
             reached("free.begun")
+            chains = self._among(connection, [row for row, _ in able])
             for row, job in able:
-                if self._take(connection, row, request, epoch, number):
-                    taken.append(self._claim(row, job, request, epoch))
+                if _chain(row) in chains:
+                    taken += self._take_chain(connection, row, job, request, epoch, number)
+                elif self._take(connection, row, request, epoch, number):
+                    taken.append(
+                        StoreClaim(job, [row[3]], request.sink, **self._options(row, epoch))
+                    )
             for row in gone:
                 self._close(connection, row, request)
             reached("free.taken")
-            check_own(connection, epoch, number)
+            seal(connection, taken)
         reached("free.committed")
+        if taken and resume is not None:
+            self._mark = resume
+        return bool(taken) and self._is_long
+
+    def _look(
+        self, request: ClaimRequest, slots: dict[str, int]
+    ) -> tuple[list[tuple[Any, Job]], list[Any], dict[str, Any] | None]:
+        """Return the rows to take, those to close, and where to go on if some are taken."""
+        able: list[tuple[Any, Job]] = []
+        gone: list[Any] = []
+        seen, after, resume = 0, None, None
+        for _ in range(_PAGES):
+            rows = self._read(after)
+            known = len(able)
+            able += [(row, job) for row in rows if (job := self._job(row, request, slots))]
+            gone += [row for row in rows if row[7] is None]
+            seen += len(rows)
+            if after is None:
+                self._is_long = len(rows) == _PAGE
+            elif len(able) > known and resume is None:
+                resume = after
+            if len(rows) < _PAGE:
+                self._mark = None
+                break
+            behind = {**_key(rows[-1]), "seq": rows[-1][8]}
+            if after is not None:
+                self._mark = behind
+            after = self._mark or behind
+            if sum(slots.values()) <= 0 or len(able) >= _PAGE:
+                break
+        self.are_left = self._is_long or seen > len(able) + len(gone)
+        return able, gone, resume
+
+    def _read(self, after: dict[str, Any] | None) -> Sequence[Any]:
+        statement = self._statements.pending if after is None else self._statements.pending_after
+        with self._database.reading() as connection:
+            return connection.execute(statement, {**(after or {}), "limit": _PAGE}).all()
 
     def _job(self, row: Any, request: ClaimRequest, slots: dict[str, int]) -> Job | None:
-        id, _, _, fire, _, _, _, blob = row
-        if blob is None:
+        id, generation, _, fire, token, attempt, own, blob, *_ = row
+        if blob is None or _chain(row) in self._chosen:
             return None
+        numbers = (generation, fire, token, attempt)
+        if not all(isinstance(each, int) for each in numbers) or not EARLIEST <= fire <= LATEST:
+            return None  # somebody else wrote it; get_running() shows it, with what is wrong
         try:
-            job = self._loader.load(id, blob, fire / 1_000_000)
+            if own:
+                job = self._loader.load_for_run(id, generation, blob, fire / SECOND)
+            else:
+                job = self._loader.load(id, blob, fire / SECOND)
         except Unloadable:
             return None
         if not request.has_executor(job.executor) or slots.get(job.executor, 1) <= 0:
             return None
         if job.executor in slots:
             slots[job.executor] -= 1
+        if self._catch_ups.are_on:
+            self._chosen.add(_chain(row))
         return job
 
     def _take(
         self, connection: Any, row: Any, request: ClaimRequest, epoch: int, number: int
     ) -> bool:
-        values = {
-            **_key(row),
-            "token": row[4],
+        values = {**_key(row), "token": row[4], **self._owner(request, epoch, number)}
+        return bool(connection.execute(self._statements.take_pending, values).rowcount == 1)
+
+    def _owner(self, request: ClaimRequest, epoch: int, number: int) -> dict[str, Any]:
+        return {
             "node": epoch,
             "node_name": self._membership.name,
             "batch": number,
             "claimed_us": request.now + self._membership.offset.us,
         }
-        return bool(connection.execute(self._statements.take_pending, values).rowcount == 1)
 
-    def _claim(self, row: Any, job: Job, request: ClaimRequest, epoch: int) -> StoreClaim:
-        _, generation, kind, fire, token, attempt, _, _ = row
-        return StoreClaim(
-            job,
-            [fire],
-            request.sink,
-            generation=generation,
-            lease=self._membership.lease,
-            epoch=epoch,
-            offset=self._membership.offset.us,
-            late_because="the node that had claimed it could not start it",
-            kind=kind,
-            token=token + 1,
-            attempt=attempt,
-        )
+    def _among(self, connection: Connection, rows: list[Any]) -> set[Any]:
+        if not self._catch_ups.are_on:
+            return set()
+        return self._chains.among(connection, [_chain(row) for row in rows])
+
+    def _take_chain(
+        self,
+        connection: Connection,
+        row: Any,
+        job: Job,
+        request: ClaimRequest,
+        epoch: int,
+        number: int,
+    ) -> list[StoreClaim]:
+        """Take what is free of a catch-up, as one claim of which the first portion may start."""
+        owner = self._owner(request, epoch, number)
+        fires, token, attempt = self._chains.take(connection, _chain(row), owner)
+        options = {**self._options(row, epoch), "token": token + 1, "attempt": attempt}
+        if len(fires) < 2:
+            return [StoreClaim(job, fires, request.sink, **options)] if fires else []
+        size = min(self._catch_ups.size_for(job), len(fires))
+        make = portion_maker(job, request.sink, options)
+        portion = self._catch_ups.begun(make, fires, row[9], size)
+        self._statements.permit(connection, [permit_row(portion, fires, size)])
+        return [portion]
+
+    def _options(self, row: Any, epoch: int) -> dict[str, Any]:
+        _, generation, kind, _, token, attempt, *_ = row
+        return {
+            "generation": generation,
+            "lease": self._membership.lease,
+            "epoch": epoch,
+            "offset": self._membership.offset,
+            "offset_us": self._membership.offset.us,
+            "late_because": "the node that had claimed it could not start it",
+            "kind": kind,
+            "token": token + 1,
+            "attempt": attempt,
+        }
 
     def _close(self, connection: Any, row: Any, request: ClaimRequest) -> None:
-        """Close a run whose job is gone and whose definition nobody kept."""
+        """Close a run whose job somebody removed: one that ended by itself has left its definition here."""
         runs = self._statements.tables.runs
         key = _key(row)
         connection.execute(
@@ -121,9 +220,14 @@ class FreeRuns:
             .values(
                 state=STATES[Outcome.CANCELLED],
                 finished_us=request.now + self._membership.offset.us,
-                reason="its job was removed before it could be started",
+                reason=_REMOVED if row[5] == 1 else _REMOVED_SINCE,
             )
         )
+
+
+def _chain(row: Any) -> tuple[Any, ...]:
+    """Return by what the runs of one catch-up know that they belong together."""
+    return (*row[:3], row[9])
 
 
 def _key(row: Any) -> dict[str, Any]:

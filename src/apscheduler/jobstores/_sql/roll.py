@@ -8,12 +8,17 @@ from threading import RLock
 
 from sqlalchemy import and_, select, text
 
+from apscheduler._engine.instants import SECOND
+from apscheduler.cluster.host import Host, this_process
 from apscheduler.cluster.nodes import NodeRow
 from apscheduler.cluster.points import reached
+from apscheduler.jobstores._sql.additions import HOSTS, PORTIONS
 from apscheduler.jobstores._sql.tables import (
     AT_LEAST_ONCE,
     AT_MOST_ONCE,
+    HOST_COLUMNS,
     PENDING,
+    PERMITTED,
     RUNNING,
     STATES,
 )
@@ -31,8 +36,20 @@ if TYPE_CHECKING:
 
 MAX_ATTEMPTS = 5
 """A run that is to complete at least once ends as failed when so many nodes died under it."""
+
+
+class OwnLeaseOverError(Exception):
+    """One's own lease is over: what this transaction did is undone."""
+
+
 _LOST_REASON = "its node {} died, or lost its lease, while it ran; whether it ended is not known"
+_ENDED_REASON = "its process, node {}, ended while it ran"
 _WORN_REASON = "its node died while it ran, {} times"
+
+
+def _is_whole(row: Any) -> bool:
+    """Return whether a node's row holds numbers where the lease is reckoned with them."""
+    return all(isinstance(each, int) for each in (row[0], *row[3:6]))
 
 
 class SQLRoll:
@@ -41,6 +58,9 @@ class SQLRoll:
     :param on_closed: told (job id, fire time, outcome, reason) of each run that was closed for a dead node
     :param on_freed: called when runs became free to be claimed
     :param tend: a small step of housekeeping
+    :param before_join: called before a node is entered; raises where none may be
+    :param may_join: called with all nodes and the store's time in the transaction that enters one; raises where none may be
+    :ivar beats: how many of the own node's beats are known to be committed
     """
 
     def __init__(
@@ -50,12 +70,17 @@ class SQLRoll:
         on_closed: Callable[[list[tuple[str, int, Outcome, str]]], None],
         on_freed: Callable[[], None],
         tend: Callable[[], None],
+        before_join: Callable[[], None] = lambda: None,
+        may_join: Callable[[list[NodeRow], int], None] | None = None,
     ) -> None:
         self._database = database
         self._statements = statements
         self._on_closed = on_closed
         self._on_freed = on_freed
         self.tend = tend
+        self._before_join = before_join
+        self._may_join = may_join
+        self.beats = 0
         self._using = RLock()  # the heartbeat's thread, and whoever signs off
         self._connection: Connection | None = None
 
@@ -69,7 +94,8 @@ class SQLRoll:
             return
         with self._using:
             if self._connection is None:
-                self._connection = self._database.engine.connect()
+                with self._database.watch.call():
+                    self._connection = self._database.engine.connect()
             try:
                 with self._database.transaction(self._connection) as connection:
                     yield connection
@@ -82,7 +108,10 @@ class SQLRoll:
         with self._using:
             connection, self._connection = self._connection, None
         if connection is not None:
-            with suppress(Exception):  # it is broken already: nothing is lost with it
+            # Broken already, maybe: nothing is lost with it. Giving it back asks the server once more.
+            with suppress(Exception), self._database.watch.call() as call:
+                if not connection.invalidated:
+                    call.ask(connection.connection.driver_connection)
                 connection.close()
 
     def finish(self) -> None:
@@ -94,9 +123,18 @@ class SQLRoll:
 
     def join(self, epoch: int, name: str, lease: int) -> int:
         """Enter a node and return the store's time."""
-        nodes = self._statements.tables.nodes
+        self._before_join()
+        self.beats = 0
+        tables = self._statements.tables
+        nodes = tables.nodes
+        described = {}
+        if HOSTS in tables.additions:
+            host = this_process()
+            described = {name: getattr(host, name) for name in HOST_COLUMNS}
         with self._database.transaction() as connection:
             now = self._database.now(connection)
+            if self._may_join is not None:
+                self._may_join(self._rows(connection), now)
             connection.execute(
                 nodes.insert().values(
                     epoch=epoch,
@@ -107,6 +145,7 @@ class SQLRoll:
                     lease_us=lease,
                     lease_until=now + lease,
                     started_us=now,
+                    **described,
                 )
             )
             reached("join.written")
@@ -117,15 +156,24 @@ class SQLRoll:
         clock = self._database.clock
         statement = text(
             f"UPDATE {self._statements.nodes} SET beat = beat + 1, lease_until = {clock} + :lease "
-            f"WHERE epoch = :epoch AND lease_until > {clock}"
+            f"WHERE epoch = :epoch AND lease_until > {clock} AND beat >= :beats"
         )
-        with self._transaction() as connection:
+        # A silence is found early enough to renew the lease on another connection.
+        named = self._database.watch.named("heartbeat", max(lease / SECOND / 3, 0.5))
+        with named, self._transaction() as connection:
             values = {"epoch": epoch, "lease": lease, **self._database.clock_params}
+            values["beats"] = self.beats  # fewer: the store was set back
             if connection.execute(statement, values).rowcount != 1:
                 return None
             now = self._database.now(connection)
             reached("beat.written")
+        self.beats += 1
         return now
+
+    def now(self) -> int:
+        """Return the store's time."""
+        with self._database.reading() as connection:
+            return self._database.now(connection)
 
     def leave(self, epoch: int) -> None:
         """Remove a node; what it still holds is recovered as an orphan's."""
@@ -133,17 +181,32 @@ class SQLRoll:
         with self._transaction() as connection:
             connection.execute(nodes.delete().where(nodes.c.epoch == epoch))
 
+    def abandon(self, epoch: int, name: str) -> None:
+        """Close or free what a node holds whose process ends now, and remove it."""
+        nodes = self._statements.tables.nodes
+        closed: list[tuple[str, int, Outcome, str]] = []
+        with self._transaction() as connection:
+            freed = self._take_from(connection, epoch, name, closed, _ENDED_REASON)
+            connection.execute(nodes.delete().where(nodes.c.epoch == epoch))
+        self._tell(closed, freed)
+
     def listed(self) -> tuple[list[NodeRow], int]:
         """Return all nodes, and the store's time."""
-        nodes = self._statements.tables.nodes
         with self._database.reading() as connection:
-            rows = connection.execute(
-                select(
-                    *(nodes.c.epoch, nodes.c.name, nodes.c.pid, nodes.c.beat),
-                    *(nodes.c.lease_us, nodes.c.lease_until, nodes.c.started_us),
-                )
-            ).all()
-            return [NodeRow(*row) for row in rows], self._database.now(connection)
+            return self._rows(connection), self._database.now(connection)
+
+    def _rows(self, connection: Connection) -> list[NodeRow]:
+        tables = self._statements.tables
+        nodes = tables.nodes
+        described = HOST_COLUMNS if HOSTS in tables.additions else ()
+        rows = connection.execute(
+            select(
+                *(nodes.c.epoch, nodes.c.name, nodes.c.pid, nodes.c.beat),
+                *(nodes.c.lease_us, nodes.c.lease_until, nodes.c.started_us),
+                *(nodes.c[name] for name in described),
+            )
+        ).all()
+        return [_node(*row) for row in rows if _is_whole(row)]
 
     # -- the dead ---------------------------------------------------------------------------------------------
 
@@ -153,22 +216,34 @@ class SQLRoll:
         unchanged = and_(nodes.c.epoch == dead.epoch, nodes.c.beat == dead.beat)
         lock = select(nodes.c.epoch, nodes.c.lease_until).where(unchanged)
         closed: list[tuple[str, int, Outcome, str]] = []
+        try:
+            freed = self._reap(lock, dead, own_epoch, closed)
+        except OwnLeaseOverError:
+            return False
+        if freed is not None:
+            reached("reap.committed")
+            self._tell(closed, freed)
+        return True
+
+    def _reap(
+        self, lock: Any, dead: NodeRow, own_epoch: int, closed: list[tuple[str, int, Outcome, str]]
+    ) -> int | None:
+        """Bury in one transaction; return how many runs were freed, ``None`` if it is not to be buried."""
+        nodes = self._statements.tables.nodes
         with self._transaction() as connection:
             reached("reap.begun")
             row = connection.execute(lock.with_for_update(skip_locked=True)).first()
-            if row is None or row.lease_until > self._database.now(connection):
-                return True  # somebody else is at it, or it came back
+            if row is None:
+                return None  # somebody else is at it, or it has beaten since
+            if not dead.gone and row.lease_until > self._database.now(connection):
+                return None  # it came back
             reached("reap.locked")
             freed = self._take_from(connection, dead.epoch, dead.name, closed)
             reached("reap.closed")
             connection.execute(nodes.delete().where(nodes.c.epoch == dead.epoch))
-            if not self._own_lease_holds(connection, own_epoch):
-                connection.rollback()
-                return False
+            self._check_own_lease(connection, own_epoch)
             reached("reap.checked")
-        reached("reap.committed")
-        self._tell(closed, freed)
-        return True
+        return freed
 
     def adopt_orphans(self, own_epoch: int) -> None:
         """Close or free what belongs to nodes that are not listed (any more)."""
@@ -182,22 +257,24 @@ class SQLRoll:
             ).all()
         for epoch, name in found:
             closed: list[tuple[str, int, Outcome, str]] = []
-            with self._transaction() as connection:
-                if connection.scalar(select(nodes.c.epoch).where(nodes.c.epoch == epoch)):
-                    continue
-                freed = self._take_from(connection, epoch, name, closed)
-                if not self._own_lease_holds(connection, own_epoch):
-                    connection.rollback()
-                    return
+            try:
+                with self._transaction() as connection:
+                    if connection.scalar(select(nodes.c.epoch).where(nodes.c.epoch == epoch)):
+                        continue
+                    freed = self._take_from(connection, epoch, name, closed)
+                    self._check_own_lease(connection, own_epoch)
+            except OwnLeaseOverError:
+                return
             self._tell(closed, freed)
 
-    def _own_lease_holds(self, connection: Connection, own_epoch: int) -> bool:
+    def _check_own_lease(self, connection: Connection, own_epoch: int) -> None:
         statement = text(
             f"UPDATE {self._statements.nodes} SET beat = beat WHERE epoch = :epoch "
             f"AND lease_until > {self._database.clock}"
         )
         values = {"epoch": own_epoch, **self._database.clock_params}
-        return connection.execute(statement, values).rowcount == 1
+        if connection.execute(statement, values).rowcount != 1:
+            raise OwnLeaseOverError
 
     def _take_from(
         self,
@@ -205,14 +282,19 @@ class SQLRoll:
         epoch: int,
         name: str,
         closed: list[tuple[str, int, Outcome, str]],
+        lost_because: str = _LOST_REASON,
     ) -> int:
-        """Close as lost what ran at most once, free what is to complete; return how many were freed."""
+        """Close as lost what ran at most once, free what is to complete; return how many were freed.
+
+        What was not permitted to start is free in either delivery.
+        """
+        unstarted = self._free_unstarted(connection, epoch)
         runs = self._statements.tables.runs
         held = and_(runs.c.node == epoch, runs.c.state == RUNNING)
         lost = and_(held, runs.c.delivery == AT_MOST_ONCE)
         worn = and_(held, runs.c.delivery == AT_LEAST_ONCE, runs.c.attempt >= MAX_ATTEMPTS)
         now = self._database.now(connection)
-        lost_reason = _LOST_REASON.format(name)
+        lost_reason = lost_because.format(name)
         worn_reason = _WORN_REASON.format(MAX_ATTEMPTS)
         for which, outcome, reason in (
             (lost, Outcome.LOST, lost_reason),
@@ -229,14 +311,54 @@ class SQLRoll:
                     .values(state=STATES[outcome], finished_us=now, reason=reason, job_state=None)
                 )
         # The token is left as it is where nobody will run it again: its old owner's late word is the truth then.
-        return connection.execute(
-            runs.update()
-            .where(held, runs.c.delivery == AT_LEAST_ONCE)
-            .values(state=PENDING, token=runs.c.token + 1, attempt=runs.c.attempt + 1, node=0)
-        ).rowcount
+        return (
+            unstarted
+            + connection.execute(
+                runs.update()
+                .where(held, runs.c.delivery == AT_LEAST_ONCE)
+                .values(state=PENDING, token=runs.c.token + 1, attempt=runs.c.attempt + 1, node=0)
+            ).rowcount
+        )
+
+    def _free_unstarted(self, connection: Connection, epoch: int) -> int:
+        """Free of catch-ups what was not permitted to start; return how many runs that were.
+
+        The rows that permit are locked first: their owner, if it lives, permits nothing more from then on.
+        """
+        if PORTIONS not in self._statements.tables.additions:
+            return 0
+        runs = self._statements.tables.runs
+        held = and_(runs.c.node == epoch, runs.c.state == RUNNING)
+        permitted = runs.c[PERMITTED]
+        same = (runs.c.job_id, runs.c.generation, runs.c.kind, runs.c.lead)
+        rows = connection.execute(
+            select(*same, permitted).where(held, permitted.is_not(None)).with_for_update()
+        ).all()
+        freed = 0
+        for row in rows:
+            freed += connection.execute(
+                runs.update()
+                .where(held, runs.c.fire_us > row[4])
+                .where(*(column == value for column, value in zip(same, row[:4], strict=True)))
+                .values(state=PENDING, token=runs.c.token + 1, node=0, **{PERMITTED: None})
+            ).rowcount
+        return freed
 
     def _tell(self, closed: list[tuple[str, int, Outcome, str]], freed: int) -> None:
         if closed:
             self._on_closed(closed)
         if freed:
             self._on_freed()
+
+
+def _node(
+    epoch: int,
+    name: str,
+    pid: int,
+    beat: int,
+    lease_us: int,
+    lease_until: int,
+    started_us: int,
+    *host: str | None,
+) -> NodeRow:
+    return NodeRow(epoch, name, pid, beat, lease_us, lease_until, started_us, Host(*host))

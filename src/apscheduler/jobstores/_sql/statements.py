@@ -11,11 +11,14 @@ seconds as a float.
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 
 from sqlalchemy import bindparam, text
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
-from apscheduler.jobstores._sql.tables import FINAL, PENDING, RUNNING
+from apscheduler.jobstores._sql.remedies import as_error
+from apscheduler.jobstores._sql.rows import EARLIEST_SECONDS, LATEST_SECONDS
+from apscheduler.jobstores._sql.tables import FINAL, PENDING, PERMITTED, RUNNING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,6 +38,8 @@ SETTLE_COLUMNS: Final = (
     *("token", "node", "state", "started_us", "finished_us"),
 )
 """An outcome with nothing to say beyond its times."""
+PERMIT_COLUMNS: Final = ("job_id", "generation", "kind", "fire_us", "token", "node", "permitted")
+"""A catch-up by its last fire time, and up to which one its fire times may be started."""
 
 _KEY = "r.job_id = u.job_id AND r.generation = u.generation AND r.kind = u.kind AND r.fire_us = u.fire_us"
 
@@ -44,8 +49,8 @@ class Statements:
 
     skip_locked = " FOR UPDATE SKIP LOCKED"
     lock = " FOR UPDATE"
-    id_number: str
-    """SQL for a number that the id ``j.id`` gives, the same on every node: it tells whose part a due job is of."""
+    part_number: str
+    """SQL for a number below ``:parts`` that the id ``j.id`` gives, the same on every node: whose part a due job is of."""
 
     def __init__(self, database: Database, tables: Tables) -> None:
         self.database = database
@@ -60,16 +65,30 @@ class Statements:
     def _make(self) -> None:
         jobs, meta, runs, nodes = self.jobs, self.meta, self.runs, self.nodes
         clock = self.database.clock
+        columns = "SELECT j.id, j.next_run_time, j.job_state, COALESCE(m.generation, 0)"
+        joined = f"FROM {jobs} j LEFT JOIN {meta} m ON m.job_id = j.id WHERE"
+        job = f"{columns} {joined}"
         due = (
-            f"SELECT j.id, j.next_run_time, j.job_state, COALESCE(m.generation, 0) FROM {jobs} j "
-            f"LEFT JOIN {meta} m ON m.job_id = j.id WHERE j.next_run_time <= :now"
+            f"{job} j.next_run_time <= :now "
+            f"AND j.next_run_time >= {EARLIEST_SECONDS}"  # -Infinity is no time, and would come first
         )
-        page = " ORDER BY j.next_run_time LIMIT :limit OFFSET :skip"
+        page = " ORDER BY j.next_run_time LIMIT :limit"
         self.due = text(due + page)
-        self.due_of_part = text(f"{due} AND {self.id_number} % :parts = :part{page}")
+        self.due_of_part = text(f"{due} AND {self.part_number} = :part{page}")
+        self.due_after = text(f"{job} j.next_run_time <= :now AND j.next_run_time > :moment{page}")
+        place = self.place()
+        at = f"{columns}, {place} {joined} j.next_run_time = :moment"
+        self.due_at = text(f"{at} ORDER BY {place} LIMIT :limit")
+        self.due_at_behind = text(f"{at} AND {place} > :place ORDER BY {place} LIMIT :limit")
         self.earliest_after = text(
-            f"SELECT MIN(next_run_time) FROM {jobs} WHERE next_run_time > :now"
+            f"SELECT MIN(next_run_time) FROM {jobs} WHERE next_run_time > :now "
+            f"AND next_run_time <= {LATEST_SECONDS}"
         )
+        self.timeless = text(
+            f"SELECT id, next_run_time, job_state FROM {jobs} WHERE next_run_time < {EARLIEST_SECONDS} "
+            f"OR next_run_time > {LATEST_SECONDS} LIMIT 1000"
+        )
+        self._make_looks()
         self.lock_jobs = self._of_ids(
             f"SELECT id, next_run_time, job_state FROM {jobs} WHERE id IN :ids{self.skip_locked}"
         )
@@ -82,17 +101,39 @@ class Statements:
         )
         self.own_batch = text(f"SELECT batch FROM {nodes} WHERE epoch = :epoch{self.lock}")
         self.keep_batch = text(
-            f"UPDATE {nodes} SET batch = :batch WHERE epoch = :epoch AND lease_until > {clock}"
+            # Transactions of several threads may end in another order than they were numbered in.
+            f"UPDATE {nodes} SET batch = CASE WHEN batch > :batch THEN batch ELSE :batch END "
+            f"WHERE epoch = :epoch AND lease_until > {clock} AND :latest <= {clock} AND batch >= :kept"
+        )
+        self.own_lease = text(
+            f"SELECT epoch FROM {nodes} WHERE epoch = :epoch AND lease_until > {clock} AND batch >= :kept"
+        )
+        self.holders = self._of_ids(
+            f"SELECT r.job_id, r.state, r.node_name, n.lease_until - n.lease_us FROM {runs} r "
+            f"LEFT JOIN {nodes} n ON n.epoch = r.node WHERE r.state < {FINAL} AND r.node <> :node "
+            "AND r.job_id IN :ids"
         )
         self.inserted = text(
             f"SELECT job_id, generation, fire_us FROM {runs} WHERE node = :node AND batch = :batch"
         )
+        self.keep_states = self._of_ids(
+            f"UPDATE {runs} SET job_state = (SELECT j.job_state FROM {jobs} j WHERE j.id = {runs}.job_id) "
+            f"WHERE job_id IN :ids AND state < {FINAL} AND job_state IS NULL AND generation >= "
+            f"COALESCE((SELECT m.born FROM {meta} m WHERE m.job_id = {runs}.job_id), 0)"
+        )
         self.delete_jobs = self._of_ids(f"DELETE FROM {jobs} WHERE id IN :ids")
         self.delete_meta = self._of_ids(f"DELETE FROM {meta} WHERE job_id IN :ids")
-        self.pending = text(
-            f"SELECT r.job_id, r.generation, r.kind, r.fire_us, r.token, r.attempt, r.delivery, "
-            f"COALESCE(j.job_state, r.job_state) FROM {runs} r LEFT JOIN {jobs} j ON j.id = r.job_id "
-            f"WHERE r.state = {PENDING} ORDER BY r.seq LIMIT :limit"
+        key = "r.seq, r.job_id, r.generation, r.kind, r.fire_us"
+        pending = (
+            f"SELECT r.job_id, r.generation, r.kind, r.fire_us, r.token, r.attempt, "
+            "CASE WHEN r.job_state IS NULL THEN 0 ELSE 1 END, COALESCE(r.job_state, CASE WHEN r.generation >= COALESCE(m.born, 0) THEN j.job_state END), r.seq, r.lead "
+            f"FROM {runs} r LEFT JOIN {jobs} j ON j.id = r.job_id LEFT JOIN {meta} m ON m.job_id = r.job_id "
+            f"WHERE r.state = {PENDING}"
+        )
+        page = f" ORDER BY {key} LIMIT :limit"
+        self.pending = text(pending + page)
+        self.pending_after = text(
+            f"{pending} AND ({key}) > (:seq, :job_id, :generation, :kind, :fire_us){page}"
         )
         self.take_pending = text(
             f"UPDATE {runs} SET state = {RUNNING}, token = token + 1, node = :node, node_name = :node_name, "
@@ -111,7 +152,48 @@ class Statements:
             f"generation = :generation AND kind = :kind AND fire_us = :fire_us AND token = :token AND "
             f"node = :node AND state = {RUNNING}"
         )
+        given_back = f"state = {PENDING}, token = token + 1, node = 0, {PERMITTED} = NULL"
+        owned = f"job_id = :job_id AND generation = :generation AND kind = :kind AND token = :token AND node = :node AND state = {RUNNING}"
+        self.give_back_portion = text(
+            f"UPDATE {runs} SET {given_back} WHERE {owned} AND fire_us = :fire_us"
+        )
+        self.give_back_rest = text(
+            f"UPDATE {runs} SET {given_back} WHERE {owned} AND lead = :lead AND fire_us >= :fire_us"
+        )
         self._make_batches()
+
+    def _make_looks(self) -> None:
+        """What is asked besides the earliest fire time (see strangers.py)."""
+        jobs, meta, runs = self.jobs, self.meta, self.runs
+        generation = "COALESCE(m.generation, 0)"
+        coming = (
+            f"SELECT 0, j.id, j.next_run_time, {generation}, NULL, NULL FROM (SELECT id, next_run_time FROM {jobs} "
+            f"WHERE next_run_time > :now AND next_run_time <= {LATEST_SECONDS} "
+            "ORDER BY next_run_time LIMIT :limit) j "
+            f"LEFT JOIN {meta} m ON m.job_id = j.id"
+        )
+        newest = (
+            f"(SELECT MAX(r.fire_us) FROM {runs} r WHERE r.job_id = j.id AND r.generation = {generation} "
+            "AND r.kind = 0)"
+        )
+        self.coming = text(coming)
+        self.coming_and = self._of_ids(
+            f"{coming} UNION ALL SELECT 1, j.id, j.next_run_time, {generation}, {newest}, "
+            f"CASE WHEN j.id = :watched THEN j.job_state END FROM {jobs} j "
+            f"LEFT JOIN {meta} m ON m.job_id = j.id WHERE j.id IN :ids"
+        )
+        self.look_at = self._of_ids(
+            f"SELECT j.id, j.next_run_time, j.job_state, {generation} FROM {jobs} j "
+            f"LEFT JOIN {meta} m ON m.job_id = j.id WHERE j.id IN :ids"
+        )
+        self.fires_since = self._of_ids(
+            f"SELECT job_id, fire_us, last_us FROM {runs} WHERE kind = 0 AND job_id IN :ids "
+            "AND COALESCE(last_us, fire_us) >= :first"
+        )
+
+    def place(self) -> str:
+        """Return the column that orders jobs which are due at the same moment, by an index."""
+        return "j.id"
 
     # -- what differs -------------------------------------------------------------------------------------
 
@@ -134,6 +216,15 @@ class Statements:
         """
         raise NotImplementedError
 
+    def insert_last_runs(
+        self, connection: Connection, common: dict[str, Any], rows: Sequence[tuple[Any, ...]]
+    ) -> int:
+        """Insert :data:`RUN_COLUMNS` with, after them, the definition that a run needs when its job is gone.
+
+        :param common: node, node_name, batch, claimed_us
+        """
+        raise NotImplementedError
+
     def insert_closed(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
         """Insert whole rows, as far as there are none of their keys."""
         raise NotImplementedError
@@ -146,6 +237,10 @@ class Statements:
         """Write :data:`SETTLE_COLUMNS`; return how many runs took their outcome."""
         raise NotImplementedError
 
+    def permit(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> int:
+        """Write :data:`PERMIT_COLUMNS`; return how many of them were still this node's."""
+        raise NotImplementedError
+
     def set_generation(self, connection: Connection, rows: Sequence[tuple[str, int, int]]) -> None:
         """Write (job id, generation, born)."""
         raise NotImplementedError
@@ -154,7 +249,18 @@ class Statements:
 class PostgreSQL(Statements):
     """Arrays, one parameter per column."""
 
-    id_number = "(hashtext(j.id) & 2147483647)"
+    part_number = (
+        "MOD(hashtext(j.id) & 2147483647, :parts)"  # not %, which pg8000 takes for a placeholder
+    )
+
+    def _insert_text(self, column: str, array: str) -> TextClause:
+        return text(
+            f"INSERT INTO {self.runs} (job_id, generation, fire_us, lead, delivery, seq{column}, kind, state, token, "
+            "node, node_name, batch, attempt, count, claimed_us) SELECT u.*, 0, "
+            f"{RUNNING}, 1, :node, :node_name, :batch, 1, 1, :claimed_us FROM unnest(CAST(:c0 AS text[]), "
+            "CAST(:c1 AS bigint[]), CAST(:c2 AS bigint[]), CAST(:c3 AS bigint[]), CAST(:c4 AS smallint[]), "
+            f"CAST(:c5 AS bigint[]){array}) AS u ON CONFLICT DO NOTHING"
+        )
 
     def _of_ids(self, statement: str) -> TextClause:
         return text(statement.replace("IN :ids", "= ANY(CAST(:ids AS text[]))"))
@@ -163,13 +269,8 @@ class PostgreSQL(Statements):
         return {"ids": _array(ids)}
 
     def _make_batches(self) -> None:
-        self._insert_runs = text(
-            f"INSERT INTO {self.runs} (job_id, generation, fire_us, lead, delivery, seq, kind, state, token, "
-            "node, node_name, batch, attempt, count, claimed_us) SELECT u.*, 0, "
-            f"{RUNNING}, 1, :node, :node_name, :batch, 1, 1, :claimed_us FROM unnest(CAST(:c0 AS text[]), "
-            "CAST(:c1 AS bigint[]), CAST(:c2 AS bigint[]), CAST(:c3 AS bigint[]), CAST(:c4 AS smallint[]), "
-            "CAST(:c5 AS bigint[])) AS u ON CONFLICT DO NOTHING"
-        )
+        self._insert_runs = self._insert_text("", "")
+        self._insert_last_runs = self._insert_text(", job_state", ", CAST(:c6 AS bytea[])")
         self._move = text(
             f"UPDATE {self.jobs} j SET next_run_time = u.moment FROM unnest(CAST(:c0 AS text[]), "
             "CAST(:c1 AS double precision[])) AS u(id, moment) WHERE j.id = u.id"
@@ -179,6 +280,12 @@ class PostgreSQL(Statements):
             "job_state = NULL FROM unnest(CAST(:c0 AS text[]), CAST(:c1 AS bigint[]), CAST(:c2 AS smallint[]), "
             "CAST(:c3 AS bigint[]), CAST(:c4 AS int[]), CAST(:c5 AS bigint[]), CAST(:c6 AS smallint[]), "
             f"CAST(:c7 AS bigint[]), CAST(:c8 AS bigint[])) AS u({', '.join(SETTLE_COLUMNS)}) "
+            f"WHERE {_KEY} AND r.token = u.token AND r.node = u.node AND r.state = {RUNNING}"
+        )
+        self._permit = text(
+            f"UPDATE {self.runs} r SET {PERMITTED} = u.permitted FROM unnest(CAST(:c0 AS text[]), "
+            "CAST(:c1 AS bigint[]), CAST(:c2 AS smallint[]), CAST(:c3 AS bigint[]), CAST(:c4 AS int[]), "
+            f"CAST(:c5 AS bigint[]), CAST(:c6 AS bigint[])) AS u({', '.join(PERMIT_COLUMNS)}) "
             f"WHERE {_KEY} AND r.token = u.token AND r.node = u.node AND r.state = {RUNNING}"
         )
         self._closed = postgresql.insert(self.tables.runs).on_conflict_do_nothing()
@@ -193,6 +300,12 @@ class PostgreSQL(Statements):
     ) -> int:
         return connection.execute(self._insert_runs, {**common, **_columns(rows)}).rowcount
 
+    def insert_last_runs(
+        self, connection: Connection, common: dict[str, Any], rows: Sequence[tuple[Any, ...]]
+    ) -> int:
+        written = [(*row[:-1], None if row[-1] is None else "\\x" + row[-1].hex()) for row in rows]
+        return connection.execute(self._insert_last_runs, {**common, **_columns(written)}).rowcount
+
     def insert_closed(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
         connection.execute(self._closed, rows)
 
@@ -202,6 +315,9 @@ class PostgreSQL(Statements):
     def settle(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> int:
         return connection.execute(self._settle, _columns(rows)).rowcount
 
+    def permit(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> int:
+        return connection.execute(self._permit, _columns(rows)).rowcount
+
     def set_generation(self, connection: Connection, rows: Sequence[tuple[str, int, int]]) -> None:
         connection.execute(self._meta, _as_meta(rows))
 
@@ -209,11 +325,20 @@ class PostgreSQL(Statements):
 class MySQL(Statements):
     """One JSON text, read by the server as a table."""
 
-    id_number = "CRC32(j.id)"
+    part_number = "MOD(CRC32(j.id), :parts)"
     _TYPES: Final = {
         **dict.fromkeys(("job_id",), "VARCHAR(191) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"),
         **dict.fromkeys(("delivery", "kind", "state", "token"), "INT"),
+        "job_state": "LONGTEXT",
     }
+
+    def _insert_text(self, column: str, value: str, names: Sequence[str]) -> TextClause:
+        return text(
+            f"INSERT IGNORE INTO {self.runs} (job_id, generation, fire_us, lead, delivery, seq{column}, kind, state, "
+            "token, node, node_name, batch, attempt, count, claimed_us) SELECT u.job_id, u.generation, u.fire_us, "
+            f"u.lead, u.delivery, u.seq{value}, 0, {RUNNING}, 1, :node, :node_name, :batch, 1, 1, :claimed_us "
+            f"FROM {self._json_table(names)}"
+        )
 
     def _json_table(self, names: Sequence[str], **types: str) -> str:
         known = {**self._TYPES, **types}
@@ -223,16 +348,18 @@ class MySQL(Statements):
         return f"JSON_TABLE(:rows, '$[*]' COLUMNS ({columns})) u"
 
     def _make_batches(self) -> None:
-        self._insert_runs = text(
-            f"INSERT IGNORE INTO {self.runs} (job_id, generation, fire_us, lead, delivery, seq, kind, state, token, "
-            "node, node_name, batch, attempt, count, claimed_us) SELECT u.job_id, u.generation, u.fire_us, "
-            f"u.lead, u.delivery, u.seq, 0, {RUNNING}, 1, :node, :node_name, :batch, 1, 1, :claimed_us "
-            f"FROM {self._json_table(RUN_COLUMNS)}"
+        self._insert_runs = self._insert_text("", "", RUN_COLUMNS)
+        self._insert_last_runs = self._insert_text(
+            ", job_state", ", FROM_BASE64(u.job_state)", (*RUN_COLUMNS, "job_state")
         )
         set_ = ", ".join(f"r.{name} = u.{name}" for name in ("state", "started_us", "finished_us"))
         self._settle = text(
             f"UPDATE {self.runs} r JOIN {self._json_table(SETTLE_COLUMNS)} ON {_KEY} SET {set_}, "
             f"r.job_state = NULL WHERE r.token = u.token AND r.node = u.node AND r.state = {RUNNING}"
+        )
+        self._permit = text(
+            f"UPDATE {self.runs} r JOIN {self._json_table(PERMIT_COLUMNS)} ON {_KEY} "
+            f"SET r.{PERMITTED} = u.permitted WHERE r.token = u.token AND r.node = u.node AND r.state = {RUNNING}"
         )
         self._closed = self.tables.runs.insert().prefix_with("IGNORE")
         upsert = mysql.insert(self.tables.meta)
@@ -263,6 +390,15 @@ class MySQL(Statements):
     ) -> int:
         return connection.execute(self._insert_runs, {**common, "rows": json.dumps(rows)}).rowcount
 
+    def insert_last_runs(
+        self, connection: Connection, common: dict[str, Any], rows: Sequence[tuple[Any, ...]]
+    ) -> int:
+        written = [
+            (*row[:-1], None if row[-1] is None else b64encode(row[-1]).decode()) for row in rows
+        ]
+        values = {**common, "rows": json.dumps(written)}
+        return connection.execute(self._insert_last_runs, values).rowcount
+
     def insert_closed(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
         connection.execute(self._closed, rows)
 
@@ -271,6 +407,9 @@ class MySQL(Statements):
 
     def settle(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> int:
         return connection.execute(self._settle, {"rows": json.dumps(rows)}).rowcount
+
+    def permit(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> int:
+        return connection.execute(self._permit, {"rows": json.dumps(rows)}).rowcount
 
     def set_generation(self, connection: Connection, rows: Sequence[tuple[str, int, int]]) -> None:
         connection.execute(self._meta, _as_meta(rows))
@@ -281,7 +420,14 @@ class SQLite(Statements):
 
     skip_locked = ""
     lock = ""
-    id_number = "unicode(substr(j.id, -1))"  # SQLite has no hash; ids differ most at their end
+    part_number = (
+        "unicode(substr(j.id, -1)) % :parts"  # SQLite has no hash; ids differ most at their end
+    )
+
+    def place(self) -> str:
+        # What an index ends with: the rowid, or the primary key of a table that somebody made without.
+        has_rowid = self.tables.jobs.dialect_options["sqlite"]["with_rowid"]
+        return "j.rowid" if has_rowid else "j.id"
 
     def _make_batches(self) -> None:
         self._insert_runs = (
@@ -289,11 +435,20 @@ class SQLite(Statements):
             "token, node, node_name, batch, attempt, count, claimed_us) VALUES (?, ?, ?, ?, ?, ?, 0, "
             f"{RUNNING}, 1, ?, ?, ?, 1, 1, ?)"
         )
+        self._insert_last_runs = (
+            f"INSERT OR IGNORE INTO {self.runs} (job_id, generation, fire_us, lead, delivery, seq, job_state, kind, "
+            "state, token, node, node_name, batch, attempt, count, claimed_us) VALUES (?, ?, ?, ?, ?, ?, ?, 0, "
+            f"{RUNNING}, 1, ?, ?, ?, 1, 1, ?)"
+        )
         self._move = f"UPDATE {self.jobs} SET next_run_time = ? WHERE id = ?"
         self._settle = (
             f"UPDATE {self.runs} SET state = ?, started_us = ?, finished_us = ?, job_state = NULL WHERE job_id = ? "
             "AND generation = ? AND kind = ? AND fire_us = ? AND token = ? AND node = ? "
             f"AND state = {RUNNING}"
+        )
+        self._permit = (
+            f"UPDATE {self.runs} SET {PERMITTED} = ? WHERE job_id = ? AND generation = ? AND kind = ? "
+            f"AND fire_us = ? AND token = ? AND node = ? AND state = {RUNNING}"
         )
         self._closed = sqlite.insert(self.tables.runs).on_conflict_do_nothing()
         upsert = sqlite.insert(self.tables.meta)
@@ -308,6 +463,12 @@ class SQLite(Statements):
         tail = (common["node"], common["node_name"], common["batch"], common["claimed_us"])
         return _many(connection, self._insert_runs, [(*row, *tail) for row in rows])
 
+    def insert_last_runs(
+        self, connection: Connection, common: dict[str, Any], rows: Sequence[tuple[Any, ...]]
+    ) -> int:
+        tail = (common["node"], common["node_name"], common["batch"], common["claimed_us"])
+        return _many(connection, self._insert_last_runs, [(*row, *tail) for row in rows])
+
     def insert_closed(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
         connection.execute(self._closed, rows)
 
@@ -316,6 +477,9 @@ class SQLite(Statements):
 
     def settle(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> int:
         return _many(connection, self._settle, [(*row[6:], *row[:6]) for row in rows])
+
+    def permit(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> int:
+        return _many(connection, self._permit, [(row[6], *row[:6]) for row in rows])
 
     def set_generation(self, connection: Connection, rows: Sequence[tuple[str, int, int]]) -> None:
         connection.execute(self._meta, _as_meta(rows))
@@ -350,10 +514,15 @@ def _as_meta(rows: Sequence[tuple[str, int, int]]) -> list[dict[str, Any]]:
 
 
 def _many(connection: Connection, statement: str, rows: list[tuple[Any, ...]]) -> int:
-    """Run a statement for each row; return how many rows it changed."""
+    """Run a statement for each row; return how many rows it changed.
+
+    :raises sqlalchemy.exc.DBAPIError: as SQLAlchemy's own ways do, which cost more
+    """
     cursor = connection.connection.cursor()
     try:
         cursor.executemany(statement, rows)
         return int(cursor.rowcount)
+    except Exception as exc:
+        raise as_error(connection.dialect, exc, statement, cursor) from exc
     finally:
         cursor.close()

@@ -1,11 +1,12 @@
-"""The tables of a SQL store: 3.x's one, untouched in shape, and four of our own beside it.
+"""The tables of a SQL store: 3.x's one, untouched in shape, and our own beside it.
 
 <jobs>          id, next_run_time, job_state      as 3.x makes it; the column decides when a job is due
 <jobs>_meta     generation of jobs that were changed or added again (absent: 0)
 <jobs>_runs     the ledger: one row per fire time, from its claim to its outcome
 <jobs>_nodes    schedulers that claim here, and their leases
 <jobs>_leader   which of them leads, where a scheduler was given leader_lock
-<jobs>_schema   which of our migration steps were made
+<jobs>_schema   which of our migration steps were made; one that an earlier version does not know bars it
+<jobs>_state    facts about the store by name, among them which additions were made (see additions.py)
 """
 
 from __future__ import annotations
@@ -58,6 +59,12 @@ LOST: Final = STATES[Outcome.LOST]
 AT_MOST_ONCE: Final = 0
 AT_LEAST_ONCE: Final = 1
 
+HOST_COLUMNS: Final = ("version", "machine", "boot", "pid_space", "pid_started")
+"""Of nodes, by an addition: which version, machine, start of it, namespace of process ids, and process a node is."""
+
+PERMITTED: Final = "permitted_us"
+"""Of runs, by an addition: in the row of a catch-up's last fire time, up to which one they may have been started."""
+
 _NAME = re.compile(r"[^\W\d][\w$]{0,49}\Z", re.ASCII)
 _LONG_BLOB = LargeBinary().with_variant(mysql.LONGBLOB(), "mysql", "mariadb")
 _LONG_TEXT = Text().with_variant(mysql.MEDIUMTEXT(charset="utf8mb4"), "mysql", "mariadb")
@@ -66,6 +73,11 @@ _LONG_TEXT = Text().with_variant(mysql.MEDIUMTEXT(charset="utf8mb4"), "mysql", "
 def _id() -> Any:
     binary = mysql.VARCHAR(191, charset="utf8mb4", collation="utf8mb4_bin")
     return Unicode(191).with_variant(binary, "mysql", "mariadb")
+
+
+def _added(name: str, type_: Any) -> Column[Any]:
+    """Return a column that an addition makes: ``system`` keeps it out of CREATE TABLE."""
+    return Column(name, type_, system=True)
 
 
 def checked_name(name: str, what: str) -> str:
@@ -101,6 +113,7 @@ class Tables:
     """The tables of one store.
 
     :ivar jobs: 3.x's table
+    :ivar additions: the numbers of those that the store has; known from its start on
     :param partial_indexes: whether the database has indexes over some of the rows
     """
 
@@ -108,6 +121,7 @@ class Tables:
         self, name: str, schema: str | None, metadata: MetaData | None, *, partial_indexes: bool
     ) -> None:
         self._partial_indexes = partial_indexes
+        self.additions: frozenset[int] = frozenset()
         self.name = checked_name(name, "tablename")
         self.schema = None if schema is None else checked_name(schema, "tableschema")
         self.jobs = jobs_table(metadata if metadata is not None else MetaData(), name, schema)
@@ -129,6 +143,14 @@ class Tables:
             own,
             Column("step", Integer, primary_key=True, autoincrement=False),
             Column("made_us", BigInteger, nullable=False),
+            schema=schema,
+        )
+        self.state = Table(
+            f"{name}_state",
+            own,
+            Column("name", Unicode(40), primary_key=True),
+            Column("number", BigInteger),
+            Column("text", _LONG_TEXT),
             schema=schema,
         )
 
@@ -170,6 +192,7 @@ class Tables:
             Column("traceback", _LONG_TEXT),
             Column("result", _LONG_TEXT),
             Column("job_state", _LONG_BLOB),
+            _added(PERMITTED, BigInteger()),
             schema=self.schema,
         )
         Index(f"ix_{self.name}_runs_seq", table.c.seq)
@@ -193,5 +216,6 @@ class Tables:
             Column("lease_us", BigInteger, nullable=False),
             Column("lease_until", BigInteger, nullable=False),
             Column("started_us", BigInteger, nullable=False),
+            *(_added(name, Unicode(64)) for name in HOST_COLUMNS),
             schema=self.schema,
         )

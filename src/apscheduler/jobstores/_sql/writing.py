@@ -5,8 +5,10 @@ from __future__ import annotations
 from apscheduler._engine.instants import NEVER
 from apscheduler._engine.records import Record
 from apscheduler.cluster.points import reached
+from apscheduler.jobstores._sql.catching_up import portion_maker
 from apscheduler.jobstores._sql.claims import StoreClaim
-from apscheduler.jobstores._sql.loading import from_float, to_float
+from apscheduler.jobstores._sql.holders import held_by_others
+from apscheduler.jobstores._sql.rows import to_float
 from apscheduler.jobstores._sql.tables import AT_LEAST_ONCE, AT_MOST_ONCE, STATES
 from apscheduler.jobstores.base import ClaimBatch
 from apscheduler.runs import reasons
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from apscheduler._engine.planning import Plan, Rollup
     from apscheduler.cluster.membership import Membership
     from apscheduler.job import Job
+    from apscheduler.jobstores._sql.catching_up import CatchUps
     from apscheduler.jobstores._sql.loading import Loader
     from apscheduler.jobstores._sql.statements import Statements
     from apscheduler.jobstores.base import ClaimRequest
@@ -38,7 +41,7 @@ class Candidate(Record):
         self.job = job
         self.blob = bytes(blob)
         self.moment = moment
-        self.due = from_float(moment)
+        self.due = job._due  # as it was placed
         self.generation = generation
         self.plan: Any = None
         self.refused = False
@@ -50,6 +53,8 @@ class Writing:
     :ivar number: of the batch, within its incarnation
     :ivar taken: how many of the candidates were still as they had been read
     :ivar moved: jobs whose pickled next fire time is older than their column now
+    :ivar first_seq: number in the ledger of the first run that was inserted, 0 if some were there already
+    :ivar lost: candidates that others hold, or have changed since they were read
     """
 
     def __init__(
@@ -60,6 +65,7 @@ class Writing:
         loader: Loader,
         membership: Membership,
         next_seq: Callable[[int], int],
+        catch_ups: CatchUps,
         epoch: int,
         number: int,
     ) -> None:
@@ -69,17 +75,33 @@ class Writing:
         self._loader = loader
         self._membership = membership
         self._next_seq = next_seq
-        self._now = request.now + self._membership.offset.us
+        self._catch_ups = catch_ups
+        self._in_portions = catch_ups.are_on
+        self._sizes: dict[str, int] = {}  # of first portions, by job
+        self._offset = self._membership.offset.us
+        self._now = request.now + self._offset
         self._epoch = epoch
+        self._options: dict[str, Any] = {  # of each claim
+            "lease": membership.lease,
+            "epoch": epoch,
+            "offset": membership.offset,
+            "offset_us": self._offset,
+        }
         self.number = number
         self.taken = 0
         self.moved: list[str] = []
+        self.lost: list[Candidate] = []
+        self.first_seq = 0
         self._running: list[Candidate] = []
         self._busy: list[Candidate] = []
+        self._held: dict[str, str] = {}
         self._refused: list[tuple[Candidate, list[Result]]] = []
         self._free: list[Candidate] = []
+        self.broken: list[tuple[Candidate, BaseException]] = []
+        """Jobs that could not be written down, each with what was raised."""
         self._conflicts: set[tuple[str, int, int]] = set()
         self._bytes: dict[str, bytes] = {}
+        self._at_work: dict[str, list[int]] = {}
 
     def write(self, connection: Connection) -> None:
         """Lock, count, insert and move."""
@@ -102,19 +124,26 @@ class Writing:
         ids = [each.job.id for each in self._found]
         rows = connection.execute(self._statements.lock_jobs, self._statements.with_ids(ids)).all()
         locked = {row[0]: (row[1], bytes(row[2])) for row in rows}
-        free = [each for each in self._found if locked.get(each.job.id) == (each.moment, each.blob)]
-        for each in free:
-            if not each.job.trigger.native:
-                self._keep_state(each)
-        return free
+        free: list[Candidate] = []
+        self.lost = []
+        for each in self._found:
+            as_read = locked.get(each.job.id) == (each.moment, each.blob)
+            (free if as_read else self.lost).append(each)
+        return [each for each in free if each.job.trigger.native or self._keeps_state(each)]
 
-    def _keep_state(self, each: Candidate) -> None:
-        """Keep a trigger that changes by firing."""
+    def _keeps_state(self, each: Candidate) -> bool:
+        """Keep a trigger that changes by firing; one that cannot be written any more costs its own job only."""
         each.job._due = NEVER if each.plan.next is None else each.plan.next
-        written = self._loader.dumps(each.job)
-        each.job._due = each.due
+        try:
+            written = self._loader.dumps(each.job)
+        except Exception as exc:  # noqa: BLE001 - a trigger of anyone's
+            self.broken.append((each, exc))
+            return False
+        finally:
+            each.job._due = each.due
         if written != each.blob:
             self._bytes[each.job.id] = written
+        return True
 
     def _sorted_by_fate(self, connection: Connection, free: list[Candidate]) -> list[Candidate]:
         """Say which run, which meet too many instances, which have no executor; leave out changed generations."""
@@ -128,6 +157,7 @@ class Writing:
                 generations[id] = (generation, more)
             else:
                 live.setdefault(id, []).append(generation)
+        self._at_work = live
         same: list[Candidate] = []
         for each in free:
             generation, born = generations.get(each.job.id, (0, 0))
@@ -143,6 +173,9 @@ class Writing:
                 self._busy.append(each)
             else:
                 self._running.append(each)
+        if self._busy:
+            busy = [each.job.id for each in self._busy]
+            self._held = held_by_others(connection, self._statements, busy, self._epoch, self._now)
         return same
 
     def _refusals(self, each: Candidate) -> list[Result]:
@@ -160,25 +193,57 @@ class Writing:
             "claimed_us": self._now,
         }
         rows: list[tuple[Any, ...]] = []
+        lasting = False
         seq = self._next_seq(sum(len(each.plan.run) for each in self._running))
         for each in self._running:
             job, generation, run = each.job, each.generation, each.plan.run
             delivery = AT_LEAST_ONCE if job.delivery == "at_least_once" else AT_MOST_ONCE
+            kept = each.blob if each.plan.next is None else None
+            lasting = lasting or kept is not None
             for fire in run:
-                rows.append((job.id, generation, fire, run[0], delivery, seq))
+                rows.append((job.id, generation, fire, run[0], delivery, seq, kept))
                 seq += 1
-        if rows and self._statements.insert_runs(connection, common, rows) != len(rows):
+        if lasting:
+            inserted = self._statements.insert_last_runs(connection, common, rows)
+        else:
+            rows = [row[:-1] for row in rows]
+            inserted = self._statements.insert_runs(connection, common, rows) if rows else 0
+        if rows and inserted == len(rows):
+            self.first_seq = rows[0][5]
+        elif rows:
             self._find_conflicts(connection, rows)
+        if self._in_portions and len(rows) > len(self._running):
+            self._permit_first(connection)
         closed = self._closed_rows(common)
         if closed:
             self._statements.insert_closed(connection, closed)
-        self._keep_last_states(connection)
 
     def _find_conflicts(self, connection: Connection, rows: list[tuple[Any, ...]]) -> None:
         """See which fire times have a row already: they were somebody's before (the unique key decides)."""
         own = {"node": self._epoch, "batch": self.number}
         inserted = {tuple(row) for row in connection.execute(self._statements.inserted, own)}
         self._conflicts = {(id, generation, fire) for id, generation, fire, *_ in rows} - inserted
+
+    def _permit_first(self, connection: Connection) -> None:
+        """Say of each catch-up how many of its fire times may start at first."""
+        rows: list[tuple[Any, ...]] = []
+        for each in self._running:
+            run = self._inserted(each)
+            if len(run) > 1:
+                size = min(self._catch_ups.size_for(each.job), len(run))
+                self._sizes[each.job.id] = size
+                key = (each.job.id, each.generation, 0, run[-1])
+                rows.append((*key, 1, self._epoch, run[size - 1]))
+        if rows:
+            self._statements.permit(connection, rows)
+
+    def _inserted(self, each: Candidate) -> list[int]:
+        """Return the fire times that this transaction has made rows for."""
+        run: list[int] = each.plan.run
+        if not self._conflicts:
+            return run
+        key = (each.job.id, each.generation)
+        return [fire for fire in run if (*key, fire) not in self._conflicts]
 
     def _closed_rows(self, common: dict[str, Any]) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = []
@@ -222,28 +287,17 @@ class Writing:
                 )
         for each in self._busy:
             for fire in each.plan.run:
-                add(each, fire, Outcome.SKIPPED, reason=reasons.skipped(each.job))
+                add(
+                    each,
+                    fire,
+                    Outcome.SKIPPED,
+                    reason=reasons.skipped(each.job, self._held.get(each.job.id)),
+                )
         for each, results in self._refused:
             for result in results:
                 if result.exception is not None:
                     add(each, result.fire, Outcome.FAILED, error=one_line(result.exception))
         return rows
-
-    def _keep_last_states(self, connection: Connection) -> None:
-        """Keep the definition of a job that is removed by its last fire and may have to run it again."""
-        runs = self._statements.tables.runs
-        for each in self._running:
-            if each.plan.next is None and each.job.delivery == "at_least_once":
-                connection.execute(
-                    runs.update()
-                    .where(
-                        runs.c.job_id == each.job.id,
-                        runs.c.generation == each.generation,
-                        runs.c.batch == self.number,
-                        runs.c.node == self._epoch,
-                    )
-                    .values(job_state=each.blob)
-                )
 
     def _move(self, connection: Connection, free: list[Candidate]) -> None:
         moves: list[tuple[str, float | None]] = []
@@ -258,51 +312,52 @@ class Writing:
             self._statements.move_jobs(connection, moves)
         if gone:
             these = self._statements.with_ids(gone)
+            # Whatever of these jobs is at work, on any node, may have to start again when they are gone.
+            others = [id for id in gone if id in self._at_work]
+            if others:
+                connection.execute(self._statements.keep_states, self._statements.with_ids(others))
             connection.execute(self._statements.delete_jobs, these)
             connection.execute(self._statements.delete_meta, these)
         jobs = self._statements.tables.jobs
         for id, blob in self._bytes.items():
             connection.execute(jobs.update().where(jobs.c.id == id).values(job_state=blob))
 
+    @property
+    def running(self) -> list[Candidate]:
+        """The candidates that run."""
+        return self._running
+
     # -- what came of it --------------------------------------------------------------------------------------
 
     def result(self) -> ClaimBatch:
         """Return the batch that this transaction made, once it is known to be committed."""
         batch = ClaimBatch()
-        request = self._request
         for each in self._free:
             self._placed(each, batch)
             for outcome, rollup, _ in _rollups(each.plan):
                 batch.rolled.append((each.job, outcome, rollup))
             if each.plan.dropped:
                 batch.dropped.append((each.job, each.plan.dropped))
+        batch.broken.extend((each.job, exc) for each, exc in self.broken)
         for each in self._busy:
             batch.skipped.append((each.job, each.plan.run))
+        batch.held = self._held
         for each, results in self._refused:
             batch.refused.append((each.job, results))
         for each in self._running:
-            run = each.plan.run
-            if self._conflicts:
-                run = [
-                    fire
-                    for fire in run
-                    if (each.job.id, each.generation, fire) not in self._conflicts
-                ]
+            run = self._inserted(each) if self._conflicts else each.plan.run
             if run:
-                late = request.late_because(each.due - self._membership.offset.us, each.job._grace)
-                batch.claims.append(
-                    StoreClaim(
-                        each.job,
-                        run,
-                        request.sink,
-                        generation=each.generation,
-                        lease=self._membership.lease,
-                        epoch=self._epoch,
-                        offset=self._membership.offset.us,
-                        late_because=late,
-                    )
-                )
+                batch.claims.append(self._claim_of(each, run))
         return batch
+
+    def _claim_of(self, each: Candidate, run: list[int]) -> StoreClaim:
+        late = self._request.late_because(each.due - self._offset, each.job._grace)
+        options = {**self._options, "generation": each.generation, "late_because": late}
+        size = self._sizes.get(each.job.id)
+        if size is None:
+            return StoreClaim(each.job, run, self._request.sink, **options)
+        make = portion_maker(each.job, self._request.sink, options)
+        return self._catch_ups.begun(make, run, each.plan.run[0], size)
 
     def _placed(self, each: Candidate, batch: ClaimBatch) -> None:
         job, following = each.job, each.plan.next

@@ -1,0 +1,181 @@
+"""Addresses of databases: which parts of one are secret, and how none of them is ever shown.
+
+A driver's error names the user, or a part of what it was given; a bad address is quoted by whoever cannot read it. So
+user, password, the values of the query and of ``connect_args`` are masked in every error of a connection that is made
+here, before anybody else sees it, and in what is logged about an engine of the user's.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from urllib.parse import quote, quote_plus
+
+from sqlalchemy import event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from apscheduler.jobstores._sql.callwatch import dial
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any, Final
+
+    from sqlalchemy.engine import URL, Engine
+
+MASK: Final = "***"
+_HARMLESS: Final = frozenset(
+    (
+        *(
+            "application_name",
+            "autocommit",
+            "cache",
+            "charset",
+            "check_same_thread",
+            "client_encoding",
+        ),
+        *(
+            "collation",
+            "connect_timeout",
+            "gssencmode",
+            "host",
+            "hostaddr",
+            "immutable",
+            "isolation_level",
+        ),
+        *(
+            "keepalives",
+            "keepalives_count",
+            "keepalives_idle",
+            "keepalives_interval",
+            "local_infile",
+        ),
+        *(
+            "mode",
+            "nolock",
+            "port",
+            "prepare_threshold",
+            "read_timeout",
+            "ssl_check_hostname",
+            "sslmode",
+        ),
+        *(
+            "target_session_attrs",
+            "tcp_user_timeout",
+            "timeout",
+            "uri",
+            "use_unicode",
+            "write_timeout",
+        ),
+    )
+)
+"""Names of the query and of ``connect_args`` whose values say nothing about anybody."""
+
+
+_USER: Final = re.compile(r"^([\w+.-]+://)[^/]*@")
+
+
+def address_text(url: URL) -> str:
+    """Return an address without user, password and the values of its query."""
+    text = _USER.sub(rf"\1{MASK}@", url.set(query={}).render_as_string(hide_password=True))
+    names = "&".join(
+        f"{name}={url.query[name] if name in _HARMLESS else MASK}" for name in sorted(url.query)
+    )
+    return f"{text}?{names}" if names else text
+
+
+class Secrets:
+    """What must not be shown of one address."""
+
+    def __init__(self, url: URL, options: Mapping[str, Any] = {}) -> None:
+        given = {str(each) for each in _given(url, options.get("connect_args") or {}) if each}
+        variants = {
+            form for each in given for form in (each, quote(each, safe=""), quote_plus(each))
+        }
+        words = sorted(variants, key=len, reverse=True)
+        pattern = "|".join(map(re.escape, words))
+        self._pattern = re.compile(rf"(?<!\w)(?:{pattern})(?!\w)") if words else None
+
+    def mask(self, text: str) -> str:
+        """Return a text with each secret replaced."""
+        return text if self._pattern is None else self._pattern.sub(MASK, text)
+
+    def mask_in(self, exc: BaseException | None) -> None:
+        """Replace them in the texts of an exception and of what led to it."""
+        seen: set[int] = set()
+        while exc is not None and id(exc) not in seen:
+            seen.add(id(exc))
+            exc.args = tuple(
+                self.mask(each) if isinstance(each, str) else each for each in exc.args
+            )
+            exc = exc.__cause__ or exc.__context__
+
+
+def _given(url: URL, arguments: Mapping[str, Any]) -> Iterator[Any]:
+    yield url.username
+    yield url.password
+    for values in (url.query, arguments):
+        for name, value in values.items():
+            if name not in _HARMLESS:
+                yield from _texts(value)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yield the texts in a value, and the parts of one that holds several settings."""
+    if isinstance(value, str):
+        yield value
+        # It may be a setting, or a statement: its words may be quoted one by one.
+        yield from (word for word in re.findall(r"[^\s=,;'\"]{6,}", value) if not word.isupper())
+    elif isinstance(value, bytes | bytearray):
+        yield bytes(value).decode("utf-8", "replace")
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from _texts(each)
+    elif isinstance(value, tuple | list | set | frozenset):
+        for each in value:
+            yield from _texts(each)
+
+
+def read(url: Any) -> URL:
+    """Return an address as SQLAlchemy reads it.
+
+    :raises ArgumentError: if it cannot; the address is not repeated
+    """
+    try:
+        return make_url(url)
+    except Exception as exc:  # noqa: BLE001 - it quotes what it was given
+        raise ArgumentError(
+            f"the address of the job store cannot be read ({type(exc).__name__}); expected "
+            "'dialect://user:password@host:port/database', user and password percent-encoded"
+        ) from None
+
+
+def guard(engine: Engine, secrets: Secrets) -> None:
+    """Have an engine of ours mask secrets in its errors, and make a new SQLite file readable by this user alone."""
+
+    @event.listens_for(engine, "do_connect")
+    def _connect(dialect: Any, _record: Any, arguments: Any, options: Any) -> Any:
+        try:
+            if dialect.name == "sqlite" and arguments and not options.get("uri"):
+                _make_private(arguments[0])
+            return dial(dialect, arguments, options)
+        except BaseException as exc:
+            secrets.mask_in(exc)
+            raise
+
+    @event.listens_for(engine, "handle_error")
+    def _masked(context: Any) -> None:
+        secrets.mask_in(context.original_exception)
+        secrets.mask_in(context.sqlalchemy_exception)
+
+
+def _make_private(path: Any) -> None:
+    """Make a file that is not there yet: SQLite gives its journals the mode of the file itself."""
+    if not isinstance(path, str) or path in ("", ":memory:"):
+        return
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
+    try:
+        os.close(os.open(path, flags, 0o600))
+    except OSError:
+        return  # it is there, or cannot be made: SQLite says so better

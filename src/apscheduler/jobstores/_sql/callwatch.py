@@ -1,0 +1,217 @@
+"""Calls to a database, watched by a thread: one that gets no answer is said, and later its connection is broken.
+
+A connection that went silent (a failover, a NAT that forgot it, a server that was stopped) keeps the thread that asked
+it waiting for ever. What counts is the silence after one statement, one connect, one commit; not how long a
+transaction takes in sum. While this process itself is stopped or starved, no silence is counted.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import contextmanager
+from weakref import WeakSet
+
+from sqlalchemy import event
+
+from apscheduler.jobstores._sql.sockets import hang_up, has_news
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+    from sqlalchemy.engine import Engine
+
+_SAY_SECONDS = 4.0
+"""With a look at the store every five seconds at least, a silence is said within ten."""
+_HURRIED_SECONDS = 0.5
+
+
+class Call:
+    """One use of a connection. The fields belong to the thread that calls, ``age`` and ``said`` to the watching one."""
+
+    __slots__ = ("age", "asked", "bound", "connect", "raw", "said", "what")
+
+    def __init__(self, what: str, bound: float, connect: float) -> None:
+        self.connect = connect
+        self.what = what
+        self.bound = bound
+        self.raw: Any = None
+        self.age = 0.0
+        self.asked = True
+        self.said = False
+
+    def ask(self, raw: Any) -> None:
+        """Begin to wait for an answer."""
+        self.raw = raw
+        self.ask_again()
+
+    def ask_again(self) -> None:
+        """Begin to wait for an answer on the same connection (to a commit, to giving it back)."""
+        self.age = 0.0
+        self.asked = True
+
+
+_dialing = threading.local()
+"""The call for which this thread may be making a connection, whichever store's it is."""
+
+
+def dial(dialect: Any, cargs: Any, cparams: Any) -> Any:
+    """Return a new connection of a driver, made in a way that can be broken off where the driver knows one."""
+    call: Call | None = getattr(_dialing, "call", None)
+    if call is None or dialect.driver != "pymysql" or cparams.get("defer_connect"):
+        return dialect.connect(*cargs, **cparams)
+    raw = dialect.loaded_dbapi.connect(*cargs, **{**cparams, "defer_connect": True})
+    call.ask(raw)
+    usual, call.bound = call.bound, min(call.bound, call.connect)
+    try:
+        raw.connect()
+    finally:
+        call.bound = usual
+    return raw
+
+
+class CallWatch:
+    """The calls of one store.
+
+    :param connect: seconds within which a connection is made, where the driver leaves that to us
+    :param answer: seconds of silence after which a connection is broken
+    :ivar on_silence: told what gets no answer, and since how many seconds
+    """
+
+    def __init__(self, engine: Engine, connect: float, answer: float) -> None:
+        self._connect = connect
+        self.answer = answer
+        self.on_silence: Callable[[str, float], None] = lambda _what, _seconds: None
+        self._tick = min(1.0, answer / 10)
+        self._local = threading.local()
+        self._calls: set[Call] = set()
+        self._idle: WeakSet[Any] = WeakSet()
+        self._hurries = False
+        self._ended = threading.Event()
+        self._thread: threading.Thread | None = None
+        if engine.dialect.name != "sqlite":
+            self._follow(engine)
+
+    def _follow(self, engine: Engine) -> None:
+        """Know which connections there are, and when a statement is on its way."""
+        event.listen(engine, "do_connect", self._connecting)
+        event.listen(engine, "connect", self._connected, insert=True)
+        event.listen(engine, "checkin", self._connected)
+        event.listen(engine, "checkout", self._checked_out)
+        event.listen(engine, "before_cursor_execute", self._asking)
+        event.listen(engine, "after_cursor_execute", self._answered)
+
+    # -- life -------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Watch from now on."""
+        self._hurries = False
+        if self._thread is None:
+            self._ended = threading.Event()
+            thread = threading.Thread(
+                target=self._run, args=(self._ended,), name="APScheduler call watch", daemon=True
+            )
+            thread.start()
+            self._thread = thread
+
+    def stop(self) -> None:
+        """Watch no more."""
+        self._ended.set()
+        self._thread = None
+
+    def hurry(self) -> None:
+        """Wait for no answer any longer than a moment: the store is given up."""
+        self._hurries = True
+
+    def forked(self) -> None:
+        """In a child process: the thread and the calls are the parent's."""
+        self._thread = None
+        self._calls = set()
+        self._idle = WeakSet()
+        self._local = threading.local()
+
+    # -- the calling threads --------------------------------------------------------------------------------
+
+    @contextmanager
+    def named(self, what: str, bound: float | None = None) -> Iterator[None]:
+        """Say what the calls of this thread are for, and how long each may be silent (default: the usual bound)."""
+        outer = getattr(self._local, "name", None)
+        self._local.name = (what, bound or self.answer)
+        try:
+            yield
+        finally:
+            self._local.name = outer
+
+    @contextmanager
+    def call(self, bound: float | None = None) -> Iterator[Call]:
+        """Watch a use of a connection, from before it is there until it is given back.
+
+        :param bound: seconds of silence at which it is broken, unless the thread's name says
+        """
+        what, named_bound = getattr(self._local, "name", None) or ("a call of the program", None)
+        outer = getattr(self._local, "call", None), getattr(_dialing, "call", None)
+        call = self._local.call = _dialing.call = Call(
+            what, named_bound or bound or self.answer, self._connect
+        )
+        self._calls.add(call)
+        try:
+            yield call
+        finally:
+            self._local.call, _dialing.call = outer
+            self._calls.discard(call)
+
+    def _connecting(self, dialect: Any, _record: Any, cargs: Any, cparams: Any) -> Any:
+        return dial(dialect, cargs, cparams)
+
+    def _connected(self, raw: Any, _record: Any) -> None:
+        if raw is not None:
+            self._idle.add(raw)
+
+    def _checked_out(self, raw: Any, _record: Any, _fairy: Any) -> None:
+        self._idle.discard(raw)
+        call = getattr(self._local, "call", None)
+        if call is not None:
+            call.ask(raw)
+
+    def _asking(self, connection: Any, *_: Any) -> None:
+        call = getattr(self._local, "call", None)
+        if call is not None:
+            call.ask(connection.connection.driver_connection)
+
+    def _answered(self, *_: Any) -> None:
+        call = getattr(self._local, "call", None)
+        if call is not None:
+            call.asked = False
+
+    # -- the watching thread ----------------------------------------------------------------------------------
+
+    def _run(self, ended: threading.Event) -> None:
+        last = time.monotonic()
+        while not ended.wait(self._tick):
+            now = time.monotonic()
+            self._look(min(now - last, 2 * self._tick))
+            last = now
+
+    def _look(self, passed: float) -> None:
+        """Judge each call; so many seconds have passed in which this process ran."""
+        for call in self._calls.copy():
+            if not call.asked:
+                continue
+            call.age += passed
+            bound = min(call.bound, _HURRIED_SECONDS) if self._hurries else call.bound
+            say_at = min(_SAY_SECONDS, max(1.0, 0.8 * call.bound))
+            if call.age >= say_at and not call.said:
+                call.said = True
+                self.on_silence(call.what, say_at)
+            if call.age >= bound:
+                self._break(call, bound)
+
+    def _break(self, call: Call, bound: float) -> None:
+        """Hang up the call's connection, or those that it may be trying: the idle ones are as old as its own."""
+        if call.raw is None:
+            for raw in list(self._idle):
+                hang_up(raw)
+        elif not has_news(call.raw, bound):
+            hang_up(call.raw)

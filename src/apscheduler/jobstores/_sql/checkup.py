@@ -1,0 +1,174 @@
+"""What ``apscheduler doctor --store`` says of a store. It reads, and changes nothing."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from sqlalchemy import func, inspect, select, text
+
+from apscheduler._engine.instants import SECOND
+from apscheduler.jobstores._sql.addresses import read
+from apscheduler.jobstores._sql.alone import WHY, alone_on
+from apscheduler.jobstores._sql.database import is_memory
+from apscheduler.jobstores._sql.engines import said_of_encoding
+from apscheduler.jobstores._sql.guarding import IDENTITY
+from apscheduler.jobstores._sql.identity import from_text, identity_of, sqlite_file
+from apscheduler.jobstores._sql.remedies import NO_RIGHT, READ_ONLY, READ_ONLY_FILE
+from apscheduler.jobstores._sql.rows import Times
+from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
+from apscheduler.runs import reasons
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any, Final
+
+    from sqlalchemy.engine import Connection
+
+    from apscheduler.jobstores._sql.remedies import Remedy
+
+Finding = tuple[str, str, str | None]
+"""Topic, what is said, and what to do about it (``None``: nothing is wrong)."""
+
+_DAY: Final = 24 * 3600 * SECOND
+_STRANGER: Final = (
+    "stop the other program, or give it a table of its own (tablename=); how to replace one by the other is in "
+    "docs/how-to/replace-apscheduler-3.md"
+)
+
+
+def findings(url: str, table: str, schema: str | None = None) -> Iterator[Finding]:
+    """Yield what there is to say about a store.
+
+    :param url: a URL of SQLAlchemy
+    :param table: name of the job table
+    :param schema: its schema
+    """
+    missing = _missing_file(url)
+    if missing:
+        yield ("store", missing, "check the address: nothing was created")
+        return
+    store = SQLAlchemyJobStore(url, tablename=table, tableschema=schema)
+    try:
+        yield from _of(store)
+    finally:
+        store.engine.dispose()
+
+
+def adopt(url: str, table: str, schema: str | None = None) -> None:
+    """Take a store as it is for the one that schedulers work on.
+
+    :raises LookupError: if it is not there, or keeps no identity
+    """
+    missing = _missing_file(url)
+    if missing:
+        raise LookupError(missing)
+    store = SQLAlchemyJobStore(url, tablename=table, tableschema=schema)
+    try:
+        store.adopt()
+    finally:
+        store.engine.dispose()
+
+
+def _missing_file(url: str) -> str | None:
+    address = read(url)
+    if address.get_backend_name() != "sqlite":
+        return None
+    if is_memory(address):
+        return "a SQLite database in memory belongs to one process: there is nothing to look at"
+    name = str(address.database)
+    there = name.startswith("file:") or Path(name).exists()
+    return None if there else f"there is no file {name}"
+
+
+def _of(store: Any) -> Iterator[Finding]:
+    tables = store._tables
+    with store._database.reading() as connection:
+        known = inspect(connection)
+        if not known.has_table(tables.jobs.name, tables.schema):
+            said = f"there is no table {tables.name!r} at {store!r}"
+            yield ("store", said, "check the address and the table's name")
+            return
+        jobs = connection.scalar(select(func.count()).select_from(tables.jobs))
+        yield ("store", f"{jobs} jobs in {tables.name!r}", None)
+        if not known.has_table(tables.runs.name, tables.schema):
+            yield ("neighbours", "no scheduler of ours has used this store yet", None)
+            return
+        yield from _writing(store, connection)
+        yield _neighbours(store, connection)
+        alone = alone_on(store._database)
+        if alone is not None:
+            said = f"the file is on a file system of the kind {alone.kind}, {WHY}: one process may use it"
+            yield ("file system", said, None)
+        if known.has_table(tables.state.name, tables.state.schema):
+            yield from _identity(store, connection)
+
+
+def _writing(store: Any, connection: Connection) -> Iterator[Finding]:
+    """Say whether the store takes writes, and each text, as far as that can be told by reading."""
+    found: list[Remedy] = []
+    if store._database.kind == "postgresql":
+        if connection.scalar(text("SHOW transaction_read_only")) == "on":
+            found.append(READ_ONLY)
+        elif not _may_write(store, connection):
+            found.append(NO_RIGHT)
+        encoding = said_of_encoding(connection)
+        if encoding is not None:
+            said, _, way_out = encoding.rpartition(". ")
+            yield ("encoding", said, way_out)
+    elif store._database.kind == "sqlite":
+        path = sqlite_file(connection)
+        if path is not None and not (
+            os.access(path, os.W_OK) and os.access(Path(path).parent, os.W_OK)
+        ):
+            found.append(READ_ONLY_FILE)
+    for each in found:
+        said, _, way_out = each.sentence.partition(": ")
+        yield ("writing", said, way_out)
+
+
+def _may_write(store: Any, connection: Connection) -> bool:
+    """Return whether this role of PostgreSQL may read and write all tables of a store."""
+    tables = store._tables
+    quote = connection.dialect.identifier_preparer.format_table
+    asked = text("SELECT has_table_privilege(:name, :right)")
+    return all(
+        connection.scalar(asked, {"name": quote(table), "right": right})
+        for table in (tables.jobs, tables.meta, tables.runs, tables.nodes)
+        for right in ("SELECT", "INSERT", "UPDATE", "DELETE")
+    )
+
+
+def _identity(store: Any, connection: Any) -> Iterator[Finding]:
+    """Say whether the store is in the database that it knows."""
+    state = store._tables.state
+    kept = connection.scalar(select(state.c.text).where(state.c.name == IDENTITY))
+    recorded = from_text(kept)
+    if recorded is None:
+        return
+    different = identity_of(connection, store._database, store._tables).differs(recorded)
+    if different is None:
+        yield ("identity", "the database is the one that the store knows", None)
+        return
+    said = f"a copy of another store, or restored: {different}; nothing is claimed from it"
+    yield ("identity", said, "see that no other scheduler runs its jobs, then: apscheduler adopt")
+
+
+def _neighbours(store: Any, connection: Any) -> Finding:
+    """Say whether fire times went by to a program that knows nothing of claims."""
+    runs = store._tables.runs
+    since = time.time_ns() // 1000 - _DAY
+    count, first, last = connection.execute(
+        select(func.count(), func.min(runs.c.fire_us), func.max(runs.c.fire_us)).where(
+            runs.c.reason == reasons.MOVED_BY_ANOTHER, runs.c.claimed_us >= since
+        )
+    ).one()
+    if not count:
+        return ("neighbours", "no other program took a fire time in the last 24 hours", None)
+    said = (
+        f"another program (APScheduler 3.x?) took {count} fire times without a row in the last 24 hours, from "
+        f"{Times().shown('fire_us', first)} to {Times().shown('fire_us', last)}"
+    )
+    return ("neighbours", said, _STRANGER)

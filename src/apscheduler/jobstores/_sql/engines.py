@@ -1,0 +1,117 @@
+"""Which engines and addresses a store can work with, said where it is made: the database, the driver, the encoding."""
+
+from __future__ import annotations
+
+from sqlalchemy import text
+from sqlalchemy.engine import Engine
+from sqlalchemy.exc import MissingGreenlet, NoSuchModuleError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Final
+
+    from sqlalchemy.engine import URL, Connection
+
+_SYNCHRONOUS: Final = {
+    "sqlite": "sqlite://",
+    "postgresql": "postgresql+psycopg://",
+    "mysql": "mysql+pymysql://",
+    "mariadb": "mariadb+pymysql://",
+}
+_KNOWN: Final = "PostgreSQL (postgresql://), MariaDB or MySQL (mysql://) or SQLite (sqlite:///)"
+_ENCODINGS: Final = ("UTF8", "SQL_ASCII")
+
+
+def known(url: URL) -> URL:
+    """Return an address whose database and driver a store can work with.
+
+    :raises NoSuchModuleError: if SQLAlchemy knows no such database
+    :raises MissingGreenlet: if its driver is one for coroutines
+    """
+    backend = url.get_backend_name()
+    if backend == "postgres":
+        raise NoSuchModuleError(
+            "the address begins with postgres://, which SQLAlchemy does not know: write postgresql://"
+        )
+    try:
+        dialect = url.get_dialect()
+    except NoSuchModuleError as exc:
+        raise NoSuchModuleError(
+            f"the address begins with {url.drivername}://, which SQLAlchemy does not know; expected {_KNOWN}"
+        ) from exc
+    if dialect.is_async:
+        raise _for_coroutines(
+            f"the address begins with {url.drivername}://, a driver for coroutines, and a job store works in threads "
+            f"(beside an event loop too): write {_SYNCHRONOUS.get(backend, f'{backend}://')}"
+        )
+    return url
+
+
+def check_engine(engine: Any) -> None:
+    """Check that something is an engine that a store can work with.
+
+    :raises AttributeError: if it is one for coroutines
+    :raises TypeError: if it is none
+    """
+    if hasattr(engine, "sync_engine") or getattr(engine, "dialect", None) is None:
+        kind = type(engine).__name__
+        if hasattr(engine, "sync_engine"):
+            raise AttributeError(
+                f"engine= was given an {kind}, and a job store works in threads (beside an event loop too): give it "
+                "url=, or an engine of create_engine() with a driver for threads, such as postgresql+psycopg"
+            )
+        raise TypeError(f"engine= takes an engine of create_engine(), not a {kind}")
+    if not isinstance(engine, Engine) and hasattr(engine, "engine"):
+        raise TypeError(
+            f"engine= takes an engine of create_engine(), not a {type(engine).__name__}: a store makes connections of "
+            "its own"
+        )
+    if isinstance(engine, Engine) and engine.dialect.is_async:
+        raise _for_coroutines(
+            f"engine= was given one with the driver {engine.driver}, which is for coroutines, and a job store works in "
+            f"threads: make it with {_SYNCHRONOUS.get(engine.dialect.name, 'another driver')}"
+        )
+
+
+def _for_coroutines(said: str) -> MissingGreenlet:
+    error = MissingGreenlet(said)
+    error.code = None  # type: ignore[assignment] # else a line about greenlets follows
+    return error
+
+
+def in_utf8(url: URL, driver: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Return options of ``create_engine()`` that have texts go as UTF-8, unless they, or the address, say otherwise.
+
+    Else a driver of PostgreSQL speaks the encoding of the database: SQL_ASCII and LATIN1 refuse most texts.
+    """
+    arguments = options.get("connect_args", {})
+    if any("client_encoding" in each for each in (url.query, options, arguments)):
+        return options
+    if driver in ("psycopg", "psycopg2"):
+        return {**options, "connect_args": {"client_encoding": "utf8", **arguments}}
+    if driver == "pg8000":
+        return {**options, "client_encoding": "utf8"}
+    return options  # PyMySQL and mysqlclient speak utf8mb4
+
+
+def said_of_encoding(connection: Connection) -> str | None:
+    """Return one line about a PostgreSQL database or connection in which not every text can be kept."""
+    server, client = (
+        connection.scalar(text(f"SHOW {each}")) for each in ("server_encoding", "client_encoding")
+    )
+    if server not in _ENCODINGS:
+        return (
+            f"The encoding of this database is {server}: job ids and texts beyond it are refused, and errors of jobs go "
+            "without their text. Make a database with ENCODING 'UTF8' TEMPLATE template0"
+        )
+    if client != "UTF8":
+        return (
+            f"The connections of this engine speak {client}: job ids and texts beyond it are refused. Give its "
+            "create_engine() connect_args={'client_encoding': 'utf8'} (pg8000: client_encoding='utf8')"
+        )
+    if server == "SQL_ASCII":
+        return (
+            "The encoding of this database is SQL_ASCII, which checks no text: jobs are kept in UTF-8, and what other "
+            "programs write in another encoding cannot be read. Make a database with ENCODING 'UTF8' TEMPLATE template0"
+        )
+    return None

@@ -1,0 +1,114 @@
+"""The compare-and-set of an edit: a job's row is written only if it still is what the edit was computed from.
+
+A claim moves the column ``next_run_time`` and leaves the bytes alone, so whoever computed a next fire time compares
+both, and the generation. The generation grows where the schedule changed, and where a user set the job back to an
+instant that has a row: an instant has one row per generation, and what has one is not run again.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import func, select, type_coerce
+from sqlalchemy.types import NullType
+
+from apscheduler._engine.records import Record
+from apscheduler.jobstores._sql.rows import as_read, from_float
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from sqlalchemy.engine import Connection
+
+    from apscheduler.jobstores._sql.statements import Statements
+
+
+class ChangedMeanwhileError(Exception):
+    """The job is not what it was when the edit was computed; nothing was written."""
+
+
+class Seen(Record):
+    """What an edit read of a job before it computed.
+
+    :ivar moment: the column ``next_run_time``
+    """
+
+    __slots__ = ("blob", "generation", "id", "moment")
+
+    def __init__(self, id: str, blob: Any, moment: float | None, generation: int) -> None:
+        self.id = id
+        self.blob = as_read(blob)
+        self.moment = moment
+        self.generation = generation
+
+
+class Exchange:
+    """Reads jobs for an edit, and writes them."""
+
+    def __init__(self, statements: Statements) -> None:
+        self._statements = statements
+
+    def seen(self, connection: Connection, ids: Sequence[str]) -> dict[str, Seen]:
+        """Return those of these jobs that are there, as they are now."""
+        jobs, meta = self._statements.tables.jobs, self._statements.tables.meta
+        as_it_is = type_coerce(jobs.c.job_state, NullType())  # it may hold something else
+        columns = (jobs.c.id, as_it_is, jobs.c.next_run_time)
+        rows = connection.execute(select(*columns).where(jobs.c.id.in_(ids))).all()
+        numbers = select(meta.c.job_id, meta.c.generation).where(meta.c.job_id.in_(ids))
+        generations = {row.job_id: row.generation for row in connection.execute(numbers)}
+        return {id: Seen(id, blob, moment, generations.get(id, 0)) for id, blob, moment in rows}
+
+    def claimed(self, connection: Connection, id: str, generation: int) -> int:
+        """Return the newest fire time of this generation that has a row, 0 if none has."""
+        runs = self._statements.tables.runs
+        newest = select(func.max(runs.c.fire_us)).where(
+            runs.c.job_id == id, runs.c.generation == generation, runs.c.kind == 0
+        )
+        return int(connection.scalar(newest) or 0)
+
+    def write(
+        self,
+        connection: Connection,
+        seen: Seen,
+        values: dict[str, Any],
+        *,
+        computed: bool,
+        new_schedule: bool,
+        told: float | None = None,
+        whatever: bool = False,
+    ) -> None:
+        """Set columns of the job's row.
+
+        :param computed: whether the values follow from the job's time as it was seen
+        :param new_schedule: whether its fire times from now on are those of another trigger
+        :param told: the next fire time, where it is a user's word
+        :param whatever: whether to write over whatever the row holds now
+        :raises ChangedMeanwhileError: if the row is not what was seen
+        """
+        jobs = self._statements.tables.jobs
+        unchanged = [jobs.c.id == seen.id]
+        if not whatever:
+            unchanged.append(jobs.c.job_state == seen.blob)
+        if computed:
+            same = jobs.c.next_run_time.is_(None)
+            unchanged.append(same if seen.moment is None else jobs.c.next_run_time == seen.moment)
+        if connection.execute(jobs.update().where(*unchanged).values(**values)).rowcount != 1:
+            raise ChangedMeanwhileError
+        # From here on the row is locked: nobody claims this job, or changes it, before this commits.
+        if computed or new_schedule or told is not None:
+            generation, born = self._generation(connection, seen.id)
+            if computed and generation != seen.generation:
+                raise ChangedMeanwhileError
+            if new_schedule or self._is_set_back(connection, seen.id, generation, told):
+                self._statements.set_generation(connection, [(seen.id, generation + 1, born)])
+
+    def _generation(self, connection: Connection, id: str) -> tuple[int, int]:
+        meta = self._statements.tables.meta
+        found = select(meta.c.generation, meta.c.born).where(meta.c.job_id == id)
+        row = connection.execute(found).first()
+        return (0, 0) if row is None else (row.generation, row.born)
+
+    def _is_set_back(
+        self, connection: Connection, id: str, generation: int, told: float | None
+    ) -> bool:
+        return told is not None and self.claimed(connection, id, generation) >= from_float(told)

@@ -1,0 +1,277 @@
+"""Nothing is claimed from a store that is not the one it was: a copy, or one that was set back to an earlier state.
+
+The store keeps what database it is in (identity.py). A process that meets another one has a copy before it: the
+original may be running its jobs elsewhere. A process that lives through it also knows what it has committed itself;
+where that is gone, the store was set back, and what ran since would run again. Then it claims nothing, says so, and
+waits until somebody adopts the store as it is.
+
+Looked at when a store is started or joined, and before the first claim after a new connection was made: nobody can
+set a server back under a connection that stays open.
+"""
+
+from __future__ import annotations
+
+import time
+
+from sqlalchemy import event, func, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.pool import NullPool
+
+from apscheduler.jobstores._sql.identity import (
+    Identity,
+    from_text,
+    identity_of,
+    inode_of,
+    sqlite_file,
+    steady_inode_of,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Final
+
+    from sqlalchemy.engine import Connection
+
+    from apscheduler.jobstores._sql.database import Database
+    from apscheduler.jobstores._sql.tables import Tables
+
+IDENTITY: Final = "identity"
+"""Name of the state table's row: which database, and (number) when it was adopted, microseconds UTC."""
+_LEAST_HISTORY: Final = 1000
+_UNPOOLED_SECONDS: Final = 5.0
+_FRESH_SECONDS: Final = 600.0
+"""So old may be what this process committed, to be missed: retention may have removed older rows."""
+HOW: Final = (
+    "Nothing is claimed from it until somebody has made sure that no other scheduler runs the same jobs and says so: "
+    "apscheduler adopt --store URL, or scheduler.adopt_store()"
+)
+
+
+class StoreHeldError(RuntimeError):
+    """The store is a copy, or was set back; nothing is claimed from it until it is adopted."""
+
+
+class Guard:
+    """Watches over one store's identity. Used by the thread that claims and by the heartbeat's.
+
+    :ivar held: why nothing may be claimed; ``None`` while all is well
+    :param on_held: told the reason, whenever it is found held
+    :param on_promoted: told (recorded, present) where a PostgreSQL server was promoted; writes the new one
+    :param keeps: whether the ledger keeps so many rows, for so long, that those of late are certainly there
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        tables: Tables,
+        on_held: Callable[[str], None],
+        on_promoted: Callable[[Identity, Identity], None],
+        *,
+        keeps: bool,
+    ) -> None:
+        self._database = database
+        self._tables = tables
+        self._on_held = on_held
+        self._on_promoted = on_promoted
+        self._keeps = keeps
+        self._is_on = bool(tables.additions) and not database.is_private
+        self._stale = True
+        self._looked_at = 0.0
+        self._file: tuple[str, int] | None = None  # SQLite's path, and the inode that was there
+        self._adopted: int | None = None
+        self._committed = 0, 0.0  # a number in the ledger, and when it was committed
+        self._own: tuple[int, int, int] | None = (
+            None  # epoch, beats, batch: what the node's row must have
+        )
+        self._vanished = False
+        self.held: str | None = None
+        if self._is_on:
+            event.listen(database.engine, "connect", self._connected)
+
+    def close(self) -> None:
+        """Look at new connections no more."""
+        if self._is_on:
+            self._is_on = False
+            event.remove(self._database.engine, "connect", self._connected)
+
+    # -- what is told ------------------------------------------------------------------------------------------
+
+    def _connected(self, *_: Any) -> None:
+        pooled = not isinstance(self._database.engine.pool, NullPool)  # else each use is a new one
+        if pooled or time.monotonic() - self._looked_at > _UNPOOLED_SECONDS:
+            self._stale = True
+
+    def committed(self, seq: int) -> None:
+        """Take note of a row of the ledger that this process has committed."""
+        self._committed = seq, time.monotonic()
+
+    def fenced(self, epoch: int, beats: int, batch: int, *, trusted: bool) -> None:
+        """Take note that the own node's row is not as it was left.
+
+        :param beats: that were committed
+        :param batch: the last that was committed
+        :param trusted: whether the lease held still, by the clock of this process
+        """
+        self._own = epoch, beats, batch
+        self._vanished = trusted
+        self._stale = True
+
+    # -- the look ---------------------------------------------------------------------------------------------
+
+    def check(self) -> None:
+        """Look at the store if there is a reason to.
+
+        :raises StoreHeldError: if nothing may be claimed from it
+        """
+        if not self._is_on:
+            return
+        if self._file is not None and inode_of(self._file[0]) != self._file[1]:
+            self._database.engine.dispose()  # its connections lead to the file that was there
+            self._stale = True
+        if self._stale or self.held is not None:
+            self._look()
+        if self.held is not None:
+            raise StoreHeldError(self.held)
+
+    def _look(self) -> None:
+        with self._database.reading() as connection:
+            present = identity_of(connection, self._database, self._tables)
+            row = self._recorded(connection)
+            self._note_file(connection)
+            recorded = None if row is None else from_text(row.text)
+            reason = self._why_not(connection, row, recorded, present)
+        self._stale = False
+        self._looked_at = time.monotonic()
+        if reason is not None:
+            if self._adopted is None and row is not None:
+                self._adopted = row.number
+            self.held = f"This job store is not the one it was: {reason}. {HOW}"
+            self._on_held(self.held)
+            return
+        self.held = None
+        if recorded is None:
+            self.write(present, 0)
+        elif present.was_promoted(recorded):
+            self._on_promoted(recorded, present)
+        elif present.text() != recorded.text():
+            self._complete(recorded, present)
+        self._adopted = 0 if row is None else row.number
+
+    def _why_not(
+        self, connection: Connection, row: Any, recorded: Identity | None, present: Identity
+    ) -> str | None:
+        """Return why nothing may be claimed, in words."""
+        if row is not None and self._adopted is not None and row.number != self._adopted:
+            if row.number < self._adopted:
+                return "it was adopted since, and does not know of it"
+            self._forget()  # adopted as it is
+        different = None if recorded is None else present.differs(recorded)
+        if different is not None:
+            return f"it is a copy of another store, or was restored: {different}"
+        return self._set_back(connection)
+
+    def _note_file(self, connection: Connection) -> None:
+        if self._database.kind == "sqlite":
+            path = sqlite_file(connection)
+            inode = steady_inode_of(path)
+            self._file = (path, inode) if path and inode else None
+
+    def _recorded(self, connection: Connection) -> Any:
+        state = self._tables.state
+        return connection.execute(
+            select(state.c.number, state.c.text).where(state.c.name == IDENTITY)
+        ).first()
+
+    def _complete(self, recorded: Identity, present: Identity) -> None:
+        """Add what is told now and was not then."""
+        if present.parts.keys() - recorded.parts.keys() or recorded.timeline is None:
+            merged = Identity({**recorded.parts, **present.parts}, present.timeline)
+            self.write(merged, None, was=recorded)
+
+    def _set_back(self, connection: Connection) -> str | None:
+        """Return what this process has committed and is not there any more, in words."""
+        if self._own is not None:
+            epoch, beats, batch = self._own
+            nodes = self._tables.nodes
+            row = connection.execute(
+                select(nodes.c.beat, nodes.c.batch).where(nodes.c.epoch == epoch)
+            ).first()
+            if row is None and self._vanished:
+                return "this scheduler's own entry has vanished from it while its lease held"
+            if row is not None and (row.beat < beats or row.batch < batch):
+                return "this scheduler's own entry in it is an earlier one"
+            self._own = None
+        seq, when = self._committed
+        if seq and self._keeps and time.monotonic() - when < _FRESH_SECONDS:
+            runs = self._tables.runs
+            newest = connection.scalar(select(func.max(runs.c.seq)))
+            if newest is None or newest < seq:
+                return "claims that this scheduler has committed are missing in it"
+        return None
+
+    def _forget(self) -> None:
+        self._own = None
+        self._vanished = False
+        self._committed = 0, 0.0
+
+    # -- adopting ---------------------------------------------------------------------------------------------
+
+    def adopt(self) -> None:
+        """Take the store as it is for the one that it is from now on.
+
+        :raises LookupError: if it keeps no identity
+        """
+        if not self._is_on:
+            raise LookupError(f"the job store {self._tables.name!r} keeps no identity")
+        with self._database.reading() as connection:
+            present = identity_of(connection, self._database, self._tables)
+            row = self._recorded(connection)
+        before = 0 if row is None else row.number
+        self.write(present, max(before + 1, time.time_ns() // 1000))
+        self._forget()
+        self._stale = True
+        self.held = None
+
+    def write(self, identity: Identity, number: int | None, *, was: Identity | None = None) -> bool:
+        """Write which database the store is in; return whether it was done.
+
+        :param number: when it was adopted; ``None``: as before
+        :param was: what must be there for it
+        """
+
+        def written() -> bool:
+            with self._database.transaction() as connection:
+                return write_identity(connection, self._tables, identity, number, was=was)
+
+        try:
+            return self._database.retried(written)
+        except IntegrityError:  # another process was first to insert the row: now it is there
+            return self._database.retried(written)
+
+
+def write_identity(
+    connection: Connection,
+    tables: Tables,
+    identity: Identity,
+    number: int | None,
+    *,
+    was: Identity | None = None,
+) -> bool:
+    """Write which database a store is in, in the caller's transaction; return whether it was done."""
+    state = tables.state
+    row = connection.execute(
+        select(state.c.text).where(state.c.name == IDENTITY).with_for_update()
+    ).first()
+    values: dict[str, Any] = {"text": identity.text()}
+    if number is not None:
+        values["number"] = number
+    if row is None:
+        connection.execute(state.insert().values(name=IDENTITY, **{"number": 0, **values}))
+        return True
+    if was is not None and from_text(row.text) != was:
+        return False
+    if number == 0:
+        return False  # another process was first
+    connection.execute(state.update().where(state.c.name == IDENTITY).values(**values))
+    return True

@@ -1,0 +1,140 @@
+"""Which database a store is in, as far as the database says it: what a copy of the store cannot bring along.
+
+    PostgreSQL     the server's system identifier (where one may ask), the database's oid, the state table's oid
+    SQLite         the file's inode: ``mv`` keeps it, ``cp`` and a restored back-up do not. Not on file systems that
+                   several kernels may have: there a mount, a cache or a program may give the same file another one
+    MySQL          the server's uuid and the database's name; MariaDB has no uuid, so the name alone
+
+A part that is not told is not compared: a right that was taken away makes no copy of a store. The timeline, which a
+PostgreSQL server begins when it is promoted or recovered to a point in time, is no part of the identity.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from pathlib import Path
+
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from apscheduler._engine.records import Record
+from apscheduler.cluster.filesystems import shared_kind
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Final
+
+    from sqlalchemy.engine import Connection
+
+    from apscheduler.jobstores._sql.database import Database
+    from apscheduler.jobstores._sql.tables import Tables
+
+_WORDS: Final = {
+    "system": "the database server",
+    "database": "the database",
+    "table": "the table",
+    "file": "the file",
+    "server": "the database server",
+}
+
+
+class Identity(Record):
+    """What a database says of itself.
+
+    :ivar parts: by name
+    :ivar timeline: of a PostgreSQL server, ``None`` where it is not told
+    """
+
+    __slots__ = ("parts", "timeline")
+
+    def __init__(self, parts: dict[str, str], timeline: int | None = None) -> None:
+        self.parts = parts
+        self.timeline = timeline
+
+    def text(self) -> str:
+        """Return it as the state table keeps it."""
+        return json.dumps({**self.parts, "timeline": self.timeline}, sort_keys=True)
+
+    def differs(self, recorded: Identity) -> str | None:
+        """Return what is another one than recorded, in words; ``None`` if nothing is."""
+        for name, word in _WORDS.items():
+            now, then = self.parts.get(name), recorded.parts.get(name)
+            if now is not None and then is not None and now != then:
+                return f"{word} is another one ({now}, not {then})"
+        return None
+
+    def was_promoted(self, recorded: Identity) -> bool:
+        """Return whether the server went on from a replica, or from a back-up, since it was recorded."""
+        if self.timeline is None or recorded.timeline is None:
+            return False
+        return self.timeline != recorded.timeline
+
+
+def from_text(text: str | None) -> Identity | None:
+    """Return an identity as it was kept; ``None`` for one that cannot be read."""
+    try:
+        found = json.loads(text or "")
+        timeline = found.pop("timeline", None)
+    except (ValueError, AttributeError):
+        return None
+    return Identity({str(name): str(value) for name, value in found.items()}, timeline)
+
+
+def identity_of(connection: Connection, database: Database, tables: Tables) -> Identity:
+    """Ask a database what it is. The connection's statements must be transactions of their own."""
+    if database.kind == "postgresql":
+        return _postgresql(connection, tables)
+    if database.kind == "sqlite":
+        inode = steady_inode_of(sqlite_file(connection))
+        return Identity({} if inode is None else {"file": str(inode)})
+    parts = {"database": str(connection.scalar(text("SELECT DATABASE()")))}
+    server = _asked(connection, "SELECT @@server_uuid")  # MariaDB does not have it
+    if server is not None:
+        parts["server"] = str(server)
+    return Identity(parts)
+
+
+def _postgresql(connection: Connection, tables: Tables) -> Identity:
+    quote = connection.dialect.identifier_preparer.format_table(tables.state)
+    row = connection.execute(
+        text(
+            "SELECT (SELECT oid FROM pg_database WHERE datname = current_database()), "
+            "CAST(CAST(:name AS regclass) AS oid), "
+            "has_function_privilege('pg_control_system()', 'execute')"
+        ),
+        {"name": quote},
+    ).one()
+    parts = {"database": str(row[0]), "table": str(row[1])}
+    if row[2]:
+        system = _asked(connection, "SELECT system_identifier FROM pg_control_system()")
+        if system is not None:
+            parts["system"] = str(system)
+    timeline = _asked(connection, "SELECT substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)")
+    return Identity(parts, None if timeline is None else int(str(timeline), 16))
+
+
+def _asked(connection: Connection, statement: str) -> Any:
+    with suppress(DBAPIError):  # no right to ask, or no such thing here: not told
+        return connection.scalar(text(statement))
+    return None
+
+
+def sqlite_file(connection: Connection) -> str | None:
+    """Return the path of the file that a SQLite connection uses; ``None`` in memory."""
+    rows = connection.exec_driver_sql("PRAGMA database_list").all()
+    return next((row[2] or None for row in rows if row[1] == "main"), None)
+
+
+def steady_inode_of(path: str | None) -> int | None:
+    """Return the number of a file where that stays the file's; ``None`` elsewhere."""
+    return None if path is None or shared_kind(path) is not None else inode_of(path)
+
+
+def inode_of(path: str | None) -> int | None:
+    """Return the number of a file in its file system; ``None`` where there is none."""
+    if path is None:
+        return None
+    with suppress(OSError):
+        return Path(path).stat().st_ino or None
+    return None

@@ -1,0 +1,192 @@
+"""A run that may have to start again has the definition it needs, though its job has gone since.
+
+Whoever ends a job, and by whichever fire, leaves its definition in every row of it that is not settled. Only a job that
+somebody removed, or replaced by another one of its id, takes its waiting runs with it.
+"""
+
+from __future__ import annotations
+
+import pytest
+from cluster.rules import Stage
+from databases import SERVERS, Place
+
+from apscheduler._engine.instants import SECOND
+from apscheduler.cluster import lease as lease_module
+from apscheduler.cluster import membership as membership_module
+from apscheduler.runs.outcomes import Outcome
+from apscheduler.testing._contract_jobs import INTERVAL, NOW, moment, once
+from apscheduler.triggers.interval import IntervalTrigger
+
+PLACES = ("sqlite", *(pytest.param(name, marks=pytest.mark.slow) for name in SERVERS))
+DELIVERIES = ("at_most_once", "at_least_once")
+
+
+@pytest.fixture(params=PLACES)
+def stage(request, tmp_path, monkeypatch):
+    place = Place(request.param, tmp_path)
+    stage = Stage(place)
+    monkeypatch.setattr(lease_module, "boot_us", stage.clock)
+    monkeypatch.setattr(membership_module, "boot_us", stage.clock)
+    yield stage
+    stage.close()
+    place.close()
+
+
+def times(count: int) -> IntervalTrigger:
+    """Return a trigger with so many fire times."""
+    end = NOW + (count - 1) * INTERVAL
+    return IntervalTrigger(
+        seconds=INTERVAL // SECOND, start_date=moment(NOW), end_date=moment(end), timezone="UTC"
+    )
+
+
+def jobs(stage) -> list[str]:
+    return [row[0] for row in stage.place.rows("SELECT id FROM {t}")]
+
+
+def give_back(node, claimed) -> None:
+    for each in claimed.batch.claims:
+        node.store.give_back(each)
+    node.store._outbox.flush()
+
+
+def claim_free(node, now: int = NOW):
+    node.store._claiming.look_for_free_runs()
+    return node.claim(now)
+
+
+def settle(node, claimed) -> None:
+    claimed.finish(Outcome.EXECUTED)
+    node.store._outbox.flush()
+
+
+@pytest.mark.parametrize("delivery", DELIVERIES)
+def test_one_shot_jobs_that_were_given_back_run_elsewhere(stage, delivery):
+    for number in range(5):
+        stage.a.add(f"job-{number}", trigger=once(NOW), delivery=delivery, args=(number,))
+    give_back(stage.a, stage.a.claim())
+    assert jobs(stage) == []
+    claimed = claim_free(stage.b)
+    assert sorted((each.job.id, each.job.args) for each in claimed.batch.claims) == [
+        (f"job-{number}", (number,)) for number in range(5)
+    ]
+    settle(stage.b, claimed)
+    kept = stage.place.rows("SELECT state FROM {t}_runs WHERE job_state IS NOT NULL")
+    assert [state for state, _, _ in stage.rows("job-3")] == [10]
+    assert kept == []
+
+
+def ended_by(stage, way: str, delivery: str):
+    """Have one node run a job's first fire while another one ends the job by its last; return the claim."""
+    options = {
+        "skipped": {"trigger": times(2)},
+        "missed": {"trigger": times(2), "misfire_grace_time": 1, "max_instances": 9},
+        "coalesced": {"trigger": times(4), "coalesce": True, "max_instances": 9},
+        "run": {"trigger": times(2), "max_instances": 9},
+    }[way]
+    stage.a.add("job", delivery=delivery, args=("of the job",), **options)
+    first = stage.a.claim()
+    stage.b.claim(NOW + 3 * INTERVAL)
+    assert jobs(stage) == []
+    return first
+
+
+@pytest.mark.parametrize("way", ["skipped", "missed", "coalesced", "run"])
+def test_a_job_that_ended_by_whichever_fire_is_completed_after_a_crash(stage, way):
+    ended_by(stage, way, "at_least_once")
+    stage.bury(stage.a, by=stage.b)
+    again = claim_free(stage.b, NOW + 3 * INTERVAL)
+    assert [(each.job.args, each.attempt, each.fires) for each in again.batch.claims] == [
+        (("of the job",), 2, [NOW])
+    ]
+    settle(stage.b, again)
+    assert stage.rows()[0] == (10, 3, 2)
+
+
+@pytest.mark.parametrize("delivery", DELIVERIES)
+@pytest.mark.parametrize("way", ["skipped", "missed", "coalesced", "run"])
+def test_a_run_is_given_back_after_another_node_ended_its_job(stage, way, delivery):
+    first = ended_by(stage, way, delivery)
+    give_back(stage.a, first)
+    again = claim_free(stage.b, NOW + 3 * INTERVAL)
+    assert [each.job.args for each in again.batch.claims] == [("of the job",)]
+
+
+def test_a_run_of_the_schedule_before_is_completed_too(stage):
+    stage.a.add("job", trigger=times(9), delivery="at_least_once", max_instances=9)
+    stage.a.claim()
+    job = stage.b.store.lookup_job("job")
+    changes = {"trigger": once(NOW + INTERVAL), "next_run_time": moment(NOW + INTERVAL)}
+    stage.b.store.modify_job(job, job._checked(changes))
+    settle(stage.b, stage.b.claim(NOW + INTERVAL))
+    assert jobs(stage) == []
+    stage.bury(stage.a, by=stage.b)
+    assert claim_free(stage.b, NOW + INTERVAL).fires == [("job", NOW)]
+
+
+def reasons(stage) -> list[tuple[int, str]]:
+    rows = stage.place.rows("SELECT state, reason FROM {t}_runs ORDER BY seq")
+    return [tuple(row) for row in rows]
+
+
+def test_what_was_given_back_of_a_job_that_somebody_removed_says_so(stage):
+    stage.a.add("job", trigger=times(9))
+    give_back(stage.a, stage.a.claim())
+    stage.b.store.remove_job("job")
+    assert claim_free(stage.b).fires == []
+    assert reasons(stage) == [(17, "its job was removed before it could be started")]
+
+
+def test_what_was_started_of_a_job_that_somebody_removed_says_so(stage):
+    stage.a.add("job", trigger=times(9), delivery="at_least_once")
+    stage.a.claim()
+    stage.b.store.remove_job("job")
+    stage.bury(stage.a, by=stage.b)
+    assert claim_free(stage.b).fires == []
+    assert reasons(stage) == [(17, "its job was removed before it could be started again")]
+
+
+def test_a_job_of_the_same_id_lends_its_definition_to_no_run_of_the_one_before(stage):
+    stage.a.add("job", trigger=times(9), args=("old",))
+    give_back(stage.a, stage.a.claim())
+    stage.b.store.remove_job("job")
+    stage.b.add("job", due=NOW + INTERVAL, args=("new",))
+    assert claim_free(stage.b).fires == []
+    assert reasons(stage) == [(17, "its job was removed before it could be started")]
+
+
+def test_a_run_of_a_job_that_ended_keeps_its_own_definition_beside_a_new_job_of_its_id(stage):
+    stage.a.add("job", trigger=once(NOW), args=("old",))
+    give_back(stage.a, stage.a.claim())
+    stage.b.add("job", due=NOW + INTERVAL, args=("new",))
+    assert [each.job.args for each in claim_free(stage.b).batch.claims] == [("old",)]
+    later = stage.b.claim(NOW + INTERVAL)
+    assert [each.job.args for each in later.batch.claims] == [("new",)]
+
+
+def test_a_definition_that_cannot_be_loaded_here_waits_for_a_node_that_can(stage, monkeypatch):
+    stage.a.add("job", trigger=once(NOW))
+    give_back(stage.a, stage.a.claim())
+    told = []
+    stage.b.store._loader._on_bad = lambda *words: told.append(words)
+    monkeypatch.setattr(stage.b.store._loader, "serializer", None)
+    for _ in range(3):
+        assert claim_free(stage.b).fires == []
+    assert [state for state, _, _ in stage.rows()] == [0]
+    assert len(told) == 1
+    assert claim_free(stage.a).fires == [("job", NOW)]
+
+
+def test_a_definition_that_cannot_be_loaded_is_told_once_beside_a_job_of_its_id_that_can(stage):
+    stage.a.add("job", trigger=once(NOW))
+    give_back(stage.a, stage.a.claim())
+    stage.place.change("UPDATE {t}_runs SET job_state = :junk", junk=b"junk")
+    stage.a.add("job", due=NOW + INTERVAL, max_instances=9)
+    told = []
+    stage.b.store._loader._on_bad = lambda *_: told.append("bad")
+    stage.b.store._loader._on_good = lambda *_: told.append("good")
+    for number in range(1, 4):
+        assert claim_free(stage.b, NOW + number * INTERVAL).fires == [
+            ("job", NOW + number * INTERVAL)
+        ]
+    assert told == ["bad"]

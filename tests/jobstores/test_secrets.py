@@ -1,0 +1,260 @@
+"""No secret part of a database's address shows anywhere, and files that are made here are their user's alone."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import sqlite3
+import traceback
+from contextlib import contextmanager, suppress
+
+import pytest
+from click.testing import CliRunner
+from databases import URLS, require
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import make_url
+
+from apscheduler import cli
+from apscheduler.cluster.leading import FileLock
+from apscheduler.events import EVENT_EVERYTHING
+from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
+from apscheduler.testing import FakeClock, ManualScheduler
+
+CANARY = "k4n4r1"
+
+
+def address(kind, **parts):
+    known = make_url(URLS[kind])
+    return known.set(
+        username=f"{CANARY}-user",
+        password=f"{CANARY}/pass@word",
+        query=parts.pop("query", {}),
+        **parts,
+    ).render_as_string(hide_password=False)
+
+
+ADDRESSES = {
+    "no such user, psycopg": lambda folder: (address("postgresql"), {}),
+    "options, psycopg": lambda folder: (
+        address(
+            "postgresql", query={"options": f"-c {CANARY}.x={CANARY}y", "passfile": f"/{CANARY}"}
+        ),
+        {},
+    ),
+    "bad option value, psycopg": lambda folder: (
+        f"postgresql+psycopg://root@127.0.0.1/test?sslpassword={CANARY}&connect_timeout=soon",
+        {},
+    ),
+    "connect_args, psycopg": lambda folder: (
+        "postgresql+psycopg://127.0.0.1/test",
+        {"connect_args": {"user": f"{CANARY}-arg", "password": f"{CANARY}-pass"}},
+    ),
+    "no such user, pymysql": lambda folder: (address("mariadb"), {}),
+    "init_command, pymysql": lambda folder: (
+        f"mysql+pymysql://root@127.0.0.1/test?init_command=SELECT%20{CANARY}",
+        {},
+    ),
+    "connect_args, pymysql": lambda folder: (
+        "mysql+pymysql://127.0.0.1/test",
+        {"connect_args": {"user": f"{CANARY}-arg", "password": f"{CANARY}-pass"}},
+    ),
+    "no such folder, sqlite": lambda folder: (
+        f"sqlite:///{folder}/none/x.db?key={CANARY}",
+        {},
+    ),
+    "slash in the password": lambda folder: (f"postgresql://user:{CANARY}/x@host/db", {}),
+    "no address": lambda folder: (f"user={CANARY} password={CANARY}", {}),
+    "a port that is none": lambda folder: (f"mysql+pymysql://a:b@host:{CANARY}/db", {}),
+}
+
+
+@pytest.fixture
+def heard(caplog):
+    caplog.set_level(logging.DEBUG, logger="apscheduler")
+    return caplog
+
+
+@pytest.mark.filterwarnings("ignore:Query string")
+@pytest.mark.parametrize("name", ADDRESSES)
+def test_no_secret_of_an_address_shows_when_it_fails(name, tmp_path, heard):
+    for kind, driver in (("postgresql", "psycopg"), ("mariadb", "pymysql")):
+        if name.endswith(driver):
+            require(kind)
+    url, options = ADDRESSES[name](tmp_path)
+    said = []
+    try:
+        store = SQLAlchemyJobStore(url, tablename="t_secrets", engine_options=options)
+        said.append(repr(store))
+        scheduler = ManualScheduler(jobstores={"default": store})
+        scheduler.add_listener(lambda event: said.append(repr(vars(event))), EVENT_EVERYTHING)
+        scheduler.start()
+    except Exception as exc:
+        said += traceback.format_exception(exc)
+    else:
+        pytest.fail("this address cannot work")
+    if not options:
+        said.append(CliRunner().invoke(cli.main, ["doctor", "--store", url]).output)
+    shown = "\n".join([*said, heard.text])
+    assert CANARY not in shown.replace(
+        f"{CANARY}.x", ""
+    )  # the name of a setting, which is none of a secret's
+    assert "Error" in shown
+
+
+@contextmanager
+def a_user(kind):
+    """Yield a URL of a user of its own, and a function that locks it out."""
+    require(kind)
+    name = f"{CANARY}_{secrets.token_hex(4)}"
+    engine = create_engine(URLS[kind], isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        if kind == "postgresql":
+            connection.execute(text(f"CREATE ROLE {name} SUPERUSER LOGIN PASSWORD '{CANARY}-pw'"))
+        else:
+            connection.execute(text(f"CREATE USER {name}@'%' IDENTIFIED BY '{CANARY}-pw'"))
+            connection.execute(text(f"GRANT ALL ON *.* TO {name}@'%'"))
+
+    def lock_out():
+        with engine.connect() as connection:
+            if kind == "postgresql":
+                connection.execute(text(f"ALTER ROLE {name} NOLOGIN"))
+                connection.execute(
+                    text(
+                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = :n"
+                    ),
+                    {"n": name},
+                )
+            else:
+                connection.execute(text(f"ALTER USER {name}@'%' ACCOUNT LOCK"))
+                found = connection.execute(text("SHOW PROCESSLIST")).all()
+                for row in found:
+                    if row[1] == name:
+                        with suppress(Exception):
+                            connection.execute(text(f"KILL {row[0]}"))
+
+    url = make_url(URLS[kind]).set(username=name, password=f"{CANARY}-pw")
+    try:
+        yield url, lock_out
+    finally:
+        with engine.connect() as connection:
+            if kind == "postgresql":
+                connection.execute(text(f"DROP OWNED BY {name}"))
+                connection.execute(text(f"DROP ROLE {name}"))
+            else:
+                connection.execute(text(f"DROP USER {name}@'%'"))
+        engine.dispose()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("whose", ["ours", "the user's"])
+@pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
+def test_no_secret_shows_when_a_store_fails_later(kind, whose, heard):
+    with a_user(kind) as (url, lock_out):
+        engine = create_engine(url) if whose == "the user's" else None
+        table = f"t_{secrets.token_hex(6)}"
+        store = SQLAlchemyJobStore(None if engine else url, engine=engine, tablename=table)
+        scheduler = ManualScheduler(jobstores={"default": store}, clock=FakeClock())
+        said = [repr(store)]
+        scheduler.add_listener(lambda event: said.append(repr(vars(event))), EVENT_EVERYTHING)
+        scheduler.start()
+        scheduler.add_job(print, "interval", seconds=10, kwargs={"end": ""})
+        scheduler.advance(15)
+        lock_out()
+        store.engine.dispose()
+        scheduler.tick()
+        scheduler.clock.advance(20)
+        scheduler.tick()
+        scheduler._jobstores["default"]._membership._beat_safely()
+        if whose == "ours":
+            try:
+                scheduler.get_jobs()
+            except Exception as exc:
+                said += traceback.format_exception(exc)
+            else:
+                pytest.fail("the user is locked out")
+        scheduler.shutdown()
+        tables = create_engine(URLS[kind])
+        with tables.begin() as connection:
+            for part in ("", "_meta", "_runs", "_nodes", "_leader", "_schema", "_state"):
+                connection.execute(text(f"DROP TABLE IF EXISTS {table}{part}"))
+        tables.dispose()
+    shown = "\n".join([*said, heard.text])
+    assert "failed; its jobs wait" in shown
+    assert CANARY not in shown
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql+psycopg://u:p@h:5/d?sslmode=require&sslpassword=p", "postgresql+psycopg://***@h:5/d?sslmode=require&sslpassword=***"),
+        ("mysql+pymysql://h/d", "mysql+pymysql://h/d"),
+        ("sqlite:////a/c.db", "sqlite:////a/c.db"),
+        ("sqlite://", "sqlite://"),
+    ],
+)  # fmt: skip
+def test_a_store_shows_where_it_is_and_not_who_it_is_there(url, shown):
+    assert repr(SQLAlchemyJobStore(url)) == f"<SQLAlchemyJobStore (url={shown})>"
+
+
+# -- files ------------------------------------------------------------------------------------------------------
+
+
+def mode(path):
+    return oct(path.stat().st_mode & 0o777)
+
+
+@pytest.fixture
+def open_umask():
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+def started(store):
+    scheduler = ManualScheduler(jobstores={"default": store}, clock=FakeClock())
+    scheduler.start()
+    return scheduler
+
+
+@pytest.mark.parametrize("journal", ["delete", "wal", "persist"])
+def test_a_database_file_and_its_journals_are_its_users_alone(tmp_path, open_umask, journal):
+    path = tmp_path / "jobs.db"
+    scheduler = started(SQLAlchemyJobStore(f"sqlite:///{path}"))
+    assert mode(path) == "0o600"
+    other = sqlite3.connect(path)
+    other.execute(f"PRAGMA journal_mode={journal}")
+    scheduler.add_job(print, "interval", seconds=10, kwargs={"end": ""})
+    scheduler.advance(15)
+    other.execute("BEGIN IMMEDIATE")
+    other.execute("DELETE FROM apscheduler_jobs")
+    found = sorted(each.name for each in tmp_path.iterdir())
+    assert len(found) > 1
+    assert {mode(tmp_path / name) for name in found} == {"0o600"}
+    other.execute("ROLLBACK")
+    other.close()
+    scheduler.shutdown()
+
+
+def test_a_file_that_is_there_keeps_its_mode(tmp_path, open_umask):
+    path = tmp_path / "jobs.db"
+    path.touch(0o644)
+    started(SQLAlchemyJobStore(f"sqlite:///{path}")).shutdown()
+    assert mode(path) == "0o644"
+
+
+def test_other_kinds_of_sqlite_are_left_alone(tmp_path, open_umask, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for url in ("sqlite://", "sqlite:///:memory:", "sqlite:///file:x?mode=memory&uri=true"):
+        started(SQLAlchemyJobStore(url)).shutdown()
+    assert list(tmp_path.iterdir()) == []
+    path = tmp_path / "jobs.db"
+    started(SQLAlchemyJobStore(f"sqlite:///file:{path}?uri=true")).shutdown()
+    assert mode(path) == "0o644"  # the address is SQLite's own: so is the file's making
+
+
+def test_a_lock_file_is_its_users_alone(tmp_path, open_umask):
+    lock = FileLock(str(tmp_path / "leader"))
+    assert lock.take()
+    assert mode(tmp_path / "leader") == "0o600"
+    lock.release()
