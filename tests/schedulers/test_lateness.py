@@ -115,7 +115,7 @@ def test_a_run_that_meets_a_running_instance_is_skipped_and_told(caplog):
     with caplog.at_level(logging.WARNING):
         scheduler.advance(60)
     assert [event.scheduled_run_times for event in told] == [[clock.now()]]
-    assert str(clock.now()) in caplog.text
+    assert f"skipped {clock.now():%Y-%m-%d %H:%M:%S} UTC: 1 instance" in caplog.text
     assert "max_instances is 1" in caplog.text
     assert added.next_run_time == clock.now() + timedelta(minutes=1)
     gate.set()

@@ -14,12 +14,16 @@ from cluster.support.judge import mark
 
 from apscheduler import current_run
 from apscheduler._engine.instants import to_us
+from apscheduler.events import EVENT_SCHEDULER_STARTED
+from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
 
 LOG = os.environ["TRIED_LOG"]
 START = os.environ.get("TRIED_START", "import")
+END = os.environ.get("TRIED_END", "hook")
+"""Whether the server's own hook shuts the scheduler down, or nobody does."""
 PATIENT = {"misfire_grace_time": None, "max_instances": 100}
 
 logging.basicConfig(level=logging.INFO, format="%(process)d %(name)s %(message)s")
@@ -33,7 +37,7 @@ def tick() -> None:
     mark(LOG, "tick", fire, run.token, run.attempt, "end")
 
 
-def made() -> BackgroundScheduler:
+def made(kind=BackgroundScheduler):
     store = MemoryJobStore()
     if "TRIED_URL" in os.environ:
         lease = float(os.environ.get("TRIED_LEASE", "15"))
@@ -41,7 +45,10 @@ def made() -> BackgroundScheduler:
             os.environ["TRIED_URL"], tablename=os.environ["TRIED_TABLE"], lease=lease
         )
     options = {"apscheduler.leader_lock": os.environ.get("TRIED_LEADER_LOCK", "")}
-    found = BackgroundScheduler(options, jobstores={"default": store}, timezone="UTC")
+    pool = ThreadPoolExecutor(int(os.environ.get("TRIED_THREADS", "10")))
+    found = kind(options, executors={"default": pool}, jobstores={"default": store}, timezone="UTC")
+    if os.environ.get("TRIED_TELL") == "start":
+        found.add_listener(lambda _: mark(LOG, "-", 0, 0, 0, "started"), EVENT_SCHEDULER_STARTED)
     if os.environ.get("TRIED_JOB"):
         found.add_job(tick, "interval", seconds=0.2, id="tick", replace_existing=True, **PATIENT)
     return found
@@ -82,7 +89,7 @@ async def asgi(scope, receive, send) -> None:
                     scheduler.start()
                 await send({"type": "lifespan.startup.complete"})
             else:
-                if scheduler.running:
+                if scheduler.running and END == "hook":
                     scheduler.shutdown()
                 await send({"type": "lifespan.shutdown.complete"})
                 return

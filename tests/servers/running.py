@@ -16,7 +16,7 @@ import pytest
 from cluster.support import judge
 from cluster.support.ports import reserve
 
-from tools import ROOT, environments
+from tools import ROOT, commands, environments
 
 PATHS = os.pathsep.join(str(ROOT / each) for each in ("src", "tests"))
 _ask = build_opener(ProxyHandler({})).open
@@ -26,7 +26,7 @@ _ask = build_opener(ProxyHandler({})).open
 def programs() -> Path:
     """Return the folder of the servers' programs, in an environment of their own."""
     try:
-        return environments.ensure(".venv-servers", "servers", project=False).parent
+        return commands.servers().parent
     except environments.SetupError as error:
         reason = f"the servers could not be installed (uwsgi needs a C compiler): {error}"
         if os.environ.get("REQUIRE_SERVICES") == "1":
@@ -47,6 +47,23 @@ def command(server: str, port: int, workers: int, *more: str) -> list[str]:
             *("uvicorn", "--workers", str(workers), "--host", "127.0.0.1", "--port", str(port)),
             *(*more, "servers.application:asgi"),
         ],
+        "hypercorn": [
+            *("hypercorn", "--workers", str(workers), "--bind", address, "--graceful-timeout", "5"),
+            *(*more, "servers.application:asgi"),
+        ],
+        "granian": [
+            *("granian", "--workers", str(workers), "--host", "127.0.0.1", "--port", str(port)),
+            *(
+                *more,
+                "servers.application:asgi" if "asgi" in more else "servers.application:application",
+            ),
+        ],
+        "sanic": [
+            *("sanic", "servers.sanic_application:app", "--host", "127.0.0.1", "--port", str(port)),
+            *("--workers", str(workers), "--no-motd", *more),
+        ],
+        "script": ["python", "-m", "servers.plain_script", *more],
+        "robyn": ["python", "-m", "servers.robyn_application", str(port), str(workers)],
         "uwsgi": [
             *("uwsgi", "--http-socket", address, "--master", "--processes", str(workers)),
             *("--die-on-term", "--module", "servers.application:application", *more),
@@ -58,10 +75,21 @@ def command(server: str, port: int, workers: int, *more: str) -> list[str]:
 
 
 class Server:
-    """A running web server."""
+    """A running web server.
 
-    def __init__(self, server: str, folder: Path, *more: str, workers: int = 2, **told) -> None:
-        self.log = str(folder / "marks")
+    :param log: the file of marks; ``None`` for one in the folder
+    """
+
+    def __init__(
+        self,
+        server: str,
+        folder: Path,
+        *more: str,
+        workers: int = 2,
+        log: str | None = None,
+        **told,
+    ) -> None:
+        self.log = log or str(folder / "marks")
         Path(self.log).touch()
         self.errors = folder / f"{server}.log"
         self._reserved = reserve()
@@ -126,6 +154,15 @@ class Server:
             return found if len(found) >= count else []
 
         return self.wait_until(starts, f"{count} runs")
+
+    def kill_after(self, seconds: float) -> None:
+        """Send TERM, and KILL to all of its processes after so many seconds."""
+        self.process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(seconds)
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(10)
 
     def end(self) -> None:
         """End it as a service manager does, and with it whatever it left."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from datetime import datetime
+from functools import partial
 from itertools import groupby
 
 from apscheduler._engine.instants import NEVER
@@ -15,9 +16,11 @@ from apscheduler.events import (
 )
 from apscheduler.job import Job
 from apscheduler.jobstores.base import ConflictingIdError
+from apscheduler.jobstores.standing import hand_on_time, pass_claims
 from apscheduler.markers import undefined
 from apscheduler.names import closest
 from apscheduler.schedulers._calendars import CalendarRegistry, split_off, under
+from apscheduler.schedulers._overrides import is_as_made, is_ours
 from apscheduler.schedulers._plugins import Plugins, load_plugin
 from apscheduler.schedulers._registry import (
     STATE_RUNNING,
@@ -26,7 +29,6 @@ from apscheduler.schedulers._registry import (
     _unknown,
 )
 from apscheduler.triggers.base import BaseTrigger
-from apscheduler.triggers.wording import same_schedule
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -149,7 +151,7 @@ class JobAdding(CalendarRegistry):
         if self.state == STATE_STOPPED:
             self._add_pending(job, jobstore, replace_existing)
         else:
-            if executor not in self._executors:
+            if not self._has_executor(executor):
                 raise KeyError(_unknown("executor", executor, self._executors))
             self._real_add_job(job, jobstore, replace_existing)
         return job
@@ -180,6 +182,9 @@ class JobAdding(CalendarRegistry):
         def decorate(func: F) -> F:
             if id is None and jobstore in self._jobstores:
                 self._warn_of_duplicates(func, jobstore)
+            # An add_job of 3.x's signature knows nothing of what was not given.
+            new = {"timeout": timeout, "delivery": delivery}
+            given = {name: value for name, value in new.items() if value is not undefined}
             self.add_job(
                 func,
                 trigger,
@@ -194,8 +199,7 @@ class JobAdding(CalendarRegistry):
                 jobstore,
                 executor,
                 True,
-                timeout=timeout,
-                delivery=delivery,
+                **given,
                 **trigger_args,
             )
             return func
@@ -223,16 +227,16 @@ class JobAdding(CalendarRegistry):
             trigger = "date"
         elif not isinstance(trigger, str):
             raise TypeError(f"expected a trigger or the name of one, not {trigger!r}")
-        cls = self._trigger_classes.get(trigger)
-        if cls is None:
-            cls = load_plugin("trigger", trigger, self._trigger_plugins, _is_subclass(BaseTrigger))
-            self._trigger_classes[trigger] = cls
+        cls = self._trigger_class(trigger)
         calendar = closed = None
         if "calendar" in trigger_args or "closed" in trigger_args:
             calendar, closed, trigger_args = split_off(trigger_args, _parameters(cls))
         try:
-            if "timezone" in trigger_args:
-                made: BaseTrigger = cls(**trigger_args)
+            if not is_as_made(self, "_create_plugin_instance", _OWN_PLUGIN):
+                arguments = {"timezone": self.timezone, **trigger_args}
+                made: BaseTrigger = self._create_plugin_instance("trigger", trigger, arguments)
+            elif "timezone" in trigger_args:
+                made = cls(**trigger_args)
             else:
                 made = cls(timezone=self.timezone, **trigger_args)
         except TypeError as exc:
@@ -240,6 +244,20 @@ class JobAdding(CalendarRegistry):
         if self._clock is not None:
             made.begin_at(self._now_us())
         return under(made, calendar, closed)
+
+    def _trigger_class(self, name: str) -> Any:
+        cls = self._trigger_classes.get(name)
+        if cls is None:
+            cls = load_plugin("trigger", name, self._trigger_plugins, _is_subclass(BaseTrigger))
+            self._trigger_classes[name] = cls
+        return cls
+
+    def _create_plugin_instance(
+        self, type_: str, alias: str, constructor_kwargs: Mapping[str, Any]
+    ) -> Any:
+        if type_ == "trigger":
+            return self._trigger_class(alias)(**constructor_kwargs)
+        return super()._create_plugin_instance(type_, alias, constructor_kwargs)
 
     def _add_pending(self, job: Job, alias: str, replace_existing: bool) -> None:
         with self._jobstores_lock:
@@ -269,7 +287,7 @@ class JobAdding(CalendarRegistry):
             raise
         if self._logger.isEnabledFor(20):
             self._logger.info('Added job "%s" to job store "%s"', job.name, jobstore_alias)
-        if self._listener_mask & EVENT_JOB_ADDED:
+        if self._is_told(EVENT_JOB_ADDED):
             self._dispatch_event(JobEvent(EVENT_JOB_ADDED, job.id, jobstore_alias))
         if self.state == STATE_RUNNING:
             if self._lead is not None:
@@ -282,10 +300,9 @@ class JobAdding(CalendarRegistry):
         except ConflictingIdError:
             if not replace_existing:
                 raise
-            if replace_existing == _REPLACE_KEEPING_TIME:
-                _hand_on_time(store.lookup_job(job.id), job)
+            keeps = replace_existing == _REPLACE_KEEPING_TIME
             self._forget_in_executors(job.id)
-            store.update_job(job)
+            store.replace_job(job, partial(hand_on_time if keeps else pass_claims, job))
 
     def _complete(self, job: Job) -> None:
         """Give a job what it was not given: defaults, and its first fire time."""
@@ -326,6 +343,8 @@ class JobAdding(CalendarRegistry):
             if alias is None:
                 self._pending_index.clear()
         first_error: Exception | None = None
+        if not is_ours(self._real_add_job):
+            first_error, waiting = self._add_one_by_one(waiting), []
         for group in _alike(waiting):
             try:
                 self._real_add_jobs(group)
@@ -341,9 +360,12 @@ class JobAdding(CalendarRegistry):
         for job, store_alias, replace_existing in group:
             try:
                 self._real_add_job(job, store_alias, replace_existing)
-            except Exception as exc:
+            except Exception as exc:  # noqa: BLE001 - the others are added without it
                 first_error = first_error or exc
-                self._logger.exception("Pending job %s could not be added", job.id)
+                from apscheduler.schedulers._sinks import say_trouble
+
+                text = f"Pending job {job.id} could not be added"
+                say_trouble(self._logger, self._jobstores.get(store_alias), text, exc)
         return first_error
 
     def add_jobs(self, jobs: Iterable[Mapping[str, Any]]) -> list[Job]:
@@ -361,7 +383,7 @@ class JobAdding(CalendarRegistry):
                 self._add_pending(*entry)
         else:
             for job, alias, _ in entries:
-                if job.executor not in self._executors:
+                if not self._has_executor(job.executor):
                     raise KeyError(_unknown("executor", job.executor, self._executors))
                 self._claiming_store(alias)
             for group in _alike(entries):
@@ -401,7 +423,8 @@ class JobAdding(CalendarRegistry):
     def _real_add_jobs(self, group: list[Entry]) -> None:
         """Put jobs of one store, all of which replace or all of which do not, into it in one step."""
         _, alias, replace_existing = group[0]
-        if len(group) == 1 or replace_existing == _REPLACE_KEEPING_TIME:
+        one_by_one = replace_existing == _REPLACE_KEEPING_TIME or not is_ours(self._real_add_job)
+        if len(group) == 1 or one_by_one:
             for entry in group:
                 self._real_add_job(*entry)
             return
@@ -426,7 +449,7 @@ class JobAdding(CalendarRegistry):
         for job in jobs:
             if self._logger.isEnabledFor(20):
                 self._logger.info('Added job "%s" to job store "%s"', job.name, alias)
-            if self._listener_mask & EVENT_JOB_ADDED:
+            if self._is_told(EVENT_JOB_ADDED):
                 self._dispatch_event(JobEvent(EVENT_JOB_ADDED, job.id, alias))
         if self.state == STATE_RUNNING:
             if self._lead is not None:
@@ -440,15 +463,12 @@ class JobAdding(CalendarRegistry):
     _pending_index: dict[tuple[str, str], Job]
 
 
+_OWN_PLUGIN = JobAdding._create_plugin_instance
+
+
 def _alike(entries: list[Entry]) -> list[list[Entry]]:
     """Return neighbours with the same store that all replace, or all do not, as groups."""
     return [list(group) for _, group in groupby(entries, key=lambda entry: entry[1:])]
-
-
-def _hand_on_time(old: Job | None, new: Job) -> None:
-    """Give the new job the old one's next fire time, if their triggers say the same."""
-    if old is not None and same_schedule(old.trigger, new.trigger):
-        new._due, new._shown = old._due, old._shown
 
 
 def _parameters(cls: Any) -> Mapping[str, Any]:

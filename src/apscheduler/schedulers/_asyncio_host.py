@@ -8,6 +8,7 @@ from threading import Thread
 
 from apscheduler.executors._ports import AsyncioPort
 from apscheduler.schedulers._callback import CallbackScheduler
+from apscheduler.schedulers._ending import leave_behind, withdraw
 from apscheduler.schedulers._listeners import unfinished
 
 TYPE_CHECKING = False
@@ -61,7 +62,9 @@ class AsyncioHost(CallbackScheduler):
         :param timeout: after so many seconds cancel them and return, threads that still run a job left to themselves
         :raises SchedulerNotRunningError: if the scheduler is not running
         """
-        self._begin_shutdown()
+        self._begin_shutdown(timeout)
+        if timeout is not None:
+            withdraw(self)
         timer = self._timer
         if timer is not None:
             timer.close()
@@ -76,9 +79,7 @@ class AsyncioHost(CallbackScheduler):
             self._stop_executors(wait=False)
             await asyncio.wait({done}, timeout=_AFTER_CANCEL)
             if not done.done():
-                self._logger.warning(
-                    "Shut down after %s s; these jobs still run: %s", timeout, self._still_running()
-                )
+                leave_behind(self, timeout or 0.0)
         await _end_of_listeners(patience=timeout)
 
     def _shut_down_beside(self, done: asyncio.Future[None], wait: bool, timer: Any) -> None:
@@ -89,9 +90,6 @@ class AsyncioHost(CallbackScheduler):
             done.get_loop().call_soon_threadsafe(_set_done, done)
         except RuntimeError:
             return  # the loop did not wait for it
-
-    def _still_running(self) -> str:
-        return ", ".join(sorted({run.job_id for run in self.get_running()})) or "none"
 
 
 def _set_done(future: asyncio.Future[None]) -> None:

@@ -19,9 +19,9 @@ from threading import Thread, current_thread
 
 from apscheduler._engine.instants import NEVER
 from apscheduler.jobstores.memory import MemoryJobStore
+from apscheduler.logs import say
 from apscheduler.schedulers._dispatch import BATCH, BATCHES
 from apscheduler.schedulers._listeners import tell
-from apscheduler.schedulers._sinks import say
 from apscheduler.schedulers.base import STATE_RUNNING, STATE_STOPPED, BaseScheduler
 from apscheduler.schedulers.blocking import LONGEST_WAIT
 
@@ -45,11 +45,15 @@ class PassThread:
         self._thread: Thread | None = None
 
     def call(self, function: Callable[[], object]) -> None:
-        """Have the function called here, after those before it."""
-        self._calls.put(function)
+        """Have the function called here, after those before it.
+
+        :raises RuntimeError: if no thread can be started; it is not called then
+        """
         if self._thread is None:
-            self._thread = Thread(target=self._run, name="APScheduler", daemon=True)
-            self._thread.start()
+            thread = Thread(target=self._run, name="APScheduler", daemon=True)
+            thread.start()
+            self._thread = thread
+        self._calls.put(function)
 
     def close(self) -> None:
         """End after what was asked for."""
@@ -126,7 +130,10 @@ class LoopTimer:
         dispatcher = self._scheduler._dispatcher
         if beside:
             dispatcher.batch, dispatcher.batches = BATCH, BATCHES
-            self.beside.call(self._pass_beside)
+            try:
+                self.beside.call(self._pass_beside)
+            except RuntimeError as exc:  # at its limit of threads
+                self._passed(self._met(exc))
         else:
             dispatcher.batch, dispatcher.batches = LOOP_BATCH, 1
             try:
@@ -142,13 +149,13 @@ class LoopTimer:
         try:
             return self._scheduler._process_jobs()
         except Exception as exc:  # noqa: BLE001 - the loop outlives everything
-            say(
-                self._scheduler._logger,
-                40,
-                "The scheduler's loop met an error and goes on",
-                exc_info=exc,
-            )
-            return 1.0
+            return self._met(exc)
+
+    def _met(self, exc: Exception) -> float:
+        """Log an error, and return after how many seconds to look again."""
+        text = "The scheduler's loop met an error and goes on"
+        say(self._scheduler._logger, 40, text, exc_info=exc)
+        return 1.0
 
     def _pass_beside(self) -> None:
         seconds = self._pass()
@@ -199,15 +206,35 @@ class CallbackScheduler(BaseScheduler):
             self._loop = None  # a pass of the time before the last shutdown may still end
         super().start(paused)
 
-    def shutdown(self, wait: bool = True) -> None:
+    def shutdown(self, wait: bool = True, *, timeout: float | None = None) -> None:
         """Stop processing jobs. See :meth:`BaseScheduler.shutdown`.
 
         :param wait: whether running jobs come to their end (waited for only where that does not hold up the loop)
+        :param timeout: after how many seconds coroutine jobs that still run are cancelled and recorded as such; called
+            in the loop's own thread it returns at once, and that comes later. New.
         """
-        self._begin_shutdown()
+        self._begin_shutdown(timeout)
         if self._timer is not None:
             self._timer.close()
-        self._finish_shutdown(wait=wait)
+        self._finish_shutdown(wait=wait, timeout=timeout)
+
+    def _let_pass_end(self) -> None:
+        if self._timer is None or not self._timer.port.is_here():
+            super()._let_pass_end()  # else the loop would be held up
+
+    def _call_within(self, function: Callable[[], object], seconds: float) -> bool:
+        port = None if self._timer is None else self._timer.port
+        if port is None or not port.is_here():
+            return super()._call_within(function, seconds)
+        from apscheduler.schedulers._ending import leave_behind, still_running
+
+        def cut_off() -> None:
+            if still_running(self):
+                leave_behind(self, seconds)
+
+        super()._call_within(function, 0)
+        port.later(seconds, cut_off)
+        return True
 
     @property
     def running(self) -> bool:
@@ -244,6 +271,8 @@ class CallbackScheduler(BaseScheduler):
                 port.call(self._tell)
             except RuntimeError:
                 self._tell()
+
+    _own_dispatch = (_dispatch_event,)
 
     def _tell(self) -> None:
         self._telling = False

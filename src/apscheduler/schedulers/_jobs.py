@@ -15,21 +15,29 @@ from apscheduler.events import (
     SchedulerEvent,
 )
 from apscheduler.job import Job
-from apscheduler.jobstores.base import JobLookupError, SharedJobStore
+from apscheduler.jobstores.base import JobLookupError, QuarantinedJobError, SharedJobStore
+from apscheduler.jobstores.standing import Standing, first_after
+from apscheduler.moments import datetime_repr
 from apscheduler.schedulers._adding import JobAdding
 from apscheduler.schedulers._calendars import with_calendars_of
+from apscheduler.schedulers._overrides import is_ours
 from apscheduler.schedulers._registry import (
     STATE_RUNNING,
     STATE_STOPPED,
 )
+from apscheduler.texts import line
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.foreign import series_of
+from apscheduler.triggers.wording import same_schedule
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
     from typing import Any, TypeVar
 
+    from apscheduler.jobstores.base import Quarantined
+    from apscheduler.jobstores.standing import Change
+    from apscheduler.schedulers._stores import Store
     from apscheduler.schedulers.previews import SchedulePreview
 
     F = TypeVar("F", bound=Callable[..., Any])
@@ -37,6 +45,10 @@ if TYPE_CHECKING:
 
 class JobOperations(JobAdding):
     """Finding, changing and removing jobs, and what :class:`JobAdding` does."""
+
+    _ended_jobs: set[
+        tuple[str | None, str]
+    ]  # those of which remove_job, someone else's, is just being told
 
     # -- finding ----------------------------------------------------------------------------------------
 
@@ -91,6 +103,23 @@ class JobOperations(JobAdding):
                         return self._adopted([found], alias)[0], alias
         raise JobLookupError(job_id)
 
+    def _job_to_change(self, job_id: str, jobstore_alias: str | None) -> tuple[Job, str | None]:
+        """Return what :meth:`_lookup_job` returns.
+
+        :raises QuarantinedJobError: if the job is there but cannot be restored
+        :raises JobLookupError: if there is none
+        """
+        try:
+            return self._lookup_job(job_id, jobstore_alias)
+        except JobLookupError:
+            if self.state != STATE_STOPPED:
+                for alias, store in self._claiming_stores():
+                    if jobstore_alias in (None, alias):
+                        reason = store.why_quarantined(job_id)
+                        if reason is not None:
+                            raise QuarantinedJobError(job_id, reason) from None
+            raise
+
     def print_jobs(self, jobstore: str | None = None, out: Any = None) -> None:
         """Print a table of the jobs by store.
 
@@ -101,19 +130,16 @@ class JobOperations(JobAdding):
         lines: list[str] = []
         if self.state == STATE_STOPPED:
             lines.append("Pending jobs:")
-            lines.extend(f"    {job}" for job in self.get_jobs(jobstore))
+            lines.extend(_line_of(job) for job in self.get_jobs(jobstore))
             if len(lines) == 1:
                 lines.append("    No pending jobs")
         else:
             for alias, store in sorted(self._claiming_stores()):
                 if jobstore in (None, alias):
-                    jobs = store.get_all_jobs()
-                    lines.append(f"Jobstore {alias}:")
-                    lines.extend(f"    {job}" for job in jobs)
-                    if not jobs:
-                        lines.append("    No scheduled jobs")
-        for line in lines:
-            print(line, file=out)
+                    lines.append(line(f"Jobstore {alias}:"))
+                    lines.extend(_lines_of(store) or ["    No scheduled jobs"])
+        for each in lines:
+            print(each, file=out)
 
     def preview(
         self,
@@ -153,29 +179,59 @@ class JobOperations(JobAdding):
         A new trigger without a new ``next_run_time`` gives the job its next fire time (a paused job stays paused).
 
         :raises JobLookupError: if there is none of this id
+        :raises QuarantinedJobError: if it cannot be restored now
         :raises TypeError, ValueError, AttributeError: for changes that are not right
         """
-        job, alias = self._lookup_job(job_id, jobstore)
-        if "trigger" in changes and "next_run_time" not in changes and not _is_paused(job):
-            trigger = changes["trigger"]
-            if isinstance(trigger, BaseTrigger) and alias is not None:
-                self._check_calendars(trigger)
-                series = series_of(trigger.for_job(job.id), self)
-                first = series.next_us(None, self._now_us())
-                changes["next_run_time"] = None if first is None else series.at(first)
-        return self._change(job, alias, changes)
+        job, alias = self._job_to_change(job_id, jobstore)
+        trigger = changes.get("trigger")
+        if "next_run_time" in changes or not isinstance(trigger, BaseTrigger) or alias is None:
+            return self._change(job, alias, changes)
+        approved = job._checked(changes)
+        self._check_calendars(trigger)
+
+        def change(standing: Standing) -> dict[str, Any]:
+            stored = standing.job
+            return {**approved, **({} if _is_paused(stored) else self._first(standing, trigger))}
+
+        self._edit(job, alias, change)
+        return job
+
+    def _first(self, standing: Standing, trigger: BaseTrigger) -> dict[str, Any]:
+        """Return the next fire time that a trigger gives a job from now."""
+        job = standing.job
+        series = series_of(trigger.for_job(job.id), self)
+        same = same_schedule(job.trigger, trigger)
+        first = first_after(series, self._now_us(), standing, same=same)
+        return job._checked({"next_run_time": None if first is None else series.at(first)})
 
     def _change(self, job: Job, alias: str | None, changes: dict[str, Any]) -> Job:
+        """Make changes that a user has named."""
         approved = job._checked(changes)
         if alias is None:
             job._apply(approved)
         else:
             self._claiming_store(alias).modify_job(job, approved)
-        if self._listener_mask & EVENT_JOB_MODIFIED:
+        self._say_modified(job, alias)
+        return job
+
+    def _edit(self, job: Job, alias: str | None, change: Change) -> bool:
+        """Make changes that follow from the job as it is stored; return whether there were any to make."""
+        if alias is not None:
+            if not self._claiming_store(alias).edit_job(job, change):
+                return False
+        else:
+            approved = change(Standing(job))
+            if approved is None:
+                return False
+            job._apply(approved)
+        self._say_modified(job, alias)
+        return True
+
+    def _say_modified(self, job: Job, alias: str | None) -> None:
+        if self._is_told(EVENT_JOB_MODIFIED):
             self._dispatch_event(JobEvent(EVENT_JOB_MODIFIED, job.id, alias))
         if self.state == STATE_RUNNING and alias is not None:
             self._wake_for(job._due)
-        return job
 
     def reschedule_job(
         self,
@@ -192,20 +248,41 @@ class JobOperations(JobAdding):
 
         :param keep_paused: whether a paused job stays paused (3.x resumes it, and so does the default)
         :raises JobLookupError: if there is none of this id
+        :raises QuarantinedJobError: if it cannot be restored now
         """
         made = self._create_trigger(trigger, trigger_args)
-        job, alias = self._lookup_job(job_id, jobstore)
-        if "calendar" not in trigger_args:
-            made = with_calendars_of(job.trigger, made)
-        made = made.for_job(job.id)
-        if alias is not None:
-            self._check_calendars(made)
-        changes: dict[str, Any] = {"trigger": made}
-        if not (keep_paused and _is_paused(job)):
-            series = series_of(made, self)
-            first = series.next_us(None, self._now_us())
-            changes["next_run_time"] = None if first is None else series.at(first)
-        return self._change(job, alias, changes)
+        job, alias = self._job_to_change(job_id, jobstore)
+
+        def change(standing: Standing) -> dict[str, Any]:
+            stored, new = standing.job, made
+            if "calendar" not in trigger_args:
+                new = with_calendars_of(stored.trigger, new)
+            new = new.for_job(stored.id)
+            if alias is not None:
+                self._check_calendars(new)
+            changes = stored._checked({"trigger": new})
+            if not (keep_paused and _is_paused(stored)):
+                changes |= self._first(standing, new)
+            return changes
+
+        if not is_ours(self.modify_job):
+            return self._modified_by_hook(job, alias, change) or job
+        self._edit(job, alias, change)
+        return job
+
+    def _modified_by_hook(self, job: Job, alias: str | None, change: Change) -> Job | None:
+        """Make changes by a ``modify_job`` of someone else's, as 3.x does; return ``None`` if there are none to make."""
+        found: list[dict[str, Any] | None] = []
+
+        def look(standing: Standing) -> None:
+            found.append(change(standing))
+
+        if alias is None:
+            look(Standing(job))
+        else:
+            self._claiming_store(alias).edit_job(job, look)
+        changes = found[-1]
+        return None if changes is None else self.modify_job(job.id, alias, **changes)
 
     def _make_due_at_start(self) -> None:
         """Make the jobs due that wait for the start of a scheduler (``@reboot``)."""
@@ -214,10 +291,11 @@ class JobOperations(JobAdding):
                 for job in self._adopted(store.waiting_for_start(), alias):
                     with suppress(JobLookupError):  # removed meanwhile
                         store.modify_job(job, job._checked({"next_run_time": self._now()}))
-            except Exception:
-                self._logger.exception(
-                    "Jobs of @reboot in job store %r do not run at this start", alias
-                )
+            except Exception as exc:  # noqa: BLE001 - whatever a store raises
+                from apscheduler.schedulers._sinks import say_trouble
+
+                text = f"Jobs of @reboot in job store {alias!r} do not run at this start"
+                say_trouble(self._logger, store, text, exc)
 
     def pause_job(self, job_id: str, jobstore: str | None = None) -> Job:
         """Take a job's next fire time away until it is resumed, and return it.
@@ -230,13 +308,22 @@ class JobOperations(JobAdding):
         """Give a job its next fire time from now; one that has none is removed (and ``None`` returned).
 
         :raises JobLookupError: if there is none of this id
+        :raises QuarantinedJobError: if it cannot be restored now
         """
-        job, alias = self._lookup_job(job_id, jobstore)
-        first = job._series().next_us(None, self._now_us())
-        if first is None:
-            self.remove_job(job.id, alias)
-            return None
-        return self._change(job, alias, {"next_run_time": job._at(first)})
+        job, alias = self._job_to_change(job_id, jobstore)
+
+        def change(standing: Standing) -> dict[str, Any] | None:
+            changes = self._first(standing, standing.job.trigger)
+            return None if changes["next_run_time"] is None else changes
+
+        if not is_ours(self.modify_job):
+            changed = self._modified_by_hook(job, alias, change)
+            if changed is not None:
+                return changed
+        elif self._edit(job, alias, change):
+            return job
+        self.remove_job(job.id, alias)
+        return None
 
     # -- removing -----------------------------------------------------------------------------------------
 
@@ -249,6 +336,9 @@ class JobOperations(JobAdding):
         :param missing_ok: whether a job that is not there is fine
         :raises JobLookupError: if there is none of this id
         """
+        if self._ended_jobs and (jobstore, job_id) in self._ended_jobs:
+            self._say_ended(job_id, jobstore)
+            return
         try:
             alias = self._remove(job_id, jobstore)
         except JobLookupError:
@@ -256,10 +346,25 @@ class JobOperations(JobAdding):
                 return
             raise
         self._forget_in_executors(job_id)
-        if self._listener_mask & EVENT_JOB_REMOVED:
+        if self._is_told(EVENT_JOB_REMOVED):
             self._dispatch_event(JobEvent(EVENT_JOB_REMOVED, job_id, alias))
         if self._logger.isEnabledFor(20):
             self._logger.info("Removed job %s", job_id)
+
+    def _let_end(self, job: Job) -> None:
+        """Say that a job has ended and left its store: by ``remove_job``, where that is someone else's, as 3.x does."""
+        if is_ours(self.remove_job):
+            self._say_ended(job.id, job._jobstore_alias)
+            return
+        ended = (job._jobstore_alias, job.id)
+        self._ended_jobs.add(ended)
+        try:
+            self.remove_job(job.id, job._jobstore_alias)
+        finally:
+            self._ended_jobs.discard(ended)
+
+    def _say_ended(self, job_id: str, alias: str | None) -> None:
+        self._dispatch_event(JobEvent(EVENT_JOB_REMOVED, job_id, alias))
 
     def _remove(self, job_id: str, jobstore: str | None) -> str:
         if self.state == STATE_STOPPED:
@@ -295,6 +400,33 @@ class JobOperations(JobAdding):
                 if jobstore in (None, alias):
                     store.remove_all_jobs()
         self._dispatch_event(SchedulerEvent(EVENT_ALL_JOBS_REMOVED, jobstore))
+
+
+def _lines_of(store: Store) -> list[str]:
+    """Return a line for each job of a store, those that cannot be restored or shown last."""
+    jobs = store.get_all_jobs()
+    ids = {job.id for job in jobs}
+    hidden = [each for each in store.quarantined() if each.job_id not in ids]
+    return [
+        *map(_line_of, jobs),
+        *map(_line_of_quarantined, hidden),
+    ]
+
+
+def _line_of_quarantined(each: Quarantined) -> str:
+    """Return a line like that of a job, as far as its row can be read, with the reason why it is none."""
+    when = each.next_run_time
+    status = "paused" if when is None else f"next run at: {datetime_repr(when)}"
+    called = each.job_id if each.name in (None, each.job_id) else f"{each.name} [{each.job_id}]"
+    trigger = f"trigger: {each.trigger}, " if each.trigger else ""
+    return line(f"    {called} ({trigger}{status}; quarantined: {each.reason})")
+
+
+def _line_of(job: Job) -> str:
+    try:
+        return line(f"    {job}")
+    except Exception as exc:  # noqa: BLE001 - a job of a store or class of anyone's
+        return line(f"    {job.id} (cannot be shown: {type(exc).__name__}: {exc})")
 
 
 def _is_paused(job: Job) -> bool:

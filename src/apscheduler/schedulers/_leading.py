@@ -15,8 +15,9 @@ from apscheduler._engine.instants import SECOND
 from apscheduler._engine.planning import without
 from apscheduler.cluster.leading import FileLock
 from apscheduler.jobstores.base import BaseJobStore, SharedJobStore
+from apscheduler.logs import say
 from apscheduler.names import hint
-from apscheduler.schedulers._sinks import say
+from apscheduler.schedulers._sinks import say_trouble
 from apscheduler.schedulers._stores import is_private
 
 TYPE_CHECKING = False
@@ -136,7 +137,7 @@ class Leading:
         except Exception as exc:  # noqa: BLE001 - whatever a store raises: no answer means not the leader
             if not 0 <= now - self._complained_at < _COMPLAINTS:
                 self._complained_at = now
-                self._say(logging.WARNING, "The leader lock does not answer; no job runs here", exc)
+                self._say_trouble("The leader lock does not answer; no job runs here", exc)
             return False
         if not self._followed:
             self._followed = True
@@ -159,8 +160,11 @@ class Leading:
         self._followed = True
         self._say(logging.WARNING, "This scheduler has lost the leader lock: it starts no job now")
 
-    def _say(self, level: int, text: str, exc: BaseException | None = None) -> None:
-        say(self._scheduler._logger, level, "%s", text, exc_info=exc)
+    def _say(self, level: int, text: str) -> None:
+        say(self._scheduler._logger, level, "%s", text)
+
+    def _say_trouble(self, text: str, exc: Exception) -> None:
+        say_trouble(self._scheduler._logger, self._store, text, exc, level=logging.WARNING)
 
     def plan_for(self, store: Store, plan: Planner) -> Planner:
         """Return a planner that leaves out what was another leader's to run, in a store that only this process has."""
@@ -175,14 +179,14 @@ class Leading:
 
     def guard(self, batch: ClaimBatch) -> None:
         """Have each claim look for the lock before it starts; drop those of which no run is left."""
+        for claim in batch.claims:
+            claim.lead = self
         empty = [claim for claim in batch.claims if not claim.fires]
         for claim in empty:
             claim.sink.release(claim)
         if empty:
             batch.claims[:] = [claim for claim in batch.claims if claim.fires]
         batch.skipped[:] = [each for each in batch.skipped if each[1]]
-        for claim in batch.claims:
-            claim.lead = self
 
     def added(self, alias: str) -> None:
         """Take note that jobs were added to a store: where only this process knows them, nobody may run them."""
@@ -206,4 +210,4 @@ class Leading:
         try:
             self._lock.release()
         except Exception as exc:  # noqa: BLE001 - its lease runs out by itself
-            self._say(logging.WARNING, "The leader lock could not be released", exc)
+            self._say_trouble("The leader lock could not be released", exc)

@@ -20,6 +20,7 @@ SCHEDULER_OPTIONS: Final = frozenset(
         "event_loop",
         "executor",
         "executors",
+        "handle_signals",
         "io_loop",
         "job_defaults",
         "jobstore_retry_interval",

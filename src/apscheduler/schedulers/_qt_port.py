@@ -74,7 +74,7 @@ class QtPort:
 
 
 class QtTimer:
-    """One timeout."""
+    """One timeout, which comes whether or not anybody keeps this."""
 
     def __init__(
         self, timer: Any, precise: Any, seconds: float, function: Callable[[], object]
@@ -83,7 +83,9 @@ class QtTimer:
         self._function = function
         timer.setSingleShot(True)
         timer.setTimerType(precise)
-        timer.timeout.connect(self._fire)
+        timer.timeout.connect(
+            lambda: self._fire()  # noqa: PLW0108 - Qt holds a bound method weakly: nobody else need keep this
+        )
         timer.start(min(max(ceil(seconds * 1000), 0), _LONGEST_MS))
 
     def _fire(self) -> None:

@@ -19,6 +19,7 @@ from apscheduler.executors.base import BaseExecutor
 from apscheduler.job import Job
 from apscheduler.job_options import checked_default
 from apscheduler.jobstores.base import BaseJobStore
+from apscheduler.logs import logger_named, own
 from apscheduler.moments import astimezone
 from apscheduler.names import hint
 from apscheduler.references import maybe_ref
@@ -32,6 +33,7 @@ from apscheduler.schedulers._options import (
     group,
     warn_unknown,
 )
+from apscheduler.schedulers._overrides import is_as_made
 from apscheduler.schedulers._plugins import Plugins, load_plugin
 
 TYPE_CHECKING = False
@@ -45,6 +47,8 @@ if TYPE_CHECKING:
 STATE_STOPPED = 0
 STATE_RUNNING = 1
 STATE_PAUSED = 2
+
+EVERY_EVENT = (1 << 63) - 1
 
 STANDARD_DEFAULTS = {"misfire_grace_time": 1, "coalesce": True, "max_instances": 1}
 
@@ -73,8 +77,9 @@ class Registry:
         ] = []  # replaced, never changed: telling needs no lock
         self._listeners_lock = self._create_lock()
         self._listener_mask = 0
+        self._tells_itself = False
         self._pending_jobs: list[tuple[Job, str, bool]] = []
-        self._logger = logging.getLogger("apscheduler.scheduler")
+        self._logger = logger_named("apscheduler.scheduler")
         self._job_defaults: dict[str, Any] = dict(STANDARD_DEFAULTS)
         self._clock: Any = None
         self._leader_lock: Any = None
@@ -100,7 +105,8 @@ class Registry:
 
     def _configure(self, config: Mapping[str, Any]) -> None:
         """Take the options from one nested configuration."""
-        self._logger = maybe_ref(config.get("logger")) or logging.getLogger("apscheduler.scheduler")
+        given = maybe_ref(config.get("logger"))
+        self._logger = own(given) if given else logger_named("apscheduler.scheduler")
         zone = config.get("timezone")
         self.timezone = astimezone(zone) if zone else _local_zone()
         self.jobstore_retry_interval = float(config.get("jobstore_retry_interval", 10))
@@ -138,15 +144,15 @@ class Registry:
 
     def _made_executor(self, spec: Any, alias: str) -> Any:
         if isinstance(spec, Mapping):
-            return self._create_plugin_instance("executor", dict(spec), alias)
+            return self._made_from("executor", dict(spec), alias)
         return self._as_executor(spec, f"executors[{alias!r}]", {})
 
     def _made_jobstore(self, spec: Any, alias: str) -> Any:
         if isinstance(spec, Mapping):
-            return self._create_plugin_instance("jobstore", dict(spec), alias)
+            return self._made_from("jobstore", dict(spec), alias)
         return self._as_jobstore(spec, f"jobstores[{alias!r}]", {})
 
-    def _create_plugin_instance(self, kind: str, spec: dict[str, Any], alias: str) -> Any:
+    def _made_from(self, kind: str, spec: dict[str, Any], alias: str) -> Any:
         """Make an executor or job store from a dictionary that names its type or class."""
         plugin, cls = spec.pop("type", None), spec.pop("class", None)
         if cls is not None:
@@ -159,13 +165,26 @@ class Registry:
         make = self._as_executor if kind == "executor" else self._as_jobstore
         return make(plugin, alias, spec)
 
+    def _create_plugin_instance(
+        self, type_: str, alias: str, constructor_kwargs: Mapping[str, Any]
+    ) -> Any:
+        """Return an object of the plug-in of a name.
+
+        :param type_: ``"executor"``, ``"jobstore"`` or ``"trigger"``
+        :param alias: the plug-in's name
+        """
+        if type_ == "executor":
+            known, base, what = self._executor_plugins, _is_subclass(BaseExecutor), "executor"
+        else:
+            known, base, what = self._jobstore_plugins, _is_subclass(BaseJobStore), "job store"
+        return load_plugin(what, alias, known, base)(**constructor_kwargs)
+
     def _as_executor(self, given: Any, what: str, options: dict[str, Any]) -> BaseExecutor:
         """Return an executor for an executor, a plug-in's name, or a concurrent.futures pool."""
         if isinstance(given, BaseExecutor):
             return given
         if isinstance(given, str):
-            cls = load_plugin("executor", given, self._executor_plugins, _is_subclass(BaseExecutor))
-            made: BaseExecutor = cls(**options)
+            made: BaseExecutor = self._create_plugin_instance("executor", given, options)
             return made
         if _is_futures_pool(given):
             from apscheduler.executors.futures import FuturesExecutor
@@ -180,10 +199,7 @@ class Registry:
         if isinstance(given, BaseJobStore):
             return given
         if isinstance(given, str):
-            cls = load_plugin(
-                "job store", given, self._jobstore_plugins, _is_subclass(BaseJobStore)
-            )
-            made: BaseJobStore = cls(**options)
+            made: BaseJobStore = self._create_plugin_instance("jobstore", given, options)
             return made
         raise TypeError(f"expected a job store or the name of one for {what}, not {given!r}")
 
@@ -225,18 +241,32 @@ class Registry:
         except KeyError:
             raise KeyError(_unknown("executor", alias, self._executors)) from None
 
+    def _has_executor(self, alias: str) -> bool:
+        """Return whether there is an executor of this alias, or ``_lookup_executor``, someone else's, finds one."""
+        return alias in self._executors or self._found_executor(alias) is not None
+
+    def _found_executor(self, alias: str) -> BaseExecutor | None:
+        """Return the executor that runs jobs of this alias, ``None`` if there is none."""
+        if is_as_made(self, "_lookup_executor", _OWN_EXECUTOR_LOOKUP):
+            return self._executors.get(alias)
+        try:
+            return self._lookup_executor(alias)
+        except LookupError:
+            return None
+
     def _create_default_executor(self) -> BaseExecutor:
         """Return the executor of a scheduler that was given none."""
-        from apscheduler.executors.pool import ThreadPoolExecutor
-
-        return ThreadPoolExecutor()
+        made: BaseExecutor = _named_in_base("ThreadPoolExecutor")()
+        return made
 
     def _lanes(self) -> dict[str, list[Job]]:
         """Return an empty list for each executor that takes jobs as they are."""
+        if not is_as_made(self, "_lookup_executor", _OWN_EXECUTOR_LOOKUP):
+            return {}
         return {alias: [] for alias, each in list(self._executors.items()) if each.lane is True}
 
     def _executor_logger(self, alias: str) -> logging.Logger:
-        return logging.getLogger(f"apscheduler.executors.{alias}")
+        return logger_named(f"apscheduler.executors.{alias}")
 
     def _forget_in_executors(self, job_id: str) -> None:
         for executor in list(self._executors.values()):
@@ -292,25 +322,29 @@ class Registry:
 
     def _create_default_jobstore(self) -> BaseJobStore:
         """Return the job store of a scheduler that was given none."""
-        from apscheduler.jobstores.memory import MemoryJobStore
-
-        return MemoryJobStore()
+        made: BaseJobStore = _named_in_base("MemoryJobStore")()
+        return made
 
     def _claiming_store(self, alias: str) -> Store:
         """Return the store of this alias as one that claims.
 
         :raises KeyError: if there is none
         """
+        if not is_as_made(self, "_lookup_jobstore", _OWN_LOOKUP):
+            self._lookup_jobstore(alias)
         claiming = self._claiming.get(alias)
         if claiming is not None and claiming is self._jobstores.get(alias):
             return claiming
         store = self._lookup_jobstore(alias)
         if getattr(claiming, "store", None) is store:
             return claiming  # type: ignore[return-value] # a PlainStore around it
+        from apscheduler.jobstores.base import SharedJobStore
         from apscheduler.schedulers._stores import as_claiming
 
         with self._jobstores_lock:
             claiming = self._claiming[alias] = as_claiming(store, alias, self.timezone)
+        if isinstance(claiming, SharedJobStore):
+            claiming.look_as(self, alias)
         return claiming
 
     def _claiming_stores(self) -> Iterator[tuple[str, Store]]:
@@ -342,14 +376,36 @@ class Registry:
                     del listeners[position]
                     break
             self._listeners = listeners
-            self._listener_mask = 0
-            for _, mask in self._listeners:
-                self._listener_mask |= mask
+            self._listener_mask = self._mask()
+
+    def _mask(self) -> int:
+        """Return the codes of events that somebody is told of."""
+        found = EVERY_EVENT if self._tells_itself else 0
+        for _, mask in self._listeners:
+            found |= mask
+        return found
+
+    def _heed_overrides(self) -> None:
+        """Have all events told where ``_dispatch_event`` is someone else's: he may tell whom he likes."""
+        tells_itself = not is_as_made(self, "_dispatch_event", self._own_dispatch[0])
+        if tells_itself is not self._tells_itself:
+            with self._listeners_lock:
+                self._tells_itself = tells_itself
+                self._listener_mask = self._mask()
+
+    def _is_told(self, code: int) -> bool:
+        """Return whether somebody is told of events of this code."""
+        if self._listener_mask & code:
+            return True
+        return not is_as_made(self, "_dispatch_event", self._own_dispatch[0])
 
     def _dispatch_event(self, event: SchedulerEvent) -> None:
         """Tell the listeners; no lock is held while they are called."""
         if self._listener_mask & event.code:
             tell(self._listeners, event, self._logger)
+
+    # The one of this package: a pair's first, which is no method when it is looked up.
+    _own_dispatch: tuple[Any, ...] = (_dispatch_event,)
 
     # -- for hosts ------------------------------------------------------------------------------------------------
 
@@ -364,9 +420,18 @@ class Registry:
         """Add the jobs that waited for the start (job operations say how)."""
 
 
+_OWN_LOOKUP = Registry._lookup_jobstore
+_OWN_EXECUTOR_LOOKUP = Registry._lookup_executor
+
+
+def _named_in_base(name: str) -> Any:
+    """Return what schedulers.base calls so: tests of clients patch names there."""
+    return getattr(sys.modules["apscheduler.schedulers.base"], name)
+
+
 def _local_zone() -> Any:
-    """Return the machine's zone, by the name in schedulers.base that tests of clients patch."""
-    return sys.modules["apscheduler.schedulers.base"].get_localzone()
+    """Return the machine's zone."""
+    return _named_in_base("get_localzone")()
 
 
 def _unknown(what: str, alias: object, known: Mapping[str, Any]) -> str:

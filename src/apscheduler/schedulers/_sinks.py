@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import logging
+from os import getpid
 
-from apscheduler._engine.instants import NEVER, SECOND
 from apscheduler.events import JobExecutionEvent
-from apscheduler.executors.base import EVENT_CODES, InterpreterEndingError
+from apscheduler.executors._lines import log_outcome, named, shown
+from apscheduler.executors.base import EVENT_CODES
 from apscheduler.jobstores.base import SharedJobStore
+from apscheduler.logs import say
 from apscheduler.runs.claims import Result
+from apscheduler.runs.failures import forget_locals
 from apscheduler.runs.outcomes import Outcome
+from apscheduler.schedulers._farewells import say_farewell
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,6 +31,7 @@ class StoreSink:
     def __init__(self, scheduler: Any, store: Store) -> None:
         self._scheduler = scheduler
         self._store = store
+        self._last: set[tuple[str, int]] = set()  # jobs with the fire time after which none follows
         self._pace: Pace | None = scheduler._dispatcher.pace if store_is_paced(store) else None
 
     def settle(self, claim: Claim, result: Result) -> bool:
@@ -35,12 +40,9 @@ class StoreSink:
             return False
         try:
             self._store.settle(claim, result)
-        except Exception:
-            self._scheduler._logger.exception(
-                "The outcome of job %r (%s) could not be written to its store",
-                claim.job.id,
-                result.outcome,
-            )
+        except Exception as exc:  # noqa: BLE001 - whatever a store raises
+            text = f"The outcome of job {claim.job.id!r} ({result.outcome}) could not be written to its store"
+            say_trouble(self._scheduler._logger, self._store, text, exc)
         if self._pace is not None and result.started:
             self._pace.ran(claim.job.executor, result.finished - result.started)
         report(self._scheduler, claim.job, result)
@@ -50,17 +52,50 @@ class StoreSink:
         """Free the claim's instance slot."""
         if claim.take_release():
             self._store.release(claim)
+            if self._last:
+                self._end(claim)
+
+    def is_last(self, claim: Claim) -> None:
+        """Say after the last fire time of this claim, or of what it is a portion of, that the job has none after it."""
+        self._last.add((claim.job.id, claim.last_fire))
+
+    def _end(self, claim: Claim) -> None:
+        ended = (claim.job.id, claim.fires[-1])
+        if ended in self._last:
+            self._last.discard(ended)
+            say_farewell(self._scheduler._logger, claim.job.id)
 
     def hand_back(self, claim: Claim) -> bool:
         """Let others run a claim that was not started because this scheduler stops; ``False`` without others."""
-        return self._store.give_back(claim)
+        is_given = self._store.give_back(claim)
+        if is_given:
+            self._end(claim)
+        return is_given
+
+    def takes_now(self, job: Job) -> bool:
+        """Return whether a further claim of this job can be handed to its executor by the calling thread."""
+        scheduler = self._scheduler
+        executor = scheduler._executors.get(job.executor)
+        # Not while it stops; but while it is paused: what was submitted goes on, as in 3.x.
+        runs = scheduler.state and not scheduler._ends
+        return bool(runs) and getattr(executor, "any_thread", False) is True
+
+    def hand_on(self, claim: Claim) -> bool:
+        """Hand a further claim to its executor; ``False`` if that does not take it."""
+        executor = self._scheduler._executors.get(claim.job.executor)
+        return executor is not None and not executor.submit_claims([claim])
 
     def give_back(self, claim: Claim) -> None:
         """Take back a claim that may not be started here any more."""
         job = claim.job
         if self._store.give_back(claim):
-            text = "Job %r, due %s, is not started here: this scheduler's lease is over; others may run it"
-            say(self._scheduler._logger, logging.WARNING, text, job.id, job._at(claim.fires[0]))
+            ends = not self._scheduler._is_dispatching()
+            level = logging.INFO if ends else logging.WARNING
+            why = "this scheduler ends" if ends else "this scheduler's lease is over"
+            text = "Job %s, due %s, is not started here: %s; others may run it"
+            due = shown(job._at(claim.fires[0]))
+            say(self._scheduler._logger, level, text, named(job), due, why)
+            self._end(claim)
             return
         now = self._scheduler._now_us()
         for fire in claim.unsettled:
@@ -75,20 +110,20 @@ def store_is_paced(store: Store) -> bool:
     return isinstance(store, SharedJobStore) and store.paced
 
 
-def say(logger: logging.Logger, level: int, message: str, *words: Any, **options: Any) -> None:
-    """Log a line; a handler that raises, or a word without a text, costs no run."""
-    try:
-        logger.log(level, message, *words, **options)
-    except Exception:  # noqa: BLE001 - whatever a handler of someone else raises
-        from traceback import print_exc
-
-        print_exc()
+def say_trouble(
+    logger: logging.Logger, store: Any, text: str, exc: Exception, *, level: int = logging.ERROR
+) -> None:
+    """Log what failed with a store: in one line where the store knows the cause, else with the traceback."""
+    if not isinstance(store, SharedJobStore) or not store.tell_trouble(text, exc):
+        say(logger, level, "%s", text, exc_info=exc)
 
 
 def report(scheduler: Any, job: Job, result: Result) -> None:
     """Log an outcome that somebody may have to act on, and tell the listeners."""
-    if result.outcome not in (Outcome.EXECUTED, Outcome.SKIPPED):
-        _log(scheduler, job, result)
+    if result.outcome not in (Outcome.EXECUTED, Outcome.SKIPPED) and result.told_in != getpid():
+        logger = scheduler._executor_logger(job.executor)
+        log_outcome(logger, job, job._at(result.fire), result)
+    forget_locals(result.exception)  # not before: handlers like Sentry's show them
     code = EVENT_CODES.get(result.outcome)
     if code is not None and scheduler._listener_mask & code:
         scheduler._dispatch_event(
@@ -102,51 +137,3 @@ def report(scheduler: Any, job: Job, result: Result) -> None:
                 result.traceback,
             )
         )
-
-
-def _log(scheduler: Any, job: Job, result: Result) -> None:
-    logger = scheduler._executor_logger(job.executor)
-    when = job._at(result.fire)
-    if result.outcome is Outcome.MISSED:
-        say(
-            logger,
-            logging.WARNING,
-            "%s",
-            missed_text(job, result.fire, result.finished, result.reason),
-        )
-    elif result.outcome is Outcome.TIMED_OUT:
-        say(logger, logging.ERROR, 'Job "%s", due %s, timed out: %s', job, when, result.exception)
-    elif result.outcome is Outcome.CANCELLED:
-        _log_cancelled(logger, job, result)
-    elif result.traceback:
-        say(
-            logger,
-            logging.ERROR,
-            'Job "%s", due %s, raised an exception\n%s',
-            job,
-            when,
-            result.traceback,
-        )
-    else:
-        why = result.reason or result.exception or "no reason given"
-        say(logger, logging.ERROR, 'Job "%s", due %s: %s (%s)', job, when, result.outcome, why)
-
-
-def _log_cancelled(logger: logging.Logger, job: Job, result: Result) -> None:
-    """Log a run that was called off or cut off; where it stood then is nobody's error, so without a traceback."""
-    # Every program with an interval of milliseconds ends like this: it is recorded, but no warning.
-    ends = isinstance(result.exception, InterpreterEndingError)
-    level = logging.INFO if ends else logging.WARNING
-    why = result.reason or result.exception or "no reason given"
-    say(logger, level, 'Job "%s", due %s: cancelled (%s)', job, job._at(result.fire), why)
-
-
-def missed_text(job: Job, fire: int, now: int, reason: str | None) -> str:
-    """Return the log line for a missed run: which, how late, why, and what would have run it."""
-    late = (now - fire) / SECOND
-    grace = "unlimited" if job._grace == NEVER else f"{job._grace / SECOND:g} s"
-    return (
-        f'Job "{job}" missed its run of {job._at(fire)} by {late:.3f} s: '
-        f"{reason or 'it could not start in time'}. Its misfire_grace_time is {grace}; "
-        f"one above {late:.3f} (or None) would have run it."
-    )

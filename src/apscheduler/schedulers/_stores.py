@@ -9,18 +9,22 @@ second run. (3.x ran first: with one failing update it ran the job again.)
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from threading import Lock, RLock
 
+from apscheduler._engine.backoff import delay
 from apscheduler._engine.instants import AT_NEXT_START, SECOND, from_us, to_us
 from apscheduler.jobstores._in_memory import ClaimsInMemory
 from apscheduler.jobstores.base import (
     BaseJobStore,
-    ClaimBatch,
     ClaimRequest,
     ConflictingIdError,
     JobLookupError,
+    KeepingJobStore,
     SharedJobStore,
+    unshowable,
 )
+from apscheduler.jobstores.standing import EDIT_TRIES, Standing, pass_claims
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,6 +33,8 @@ if TYPE_CHECKING:
 
     from apscheduler._engine.planning import Plan
     from apscheduler.job import Job
+    from apscheduler.jobstores.base import ClaimBatch, Quarantined
+    from apscheduler.jobstores.standing import Change, Revise
     from apscheduler.runs.claims import Claim
 
 
@@ -49,15 +55,18 @@ class PlainStore(ClaimsInMemory):
         )  # an instance is freed in event loops too, which wait for no store
         self._instances: dict[str, list[Claim]] = {}
         self._claimed_at = 0
+        self._claimed: dict[str, int] = {}  # by job: the newest fire time that was claimed
         self._broken: dict[str, tuple[int, int]] = {}  # by job: failures of its trigger, retry at
         self._unchanged: set[str] = set()  # due jobs that nobody changed since they were read
 
     def claim_due(self, request: ClaimRequest) -> ClaimBatch:
         """Claim what is due, job by job, until the store raises."""
-        batch = ClaimBatch()
+        batch = request.batch
         with self._lock:
             due = self.store.get_due_jobs(from_us(request.now, self._zone))
             self._unchanged = {job.id for job in due}
+        if isinstance(self.store, KeepingJobStore):
+            self.store.tell_quarantined()
         self._claimed_at = request.now
         for job in due:
             job._refresh()
@@ -85,6 +94,10 @@ class PlainStore(ClaimsInMemory):
             self._take_slot(batch, job, planned, request, instant, refused=refused)
         return batch
 
+    def knows(self, job_id: str) -> bool:
+        """Return whether there is a job of this id."""
+        return self.lookup_job(job_id) is not None
+
     def _write(self, job: Job, planned: Plan, batch: ClaimBatch, *, keep: bool) -> bool:
         """Write the job's next fire time, unless somebody changed the job since it was read."""
         zone_time = None if planned.next is None else job._at(planned.next)
@@ -93,9 +106,12 @@ class PlainStore(ClaimsInMemory):
                 return False
             if zone_time is None and not keep:
                 self.store.remove_job(job.id)
+                self._claimed.pop(job.id, None)
                 batch.finished.append(job)
             else:
                 self._move(job, zone_time)
+                if planned.run:
+                    self._claimed[job.id] = planned.run[-1]
         return True
 
     def _move(self, job: Job, moment: datetime | None) -> None:
@@ -138,17 +154,24 @@ class PlainStore(ClaimsInMemory):
 
     def next_due(self) -> int | None:
         """Return the instant of the earliest next run time."""
+        retry_at = None
         with self._lock:
             moment = self.store.get_next_run_time()
+            if isinstance(self.store, KeepingJobStore):
+                seconds = self.store.retry_after()
+                if seconds is not None:
+                    retry_at = self._claimed_at + round(seconds * SECOND)
         if moment is None:
-            return None
+            return retry_at
         # A job that is due still, after the claim, is one whose trigger raises: look again now and then.
         instant = to_us(moment)
-        return instant if instant > self._claimed_at else self._claimed_at + _STILL_DUE_POLL
+        if instant <= self._claimed_at:
+            instant = self._claimed_at + _STILL_DUE_POLL
+        return instant if retry_at is None else min(instant, retry_at)
 
     def _retry_later(self, job_id: str, now: int) -> None:
         failures = self._broken.get(job_id, (0, 0))[0] + 1
-        self._broken[job_id] = (failures, now + min(64 * SECOND, SECOND << failures - 1))
+        self._broken[job_id] = (failures, now + delay(failures, SECOND, 64 * SECOND))
 
     def modify_job(self, job: Job, approved: dict[str, Any]) -> None:
         """Set approved attributes and write the job."""
@@ -160,6 +183,43 @@ class PlainStore(ClaimsInMemory):
             self.update_job(stored)
             if stored is not job:
                 job._apply({**approved, "next_run_time": stored.next_run_time})
+
+    def edit_job(self, job: Job, change: Change) -> bool:
+        """Write what ``change`` makes of the job as it is stored, if it is still so then; ``False`` if nothing."""
+        for _ in range(EDIT_TRIES):
+            stored = self._standing(job.id)
+            due = stored._due
+            approved = change(Standing(stored, self._claimed.get(job.id, 0)))
+            if approved is None:
+                return False
+            with self._lock:
+                if self._standing(job.id)._due == due:
+                    self.modify_job(job, approved)
+                    return True
+        raise RuntimeError(f"job {job.id!r} is being changed by others all the time; it was left")
+
+    def replace_job(self, job: Job, revise: Revise) -> None:
+        """Write the newer version of a job, if the stored one is still what ``revise`` saw."""
+        with self._lock:
+            if self.store.lookup_job(job.id) is None:  # it cannot be restored, or is gone
+                self.update_job(job)
+                return
+        for _ in range(EDIT_TRIES):
+            stored = self._standing(job.id)
+            due = stored._due
+            revise(Standing(stored, self._claimed.get(job.id, 0)))
+            with self._lock:
+                if self._standing(job.id)._due == due:
+                    self.update_job(job)
+                    return
+        raise RuntimeError(f"job {job.id!r} is being changed by others all the time; it was left")
+
+    def _standing(self, job_id: str) -> Job:
+        with self._lock:
+            stored = self.store.lookup_job(job_id)
+        if stored is None:
+            raise JobLookupError(job_id)
+        return stored
 
     def add_job(self, job: Job) -> None:
         """Add the job to the store."""
@@ -187,7 +247,7 @@ class PlainStore(ClaimsInMemory):
         except ConflictingIdError:
             if not replace:
                 raise
-            self.update_job(job)
+            self.replace_job(job, partial(pass_claims, job))
         else:
             added.append(job.id)
 
@@ -210,6 +270,7 @@ class PlainStore(ClaimsInMemory):
                 self._instances.pop(job_id, None)
             self._unchanged.discard(job_id)
             self._broken.pop(job_id, None)
+            self._claimed.pop(job_id, None)
 
     def remove_all_jobs(self) -> None:
         """Remove all jobs."""
@@ -219,6 +280,7 @@ class PlainStore(ClaimsInMemory):
                 self._instances.clear()
             self._unchanged.clear()
             self._broken.clear()
+            self._claimed.clear()
 
     def lookup_job(self, job_id: str) -> Job | None:
         """Return the job of this id."""
@@ -229,6 +291,21 @@ class PlainStore(ClaimsInMemory):
         """Return all jobs, by next run time."""
         with self._lock:
             return self.store.get_all_jobs()
+
+    def quarantined(self) -> list[Quarantined]:
+        """Return the jobs that cannot be restored, where the store keeps them, or shown, each with its reason."""
+        unshown = unshowable(self.get_all_jobs(), self._alias)
+        if not isinstance(self.store, KeepingJobStore):
+            return unshown
+        with self._lock:
+            return [*self.store.quarantined(), *unshown]
+
+    def why_quarantined(self, job_id: str) -> str | None:
+        """Return why the store cannot restore the job, ``None`` if it can, or does not keep such jobs."""
+        if not isinstance(self.store, KeepingJobStore):
+            return None
+        with self._lock:
+            return self.store.why_quarantined(job_id)
 
     def waiting_for_start(self) -> list[Job]:
         """Return the jobs that wait for the next start of a scheduler (``@reboot``)."""

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from apscheduler import version as scheduler_version
 from apscheduler.job import Job
-from apscheduler.jobstores.base import ConflictingIdError
+from apscheduler.jobstores.base import ConflictingIdError, unshowable
 from apscheduler.references import obj_to_ref, ref_to_obj
 from apscheduler.schedulers._registry import STATE_STOPPED
 
@@ -66,7 +66,7 @@ def export_jobs(scheduler: Any, outfile: Any, jobstore: str | None) -> None:
     document = {
         "version": FORMAT_VERSION,
         "scheduler_version": scheduler_version,
-        "jobs": [_written_job(job) for job in scheduler.get_jobs(jobstore)],
+        "jobs": [_written_job(job) for job in _whole_jobs(scheduler, jobstore)],
     }
     text = json.dumps(document)
     if isinstance(outfile, str | os.PathLike):
@@ -75,6 +75,21 @@ def export_jobs(scheduler: Any, outfile: Any, jobstore: str | None) -> None:
         outfile.write(text)
     else:
         raise TypeError(f"outfile must be a path or a text file open for writing, not {outfile!r}")
+
+
+def _whole_jobs(scheduler: Any, jobstore: str | None) -> list[Job]:
+    """Return the jobs that can be restored and shown, and say in the log which cannot."""
+    jobs = scheduler.get_jobs(jobstore)
+    hidden = {id(job) for job in jobs if unshowable([job], "")}
+    whole = [job for job in jobs if id(job) not in hidden]
+    ids = {(job._jobstore_alias, job.id) for job in whole}
+    for each in scheduler.get_quarantined(jobstore):
+        if (each.jobstore, each.job_id) not in ids:
+            scheduler._logger.warning(
+                "Job %r of job store %r is left out of the export: it is quarantined (%s)",
+                *(each.job_id, each.jobstore, each.reason),
+            )
+    return whole
 
 
 def _written_job(job: Job) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from functools import wraps
 
+from apscheduler.elsewhere import names_of_3x
 from apscheduler.references import maybe_ref
 from apscheduler.schedulers._asyncio_host import AsyncioHost
 
@@ -56,3 +57,7 @@ class AsyncIOScheduler(AsyncioHost):
         from apscheduler.executors.asyncio import AsyncIOExecutor
 
         return AsyncIOExecutor()
+
+
+if not TYPE_CHECKING:
+    __getattr__ = names_of_3x(__name__)

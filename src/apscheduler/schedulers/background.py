@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from threading import Thread, current_thread
 
+from apscheduler.elsewhere import names_of_3x
+from apscheduler.ends import at_wait
 from apscheduler.moments import asbool
 from apscheduler.schedulers.base import BaseScheduler
 from apscheduler.schedulers.blocking import BlockingScheduler
@@ -12,6 +14,24 @@ from apscheduler.schedulers.blocking import BlockingScheduler
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+
+_END_SECONDS = 10.0
+
+
+_LEAVE_SECONDS = 2.0
+
+_leaving: list[Thread] = []
+"""Threads that were told to end in their own pass, and have what became of its runs still to say."""
+
+
+def _let_leave() -> None:
+    """Wait, as the interpreter ends, until such a pass has said it."""
+    for thread in _leaving:
+        thread.join(_LEAVE_SECONDS)
+
+
+at_wait(_let_leave)
 
 
 class BackgroundScheduler(BlockingScheduler):
@@ -24,6 +44,7 @@ class BackgroundScheduler(BlockingScheduler):
 
     _thread: Thread | None = None
     _daemon = True
+    _blocks = False
 
     def _configure(self, config: Mapping[str, Any]) -> None:
         self._daemon = asbool(config.get("daemon", True))
@@ -37,16 +58,29 @@ class BackgroundScheduler(BlockingScheduler):
         self._begin_waiting()
         BaseScheduler.start(self, *args, **kwargs)
         if self.running:
-            self._thread = Thread(target=self._main_loop, name="APScheduler", daemon=self._daemon)
-            self._thread.start()
+            thread = Thread(target=self._main_loop, name="APScheduler", daemon=self._daemon)
+            try:
+                thread.start()
+            except RuntimeError:  # at its limit of threads
+                self.shutdown(wait=False)
+                raise
+            self._thread = thread
 
     def shutdown(self, *args: Any, **kwargs: Any) -> None:
         """Stop processing jobs and end the thread. See :meth:`BaseScheduler.shutdown`."""
         super().shutdown(*args, **kwargs)
         thread, self._thread = self._thread, None
-        if thread is not None and thread is not current_thread() and thread.is_alive():
-            thread.join()
+        if thread is None or not thread.is_alive():
+            return
+        if thread is current_thread():  # a listener or a job in this thread ends its scheduler
+            _leaving[:] = [*(each for each in _leaving if each.is_alive()), thread]
+        else:
+            thread.join(_END_SECONDS)  # it may wait for a store that does not answer
 
     def _after_fork_in_child(self) -> None:
         super()._after_fork_in_child()
         self._thread = None
+
+
+if not TYPE_CHECKING:
+    __getattr__ = names_of_3x(__name__)

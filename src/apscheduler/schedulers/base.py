@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import weakref
 from abc import ABCMeta, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from threading import get_ident
 from time import time_ns
 
+from apscheduler import ends
 from apscheduler._engine.instants import from_us, to_us
+from apscheduler.elsewhere import names_of_3x
 from apscheduler.events import (
     EVENT_ALL,
     EVENT_ALL_JOBS_REMOVED,
@@ -34,7 +37,7 @@ from apscheduler.events import (
 from apscheduler.forks import after_fork, look
 from apscheduler.installation import warn_of_foreign_copies
 from apscheduler.jobstores.base import SharedJobStore
-from apscheduler.runs.outcomes import Outcome
+from apscheduler.runs.outcomes import Outcome, outcome_named
 from apscheduler.schedulers import SchedulerAlreadyRunningError, SchedulerNotRunningError
 from apscheduler.schedulers._environment import check_uwsgi, is_reimporting_main
 from apscheduler.schedulers._jobs import JobOperations
@@ -51,6 +54,7 @@ if TYPE_CHECKING:
     from apscheduler.runs.rows import Run
     from apscheduler.schedulers._dispatch import Dispatcher
     from apscheduler.schedulers._leading import Leading
+    from apscheduler.schedulers._stores import Store
 
 __all__ = [
     "EVENT_ALL",
@@ -105,6 +109,7 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         self.state = STATE_STOPPED
         super().__init__()
         self._pending_index = {}
+        self._ended_jobs = set()
         _living.add(self)
         self.configure(gconfig, **options)
 
@@ -145,7 +150,7 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
                 "Not started: this process is only re-importing its parent's main module"
             )
             return
-        check_uwsgi()
+        self._check_uwsgi()
         warn_of_foreign_copies(self._logger)
         self._add_default_parts()
         self._lead = self._made_lead()
@@ -162,12 +167,21 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         self._has_begun = not paused
         if not paused:
             self._make_due_at_start()
+        self._ends = False
         self.state = STATE_PAUSED if paused else STATE_RUNNING
+        ends.watch_children_end()
         self._logger.info("Scheduler started")
         self._dispatch_event(SchedulerEvent(EVENT_SCHEDULER_STARTED))
         if not paused:
             self._look_for_twins()
             self.wakeup()
+
+    def _check_uwsgi(self) -> None:
+        """Refuse to start under uWSGI with threads disabled.
+
+        :raises RuntimeError: in that case
+        """
+        check_uwsgi()
 
     _twin_byte: int | None = None
 
@@ -196,22 +210,35 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
             self.add_jobstore(self._create_default_jobstore(), "default")
 
     @abstractmethod
-    def shutdown(self, wait: bool = True) -> None:
+    def shutdown(self, wait: bool = True, *, timeout: float | None = None) -> None:
         """Stop processing jobs and free executors and job stores.
 
         :param wait: whether to wait until running jobs have ended
+        :param timeout: for how many seconds to wait at most. What has not begun is given back at once where others share
+            the job store; what still runs then is logged, goes on, and is not waited for at the program's end. New.
         :raises SchedulerNotRunningError: if the scheduler is not running
+        :raises TypeError, ValueError: if ``timeout`` is no number of seconds
         """
-        self._begin_shutdown()
-        self._finish_shutdown(wait=wait)
+        self._begin_shutdown(timeout)
+        self._finish_shutdown(wait=wait, timeout=timeout)
 
-    def _begin_shutdown(self) -> None:
+    def _begin_shutdown(self, timeout: float | None = None) -> None:
+        if timeout is not None:
+            from apscheduler.schedulers._ending import checked_timeout
+
+            checked_timeout(timeout)
         if self.state == STATE_STOPPED:
             raise SchedulerNotRunningError
         self.state = STATE_STOPPED
 
-    def _finish_shutdown(self, *, wait: bool) -> None:
-        self._stop_executors(wait=wait)
+    def _finish_shutdown(self, *, wait: bool, timeout: float | None = None) -> None:
+        from apscheduler.schedulers import _ending
+
+        self._let_pass_end()
+        if wait and timeout is not None:
+            _ending.stop_within(self, timeout)
+        else:
+            self._stop_executors(wait=wait)
         if self._twin_byte is not None:
             from apscheduler.schedulers import _twins
 
@@ -222,10 +249,30 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         for alias, store in list(self._jobstores.items()):
             try:
                 store.shutdown()
-            except Exception:
-                self._logger.exception("Job store %r could not be shut down cleanly", alias)
+            except Exception as exc:  # noqa: BLE001 - whatever a store raises
+                from apscheduler.schedulers._sinks import say_trouble
+
+                text = f"Job store {alias!r} could not be shut down cleanly"
+                say_trouble(self._logger, store, text, exc)
         self._logger.info("Scheduler has been shut down")
         self._dispatch_event(SchedulerEvent(EVENT_SCHEDULER_SHUTDOWN))
+
+    def _let_pass_end(self) -> None:
+        from apscheduler.schedulers._ending import wait_for_pass
+
+        wait_for_pass(self)
+
+    def _last_word(self) -> None:
+        """Sign off from the stores now, because the process ends."""
+        for store in list(self._jobstores.values()):
+            if isinstance(store, SharedJobStore):
+                store.last_word()
+
+    def _call_within(self, function: Callable[[], object], seconds: float) -> bool:
+        """Call a function that waits for jobs, for so many seconds; return whether it came to its end."""
+        from apscheduler.schedulers._ending import call_within
+
+        return call_within(function, seconds)
 
     def _stop_executors(self, *, wait: bool) -> None:
         for alias, executor in list(self._executors.items()):
@@ -280,9 +327,16 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
 
     def _process_jobs(self) -> float | None:
         """Run what is due and return the seconds until the next job is (``None``: nothing is scheduled)."""
-        if self.state != STATE_RUNNING:
-            return None
-        return self._dispatcher.run_pass()
+        self._passing = get_ident()
+        try:
+            return self._dispatcher.run_pass() if self._is_dispatching() else None
+        finally:
+            self._passing = 0
+
+    _passing = 0
+    """Which thread is in a pass, 0 while none is."""
+    _ends = False
+    """Whether the process ends: jobs are processed no more, and ``shutdown()`` can still be called."""
 
     _loop: Dispatcher | None = None
     _has_begun = False
@@ -298,7 +352,7 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         return self._loop
 
     def _is_dispatching(self) -> bool:
-        return self.state == STATE_RUNNING
+        return self.state == STATE_RUNNING and not self._ends
 
     # -- time --------------------------------------------------------------------------------------------
 
@@ -310,6 +364,10 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         if datetime is _real_datetime:
             return time_ns() // 1000
         return to_us(datetime.now(UTC))
+
+    def _has_real_time(self) -> bool:
+        """Return whether the scheduler's time is the host's clock."""
+        return self._clock is None and datetime is _real_datetime
 
     def _now(self) -> datetime:
         return from_us(self._now_us(), self.timezone)
@@ -332,40 +390,28 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         :param job_id: only those of this job
         :param jobstore: only those of this store's jobs
         :param outcome: only those with this outcome (such as ``"missed"``)
-        :param since: only fire times from this (aware) time on
-        :param until: only fire times before this (aware) time
+        :param since: only fire times from this time on (aware, or in the scheduler's zone)
+        :param until: only fire times before this time (aware, or in the scheduler's zone)
         :param node: only those claimed by the scheduler process of this name (see :meth:`nodes`)
         :param limit: how many at most
         :raises ValueError: for an outcome that does not exist, or a limit below 1
+        :raises JobLookupError: if there is neither a job of this id nor any run of one
+        :raises KeyError: if there is no such job store
         """
-        from apscheduler.runs.rows import RunQuery
+        from apscheduler.schedulers._history import runs_of
 
-        if limit < 1:
-            raise ValueError(f"limit must be at least 1, not {limit!r}")
-        wanted = None if outcome is None else Outcome(outcome)
-        query = RunQuery(job_id, wanted, since, limit, node, until)
-        runs: list[Run] = []
-        for alias, store in self._claiming_stores():
-            if jobstore in (None, alias):
-                runs.extend(store.runs(query))
-        if len(self._jobstores) > 1:
-            runs.sort(key=lambda run: run.finished_at or run.fire_time, reverse=True)
-        return runs[:limit]
+        wanted = None if outcome is None else outcome_named(outcome)
+        return runs_of(self, job_id, jobstore, wanted, (since, until), node, limit)
 
     def get_running(self) -> list[Run]:
         """Return the runs that are queued or running now (their outcome is ``None``). New.
 
-        Those of shared stores wherever they run; of other stores those of this process.
+        Those of shared stores wherever they run; of other stores those of this process. Their ``state`` tells them
+        apart: ``"queued"``, or ``"running"`` since ``started_at``, in this process; ``"claimed"`` by another one.
         """
-        found: list[Run] = []
-        shared: set[str] = set()
-        for alias, store in self._claiming_stores():
-            if isinstance(store, SharedJobStore) and store.paced:
-                shared.add(alias)
-                found.extend(store.live_runs())
-        for executor in list(self._executors.values()):
-            found.extend(run for run in _in_flight(executor) if run.jobstore not in shared)
-        return found
+        from apscheduler.schedulers._history import running
+
+        return running(self)
 
     def nodes(self, jobstore: str | None = None) -> list[Node]:
         """Return the scheduler processes that share this scheduler's stores. New.
@@ -374,24 +420,41 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         """
         return [
             node
-            for alias, store in self._claiming_stores()
-            if jobstore in (None, alias) and isinstance(store, SharedJobStore)
+            for _, store in self._stores_asked(jobstore)
+            if isinstance(store, SharedJobStore)
             for node in store.nodes()
         ]
 
+    def _stores_asked(self, jobstore: str | None) -> list[tuple[str, Store]]:
+        """Return the job stores that a question is about.
+
+        :raises KeyError: if there is none of this alias
+        """
+        if jobstore is not None:
+            self._lookup_jobstore(jobstore)
+        return [each for each in self._claiming_stores() if jobstore in (None, each[0])]
+
+    def adopt_store(self, alias: str = "default") -> None:
+        """Take a store that is held, as a copy or as set back, for the one to work on. New.
+
+        To be called once it is certain that no other scheduler runs the same jobs. Due times that are overdue then
+        are treated as after any other outage, by ``misfire_grace_time`` and ``coalesce``.
+
+        :param alias: of the job store
+        :raises KeyError: if there is no such store
+        """
+        store = self._claiming_store(alias)
+        if isinstance(store, SharedJobStore):
+            store.adopt()
+
     def get_quarantined(self, jobstore: str | None = None) -> list[Quarantined]:
-        """Return the stored jobs that cannot be restored or run here now, each with its reason. New.
+        """Return the stored jobs that cannot be restored, shown or run here now, each with its reason. New.
 
         They stay in their store and come back by themselves when what is missing is there again.
 
         :param jobstore: alias of the store to ask (default: all)
         """
-        return [
-            each
-            for alias, store in self._claiming_stores()
-            if jobstore in (None, alias) and isinstance(store, SharedJobStore)
-            for each in store.quarantined()
-        ]
+        return [each for _, store in self._stores_asked(jobstore) for each in store.quarantined()]
 
     def outcome_counts(self) -> dict[Outcome, int]:
         """Return how many fire times the kept history accounts for, by outcome. New."""
@@ -408,11 +471,15 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
 
     def _settle_lane(self, job: Job, result: Result) -> None:
         """Take the outcome of a job that ran without a claim object (see MemoryJobStore)."""
+        from apscheduler.schedulers._farewells import LastPage
         from apscheduler.schedulers._sinks import report
 
         job._ledger.write(job, result)
         job._busy = 0
         report(self, job, result)
+        page = job._ledger
+        if page.__class__ is LastPage:
+            page.turn()
 
     # -- export and import ---------------------------------------------------------------------------------
 
@@ -473,22 +540,8 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         self._loop = None
         self._lead = None
         self._twin_byte = None
+        self._passing = 0
         self.state = STATE_STOPPED
-
-
-def _in_flight(executor: Any) -> list[Run]:
-    from apscheduler.runs.rows import Run
-
-    listed = getattr(type(executor), "in_flight", None)
-    if listed is None:
-        return []
-    runs: list[Run] = []
-    for item in listed(executor):
-        job = getattr(item, "job", item)
-        fires = item.unsettled if job is not item else [item._fire]
-        alias = job._jobstore_alias or ""
-        runs.extend(Run(job.id, alias, job._at(fire), None) for fire in fires)
-    return runs
 
 
 _living: weakref.WeakSet[BaseScheduler] = weakref.WeakSet()
@@ -500,4 +553,17 @@ def _forked() -> None:
             scheduler._after_fork_in_child()
 
 
+def _interpreter_ends() -> None:
+    from apscheduler.schedulers._ending import wind_up
+
+    for scheduler in list(_living):
+        if scheduler.state != STATE_STOPPED:
+            wind_up(scheduler)
+
+
 after_fork(_forked)
+ends.at_begin(_interpreter_ends)
+
+
+if not TYPE_CHECKING:
+    __getattr__ = names_of_3x(__name__)

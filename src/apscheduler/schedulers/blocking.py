@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from threading import current_thread, main_thread
 
 from apscheduler._engine.instants import NEVER
+from apscheduler.elsewhere import names_of_3x
+from apscheduler.moments import asbool
 from apscheduler.schedulers._waiting import Wakeup
 from apscheduler.schedulers.base import STATE_STOPPED, BaseScheduler
 
@@ -12,6 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from apscheduler.schedulers._signals import Termination
 
 __all__ = ["STATE_STOPPED", "BlockingScheduler"]
 
@@ -24,27 +28,67 @@ sleeping, as it does when a job starts at that moment. It is then handled after 
 
 
 class BlockingScheduler(BaseScheduler):
-    """A scheduler for programs that do nothing else: :meth:`start` returns after :meth:`shutdown`."""
+    """A scheduler for programs that do nothing else: :meth:`start` returns after :meth:`shutdown`.
+
+    Takes one more option:
+
+    :param handle_signals: whether SIGTERM shuts the scheduler down before the process dies of it: nothing more is claimed,
+        what has not begun is given back, and running jobs are waited for at most 8 seconds. ``None`` (default): where
+        nobody else handles it, and :meth:`start` is called in the main thread; ``False``: never; ``True``: though there
+        is a handler, which comes back when :meth:`start` returns. Nothing is done on Windows. New.
+    """
 
     _event: Any = None
+    _handle_signals: bool | None = None
+    _termination: Termination | None = None
+    _blocks = True
+    """Whether ``start()`` keeps its thread."""
+
+    def _configure(self, config: Mapping[str, Any]) -> None:
+        given = config.get("handle_signals")
+        self._handle_signals = None if given is None else asbool(given)
+        if self._handle_signals and not self._blocks:
+            raise ValueError(
+                f"handle_signals is for BlockingScheduler: the start() of {type(self).__name__} returns, so signals are "
+                "the program's to handle"
+            )
+        super()._configure(config)
 
     def start(self, *args: Any, **kwargs: Any) -> None:
         """Start the scheduler and process jobs in the calling thread until :meth:`shutdown`.
 
         :param paused: whether to wait for :meth:`resume` with processing jobs
         """
+        from apscheduler.schedulers._signals import termination_for
+
+        termination = termination_for(self, self._handle_signals)
         self._begin_waiting()
         super().start(*args, **kwargs)
-        if self.state != STATE_STOPPED:
+        if self.state == STATE_STOPPED:
+            return
+        if termination is None:
             self._main_loop()
+        else:
+            self._run_until(termination)
+
+    def _run_until(self, termination: Termination) -> None:
+        self._termination = termination
+        termination.watch()
+        try:
+            self._main_loop()
+            if termination.told:
+                termination.end()
+        finally:
+            self._termination = None
+            termination.unwatch()
 
     def _begin_waiting(self) -> None:
         if self._event is None or self.state == STATE_STOPPED:
             self._event = Wakeup()
 
-    def shutdown(self, wait: bool = True) -> None:
+    def shutdown(self, wait: bool = True, *, timeout: float | None = None) -> None:
         """Stop processing jobs; :meth:`start` returns. See :meth:`BaseScheduler.shutdown`."""
-        super().shutdown(wait)
+        super().shutdown(wait, timeout=timeout)
         self._event.set()
 
     def wakeup(self) -> None:
@@ -59,7 +103,7 @@ class BlockingScheduler(BaseScheduler):
     """When the sleeping loop will look again by itself; NEVER while it is awake. The loop's thread writes it."""
 
     def _tell_of_error(self, exc: Exception) -> None:
-        from apscheduler.schedulers._sinks import say
+        from apscheduler.logs import say
 
         say(self._logger, 40, "The scheduler's loop met an error and goes on", exc_info=exc)
 
@@ -76,9 +120,23 @@ class BlockingScheduler(BaseScheduler):
                 wait_seconds = LONGEST_WAIT
             if wait_seconds > 0:
                 self._sleeping_until = self._dispatcher.wake_at
-                _sleep(event, wait_seconds)
+                self._sleep(event, wait_seconds)
                 self._sleeping_until = NEVER
+            if self._ends:
+                return  # a sleep that a signal has ended leaves the event as it was
             event.clear()
+
+    def _sleep(self, event: Any, seconds: float) -> None:
+        if self._termination is None:
+            _sleep(event, seconds)
+        else:
+            self._termination.sleep(lambda: _sleep(event, seconds))
+
+    def _after_fork_in_child(self) -> None:
+        super()._after_fork_in_child()
+        termination, self._termination = self._termination, None
+        if termination is not None:
+            termination.unwatch()
 
 
 def _sleep(event: Any, seconds: float) -> None:
@@ -88,3 +146,7 @@ def _sleep(event: Any, seconds: float) -> None:
             return
         seconds -= FIRST_WAIT
     event.wait(seconds)
+
+
+if not TYPE_CHECKING:
+    __getattr__ = names_of_3x(__name__)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextvars import copy_context
+
 from apscheduler.executors._coroutines import CoroutineRunner
 from apscheduler.executors.gevent import native_ident
 from apscheduler.schedulers._listeners import tell
@@ -73,6 +76,7 @@ class GeventScheduler(BlockingScheduler):
     """
 
     _greenlet: Any = None
+    _blocks = False
 
     def start(self, *args: Any, **kwargs: Any) -> Any:
         """Start the scheduler in a greenlet.
@@ -104,9 +108,18 @@ class GeventScheduler(BlockingScheduler):
         finally:
             event.close()
 
+    def _call_within(self, function: Callable[[], object], seconds: float) -> bool:
+        if not self._event.is_here():
+            return super()._call_within(function, seconds)
+        waiting = gevent.spawn(copy_context().run, function)
+        waiting.join(seconds)
+        return bool(waiting.dead)
+
     def _dispatch_event(self, event: SchedulerEvent) -> None:
         if self._listener_mask & event.code:
             tell(self._listeners, event, self._logger, _await_beside)
+
+    _own_dispatch = (_dispatch_event,)
 
     def _create_default_executor(self) -> BaseExecutor:
         from apscheduler.executors.gevent import GeventExecutor

@@ -20,6 +20,7 @@ from apscheduler._engine.instants import (
 )
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers._registry import STATE_STOPPED, _unknown
+from apscheduler.texts import line
 from apscheduler.triggers._words import locale_named
 from apscheduler.triggers._words.parts import Locale
 from apscheduler.triggers.previews import Ahead, FireTime, Remark, StepsError
@@ -51,7 +52,7 @@ class PlannedRun(NamedTuple):
     jobstore: str
 
     def __str__(self) -> str:
-        return f"{FireTime(self.at, self.utc, self.remarks)}  {self.job_name} [{self.job_id}]"
+        return line(f"{FireTime(self.at, self.utc, self.remarks)}  {self.job_name} [{self.job_id}]")
 
 
 class Unplanned(NamedTuple):
@@ -67,7 +68,7 @@ class Unplanned(NamedTuple):
     reason: str
 
     def __str__(self) -> str:
-        return f"[{self.job_id}] {self.reason}"
+        return line(f"[{self.job_id}] {self.reason}")
 
 
 class SchedulePreview(Sequence[PlannedRun]):

@@ -1,0 +1,70 @@
+"""Whether the host's clock was set since the loop last looked, and what that did to the jobs of a store.
+
+Stores that processes share go by a clock of their own. The others go by the host's: jobs due in a time that was skipped
+become due at once, and where time comes a second time, jobs wait for it. Neither is to happen without a word.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from apscheduler._engine.instants import SECOND
+from apscheduler.cluster.lease import boot_us, counts_sleep
+from apscheduler.logs import say
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from apscheduler.job import Job
+    from apscheduler.jobstores.base import ClaimBatch
+
+
+class ClockSteps:
+    """What the loop knows of the host's clock. Used by the loop's thread.
+
+    :ivar step: by how far the clock was set before this pass, microseconds; 0 for less than a second
+    """
+
+    def __init__(self) -> None:
+        self.step = 0
+        self._base: int | None = None
+        self._found: dict[str, int] = {}
+
+    def pass_began(self, now: int, *, is_real: bool) -> None:
+        """A pass begins.
+
+        :param is_real: whether ``now`` is the host's clock
+        """
+        self.step = 0
+        if (
+            not is_real or not counts_sleep()
+        ):  # a machine that slept would look like one that was set
+            self._base = None
+            return
+        base, known = now - boot_us(), self._base
+        self._base = base
+        if known is not None and abs(base - known) >= SECOND:
+            self.step = base - known
+
+    def found(self, alias: str, batch: ClaimBatch, lanes: dict[str, list[Job]]) -> None:
+        """Take note of what a store found to be due, before it is handed over."""
+        count = sum(len(jobs) for jobs in lanes.values())
+        count += sum(len(claim.fires) for claim in batch.claims)
+        count += sum(len(fires) for _, fires in batch.skipped)
+        count += sum(len(results) for _, results in batch.refused)
+        count += sum(rollup.count for _, _, rollup in batch.rolled)
+        count += sum(drop.count for _, drops in batch.dropped for drop in drops)
+        self._found[alias] = self._found.get(alias, 0) + count
+
+    def tell(self, alias: str, logger: Any) -> None:
+        """Say in one line what the step did in a store."""
+        found = self._found.pop(alias, 0)
+        seconds = abs(self.step) / SECOND
+        if self.step > 0:
+            said = "The clock of this host was set forward by %.1f s: in job store %r %s at once"
+            what = "1 fire time became due" if found == 1 else f"{found} fire times became due"
+        else:
+            said = "The clock of this host was set back by %.1f s: in job store %r %s"
+            what = "jobs wait until it comes to their times again"
+        say(logger, logging.WARNING, said, seconds, alias, what)

@@ -1,0 +1,171 @@
+"""One batch on its way from its store to the executors: what was committed arrives, whatever raises (rule 2b).
+
+    claim      the store puts into the request's batch what it has committed, before anything else can raise
+    announce   a listener, a log handler or a trigger that raises costs its own announcement
+    submit     each executor gets its share; one that raises, or a Ctrl-C, keeps no other from its share
+
+What is no error of one part (a Ctrl-C) is raised when everything is handed over.
+"""
+
+from __future__ import annotations
+
+from apscheduler.executors.base import (
+    InterpreterEndingError,
+    MaxInstancesReachedError,
+    cancel_interrupted,
+)
+from apscheduler.job import Job
+from apscheduler.runs import reasons
+from apscheduler.runs.claims import Result
+from apscheduler.runs.outcomes import Outcome
+from apscheduler.schedulers._announcing import Announcer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from apscheduler.executors.base import BaseExecutor
+    from apscheduler.jobstores.base import ClaimBatch, ClaimRequest
+    from apscheduler.schedulers._leading import Leading
+    from apscheduler.schedulers._stores import Store
+
+
+class HandOver:
+    """Claims once, and hands over what came of it."""
+
+    def __init__(self, scheduler: Any, request: ClaimRequest, lead: Leading | None) -> None:
+        self._scheduler = scheduler
+        self._request = request
+        self._lead = lead
+        self._batch: ClaimBatch = request.batch
+        self._announcer = Announcer(scheduler)
+        self._shares: dict[str, list[Any]] | None = None
+        self._given: dict[str, bool] = {}
+
+    def run(self, store: Store, look: Callable[[ClaimBatch], None]) -> bool:
+        """Return whether there is more to claim.
+
+        :param look: told of the batch before it is handed over
+        :raises BaseException: what the store raised, or a Ctrl-C: everything was handed over by then
+        """
+        try:
+            self._batch = store.claim_due(self._request)
+            look(self._batch)
+        finally:
+            try:
+                self._give()
+            finally:
+                self._give_rest()  # where a Ctrl-C kept something back
+            if self._announcer.interrupt is not None:
+                raise self._announcer.interrupt
+        if self._batch.error is not None:
+            raise self._batch.error
+        return self._batch.more
+
+    def _give(self) -> None:
+        shares, batch = self._sorted(), self._batch
+        if not shares and not batch.finished:
+            self._announcer.announce_the_rest(batch)
+            return
+        executors = self._scheduler._executors
+        inline = [
+            alias for alias in shares if getattr(executors.get(alias), "inline", False) is True
+        ]
+        for alias in inline:
+            self._submit(alias, shares[alias])
+        self._announcer.announce_removed(batch)
+        self._announcer.announce_the_rest(batch)
+        self._announcer.bid_farewell(batch, shares, inline)
+        self._announcer.announce_submitted(shares)
+        for alias, items in shares.items():
+            self._submit(alias, items)
+
+    def _give_rest(self) -> None:
+        for alias, items in self._sorted().items():
+            self._submit(alias, items)
+
+    def _sorted(self) -> dict[str, list[Any]]:
+        """Return what each executor is to get."""
+        if self._shares is None:
+            if self._lead is not None:
+                self._lead.guard(self._batch)
+            shares = {alias: jobs for alias, jobs in self._request.lanes.items() if jobs}
+            for claim in self._batch.claims:
+                shares.setdefault(claim.job.executor, []).append(claim)  # type: ignore[arg-type]
+            self._shares = shares
+        return self._shares
+
+    # -- submit ------------------------------------------------------------------------------------------
+
+    def _submit(self, alias: str, items: list[Any]) -> None:
+        """Give an executor its share, once."""
+        if alias in self._given:
+            return
+        executor: BaseExecutor | None = self._scheduler._found_executor(alias)
+        take = _gone(alias) if executor is None else executor.submit_claims
+        refused: list[tuple[Any, BaseException]] = []
+        self._given[alias] = True  # no call between this and the executor's own
+        try:
+            refused = take(items)
+        except Exception as exc:  # noqa: BLE001 - whatever an executor raises is told per job
+            refused = [(item, exc) for item in items]
+        except BaseException as exc:  # noqa: BLE001 - raised when everything is handed over
+            self._announcer.interrupted(exc)
+            self._cancel_lost(executor, items)
+        for item, why in refused:
+            self._refuse_surely(item, why)
+
+    def _cancel_lost(self, executor: BaseExecutor | None, items: list[Any]) -> None:
+        """Settle what a Ctrl-C kept an executor from taking."""
+        in_flight = getattr(executor, "in_flight", None)
+        held = {id(item) for item in in_flight()} if callable(in_flight) else set()
+        now = self._scheduler._now_us()
+        for item in items:
+            if id(item) in held:
+                continue
+            if isinstance(item, Job):
+                if item._busy:
+                    reason = "a Ctrl-C came while it was handed over"
+                    result = Result(item._fire, Outcome.CANCELLED, 0, now, reason=reason)
+                    self._scheduler._settle_lane(item, result)
+            elif item.unsettled:
+                cancel_interrupted([item], now)
+
+    def _refuse_surely(self, item: Any, why: BaseException) -> None:
+        """Settle what an executor did not take, whatever a listener makes of it."""
+        try:
+            self._refuse(item, why)
+        except Exception as exc:  # noqa: BLE001 - of a listener, a log handler, a trigger
+            self._announcer.failed(exc)
+        except BaseException as exc:  # noqa: BLE001 - raised when everything is handed over
+            self._announcer.interrupted(exc)
+            if not isinstance(item, Job) and item.unsettled:
+                self._refuse(item, why)
+
+    def _refuse(self, item: Any, exc: BaseException) -> None:
+        scheduler = self._scheduler
+        now = scheduler._now_us()
+        # A refusal while the scheduler or the interpreter stops is no failure of the job's.
+        stops = not scheduler._is_dispatching() or isinstance(exc, InterpreterEndingError)
+        outcome = Outcome.CANCELLED if stops else Outcome.FAILED
+        if isinstance(item, Job):
+            scheduler._settle_lane(item, Result(item._fire, outcome, 0, now, exception=exc))
+            return
+        if isinstance(exc, MaxInstancesReachedError):
+            for fire in item.unsettled:
+                reason = reasons.skipped(item.job)
+                item.sink.settle(item, Result(fire, Outcome.SKIPPED, 0, now, reason=reason))
+            item.sink.release(item)
+            self._announcer.announce_skipped(item.job, item.fires)
+            return
+        if outcome is Outcome.CANCELLED and item.sink.hand_back(item):
+            return
+        for fire in item.unsettled:
+            item.sink.settle(item, Result(fire, outcome, 0, now, exception=exc))
+        item.sink.release(item)
+
+
+def _gone(alias: str) -> Callable[[list[Any]], Any]:
+    why = LookupError(f"executor {alias!r} was removed meanwhile")
+    return lambda items: [(item, why) for item in items]
