@@ -87,3 +87,11 @@ class Place:
             found.drop_all(engine)
         for engine in self._engines:
             engine.dispose()
+
+
+class PlaceOn(Place):
+    """A place at another address than the shared servers'."""
+
+    def __init__(self, kind, url) -> None:
+        super().__init__("sqlite-memory", None)
+        self.kind, self.url = kind, url

@@ -38,7 +38,7 @@ def test_a_foreign_copy_elsewhere_on_the_path_is_wrong(tmp_path, monkeypatch):
 def test_installed_and_missing_extras_are_told_apart_without_blame():
     installed, missing = said("extras")
     assert "sqlalchemy" in installed.said
-    assert "etcd" in missing.said
+    assert "ray" in missing.said
     assert "pip install 'tickwright[NAME]'" in missing.said
     assert installed.remedy is missing.remedy is None
 
@@ -158,3 +158,22 @@ def test_a_file_that_is_missing_is_named(site):
     (finding,) = said("files")
     assert finding.said == "1 of 1 are not ours: apscheduler/job.py is missing"
     assert "reinstall" in finding.remedy
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("sqlite:///{}/none.sqlite", "there is no file"),
+        ("sqlite://", "in memory"),
+        ("sqlite:///{}/empty.sqlite", "there is no table 'apscheduler_jobs'"),
+        ("nonsense", "could not be looked at"),
+        ("postgresql+psycopg://root@127.0.0.1:1/none", "could not be looked at"),
+    ],
+)
+def test_a_store_that_cannot_be_looked_at_is_one_line(tmp_path, url, told):
+    (tmp_path / "empty.sqlite").touch()
+    asked = CliRunner().invoke(main, ["doctor", "--store", url.format(tmp_path)])
+    assert asked.exit_code == 1, asked.output
+    assert told in asked.output
+    assert "Traceback" not in asked.output
+    assert not (tmp_path / "none.sqlite").exists()

@@ -20,6 +20,7 @@ from apscheduler.events import (
     EVENT_JOB_EXECUTED,
     EVENT_JOB_QUARANTINED,
     EVENT_JOB_SKIPPED,
+    EVENT_JOBSTORE_DOUBTED,
     EVENT_JOBSTORE_ERROR,
     JobEvent,
     JobExecutionEvent,
@@ -38,6 +39,7 @@ NEWER = {
     EVENT_JOBSTORE_ERROR,
     EVENT_JOB_QUARANTINED,
     EVENT_JOB_SKIPPED,
+    EVENT_JOBSTORE_DOUBTED,
 }
 
 
@@ -51,7 +53,7 @@ def test_all_is_what_it_is_in_3_x():
 
 
 def test_each_code_is_one_bit_of_its_own():
-    assert sorted(codes()) == [1 << bit for bit in range(22)]
+    assert sorted(codes()) == [1 << bit for bit in range(23)]
     assert sum(codes()) == EVENT_EVERYTHING
 
 

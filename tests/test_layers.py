@@ -17,7 +17,20 @@ PACKAGE = "apscheduler"
 # Bottom up, by the first name below the package.
 LAYERS = (
     {"_engine"},
-    {"callables", "forks", "installation", "markers", "moments", "names", "references", "util"},
+    {
+        "callables",
+        "elsewhere",
+        "ends",
+        "forks",
+        "installation",
+        "logs",
+        "markers",
+        "moments",
+        "names",
+        "references",
+        "texts",
+        "util",
+    },
     {"calendars"},
     {"triggers"},
     {"events", "job", "job_options"},

@@ -11,7 +11,7 @@ from textwrap import dedent
 
 import pytest
 
-from tests.test_public_api import TO_COME
+from tests.test_public_api import TO_COME, require_client
 from tools import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
@@ -62,6 +62,7 @@ def test_the_plugins_of_3_11_are_there_under_their_aliases(group) -> None:
 @pytest.mark.parametrize("target", OURS)
 def test_every_entry_point_can_be_loaded(target) -> None:
     module, _, name = target.partition(":")
+    require_client(module)
     assert isinstance(getattr(import_module(module), name), type)
 
 

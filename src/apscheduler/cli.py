@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from apscheduler.texts import line
+
 if TYPE_CHECKING:
     from apscheduler.triggers.base import BaseTrigger
 
@@ -26,6 +28,11 @@ _NUMERIC = frozenset({"calendarinterval", "interval"})
 # The argument that needs no name.
 _EXPRESSIONS = {"crontab": "expression", "rrule": "rrule"}
 _EXAMPLES = {"crontab": "0 10 * * 1-5", "rrule": "FREQ=MONTHLY;BYDAY=-1FR"}
+
+
+def _echo(text: object) -> None:
+    """Print one line: names and messages of others move no terminal's cursor."""
+    click.echo(line(str(text)))
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -47,23 +54,69 @@ def version() -> None:
     except PackageNotFoundError:
         own = "(not installed as a distribution)"
     speaks = f"APScheduler API {getattr(apscheduler, '__version__', '(its files are missing)')}"
-    click.echo(f"tickwright {own}, {speaks}, Python {platform.python_version()}")
+    _echo(f"tickwright {own}, {speaks}, Python {platform.python_version()}")
+
+
+_store = click.option(
+    "--store", metavar="URL", help="The address of a SQL job store, as SQLAlchemy writes it."
+)
+_table = click.option(
+    "--table", default="apscheduler_jobs", show_default=True, help="Name of its job table."
+)
+_schema = click.option("--schema", help="Schema of its tables.")
 
 
 @main.command()
+@_store
+@_table
+@_schema
 @click.pass_context
-def doctor(context: click.Context) -> None:
-    """Look at this installation; the exit status is 1 if something is wrong with it."""
+def doctor(context: click.Context, store: str | None, table: str, schema: str | None) -> None:
+    """Look at this installation, and at a job store; the exit status is 1 if something is wrong."""
     from apscheduler.doctor import findings
 
     wrong = 0
-    for topic, said, remedy in findings():
-        click.echo(f"{'WRONG' if remedy else 'ok':5}  {topic:11}  {said}")
+    found: list[tuple[str, str, str | None]] = list(findings())
+    if store is not None:
+        found += _of_store(store, table, schema)
+    for topic, said, remedy in found:
+        _echo(f"{'WRONG' if remedy else 'ok':5}  {topic:11}  {said}")
         if remedy:
             wrong += 1
-            click.echo(f"{'':20}{remedy}")
-    click.echo(f"{wrong or 'Nothing'} wrong.")
+            _echo(f"{'':20}{remedy}")
+    _echo(f"{wrong or 'Nothing'} wrong.")
     context.exit(1 if wrong else 0)
+
+
+@main.command()
+@click.option("--store", required=True, metavar="URL", help="Its address, as SQLAlchemy writes it.")
+@_table
+@_schema
+def adopt(store: str, table: str, schema: str | None) -> None:
+    """Have schedulers work on a job store that they hold as a copy, or as set back to an earlier state.
+
+    Make sure first that no other scheduler runs the same jobs.
+    """
+    from apscheduler.jobstores._troubles import first_line
+
+    try:
+        from apscheduler.jobstores._sql import checkup
+
+        checkup.adopt(store, table, schema)
+    except Exception as error:  # whatever a driver, or an address that is none, raises
+        raise click.ClickException(f"not adopted: {first_line(error)}") from error
+    click.echo("Adopted: schedulers claim its jobs from now on.")
+
+
+def _of_store(store: str, table: str, schema: str | None) -> list[tuple[str, str, str | None]]:
+    from apscheduler.jobstores._troubles import first_line
+
+    try:
+        from apscheduler.jobstores._sql import checkup
+
+        return list(checkup.findings(store, table, schema))
+    except Exception as error:  # noqa: BLE001 - whatever a driver, or an address that is none, raises
+        return [("store", f"could not be looked at: {first_line(error)}", "check the address")]
 
 
 _argument_trigger = click.argument("trigger", metavar="TRIGGER")
@@ -104,11 +157,11 @@ def next_fire_times(
     except ValueError as error:
         raise click.UsageError(f"{trigger}: {error}") from error
     for fire_time in fire_times:
-        click.echo(fire_time)
+        _echo(fire_time)
     if not fire_times:
-        click.echo(f"No fire time: {told}.")
+        _echo(f"No fire time: {told}.")
     elif len(fire_times) < count:
-        click.echo(f"No further fire time after these {len(fire_times)}.")
+        _echo(f"No further fire time after these {len(fire_times)}.")
 
 
 @main.command()
@@ -132,7 +185,7 @@ def describe(
     """  # noqa: D301 - see above
     asked = _trigger(trigger, _keywords(trigger, arguments, timezone))
     try:
-        click.echo(asked.describe(locale))
+        _echo(asked.describe(locale))
     except ValueError as error:
         raise click.UsageError(str(error)) from error
 

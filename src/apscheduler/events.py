@@ -42,7 +42,9 @@ EVENT_JOB_QUARANTINED = 1 << 20
 """New: a stored job cannot be restored; it is kept and not run (a :class:`QuarantineEvent`)."""
 EVENT_JOB_SKIPPED = 1 << 21
 """New: a calendar dropped fire times (a :class:`JobSkippedEvent`)."""
-EVENT_EVERYTHING = (1 << 22) - 1
+EVENT_JOBSTORE_DOUBTED = 1 << 22
+"""New: something is not right with whom a store is shared with, or with the store itself (a :class:`StoreDoubtEvent`)."""
+EVENT_EVERYTHING = (1 << 23) - 1
 """New: every code there is."""
 
 
@@ -70,6 +72,19 @@ class StoreErrorEvent(SchedulerEvent):
     def __init__(self, code: int, alias: str | None, exception: BaseException) -> None:
         super().__init__(code, alias)
         self.exception = exception
+
+
+class StoreDoubtEvent(SchedulerEvent):
+    """An event that says what is not right with a store that processes share.
+
+    :ivar reason: what was found, in words
+    :ivar held: whether nothing is claimed from the store until somebody decides
+    """
+
+    def __init__(self, code: int, alias: str | None, reason: str, held: bool) -> None:
+        super().__init__(code, alias)
+        self.reason = reason
+        self.held = held
 
 
 class JobEvent(SchedulerEvent):

@@ -12,11 +12,13 @@ from datetime import UTC, datetime, tzinfo
 from sys import intern
 
 from apscheduler import forks
-from apscheduler._engine.instants import AT_NEXT_START, NEVER, to_us
+from apscheduler._engine.instants import AT_NEXT_START, NEVER, nearest_datetime, to_us
 from apscheduler.callables import check_callable_args
+from apscheduler.elsewhere import names_of_3x
 from apscheduler.job_options import CHECKS, grace_us, unknown_attributes
 from apscheduler.moments import datetime_repr
 from apscheduler.references import get_callable_name, obj_to_ref, receiver, ref_to_obj
+from apscheduler.texts import line
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.foreign import series_of
 
@@ -41,6 +43,10 @@ def new_id() -> str:
     From the system's generator, 256 at a time: a system call per job costs more than the rest of adding it.
     """
     forks.look()
+    patched = globals().get("uuid4")
+    if patched is not None:  # 3.x's name: tests put their own ids there
+        chosen: str = patched().hex
+        return chosen
     try:
         return _fresh_ids.pop()
     except IndexError:
@@ -210,6 +216,18 @@ class Job:
         self._due = NEVER if moment is None else to_us(moment)
         self._shown = moment
 
+    @next_run_time.deleter
+    def next_run_time(self) -> None:
+        if self._jobstore_alias is not None:
+            raise AttributeError(
+                f"job {self.id!r} is in a job store, which needs its next_run_time: pause it to have none"
+            )
+        try:
+            del self._due
+        except AttributeError:
+            raise AttributeError("next_run_time") from None
+        self._shown = None
+
     # -- changes, checked as a whole before the first is made ------------------------------------
 
     def _modify(self, **changes: Any) -> None:
@@ -282,7 +300,9 @@ class Job:
         """Derive the engine's numbers from the public attributes (after a change, by the store)."""
         self._step = self.trigger.step_us
         self._grace = grace_us(self.misfire_grace_time)
-        plain = self.timeout is None and self.max_instances == 1 and not self.trigger.guarded
+        plain = self.timeout is None and self.max_instances == 1
+        # What must be asked is asked without a lock, so not by whoever takes jobs as they are.
+        plain = plain and self.trigger.native and not self.trigger.guarded
         self._lane = self.executor if plain else None
 
     def _get_run_times(self, now: datetime) -> list[datetime]:
@@ -308,8 +328,11 @@ class Job:
         return trigger if trigger.native else series_of(trigger, self._scheduler)
 
     def _at(self, instant: int) -> datetime:
-        """Return an instant as users are shown it."""
-        moment: datetime = self._series().at(instant)
+        """Return an instant as users are shown it: in UTC where the trigger or its zone cannot show it."""
+        try:
+            moment: datetime = self._series().at(instant)
+        except Exception:  # noqa: BLE001 - a trigger or zone of anyone's, at the ends of time above all
+            return nearest_datetime(instant)
         return moment
 
     # -- 3.x's wire format ---------------------------------------------------------------------------
@@ -373,7 +396,7 @@ class Job:
     __hash__ = None  # type: ignore[assignment] # equal by id and changeable, as in 3.x
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} (id={self.id} name={self.name})>"
+        return line(f"<{type(self).__name__} (id={self.id} name={self.name})>")
 
     def __str__(self) -> str:
         if not hasattr(self, "_due"):
@@ -388,8 +411,12 @@ class Job:
             trigger = str(self.trigger)
         except Exception:  # noqa: BLE001 - a trigger without a text must not cost the job its log lines
             trigger = f"a {type(self.trigger).__name__} whose text cannot be made"
-        return f"{self.name} (trigger: {trigger}, {status})"
+        return line(f"{self.name} (trigger: {trigger}, {status})")
 
 
 # A name that 3.x lists among the slots stays listed, though here it is computed when asked for.
 Job.__slots__ = (*Job.__slots__, "next_run_time")  # type: ignore[assignment]
+
+
+if not TYPE_CHECKING:
+    __getattr__ = names_of_3x(__name__)

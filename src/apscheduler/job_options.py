@@ -130,7 +130,7 @@ def checked_default(name: str, value: Any) -> Any:
 
     :raises ValueError, TypeError: if it is not right for the attribute
     """
-    if isinstance(value, str):
+    if isinstance(value, str) and name != "delivery":
         value = asbool(value) if name == "coalesce" else _number(name, value)
     return CHECKS[name](_NO_JOB, value)
 

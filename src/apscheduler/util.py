@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from apscheduler.callables import check_callable_args, iscoroutinefunction_partial
+from apscheduler.elsewhere import names_of_3x
 from apscheduler.markers import undefined
 from apscheduler.moments import (
     asbool,
@@ -45,3 +46,8 @@ __all__ = (
     "undefined",
     "utc_timestamp_to_datetime",
 )
+
+
+TYPE_CHECKING = False
+if not TYPE_CHECKING:
+    __getattr__ = names_of_3x(__name__)

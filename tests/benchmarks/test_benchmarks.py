@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from benchmarks import __main__ as command
+from benchmarks.before import interval, lines, pairs
 from benchmarks.goals import FASTER, GOALS, LESS, Row, plan
 from benchmarks.measuring import Comparison, Contender, Rounds, take_turns
 from benchmarks.table import HEADER, cells, judge, markdown
@@ -143,3 +144,22 @@ def test_a_smoke_run_of_one_goal_prints_its_table(
     assert done.returncode == 0, done.stderr
     assert len(re.findall(rf"^\| {goal} ", done.stdout, re.MULTILINE)) == lines
     assert "not measured" not in done.stdout
+
+
+def test_the_interval_of_a_median_of_fifteen_leaves_three_at_each_side() -> None:
+    assert interval([float(number) for number in range(15)]) == (3.0, 11.0)
+
+
+def test_a_build_is_slower_only_if_the_whole_interval_is() -> None:
+    before = [{"us": 1.0}] * 15
+    for now, slower in ((1.1, True), (1.02, False), (0.5, False)):
+        measured = Rounds({"now": [{"us": now}] * 15, "before": before})
+        ((line, is_slower),) = lines("work", measured, ["us"])
+        assert is_slower is slower, line
+
+
+def test_an_earlier_build_does_the_same_work_with_its_own_sources() -> None:
+    comparison = Comparison((Contender("ours", "dispatch.threaded"),), 1)
+    (pair,) = pairs(comparison, "elsewhere", 2)
+    assert [each.sources for each in pair.contenders] == [None, "elsewhere"]
+    assert pair.rounds == 15

@@ -22,7 +22,7 @@ from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers import SchedulerNotRunningError
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.schedulers.background import BackgroundScheduler
-from tools import ROOT, environments
+from tools import ROOT, commands, environments
 
 PATIENCE = 30
 
@@ -342,7 +342,7 @@ print(scheduler.running)
 @pytest.mark.slow
 def test_it_lives_in_a_notebook_whose_loop_runs_already():
     try:
-        python = environments.ensure(".venv-notebook", "notebook", project=False)
+        python = commands.notebook()
     except environments.SetupError as error:
         if os.environ.get("REQUIRE_SERVICES") == "1":
             raise

@@ -115,7 +115,7 @@ class ClaimRules(WithStore):
         self.add("a", NOW - 3 * INTERVAL)
         claimed = claim(self.store)
         expected = [NOW - back * INTERVAL for back in (3, 2, 1, 0)]
-        assert [each.fires for each in claimed.batch.claims] == [expected]
+        assert [each.submitted for each in claimed.batch.claims] == [expected]
         assert self.due_of("a") == moment(NOW + INTERVAL)
 
     def test_coalesced_fire_times_are_one_run_and_one_record(self) -> None:

@@ -100,6 +100,29 @@ class ContractSink:
         """Let others have the claim."""
         self._store.give_back(claim)
 
+    def further(self, request: ClaimRequest) -> list[Claim]:
+        """Do a pass without a free slot, which hands over no more than what follows of what it has."""
+        slots = dict.fromkeys(request.slots, 0)
+        asked = ClaimRequest(
+            request.now,
+            0,
+            {},
+            request.has_executor,
+            request.plan,
+            request.late_because,
+            self,
+            slots,
+        )
+        return list(self._store.claim_due(asked).claims)
+
+    def takes_now(self, job: Job) -> bool:
+        """Have what follows of a catch-up wait for the next claim."""
+        return False
+
+    def hand_on(self, claim: Claim) -> bool:
+        """Take nothing: what follows waits for the next claim."""
+        return False
+
     def hand_back(self, claim: Claim) -> bool:
         """Let others have the claim, if there are any."""
         return bool(self._store.give_back(claim))
@@ -123,9 +146,10 @@ class Claimed:
 
     @property
     def fires(self) -> list[tuple[str, int]]:
-        """Each claimed fire time, as job id and microseconds UTC."""
+        """Each claimed fire time, as job id and microseconds UTC: of a catch-up in portions, all of it."""
         plain = [(job.id, job._fire) for job in self.jobs]
-        return plain + [(each.job.id, fire) for each in self.batch.claims for fire in each.fires]
+        claims = self.batch.claims
+        return plain + [(each.job.id, fire) for each in claims for fire in each.submitted]
 
     @property
     def ids(self) -> list[str]:
@@ -139,11 +163,31 @@ class Claimed:
             result = Result(job._fire, outcome, now, now + 1000, **details)
             job._ledger.write(job, result)
             job._busy = 0
-        for claim in self.batch.claims:
-            for fire in claim.unsettled:
-                result = Result(fire, outcome, now, now + 1000, **details)
-                self.request.sink.settle(claim, result)
-            self.request.sink.release(claim)
+        claims = self.batch.claims
+        left = sum(len(claim.submitted) - len(claim.fires) for claim in claims)
+        while claims:
+            for claim in claims:
+                self._finish_one(claim, outcome, **details)
+            claims = self._further() if left else []
+            left -= sum(len(claim.fires) for claim in claims)
+
+    def follow(self, claim: Claim, outcome: Outcome = Outcome.EXECUTED) -> list[Claim]:
+        """Finish one claim; return what follows, where it is a portion of a catch-up."""
+        self._finish_one(claim, outcome)
+        return self._further()
+
+    def _finish_one(self, claim: Claim, outcome: Outcome, **details: Any) -> None:
+        now = self.request.now
+        for fire in claim.unsettled:
+            result = Result(fire, outcome, now, now + 1000, **details)
+            self.request.sink.settle(claim, result)
+        self.request.sink.release(claim)
+
+    def _further(self) -> list[Claim]:
+        """Do a pass without a free slot, which hands over no more than what follows of catch-ups."""
+        sink = self.request.sink
+        assert isinstance(sink, ContractSink)
+        return sink.further(self.request)
 
 
 def claim(

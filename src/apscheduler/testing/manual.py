@@ -39,9 +39,9 @@ class ManualScheduler(BaseScheduler):
     def wakeup(self) -> None:
         self.woken += 1
 
-    def shutdown(self, wait: bool = True) -> None:
+    def shutdown(self, wait: bool = True, *, timeout: float | None = None) -> None:
         """Stop. See :meth:`BaseScheduler.shutdown`."""
-        super().shutdown(wait)
+        super().shutdown(wait, timeout=timeout)
 
     def tick(self) -> float | None:
         """Run what is due at the clock's time; return the seconds until the next job is."""

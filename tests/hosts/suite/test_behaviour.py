@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -89,6 +90,11 @@ def test_a_job_that_raises_is_an_error_with_its_traceback(scheduler, told, funct
     assert "the job's own" in event.traceback
     run = scheduler.get_runs("job")[0]
     assert (run.outcome, run.error) == ("failed", "ValueError: the job's own")
+
+
+def test_what_runs_is_listed_while_it_runs(scheduler, told):
+    scheduler.add_job(lambda: [run.job_id for run in scheduler.get_running()], id="job")
+    assert told.wait_for(ENDED, "job").retval == ["job"]
 
 
 @pytest.mark.parametrize("kind", ["function", "coroutine", "decorated"])
@@ -385,6 +391,92 @@ def test_a_shutdown_without_waiting_cancels_coroutines_and_records_them(host, sc
         assert (run.outcome, run.reason) == ("cancelled", "the scheduler was shut down")
     go_on.set()
     assert left.wait(PATIENCE)
+
+
+@pytest.mark.parametrize("kind", ["function", "coroutine"])
+@pytest.mark.parametrize("where", ["another thread", "the loop's thread"])
+def test_a_shutdown_waits_no_longer_than_its_timeout_and_names_what_still_runs(
+    host, scheduler, told, caplog, kind, where
+):
+    began, go_on, left = threading.Event(), threading.Event(), threading.Event()
+
+    def function():
+        began.set()
+        while not go_on.is_set():
+            host.sleep(0.01)
+        left.set()
+
+    async def coroutine():
+        began.set()
+        try:
+            while not go_on.is_set():
+                await host.asleep(0.01)
+        finally:
+            left.set()
+
+    scheduler.add_job(function if kind == "function" else coroutine, id="job")
+    assert began.wait(PATIENCE)
+    before = time.monotonic()
+    if where == "another thread":
+        scheduler.shutdown(timeout=0.2)
+    else:
+        host.call(lambda: scheduler.shutdown(timeout=0.2))
+    assert time.monotonic() - before < PATIENCE / 3
+    assert not scheduler.running
+    if kind == "coroutine" and host.stops_coroutines:
+        assert told.wait_for(ENDED, "job").code == ev.EVENT_JOB_CANCELLED
+    else:
+        wait_until(lambda: "these jobs still run: job" in caplog.text)
+        assert not left.is_set()
+    go_on.set()
+    assert left.wait(PATIENCE)
+    told.wait_for(ENDED, "job")
+
+
+@pytest.mark.parametrize("kind", ["function", "coroutine"])
+def test_a_shutdown_with_a_timeout_ends_as_soon_as_what_runs(host, scheduler, caplog, kind):
+    began = threading.Event()
+
+    def function():
+        began.set()
+        host.sleep(0.1)
+
+    async def coroutine():
+        began.set()
+        await host.asleep(0.1)
+
+    scheduler.add_job(function if kind == "function" else coroutine, id="job")
+    assert began.wait(PATIENCE)
+    before = time.monotonic()
+    scheduler.shutdown(timeout=PATIENCE)
+    assert time.monotonic() - before < PATIENCE / 2
+    assert scheduler.get_runs("job")[0].outcome == "executed"
+    assert "still run" not in caplog.text
+
+
+def test_a_job_that_shuts_down_with_a_timeout_is_not_waited_for(scheduler, told, caplog):
+    scheduler.add_job(lambda: scheduler.shutdown(timeout=PATIENCE), id="job")
+    assert told.wait_for(ENDED, "job").code == ev.EVENT_JOB_EXECUTED
+    assert not scheduler.running
+    assert "still run" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("timeout", "error"), [(-1, ValueError), ("5", TypeError), (True, TypeError)]
+)
+def test_a_timeout_that_is_no_number_of_seconds_is_refused_before_anything_stops(
+    host, scheduler, timeout, error
+):
+    with pytest.raises(error, match="timeout must be"):
+        host.call(lambda: scheduler.shutdown(timeout=timeout))
+    assert scheduler.running
+
+
+def wait_until(condition):
+    ends = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < ends
+        time.sleep(0.01)
 
 
 # -- stores -------------------------------------------------------------------------------------------

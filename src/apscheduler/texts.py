@@ -1,0 +1,43 @@
+r"""Texts that people read: no name, id or message of somebody else's makes a line of its own, or moves a terminal's cursor.
+
+A job's id may be ``"x\nERROR:root:all is lost"``; in a log file that were a second record. So control characters are
+escaped where a text is read: in our own log lines, in what is printed, on the command line. Ordinary letters of every
+script stay as they are, and so does what is stored.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
+_NAMED: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_BIDI: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""They turn the reading direction of what follows."""
+_INDENT: Final = "    "
+
+
+def _escaped(char: str) -> str:
+    code = ord(char)
+    is_control = code < 32 or 127 <= code < 160
+    is_break = code in (0x2028, 0x2029) or 0xD800 <= code < 0xE000
+    if not (is_control or is_break or char in _BIDI):
+        return char
+    return _NAMED.get(char) or (f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}")
+
+
+def line(text: str) -> str:
+    """Return a text as one line: control characters, line breaks of every kind and half surrogates are escaped."""
+    return text if text.isprintable() else "".join(map(_escaped, text))
+
+
+def block(text: str) -> str:
+    """Return a text of several lines of which none begins at the margin."""
+    lines = map(line, text.expandtabs(4).split("\n"))
+    return "\n".join(each if not each or each[0] == " " else _INDENT + each for each in lines)
+
+
+class Block(str):
+    """A text of several lines that is meant to be logged as such, a traceback's."""
+
+    __slots__ = ()
