@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Sequence
 
+from benchmarks.before import compare
 from benchmarks.goals import GOALS, Plan, Row, plan
 from benchmarks.measuring import ALPHA, OURS, PEERS, REFERENCE, ROOT, Rounds, take_turns
 from benchmarks.table import Verdict, cells, judge, markdown
@@ -24,6 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("--write wants the whole run: leave out --quick and --only")
     began = time.monotonic()
     chosen = _chosen(plan(quick=options.quick, rounds=options.rounds), options.only)
+    if options.before:
+        return 1 if compare(chosen, options.before, sys.executable, options.rounds) else 0
     measured = _measure(chosen, _pythons(chosen))
     verdicts = [(row, judge(row, measured[row.comparison])) for row in chosen.rows]
     table = markdown([cells(row, verdict) for row, verdict in verdicts])
@@ -39,6 +42,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="small and once: does it work at all")
     parser.add_argument("--only", type=_goals, metavar="G3,G8", help="these goals alone")
     parser.add_argument("--rounds", type=int, default=5, help="rounds per comparison (default: 5)")
+    parser.add_argument(
+        "--before", metavar="REVISION", help="beside this earlier commit instead of beside others"
+    )
     parser.add_argument(
         "--write", action="store_true", help="put the table into docs/explanation/performance.md"
     )

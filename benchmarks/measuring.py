@@ -30,12 +30,16 @@ class MeasurementError(Exception):
 
 @dataclass(frozen=True)
 class Contender:
-    """Somebody who does the work: code under ``benchmarks.work``, run by the interpreter of ``environment``."""
+    """Somebody who does the work: code under ``benchmarks.work``, run by the interpreter of ``environment``.
+
+    :ivar sources: a folder whose packages come before those that are installed
+    """
 
     name: str
     work: str
     environment: str = OURS
     options: dict[str, Any] = field(default_factory=dict)
+    sources: str | None = None
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,7 @@ class Worker:
         self._process = subprocess.Popen(
             [python, "-m", "benchmarks.worker"],
             cwd=ROOT,
-            env=_environment(contender.environment),
+            env=_environment(contender),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -103,12 +107,12 @@ class Worker:
                 pipe.close()
 
 
-def _environment(environment: str) -> dict[str, str]:
+def _environment(contender: Contender) -> dict[str, str]:
     """Without Python's settings: a developer's (no compiled files, warnings) would be measured, too."""
     plain = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    path = os.environ.get("PYTHONPATH")
+    path = contender.sources or os.environ.get("PYTHONPATH")
     # It may point at our own sources, which are none of the others' business.
-    return plain | {"PYTHONPATH": path} if path and environment == OURS else plain
+    return plain | {"PYTHONPATH": path} if path and contender.environment == OURS else plain
 
 
 def take_turns(comparison: Comparison, pythons: dict[str, str]) -> Rounds:
