@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
+from contextlib import closing
+from functools import cached_property
 
 from sqlalchemy import bindparam, text
 from sqlalchemy.dialects import mysql, postgresql, sqlite
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from typing import Any, Final
 
     from sqlalchemy import TextClause
-    from sqlalchemy.engine import Connection
+    from sqlalchemy.engine import Connection, CursorResult
 
     from apscheduler.jobstores._sql.database import Database
     from apscheduler.jobstores._sql.tables import Tables
@@ -41,6 +43,8 @@ SETTLE_COLUMNS: Final = (
 PERMIT_COLUMNS: Final = ("job_id", "generation", "kind", "fire_us", "token", "node", "permitted")
 """A catch-up by its last fire time, and up to which one its fire times may be started."""
 
+_IDS: Final = "IN :ids"
+_NUL: Final = "\\u0000"
 _KEY = "r.job_id = u.job_id AND r.generation = u.generation AND r.kind = u.kind AND r.fire_us = u.fire_us"
 
 
@@ -70,7 +74,7 @@ class Statements:
         job = f"{columns} {joined}"
         due = (
             f"{job} j.next_run_time <= :now "
-            f"AND j.next_run_time >= {EARLIEST_SECONDS}"  # -Infinity is no time, and would come first
+            f"AND {self.not_before('j.next_run_time', EARLIEST_SECONDS)}"  # -Infinity would come first
         )
         page = " ORDER BY j.next_run_time LIMIT :limit"
         self.due = text(due + page)
@@ -168,7 +172,7 @@ class Statements:
         generation = "COALESCE(m.generation, 0)"
         coming = (
             f"SELECT 0, j.id, j.next_run_time, {generation}, NULL, NULL FROM (SELECT id, next_run_time FROM {jobs} "
-            f"WHERE next_run_time > :now AND next_run_time <= {LATEST_SECONDS} "
+            f"WHERE next_run_time > :now AND {self.not_after('next_run_time', LATEST_SECONDS)} "
             "ORDER BY next_run_time LIMIT :limit) j "
             f"LEFT JOIN {meta} m ON m.job_id = j.id"
         )
@@ -191,6 +195,14 @@ class Statements:
             "AND COALESCE(last_us, fire_us) >= :first"
         )
 
+    def not_before(self, column: str, moment: float) -> str:
+        """Return the condition that a column which has another bound already is no earlier than this."""
+        return f"{column} >= {moment}"
+
+    def not_after(self, column: str, moment: float) -> str:
+        """Return the condition that a column which has another bound already is no later than this."""
+        return f"{column} <= {moment}"
+
     def place(self) -> str:
         """Return the column that orders jobs which are due at the same moment, by an index."""
         return "j.id"
@@ -206,6 +218,14 @@ class Statements:
     def with_ids(self, ids: Sequence[str]) -> dict[str, Any]:
         """Return the parameter of a statement about these jobs."""
         return {"ids": ids}
+
+    def locked(self, connection: Connection, ids: Sequence[str]) -> Sequence[Sequence[Any]]:
+        """Return id, next fire time and bytes of these jobs, and lock their rows where rows can be locked."""
+        return fetched(connection.execute(self.lock_jobs, self.with_ids(ids)))
+
+    def claimed(self, connection: Connection, ids: Sequence[str]) -> Sequence[Sequence[Any]]:
+        """Return ``(0, id, generation, lead)`` of these jobs' runs that go on, ``(1, id, generation, born)`` of the jobs."""
+        return fetched(connection.execute(self.claims_of, self.with_ids(ids)))
 
     def insert_runs(
         self, connection: Connection, common: dict[str, Any], rows: Sequence[tuple[Any, ...]]
@@ -261,6 +281,16 @@ class PostgreSQL(Statements):
             "CAST(:c1 AS bigint[]), CAST(:c2 AS bigint[]), CAST(:c3 AS bigint[]), CAST(:c4 AS smallint[]), "
             f"CAST(:c5 AS bigint[]){array}) AS u ON CONFLICT DO NOTHING"
         )
+
+    # Of a column with bounds on both sides, PostgreSQL expects a handful of rows while it has no statistics. Then it
+    # sorts all due jobs for each page (15 ms for 20,000) instead of taking the first ones off the index (1.4 ms). Of
+    # what is unlike one value it expects almost all.
+
+    def not_before(self, column: str, moment: float) -> str:
+        return f"GREATEST({column}, {moment - 1}) <> {moment - 1}"
+
+    def not_after(self, column: str, moment: float) -> str:
+        return f"LEAST({column}, {moment + 1}) <> {moment + 1}"
 
     def _of_ids(self, statement: str) -> TextClause:
         return text(statement.replace("IN :ids", "= ANY(CAST(:ids AS text[]))"))
@@ -424,6 +454,35 @@ class SQLite(Statements):
         "unicode(substr(j.id, -1)) % :parts"  # SQLite has no hash; ids differ most at their end
     )
 
+    def locked(self, connection: Connection, ids: Sequence[str]) -> Sequence[Sequence[Any]]:
+        return self._asked(connection, self.lock_jobs, ids)
+
+    def claimed(self, connection: Connection, ids: Sequence[str]) -> Sequence[Sequence[Any]]:
+        return self._asked(connection, self.claims_of, ids)
+
+    def _asked(
+        self, connection: Connection, statement: TextClause, ids: Sequence[str]
+    ) -> Sequence[Sequence[Any]]:
+        """Ask about many ids at once: an expanding parameter costs a microsecond for each, a list in JSON a tenth."""
+        written, count = statement.text, statement.text.count(_IDS)
+        listed = json.dumps(ids)
+        if self._has_json and _NUL not in listed:  # SQLite's JSON ends a text there
+            asked = written.replace(_IDS, "IN (SELECT value FROM json_each(?))")
+            return fetched(connection.exec_driver_sql(asked, (listed,) * count))
+        asked = written.replace(_IDS, f"IN ({', '.join('?' * len(ids))})")
+        return fetched(connection.exec_driver_sql(asked, (*ids,) * count))
+
+    @cached_property
+    def _has_json(self) -> bool:
+        """Whether this SQLite was built with its functions for JSON."""
+        dbapi: Any = self.database.engine.dialect.loaded_dbapi
+        try:
+            with closing(dbapi.connect(":memory:")) as connection:
+                connection.execute("SELECT value FROM json_each('[]')").fetchall()
+        except dbapi.Error:
+            return False
+        return True
+
     def place(self) -> str:
         # What an index ends with: the rowid, or the primary key of a table that somebody made without.
         has_rowid = self.tables.jobs.dialect_options["sqlite"]["with_rowid"]
@@ -497,6 +556,14 @@ def _columns(rows: Sequence[tuple[Any, ...]]) -> dict[str, str]:
 
 def _array(values: Sequence[Any]) -> str:
     """Return numbers, or texts, as PostgreSQL writes an array of them."""
+    kinds = set(map(type, values))
+    if kinds == {str}:
+        joined = '","'.join(values)
+        # Nothing to escape: no quotes but those between the texts.
+        if "\\" not in joined and joined.count('"') == 2 * (len(values) - 1):
+            return f'{{"{joined}"}}'
+    elif kinds <= {int, float}:
+        return "{" + ",".join(map(repr, values)) + "}"
     return "{" + ",".join(map(_element, values)) + "}"
 
 
@@ -511,6 +578,20 @@ def _element(value: Any) -> str:
 
 def _as_meta(rows: Sequence[tuple[str, int, int]]) -> list[dict[str, Any]]:
     return [{"job_id": id, "generation": generation, "born": born} for id, generation, born in rows]
+
+
+def fetched(result: CursorResult[Any]) -> Sequence[Sequence[Any]]:
+    """Return all rows as the driver gives them: thousands at once need no names.
+
+    :raises sqlalchemy.exc.DBAPIError: as SQLAlchemy's own way does
+    """
+    cursor: Any = result.cursor
+    try:
+        rows: Sequence[Sequence[Any]] = cursor.fetchall()
+    except Exception as exc:
+        raise as_error(result.dialect, exc, "", cursor) from exc
+    result.close()
+    return rows
 
 
 def _many(connection: Connection, statement: str, rows: list[tuple[Any, ...]]) -> int:
