@@ -78,9 +78,12 @@ class Drop(Record):
 
 
 class Plan(Record):
-    """What becomes of the due fire times, and the next one after them (``None``: no more)."""
+    """What becomes of the due fire times, and the next one after them (``None``: no more).
 
-    __slots__ = ("coalesced", "dropped", "missed", "next", "run")
+    :ivar is_plain: whether all of them run
+    """
+
+    __slots__ = ("coalesced", "dropped", "is_plain", "missed", "next", "run")
 
     def __init__(
         self,
@@ -95,6 +98,7 @@ class Plan(Record):
         self.coalesced = coalesced
         self.missed = missed
         self.dropped = dropped
+        self.is_plain = coalesced is None and missed is None and dropped is None
 
 
 def plan(

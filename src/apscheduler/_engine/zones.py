@@ -172,6 +172,9 @@ class ZoneLine:
 _lines: dict[object, tuple[tzinfo, ZoneLine]] = {}
 
 
+_UTC_KEY = UTC.utcoffset(None), UTC.tzname(None)
+
+
 def zone_line(zone: tzinfo) -> ZoneLine:
     """Return the offsets of a zone, shared by all who ask for that zone."""
     key = _key(zone)
@@ -185,6 +188,8 @@ def zone_line(zone: tzinfo) -> ZoneLine:
 
 def _key(zone: tzinfo) -> object:
     """Return what the zone is remembered under; the table keeps it alive, so its id stays its own."""
+    if zone is UTC:
+        return _UTC_KEY
     if type(zone) is timezone:  # equal ones may differ in name
         return zone.utcoffset(None), zone.tzname(None)
     return id(zone)

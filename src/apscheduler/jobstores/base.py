@@ -195,6 +195,11 @@ class ClaimBatch:
         self.more = False
         self.error: BaseException | None = None
 
+    @property
+    def has_news(self) -> bool:
+        """Whether there is more to tell than what runs and what has ended."""
+        return bool(self.rolled or self.dropped or self.skipped or self.refused or self.broken)
+
 
 class ClaimRequest:
     """What a scheduler asks of a store in one pass.

@@ -276,8 +276,9 @@ class MemoryJobStore(ClaimsInMemory, SharedJobStore):
         The loop that a million due jobs go through: local names, no calls for interval triggers, the list of the
         last bucket kept at hand (0.25 µs a job instead of 0.9).
         """
-        if not all(map(is_own, STEPPED)):  # patched since jobs kept their steps
-            return [(job, job._due) for job in due if job._due <= request.now]
+        for stepped in STEPPED:
+            if not is_own(stepped):  # patched since jobs kept their steps
+                return [(job, job._due) for job in due if job._due <= request.now]
         now, lanes, has_lane = request.now, request.lanes, request.lanes.keys()
         checked: type[BaseTrigger] | None = None
         is_sealed = False

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from weakref import WeakSet, WeakValueDictionary
+from weakref import WeakSet
 
 from apscheduler import ends
 from apscheduler._engine.instants import AT_NEXT_START, NEVER, SECOND, from_us, to_us
@@ -34,7 +34,7 @@ from apscheduler.job import Job
 from apscheduler.jobstores._sql.addresses import Secrets, address_text
 from apscheduler.jobstores._sql.alone import SharingRefusedError, alone_on
 from apscheduler.jobstores._sql.claiming import Claiming, LeaseOverError
-from apscheduler.jobstores._sql.claims import StoreClaim
+from apscheduler.jobstores._sql.claims import OpenClaims, StoreClaim
 from apscheduler.jobstores._sql.database import Database, leave_alone, make_engine
 from apscheduler.jobstores._sql.editing import Editing
 from apscheduler.jobstores._sql.ending import in_time
@@ -215,7 +215,7 @@ class SQLAlchemyJobStore(SharedJobStore):
         self._looking = Looking(self._database, self._statements, self._secrets.mask_in)
         self._ready = False
         # Weak: nobody will settle a claim that nobody holds, and signing off must not wait for it.
-        self._open: WeakValueDictionary[int, StoreClaim] = WeakValueDictionary()
+        self._open = OpenClaims()
         self._listener = self._made_listener()
         self._editing = Editing(
             self._database, self._statements, self._loader, self._listener.notify, self._offset
@@ -244,7 +244,7 @@ class SQLAlchemyJobStore(SharedJobStore):
         self._listener = self._made_listener()
         self._outbox.forked()
         self._membership.lease.lost()
-        self._open = WeakValueDictionary()
+        self._open = OpenClaims()
 
     def start(self, scheduler: Any, alias: str) -> None:
         look()
@@ -326,7 +326,7 @@ class SQLAlchemyJobStore(SharedJobStore):
             self._strangers_found,
         )
         self._claiming.on_committed = self._guard.committed
-        self._open = WeakValueDictionary()
+        self._open = OpenClaims()
         self._pruned_at = time.monotonic()
         self._looked_for_timeless = 0.0
         self._wake_below = 0
@@ -370,7 +370,7 @@ class SQLAlchemyJobStore(SharedJobStore):
 
     def _has_settled(self) -> bool:
         """Return whether no run goes on that has to be settled, and all outcomes are written."""
-        return not self._open and self._outbox.is_done()
+        return not self._open.alive() and self._outbox.is_done()
 
     def withdraw(self) -> None:
         if not self._ready:
@@ -387,7 +387,7 @@ class SQLAlchemyJobStore(SharedJobStore):
         self._outbox.give_back_rests(self._outbox.catch_ups.end())
 
     def _open_claims(self) -> list[StoreClaim]:
-        return [claim for held in self._open.valuerefs() if (claim := held()) is not None]
+        return self._open.alive()
 
     def last_word(self) -> None:
         membership: Membership | None = getattr(self, "_membership", None)
@@ -536,17 +536,17 @@ class SQLAlchemyJobStore(SharedJobStore):
                 batch = self._claiming.claim_due(request)
         except StoreHeldError:
             return request.batch
-        self._wake_below = max(1, len(self._open) // 2) if self._claiming.starved else 0
+        self._wake_below = max(1, len(self._open.alive()) // 2) if self._claiming.starved else 0
         return batch
 
     def _note_open(self, batch: ClaimBatch) -> None:
         """Take note of claims that are about to be committed: signing off waits for what becomes of them."""
         for claim in batch.claims:
             if isinstance(claim, StoreClaim):
-                self._open[id(claim)] = claim
+                self._open.add(claim)
 
     def _note_portion(self, portion: StoreClaim) -> None:
-        self._open[id(portion)] = portion
+        self._open.add(portion)
 
     def _tell_of_timeless(self) -> None:
         """Now and then, tell of jobs whose next fire time is no time: no claim ever reads them."""
@@ -565,11 +565,11 @@ class SQLAlchemyJobStore(SharedJobStore):
         self._outbox.settle(claim, result)
 
     def release(self, claim: Claim) -> None:
-        self._open.pop(id(claim), None)
+        self._open.discard(claim)
         catch_up = claim.catch_up if isinstance(claim, StoreClaim) else None
         if catch_up is not None:
             catch_up.released(claim)
-        if len(self._open) < self._wake_below:
+        if self._wake_below and len(self._open) < self._wake_below:
             self._wake_below = 0
             self._changed()
 

@@ -15,6 +15,8 @@ AHEAD: Final = 25_000
 """Microseconds of work that may wait in an executor's queue."""
 _OVERHEAD: Final = 15
 """Microseconds that a run takes beside its function: threads share one interpreter."""
+_MEMORY: Final = 64
+"""Over about so many runs the mean goes: one that the interpreter left waiting in its middle must not halve a page."""
 UNLIMITED: Final = 2_000
 """For executors that cannot say."""
 
@@ -29,7 +31,7 @@ class Pace:
         """Take note of a run."""
         mean = self._means.get(alias)
         self._means[alias] = (
-            float(microseconds) if mean is None else mean + (microseconds - mean) / 16
+            float(microseconds) if mean is None else mean + (microseconds - mean) / _MEMORY
         )
 
     def slots(self, alias: str, executor: Any) -> int:

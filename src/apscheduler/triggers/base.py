@@ -166,8 +166,12 @@ def is_own(cls: type[BaseTrigger]) -> bool:
 
 def speaks_integers(trigger: BaseTrigger) -> bool:
     """Return whether a trigger may be asked by its integer methods: nobody has put another word over theirs."""
-    if not is_own(type(trigger)):
+    cls = type(trigger)
+    # As is_own() says it, without the call: a claim of thousands asks for each.
+    if cls.get_next_fire_time is not cls._own_way or cls._apply_jitter is not cls._own_jitter:
         return False
+    if cls in SEALED:
+        return True
     given = getattr(trigger, "__dict__", None)
     return not given or _ASKED.isdisjoint(given)
 

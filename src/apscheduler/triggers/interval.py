@@ -234,7 +234,8 @@ class IntervalTrigger(BaseTrigger):
 
     def __setstate__(self, state: Any) -> None:
         values = state_of(state, self, _VERSION)
-        self.timezone = stored_zone(values["timezone"])
+        self._zone = zone = stored_zone(values["timezone"])
+        self._line = zone_line(zone)
         start: datetime = values["start_date"]
         self._shown, self._start = start, to_us(start)
         self._step = duration_us(values["interval"]) or SECOND

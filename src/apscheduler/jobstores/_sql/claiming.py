@@ -30,6 +30,7 @@ from apscheduler.jobstores._sql.claims import StoreClaim
 from apscheduler.jobstores._sql.database import is_disconnect
 from apscheduler.jobstores._sql.loading import Unloadable
 from apscheduler.jobstores._sql.rows import LAST_GENERATION
+from apscheduler.jobstores._sql.statements import fetched
 from apscheduler.jobstores._sql.writing import Candidate, Writing
 from apscheduler.jobstores.base import ClaimBatch
 
@@ -162,8 +163,9 @@ class Claiming:
         self._claim_pages(request, batch, slots, left)
         if more and not self.starved:
             batch.more = True
-        if any(claim.goes_on_in_a_pass for claim in batch.claims if isinstance(claim, Portion)):
-            batch.more = True
+        if self._outbox.catch_ups.alive:
+            portions = (claim for claim in batch.claims if isinstance(claim, Portion))
+            batch.more = batch.more or any(each.goes_on_in_a_pass for each in portions)
 
     def _go_on(self, batch: ClaimBatch) -> None:
         """Hand over what follows of catch-ups whose executors take it from a pass only."""
@@ -329,7 +331,7 @@ class Claiming:
             statement = self._statements.due_of_part
             values |= {"part": self._membership.place, "parts": self._membership.alive}
         with self._database.reading() as connection:
-            return connection.execute(statement, values).all()
+            return fetched(connection.execute(statement, values))
 
     def _is_apart(self) -> bool:
         """Return whether to read one's own part of the queue only."""

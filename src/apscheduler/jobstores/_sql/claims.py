@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from weakref import ref
+
 from apscheduler._engine.instants import NEVER
 from apscheduler.cluster.lease import Lease
 from apscheduler.runs.claims import Claim, Result
@@ -90,6 +92,45 @@ class StoreClaim(Claim):
         return started - fire > self.grace
 
 
+class OpenClaims:
+    """Claims that were committed and not released. One that nobody holds any more is forgotten.
+
+    Like a ``WeakValueDictionary``, for a third of its price: each claim of thousands comes and goes this way.
+    """
+
+    __slots__ = ("_held",)
+
+    def __init__(self) -> None:
+        self._held: dict[int, ref[StoreClaim]] = {}
+
+    def __len__(self) -> int:
+        """Return how many there are, the forgotten ones included until :meth:`alive` is asked."""
+        return len(self._held)
+
+    def add(self, claim: StoreClaim) -> None:
+        """Take note of a claim."""
+        self._held[id(claim)] = ref(claim)
+
+    def discard(self, claim: object) -> None:
+        """Take note that a claim was released."""
+        self._held.pop(id(claim), None)
+
+    def alive(self) -> list[StoreClaim]:
+        """Return those that somebody holds."""
+        found: list[StoreClaim] = []
+        for key, held in list(self._held.items()):
+            claim = held()
+            if claim is not None:
+                found.append(claim)
+            elif self._held.get(key) is held:  # another claim may have come to its place
+                self._held.pop(key, None)
+        return found
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._held.clear()
+
+
 class Settled:
     """One outcome, or one run that is given back, waiting to be written.
 
@@ -103,7 +144,7 @@ class Settled:
         self.claim = claim
         self.fire = fire
         self.result = result
-        self.offset = claim.offset_now()
+        self.offset = claim._offset.us
         self.texts: tuple[str | None, ...] | None = texts
 
     @property

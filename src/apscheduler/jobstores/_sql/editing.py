@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from sqlalchemy import select, type_coerce
+from sqlalchemy import bindparam, select, type_coerce
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.types import NullType
 
@@ -322,28 +322,29 @@ class Editing:
 
     def write_back(self, ids: Iterable[str]) -> int:
         """Bring the pickled next fire time of these jobs up to their column; return how many were behind."""
-        table = self._statements.tables.jobs
+        jobs = self._statements.tables.jobs
+        # One text for all, and one call: to make a statement for each job costs more than to run it.
+        update = (
+            jobs.update()
+            .where(jobs.c.id == bindparam("of"), jobs.c.job_state == bindparam("read"))
+            .where(jobs.c.next_run_time.is_not_distinct_from(bindparam("moment")))
+            .values(job_state=bindparam("new"))
+        )
         written = 0
         for chunk in _chunks(list(ids)):
-            changes = []
+            changes: list[dict[str, Any]] = []
             for id, (blob, moment) in self._states(chunk).items():
                 try:
                     new = self._loader.dumps(self._loader.load(id, blob, moment))
                 except Exception:  # noqa: BLE001, S112 - the column stays right; the others' go on
                     continue
                 if new != blob:
-                    changes.append((id, blob, moment, new))
+                    changes.append({"of": id, "read": blob, "moment": moment, "new": new})
             if not changes:
                 continue
 
             def work(connection: Connection, changes: Any = tuple(changes)) -> None:
-                for id, blob, moment, new in changes:
-                    connection.execute(
-                        table.update()
-                        .where(table.c.id == id, table.c.job_state == blob)
-                        .where(table.c.next_run_time == moment)
-                        .values(job_state=new)
-                    )
+                connection.execute(update, changes)
 
             self._in_transaction(work, [], notify=False)
             written += len(changes)

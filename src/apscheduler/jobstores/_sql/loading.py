@@ -249,8 +249,8 @@ def is_shareable(job: Job) -> bool:
     """Return whether runs of this very object cannot change what later runs are given."""
     return (
         job.trigger.native
-        and all(type(each) in _SHAREABLE for each in job.args)
-        and all(type(each) in _SHAREABLE for each in job.kwargs.values())
+        and (not job.args or _SHAREABLE.issuperset(map(type, job.args)))
+        and (not job.kwargs or _SHAREABLE.issuperset(map(type, job.kwargs.values())))
         and getattr(job.func, "__self__", None) is None
     )
 

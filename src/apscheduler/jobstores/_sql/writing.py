@@ -15,6 +15,7 @@ from apscheduler.runs import reasons
 from apscheduler.runs.claims import Result
 from apscheduler.runs.ledger import one_line
 from apscheduler.runs.outcomes import Outcome
+from apscheduler.triggers.base import SEALED, is_own
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -81,12 +82,6 @@ class Writing:
         self._offset = self._membership.offset.us
         self._now = request.now + self._offset
         self._epoch = epoch
-        self._options: dict[str, Any] = {  # of each claim
-            "lease": membership.lease,
-            "epoch": epoch,
-            "offset": membership.offset,
-            "offset_us": self._offset,
-        }
         self.number = number
         self.taken = 0
         self.moved: list[str] = []
@@ -122,14 +117,21 @@ class Writing:
     def _lock(self, connection: Connection) -> list[Candidate]:
         """Return those that are as they were read: a job added anew can be due at the same instant."""
         ids = [each.job.id for each in self._found]
-        rows = connection.execute(self._statements.lock_jobs, self._statements.with_ids(ids)).all()
+        rows = self._statements.locked(connection, ids)
         locked = {row[0]: (row[1], bytes(row[2])) for row in rows}
         free: list[Candidate] = []
         self.lost = []
         for each in self._found:
             as_read = locked.get(each.job.id) == (each.moment, each.blob)
             (free if as_read else self.lost).append(each)
-        return [each for each in free if each.job.trigger.native or self._keeps_state(each)]
+        fixed = {cls for cls in SEALED if is_own(cls)}  # asked once, not for each job
+        return [
+            each
+            for each in free
+            if each.job.trigger.__class__ in fixed
+            or each.job.trigger.native
+            or self._keeps_state(each)
+        ]
 
     def _keeps_state(self, each: Candidate) -> bool:
         """Keep a trigger that changes by firing; one that cannot be written any more costs its own job only."""
@@ -150,9 +152,7 @@ class Writing:
         ids = [each.job.id for each in free]
         live: dict[str, list[int]] = {}
         generations: dict[str, tuple[int, int]] = {}
-        for kind, id, generation, more in connection.execute(
-            self._statements.claims_of, self._statements.with_ids(ids)
-        ):
+        for kind, id, generation, more in self._statements.claimed(connection, ids):
             if kind:
                 generations[id] = (generation, more)
             else:
@@ -166,7 +166,8 @@ class Writing:
             same.append(each)
             if not each.plan.run:
                 continue  # calendars dropped what was due
-            instances = sum(1 for number in live.get(each.job.id, ()) if number >= born)
+            numbers = live.get(each.job.id)
+            instances = sum(number >= born for number in numbers) if numbers else 0
             if each.refused:
                 self._refused.append((each, self._refusals(each)))
             elif instances >= each.job.max_instances:
@@ -193,20 +194,20 @@ class Writing:
             "claimed_us": self._now,
         }
         rows: list[tuple[Any, ...]] = []
-        lasting = False
+        kept: dict[str, bytes] = {}  # of jobs that have no further fire time
         seq = self._next_seq(sum(len(each.plan.run) for each in self._running))
         for each in self._running:
             job, generation, run = each.job, each.generation, each.plan.run
             delivery = AT_LEAST_ONCE if job.delivery == "at_least_once" else AT_MOST_ONCE
-            kept = each.blob if each.plan.next is None else None
-            lasting = lasting or kept is not None
+            if each.plan.next is None:
+                kept[job.id] = each.blob
             for fire in run:
-                rows.append((job.id, generation, fire, run[0], delivery, seq, kept))
+                rows.append((job.id, generation, fire, run[0], delivery, seq))
                 seq += 1
-        if lasting:
+        if kept:
+            rows = [(*row, kept.get(row[0])) for row in rows]
             inserted = self._statements.insert_last_runs(connection, common, rows)
         else:
-            rows = [row[:-1] for row in rows]
             inserted = self._statements.insert_runs(connection, common, rows) if rows else 0
         if rows and inserted == len(rows):
             self.first_seq = rows[0][5]
@@ -270,7 +271,7 @@ class Writing:
                 }
             )
 
-        for each in self._free:
+        for each in (each for each in self._free if not each.plan.is_plain):
             for outcome, rollup, reason in _rollups(each.plan):
                 add(
                     each, rollup.first, outcome, count=rollup.count, last=rollup.last, reason=reason
@@ -334,6 +335,8 @@ class Writing:
         batch = ClaimBatch()
         for each in self._free:
             self._placed(each, batch)
+            if each.plan.is_plain:
+                continue
             for outcome, rollup, _ in _rollups(each.plan):
                 batch.rolled.append((each.job, outcome, rollup))
             if each.plan.dropped:
@@ -351,12 +354,29 @@ class Writing:
         return batch
 
     def _claim_of(self, each: Candidate, run: list[int]) -> StoreClaim:
-        late = self._request.late_because(each.due - self._offset, each.job._grace)
-        options = {**self._options, "generation": each.generation, "late_because": late}
+        request, member = self._request, self._membership
+        late = request.late_because(each.due - self._offset, each.job._grace)
         size = self._sizes.get(each.job.id)
         if size is None:
-            return StoreClaim(each.job, run, self._request.sink, **options)
-        make = portion_maker(each.job, self._request.sink, options)
+            return StoreClaim(
+                each.job,
+                run,
+                request.sink,
+                generation=each.generation,
+                lease=member.lease,
+                epoch=self._epoch,
+                offset=member.offset,
+                offset_us=self._offset,
+                late_because=late,
+            )
+        options: dict[str, Any] = {
+            "generation": each.generation,
+            "lease": member.lease,
+            "epoch": self._epoch,
+            "offset": member.offset,
+            "late_because": late,
+        }
+        make = portion_maker(each.job, request.sink, options)
         return self._catch_ups.begun(make, run, each.plan.run[0], size)
 
     def _placed(self, each: Candidate, batch: ClaimBatch) -> None:
