@@ -29,7 +29,7 @@ def host(monkeypatch):
     host = Host()
     monkeypatch.setattr(base, "time_ns", host.time_ns)
     monkeypatch.setattr(_clock_steps, "boot_us", lambda: host.steady)
-    monkeypatch.setattr(_clock_steps, "counts_sleep", lambda: True)
+    monkeypatch.setattr(_clock_steps, "_CAN_TELL", True)
     return host
 
 

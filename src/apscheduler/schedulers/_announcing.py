@@ -87,9 +87,7 @@ class Announcer:
             self._guarded(bid_farewell, logger, batch.finished, to_run)
 
     def announce_submitted(self, shares: dict[str, list[Any]]) -> None:
-        scheduler = self._scheduler
-        if not scheduler._listener_mask & EVENT_JOB_SUBMITTED:
-            return
+        """Tell each item of these shares, to whoever listens."""
         for items in shares.values():
             for item in items:
                 self._guarded(self._announce_item, item)

@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import logging
 
-from apscheduler._engine.instants import SECOND
+from apscheduler._engine.instants import NEVER, SECOND
 from apscheduler.cluster.lease import boot_us, counts_sleep
 from apscheduler.logs import say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Final
 
     from apscheduler.job import Job
     from apscheduler.jobstores.base import ClaimBatch
+
+
+_APART: Final = SECOND // 2
+_CAN_TELL: Final = counts_sleep()
+"""Else a machine that slept would look like one whose clock was set."""
 
 
 class ClockSteps:
@@ -29,6 +34,7 @@ class ClockSteps:
     def __init__(self) -> None:
         self.step = 0
         self._base: int | None = None
+        self._asked_at = NEVER
         self._found: dict[str, int] = {}
 
     def pass_began(self, now: int, *, is_real: bool) -> None:
@@ -37,17 +43,19 @@ class ClockSteps:
         :param is_real: whether ``now`` is the host's clock
         """
         self.step = 0
-        if (
-            not is_real or not counts_sleep()
-        ):  # a machine that slept would look like one that was set
+        # The steady clock is asked no more than twice a second: a step forward shows in the other at once.
+        if 0 <= now - self._asked_at < _APART:
+            return
+        self._asked_at = now
+        if not is_real or not _CAN_TELL:
             self._base = None
             return
         base, known = now - boot_us(), self._base
         self._base = base
-        if known is not None and abs(base - known) >= SECOND:
+        if known is not None and not -SECOND < base - known < SECOND:
             self.step = base - known
 
-    def found(self, alias: str, batch: ClaimBatch, lanes: dict[str, list[Job]]) -> None:
+    def found(self, alias: str, lanes: dict[str, list[Job]], batch: ClaimBatch) -> None:
         """Take note of what a store found to be due, before it is handed over."""
         count = sum(len(jobs) for jobs in lanes.values())
         count += sum(len(claim.fires) for claim in batch.claims)

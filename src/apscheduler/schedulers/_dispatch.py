@@ -14,6 +14,7 @@ nothing that memory did not hold; shared stores recover it by the claim's row.
 from __future__ import annotations
 
 import logging
+from functools import partial
 
 from apscheduler._engine.instants import NEVER, SECOND, from_us
 from apscheduler._engine.open_planning import plan_open
@@ -35,7 +36,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from apscheduler.jobstores.base import ClaimBatch
     from apscheduler.schedulers._stores import Store
 
 BATCH = 2000
@@ -61,6 +61,7 @@ class Dispatcher:
         self._complained_at: dict[str, int] = {}
         self._retry_at: dict[str, int] = {}
         self._sinks: dict[int, StoreSink] = {}
+        self._is_real = False  # whether this pass goes by the host's clock
 
     def run_pass(self) -> float | None:
         """Run everything that is due; return the seconds until the next thing is (``None``: nothing is)."""
@@ -73,12 +74,14 @@ class Dispatcher:
             self.wake_at = scheduler._now_us() + look_within
             return look_within / SECOND
         steps = self._clock_steps
-        steps.pass_began(scheduler._now_us(), is_real=scheduler._has_real_time())
+        now = scheduler._now_us()
+        self._is_real = scheduler._has_real_time()
+        steps.pass_began(now, is_real=self._is_real)
         for alias, store in scheduler._claiming_stores():
-            wake_at = min(wake_at, self._serve(alias, store))
+            wake_at = min(wake_at, self._serve(alias, store, now))
             if steps.step and not store_is_paced(store):
                 steps.tell(alias, scheduler._logger)
-        now = scheduler._now_us()
+            now = scheduler._now_us()
         self.wake_at = wake_at
         self.lateness.pass_ended(now, wake_at)
         if scheduler._logger.isEnabledFor(logging.DEBUG):
@@ -86,10 +89,9 @@ class Dispatcher:
             say(scheduler._logger, logging.DEBUG, "Nothing more is due; waiting for %s", when)
         return None if wake_at == NEVER else max(wake_at - now, 0) / SECOND
 
-    def _serve(self, alias: str, store: Store) -> int:
+    def _serve(self, alias: str, store: Store, now: int) -> int:
         """Run what is due in one store; return the instant to come back to it."""
         retry_at = self._retry_at.get(alias, 0)
-        now: int = self._scheduler._now_us()
         # A clock that was set back must not keep a failed store waiting for longer than its interval.
         if now < retry_at <= now + int(self._retry_seconds(store) * SECOND):
             return retry_at
@@ -109,8 +111,10 @@ class Dispatcher:
 
     def _claim_all(self, alias: str, store: Store) -> None:
         scheduler = self._scheduler
-        for _ in range(self.batches):
-            if not scheduler._is_dispatching():
+        for number in range(self.batches):
+            if (
+                number and not scheduler._is_dispatching()
+            ):  # who began the pass has asked before the first
                 return
             now, lead = scheduler._now_us(), scheduler._lead
             # A run that may not start when the leader lock is lost needs a claim that can be asked.
@@ -124,15 +128,14 @@ class Dispatcher:
                 self.lateness.judge(now, alias),
                 self._sink(store),
                 self._slots() if store_is_paced(store) else {},
-                is_real=scheduler._has_real_time(),
+                is_real=self._is_real,
             )
             handing = HandOver(scheduler, request, lead)
-            if not handing.run(store, lambda batch: self._note_step(alias, batch, lanes)):  # noqa: B023
+            look = (
+                partial(self._clock_steps.found, alias, lanes) if self._clock_steps.step else None
+            )
+            if not handing.run(store, look):
                 return
-
-    def _note_step(self, alias: str, batch: ClaimBatch, lanes: dict[str, list[Job]]) -> None:
-        if self._clock_steps.step:
-            self._clock_steps.found(alias, batch, lanes)
 
     def _sink(self, store: Store) -> StoreSink:
         sink = self._sinks.get(id(store))

@@ -9,6 +9,7 @@ What is no error of one part (a Ctrl-C) is raised when everything is handed over
 
 from __future__ import annotations
 
+from apscheduler.events import EVENT_JOB_SUBMITTED
 from apscheduler.executors.base import (
     InterpreterEndingError,
     MaxInstancesReachedError,
@@ -39,47 +40,69 @@ class HandOver:
         self._request = request
         self._lead = lead
         self._batch: ClaimBatch = request.batch
-        self._announcer = Announcer(scheduler)
+        self._made: Announcer | None = None
         self._shares: dict[str, list[Any]] | None = None
         self._given: dict[str, bool] = {}
+        self._is_over = False
 
-    def run(self, store: Store, look: Callable[[ClaimBatch], None]) -> bool:
+    @property
+    def _announcer(self) -> Announcer:
+        """Who tells of the batch; most passes of many jobs a second have nothing to tell."""
+        if self._made is None:
+            self._made = Announcer(self._scheduler)
+        return self._made
+
+    def run(self, store: Store, look: Callable[[ClaimBatch], None] | None) -> bool:
         """Return whether there is more to claim.
 
-        :param look: told of the batch before it is handed over
+        :param look: told of the batch before it is handed over, if anybody wants to know
         :raises BaseException: what the store raised, or a Ctrl-C: everything was handed over by then
         """
         try:
             self._batch = store.claim_due(self._request)
-            look(self._batch)
+            if look is not None:
+                look(self._batch)
         finally:
             try:
                 self._give()
             finally:
-                self._give_rest()  # where a Ctrl-C kept something back
-            if self._announcer.interrupt is not None:
-                raise self._announcer.interrupt
+                if not self._is_over:
+                    self._give_rest()  # a Ctrl-C kept something back
+            if self._made is not None and self._made.interrupt is not None:
+                raise self._made.interrupt
         if self._batch.error is not None:
             raise self._batch.error
         return self._batch.more
 
     def _give(self) -> None:
         shares, batch = self._sorted(), self._batch
-        if not shares and not batch.finished:
+        if shares or batch.finished:
+            executors = self._scheduler._executors
+            inline: list[str] = []
+            for alias, items in shares.items():
+                if getattr(executors.get(alias), "inline", False) is True:
+                    inline.append(alias)
+                    self._submit(alias, items)
+            if (
+                batch.finished
+                or batch.has_news
+                or self._scheduler._listener_mask & EVENT_JOB_SUBMITTED
+            ):
+                self._announce(shares, inline)
+            for alias, items in shares.items():
+                if alias not in self._given:
+                    self._submit(alias, items)
+        elif batch.has_news:
             self._announcer.announce_the_rest(batch)
-            return
-        executors = self._scheduler._executors
-        inline = [
-            alias for alias in shares if getattr(executors.get(alias), "inline", False) is True
-        ]
-        for alias in inline:
-            self._submit(alias, shares[alias])
-        self._announcer.announce_removed(batch)
-        self._announcer.announce_the_rest(batch)
-        self._announcer.bid_farewell(batch, shares, inline)
-        self._announcer.announce_submitted(shares)
-        for alias, items in shares.items():
-            self._submit(alias, items)
+        self._is_over = True
+
+    def _announce(self, shares: dict[str, list[Any]], inline: list[str]) -> None:
+        batch, announcer = self._batch, self._announcer
+        announcer.announce_removed(batch)
+        announcer.announce_the_rest(batch)
+        announcer.bid_farewell(batch, shares, inline)
+        if self._scheduler._listener_mask & EVENT_JOB_SUBMITTED:
+            announcer.announce_submitted(shares)
 
     def _give_rest(self) -> None:
         for alias, items in self._sorted().items():

@@ -245,9 +245,17 @@ class Registry:
         """Return whether there is an executor of this alias, or ``_lookup_executor``, someone else's, finds one."""
         return alias in self._executors or self._found_executor(alias) is not None
 
+    @property
+    def _finds_executors(self) -> bool:
+        """Whether ``_lookup_executor`` is the one of this package."""
+        return (
+            type(self)._lookup_executor is _OWN_EXECUTOR_LOOKUP
+            and "_lookup_executor" not in self.__dict__
+        )
+
     def _found_executor(self, alias: str) -> BaseExecutor | None:
         """Return the executor that runs jobs of this alias, ``None`` if there is none."""
-        if is_as_made(self, "_lookup_executor", _OWN_EXECUTOR_LOOKUP):
+        if self._finds_executors:
             return self._executors.get(alias)
         try:
             return self._lookup_executor(alias)
@@ -261,7 +269,7 @@ class Registry:
 
     def _lanes(self) -> dict[str, list[Job]]:
         """Return an empty list for each executor that takes jobs as they are."""
-        if not is_as_made(self, "_lookup_executor", _OWN_EXECUTOR_LOOKUP):
+        if not self._finds_executors:
             return {}
         return {alias: [] for alias, each in list(self._executors.items()) if each.lane is True}
 
@@ -330,7 +338,8 @@ class Registry:
 
         :raises KeyError: if there is none
         """
-        if not is_as_made(self, "_lookup_jobstore", _OWN_LOOKUP):
+        # is_as_made() without the call, as below: each pass asks.
+        if type(self)._lookup_jobstore is not _OWN_LOOKUP or "_lookup_jobstore" in self.__dict__:
             self._lookup_jobstore(alias)
         claiming = self._claiming.get(alias)
         if claiming is not None and claiming is self._jobstores.get(alias):
@@ -387,7 +396,10 @@ class Registry:
 
     def _heed_overrides(self) -> None:
         """Have all events told where ``_dispatch_event`` is someone else's: he may tell whom he likes."""
-        tells_itself = not is_as_made(self, "_dispatch_event", self._own_dispatch[0])
+        tells_itself = (
+            type(self)._dispatch_event is not self._own_dispatch[0]
+            or "_dispatch_event" in self.__dict__
+        )
         if tells_itself is not self._tells_itself:
             with self._listeners_lock:
                 self._tells_itself = tells_itself

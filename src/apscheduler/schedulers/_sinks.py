@@ -123,7 +123,8 @@ def report(scheduler: Any, job: Job, result: Result) -> None:
     if result.outcome not in (Outcome.EXECUTED, Outcome.SKIPPED) and result.told_in != getpid():
         logger = scheduler._executor_logger(job.executor)
         log_outcome(logger, job, job._at(result.fire), result)
-    forget_locals(result.exception)  # not before: handlers like Sentry's show them
+    if result.exception is not None:
+        forget_locals(result.exception)  # not before: handlers like Sentry's show them
     code = EVENT_CODES.get(result.outcome)
     if code is not None and scheduler._listener_mask & code:
         scheduler._dispatch_event(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from threading import current_thread, main_thread
 
 from apscheduler._engine.instants import NEVER
@@ -120,17 +121,14 @@ class BlockingScheduler(BaseScheduler):
                 wait_seconds = LONGEST_WAIT
             if wait_seconds > 0:
                 self._sleeping_until = self._dispatcher.wake_at
-                self._sleep(event, wait_seconds)
+                if self._termination is None:
+                    _sleep(event, wait_seconds)
+                else:
+                    self._termination.sleep(partial(_sleep, event, wait_seconds))
                 self._sleeping_until = NEVER
             if self._ends:
                 return  # a sleep that a signal has ended leaves the event as it was
             event.clear()
-
-    def _sleep(self, event: Any, seconds: float) -> None:
-        if self._termination is None:
-            _sleep(event, seconds)
-        else:
-            self._termination.sleep(lambda: _sleep(event, seconds))
 
     def _after_fork_in_child(self) -> None:
         super()._after_fork_in_child()
