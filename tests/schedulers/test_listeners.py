@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
 
 import pytest
@@ -11,8 +11,9 @@ import pytest
 from apscheduler import events as ev
 from apscheduler.executors.debug import DebugExecutor
 from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
-from apscheduler.testing import ManualScheduler
+from apscheduler.testing import FakeClock, ManualScheduler
 
 HOUR = timedelta(hours=1)
 PATIENCE = 20
@@ -376,3 +377,21 @@ def test_listeners_are_told_in_the_order_they_were_added(scheduler):
         scheduler.add_listener(lambda _, number=number: seen.append(number), ev.EVENT_JOB_ADDED)
     scheduler.add_job(do_nothing, "interval", hours=1)
     assert seen == [0, 1, 2]
+
+
+def test_a_listener_that_pauses_the_scheduler_keeps_further_stores_from_being_asked():
+    clock = FakeClock(datetime(2030, 1, 1, tzinfo=UTC))
+    stores = {"default": MemoryJobStore(), "second": MemoryJobStore()}
+    scheduler = ManualScheduler(clock=clock, jobstores=stores, timezone=UTC)
+    ran = []
+    scheduler.start()
+    for alias in stores:
+        scheduler.add_job(ran.append, "interval", [alias], seconds=10, jobstore=alias)
+    scheduler.add_listener(lambda _: scheduler.pause(), ev.EVENT_JOB_SUBMITTED)
+    clock.advance(10)
+    scheduler.tick()
+    assert ran == ["default"]
+    scheduler.resume()
+    scheduler.tick()
+    assert ran == ["default", "second"]
+    scheduler.shutdown()

@@ -62,6 +62,9 @@ class Dispatcher:
         self._retry_at: dict[str, int] = {}
         self._sinks: dict[int, StoreSink] = {}
         self._is_real = False  # whether this pass goes by the host's clock
+        self._is_fresh = (
+            False  # whether its first claim is still to come: who began it has asked for the state
+        )
 
     def run_pass(self) -> float | None:
         """Run everything that is due; return the seconds until the next thing is (``None``: nothing is)."""
@@ -76,6 +79,7 @@ class Dispatcher:
         steps = self._clock_steps
         now = scheduler._now_us()
         self._is_real = scheduler._has_real_time()
+        self._is_fresh = True
         steps.pass_began(now, is_real=self._is_real)
         for alias, store in scheduler._claiming_stores():
             wake_at = min(wake_at, self._serve(alias, store, now))
@@ -111,11 +115,10 @@ class Dispatcher:
 
     def _claim_all(self, alias: str, store: Store) -> None:
         scheduler = self._scheduler
-        for number in range(self.batches):
-            if (
-                number and not scheduler._is_dispatching()
-            ):  # who began the pass has asked before the first
+        for _ in range(self.batches):
+            if not self._is_fresh and not scheduler._is_dispatching():
                 return
+            self._is_fresh = False
             now, lead = scheduler._now_us(), scheduler._lead
             # A run that may not start when the leader lock is lost needs a claim that can be asked.
             lanes = scheduler._lanes() if lead is None else {}
