@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from recording import by_name, on_instance, patched, subclass, with_mixin
 
 from apscheduler.executors.debug import DebugExecutor
+from apscheduler.schedulers import base
 from apscheduler.schedulers.base import BaseScheduler
 from apscheduler.triggers.calendarinterval import CalendarIntervalTrigger
 from apscheduler.triggers.combining import AndTrigger, OrTrigger
@@ -85,6 +86,17 @@ class Still(BaseScheduler):
         super().shutdown(wait)
 
 
+class Now(datetime):
+    """Says that it is ``NOW``: which fields of a cron trigger are asked depends on the time of day."""
+
+    @classmethod
+    def now(cls, tz=None):
+        return NOW.astimezone(tz)
+
+
+base.datetime = Now
+
+
 def nothing():
     pass
 
@@ -96,7 +108,7 @@ def scheduled(trigger, asked):
     asked.clear()
     job = scheduler.add_job(nothing, trigger, misfire_grace_time=None)
     added = sorted(asked)
-    job.modify(next_run_time=datetime.now(UTC) - timedelta(milliseconds=1))
+    job.modify(next_run_time=NOW - timedelta(milliseconds=1))
     asked.clear()
     scheduler._process_jobs()
     due = sorted(asked)
