@@ -168,7 +168,7 @@ def test_a_definition_that_cannot_be_loaded_here_waits_for_a_node_that_can(stage
     stage.a.add("job", trigger=once(NOW))
     give_back(stage.a, stage.a.claim())
     told = []
-    stage.b.store._loader._on_bad = lambda *words: told.append(words)
+    stage.b.store._loader._on_bad = lambda *words: told.append(words) or True
     monkeypatch.setattr(stage.b.store._loader, "serializer", None)
     for _ in range(3):
         assert claim_free(stage.b).fires == []
@@ -183,7 +183,7 @@ def test_a_definition_that_cannot_be_loaded_is_told_once_beside_a_job_of_its_id_
     stage.place.change("UPDATE {t}_runs SET job_state = :junk", junk=b"junk")
     stage.a.add("job", due=NOW + INTERVAL, max_instances=9)
     told = []
-    stage.b.store._loader._on_bad = lambda *_: told.append("bad")
+    stage.b.store._loader._on_bad = lambda *_: told.append("bad") or True
     stage.b.store._loader._on_good = lambda *_: told.append("good")
     for number in range(1, 4):
         assert claim_free(stage.b, NOW + number * INTERVAL).fires == [

@@ -14,7 +14,7 @@ from databases import SHARED, Place
 from sqlalchemy import event, select
 
 from apscheduler._engine.instants import SECOND, to_us
-from apscheduler.jobstores.base import ConflictingIdError
+from apscheduler.jobstores.base import ConflictingIdError, JobLookupError
 from apscheduler.runs.outcomes import Outcome
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.testing import FakeClock, ManualScheduler
@@ -147,7 +147,8 @@ def test_runs_are_asked_for_by_job_outcome_time_node_and_number(place, opened):
     assert {run.node for run in runs} == {node.name}
     assert len(scheduler.get_runs(node=node.name)) == 8
     assert scheduler.get_runs(node="nobody") == []
-    assert scheduler.get_runs("c") == []
+    with pytest.raises(JobLookupError):
+        scheduler.get_runs("c")
 
 
 def test_jobs_that_are_due_together_run_together_from_the_first_time_on(place, opened):
@@ -166,6 +167,7 @@ def test_each_node_sees_the_runs_of_all_nodes_and_can_tell_them_apart(place, ope
     once(one, "b", at=20)
     one.advance(15)
     two.advance(10)
+    assert [run.job_id for run in one.get_runs()][-1] == "a"  # what it knows is written now
     names = {node.is_self: node.name for node in one.nodes()}
     assert [run.job_id for run in two.get_runs()] == ["b", "a"]
     assert [run.job_id for run in two.get_runs(node=names[True])] == ["a"]

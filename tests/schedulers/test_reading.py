@@ -72,6 +72,7 @@ def written(url):
     for func in (nothing, fail):
         scheduler.add_job(func, "interval", minutes=1, id=func.__name__, jobstore="shop")
     scheduler.advance(60)
+    scheduler.get_runs()  # what it knows is written now, for others to read
     return scheduler
 
 
@@ -124,6 +125,7 @@ def test_a_store_is_read_before_the_start_and_after_the_end(place):
     scheduler.start()
     scheduler.add_job(fail, "interval", minutes=1, id="fail", jobstore="shop")
     scheduler.advance(60)
+    assert len(scheduler.get_runs()) == 1  # what it knows is written now, for others to read
     other = reader(url, tablename=name)
     told = []
     other.add_listener(told.append, EVENT_EVERYTHING)
@@ -425,3 +427,34 @@ def test_a_store_that_is_not_there_is_no_empty_one(scheduler):
     for ask in (scheduler.get_runs, scheduler.get_quarantined, scheduler.nodes):
         with pytest.raises(KeyError, match="defaul"):
             ask(jobstore="defaul")
+
+
+@pytest.mark.parametrize("store", ["memory", "sqlite"])
+def test_a_job_at_its_only_run_is_known_all_the_way(store, url):
+    jobstore = MemoryJobStore() if store == "memory" else SQLAlchemyJobStore(url)
+    scheduler = BackgroundScheduler(jobstores={"default": jobstore}, timezone="UTC")
+    began, go_on, told = threading.Event(), threading.Event(), []
+
+    def ask(_):
+        told.append(scheduler.get_runs("once"))
+
+    scheduler.add_listener(ask, EVENT_EVERYTHING)
+    HELD["once"] = (began, go_on)
+    scheduler.start()
+    scheduler.add_job(hold_once, id="once")
+    assert began.wait(PATIENCE)
+    assert scheduler.get_job("once") is None
+    assert scheduler.get_runs("once") == []
+    go_on.set()
+    scheduler.shutdown()
+    assert [run.outcome for run in scheduler.get_runs("once")] == [Outcome.EXECUTED]
+    assert len(told) > 2
+
+
+HELD = {}
+
+
+def hold_once():
+    began, go_on = HELD["once"]
+    began.set()
+    assert go_on.wait(PATIENCE)

@@ -111,5 +111,5 @@ def checked_timeout(timeout: Any) -> float | None:
 def wait_for_pass(scheduler: Any) -> None:
     """Wait, a little, for a pass of another thread: what it has claimed is then known to the store."""
     until = monotonic() + PASS_SECONDS
-    while scheduler._passing not in (0, get_ident()) and monotonic() < until:
+    while scheduler._in_pass not in (0, get_ident()) and monotonic() < until:
         sleep(_LOOK_SECONDS)

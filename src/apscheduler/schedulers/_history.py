@@ -52,12 +52,22 @@ def _aware(scheduler: Any, moment: datetime | None) -> datetime | None:
 def _check_known(scheduler: Any, stores: list[tuple[str, Store]], job_id: str) -> None:
     """Check that there is a job of this id, or was one.
 
+    It may be anywhere on its way: in the store, then with an executor (the last fire time takes it out of the store),
+    then in the history. While a pass is under way it may be on neither side, and is not said to be unknown.
+
     :raises UnknownJobError: if nothing is known of it
     """
+    passes = scheduler._passes
+    if scheduler._in_pass:
+        return
     pending = [job.id for job, _, _ in scheduler._pending_jobs]
     if job_id in pending or any(store.knows(job_id) for _, store in stores):
         return
+    if any(run.job_id == job_id for run in running(scheduler)):
+        return
     if any(store.runs(RunQuery(job_id=job_id, limit=1)) for _, store in stores):
+        return
+    if scheduler._passes != passes:
         return
     listed = (job.id for _, store in stores for job in store.get_all_jobs())
     raise UnknownJobError(job_id, closest(job_id, {*pending, *listed}))

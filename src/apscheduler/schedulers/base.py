@@ -327,14 +327,17 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
 
     def _process_jobs(self) -> float | None:
         """Run what is due and return the seconds until the next job is (``None``: nothing is scheduled)."""
-        self._passing = get_ident()
+        self._passes += 1
+        self._in_pass = get_ident()
         try:
             return self._dispatcher.run_pass() if self._is_dispatching() else None
         finally:
-            self._passing = 0
+            self._in_pass = 0
 
-    _passing = 0
+    _in_pass = 0
     """Which thread is in a pass, 0 while none is."""
+    _passes = 0
+    """How many passes have begun."""
     _ends = False
     """Whether the process ends: jobs are processed no more, and ``shutdown()`` can still be called."""
 
@@ -540,7 +543,7 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         self._loop = None
         self._lead = None
         self._twin_byte = None
-        self._passing = 0
+        self._in_pass = 0
         self.state = STATE_STOPPED
 
 
