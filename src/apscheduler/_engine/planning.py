@@ -78,12 +78,9 @@ class Drop(Record):
 
 
 class Plan(Record):
-    """What becomes of the due fire times, and the next one after them (``None``: no more).
+    """What becomes of the due fire times, and the next one after them (``None``: no more)."""
 
-    :ivar is_plain: whether all of them run
-    """
-
-    __slots__ = ("coalesced", "dropped", "is_plain", "missed", "next", "run")
+    __slots__ = ("coalesced", "dropped", "missed", "next", "run")
 
     def __init__(
         self,
@@ -98,7 +95,11 @@ class Plan(Record):
         self.coalesced = coalesced
         self.missed = missed
         self.dropped = dropped
-        self.is_plain = coalesced is None and missed is None and dropped is None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether all of them run."""
+        return self.coalesced is None and self.missed is None and self.dropped is None
 
 
 def plan(
