@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import concurrent.futures
+import gc
 import io
 import logging
 import pickle
 import secrets
 import threading
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -53,8 +55,20 @@ def questions(scheduler):
     }
 
 
+@contextmanager
+def connected(url):
+    """Enter a transaction; its connection is closed afterwards."""
+    engine = create_engine(url)
+    try:
+        with engine.begin() as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
 def tables(url):
-    return sorted(inspect(create_engine(url)).get_table_names())
+    with connected(url) as connection:
+        return sorted(inspect(connection).get_table_names())
 
 
 def reader(url, **options):
@@ -83,8 +97,7 @@ def test_every_question_has_an_empty_answer_where_nothing_is_and_nothing_is_made
 
 
 def test_a_table_of_3x_is_looked_at_without_a_trace(url):
-    engine = create_engine(url)
-    with engine.begin() as connection:
+    with connected(url) as connection:
         connection.execute(
             text(
                 "CREATE TABLE apscheduler_jobs (id VARCHAR(191) PRIMARY KEY, next_run_time FLOAT, job_state BLOB)"
@@ -152,8 +165,7 @@ def unimportable(url):
     """Have a job stored whose function is not to be found any more."""
     scheduler = written(url)
     scheduler.shutdown()
-    engine = create_engine(url)
-    with engine.begin() as connection:
+    with connected(url) as connection:
         blob = connection.scalar(
             text("SELECT job_state FROM apscheduler_jobs WHERE id = 'nothing'")
         )
@@ -214,7 +226,7 @@ def test_who_runs_jobs_announces_what_was_only_looked_at_before(url, caplog):
 
 def test_bytes_that_are_no_state_are_listed_without_a_name(url):
     unimportable(url)
-    with create_engine(url).begin() as connection:
+    with connected(url) as connection:
         connection.execute(
             text("UPDATE apscheduler_jobs SET job_state = x'00' WHERE id = 'nothing'")
         )
@@ -458,3 +470,15 @@ def hold_once():
     began, go_on = HELD["once"]
     began.set()
     assert go_on.wait(PATIENCE)
+
+
+def test_a_store_that_was_only_looked_at_closes_its_connections_with_itself(url):
+    written(url).shutdown()
+    store = SQLAlchemyJobStore(url)
+    scheduler = BackgroundScheduler(jobstores={"shop": store}, timezone="UTC")
+    assert len(scheduler.get_runs()) == 2
+    pool = store.engine.pool
+    assert pool.checkedin() == 1
+    del scheduler, store
+    gc.collect()
+    assert pool.checkedin() == 0

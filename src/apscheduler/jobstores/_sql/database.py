@@ -168,8 +168,9 @@ class Database:
         self.watch = CallWatch(engine, connect_seconds, answer_seconds)
         if self.kind == "sqlite":
             _sqlite.add(self)
-        if self.is_private and is_own:
-            # It outlives a shutdown, as its jobs do; its connection is closed when nobody can ask for them any more.
+        if is_own:
+            # A private one outlives a shutdown, as its jobs do, and a store that was only looked at is never shut down:
+            # its connections are closed when nobody can ask for anything any more.
             finalize(self, engine.dispose).atexit = False
 
     # -- life -----------------------------------------------------------------------------------------
