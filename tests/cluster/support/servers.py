@@ -277,9 +277,20 @@ class MariaDBServer(Server):
     def url(self) -> str:
         return f"mysql+pymysql://root@{HOST}:{self.port}/test"
 
+    @property
+    def _tables_folder(self) -> Path:
+        """Its own: a server that starts removes the temporary tables of all that share its folder."""
+        return self.directory / "tmp"
+
     def _make(self) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
-        options = ["--auth-root-authentication-method=normal", "--skip-test-db", *_as_whom()]
+        self._tables_folder.mkdir()
+        options = [
+            f"--tmpdir={self._tables_folder}",
+            "--auth-root-authentication-method=normal",
+            "--skip-test-db",
+            *_as_whom(),
+        ]
         self._run(
             [self.where["mariadb-install-db"], "--no-defaults", f"--datadir={self.data}", *options]
         )
@@ -289,6 +300,7 @@ class MariaDBServer(Server):
             *(self.where["mariadbd"], "--no-defaults", f"--datadir={self.data}", *_as_whom()),
             *(f"--bind-address={HOST}", f"--port={self.port}", "--socket=socket"),
             *(f"--pid-file={self.directory / 'pid'}", "--skip-name-resolve", "--skip-log-bin"),
+            f"--tmpdir={self._tables_folder}",
             *("--innodb-buffer-pool-size=32M", "--innodb-log-file-size=8M"),
             *(() if self.fsync else ("--innodb-flush-log-at-trx-commit=2", "--debug-no-sync")),
             *self.settings,
