@@ -29,6 +29,7 @@ def host(monkeypatch):
     host = Host()
     monkeypatch.setattr(base, "time_ns", host.time_ns)
     monkeypatch.setattr(_clock_steps, "boot_us", lambda: host.steady)
+    monkeypatch.setattr(_clock_steps, "monotonic_ns", lambda: host.steady * 1000)
     monkeypatch.setattr(_clock_steps, "_CAN_TELL", True)
     return host
 
@@ -67,6 +68,24 @@ def test_coalesced_and_missed_fire_times_are_counted(host, scheduler, caplog):
     scheduler.tick()
     (said,) = lines(caplog)
     assert "3600 fire times became due at once" in said
+
+
+def test_a_step_back_by_almost_the_time_that_has_passed_is_said_at_once(host, scheduler, caplog):
+    host.steady += 10 * SECOND
+    host.set_by -= 10 * SECOND - SECOND // 10
+    scheduler.tick()
+    (said,) = lines(caplog)
+    assert "set back by 9.9 s" in said
+
+
+def test_a_step_between_passes_that_follow_each_other_closely_is_said(host, scheduler, caplog):
+    for _ in range(20):
+        host.steady += SECOND // 1000
+        scheduler.tick()
+    host.set_by -= 2 * SECOND
+    scheduler.tick()
+    (said,) = lines(caplog)
+    assert "set back by 2.0 s" in said
 
 
 def test_a_step_back_says_that_jobs_wait(host, scheduler, caplog):

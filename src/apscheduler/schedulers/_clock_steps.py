@@ -7,6 +7,7 @@ become due at once, and where time comes a second time, jobs wait for it. Neithe
 from __future__ import annotations
 
 import logging
+from time import monotonic_ns
 
 from apscheduler._engine.instants import NEVER, SECOND
 from apscheduler.cluster.lease import boot_us, counts_sleep
@@ -35,6 +36,7 @@ class ClockSteps:
         self.step = 0
         self._base: int | None = None
         self._asked_at = NEVER
+        self._asked_ticks = 0
         self._found: dict[str, int] = {}
 
     def pass_began(self, now: int, *, is_real: bool) -> None:
@@ -43,10 +45,12 @@ class ClockSteps:
         :param is_real: whether ``now`` is the host's clock
         """
         self.step = 0
-        # The steady clock is asked no more than twice a second: a step forward shows in the other at once.
-        if 0 <= now - self._asked_at < _APART:
+        # boot_us() costs a system call, and there may be ten thousand passes a second: it is asked twice a second at
+        # most. A step forward, and one back after a short while, show in these two at once.
+        ticks = monotonic_ns() // 1000
+        if 0 <= now - self._asked_at < _APART and ticks - self._asked_ticks < _APART:
             return
-        self._asked_at = now
+        self._asked_at, self._asked_ticks = now, ticks
         if not is_real or not _CAN_TELL:
             self._base = None
             return
