@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from click.testing import CliRunner
 
 from apscheduler.cli import main
+from apscheduler.testing import ManualScheduler
 
 
 def asked(*words: str) -> tuple[int, str]:
@@ -133,9 +137,25 @@ def test_help_shows_the_examples_line_by_line() -> None:
         (["describe", "cron", "jitter=soon"], "jitter must be a number"),
         (["describe", "interval", "hours=inf"], "interval: "),
         (["describe", "crontab", "0 10 * * *", "lenient=maybe"], "crontab: "),
-        (["next", "interval", "fortnights=1"], "interval: "),
+        (
+            ["next", "interval", "fortnights=1"],
+            "the 'interval' trigger does not take 'fortnights'; it takes",
+        ),
         (["next", "interval", "hours=1", "--timezone", "Europe/Berlim"], "interval: "),
-        (["next", "interval", "hours=1", "--after", "soon"], "soon"),
+        (["next", "interval", "hours=1", "--after", "soon"], "write it as 2026-03-26"),
+        (["next", "cron", "huor=10"], "does not take 'huor' (did you mean 'hour'?)"),
+        (["next", "interval", "huors=10"], "did you mean 'hours'?"),
+        (["next", "date", "run_dat=2030-01-01"], "did you mean 'run_date'?"),
+        (["next", "calendarinterval", "day=1"], "did you mean 'days'?"),
+        (["next", "crontab", "0 10 * * *", "jobid=a"], "did you mean 'job_id'?"),
+        (["next", "rrule", "FREQ=DAILY", "interval=2"], "it takes rrule, start_date, end_date"),
+        (["next", "cron", "hour=1", "hour=2"], "hour was given twice"),
+        (["next", "cron", "timezone=UTC", "--timezone", "UTC"], "timezone was given twice"),
+        (["next", "cron", "hour=1", "calendar=DE"], "calendars belong to a scheduler"),
+        (["next", "cron", "--timezone", "Berlin"], "cron: there is no time zone 'Berlin'; did"),
+        (["nxet", "cron"], "There is no command 'nxet'; did you mean 'next'?"),
+        (["jobs"], "known are adopt, describe, doctor, next, version"),
+        (["next", "cron", "--timzone", "UTC"], "--timezone"),
         (["next", "interval", "hours=1", "--count", "0"], "--count"),
     ],
 )
@@ -144,6 +164,44 @@ def test_next_explains_what_it_cannot_read(words, complaint) -> None:
     assert code == 2
     assert complaint in output
     assert "Traceback" not in output
+
+
+@pytest.mark.parametrize(
+    ("trigger", "argument"),
+    [("cron", "huor"), ("interval", "huors"), ("date", "when"), ("rrule", "count")],
+)
+def test_a_name_that_a_trigger_does_not_take_gets_the_words_of_the_api(trigger, argument) -> None:
+    text = ["FREQ=DAILY"] if trigger == "rrule" else []
+    _, output = asked("next", trigger, *text, f"{argument}=1")
+    given = {argument: 1, **({"rrule": "FREQ=DAILY"} if text else {})}
+    with pytest.raises(TypeError) as raised:
+        ManualScheduler().add_job(print, trigger, **given)
+    said = str(raised.value).partition("; it takes")[0]
+    assert said.partition(" (did")[0] in output
+
+
+def test_python_m_apscheduler_is_the_command() -> None:
+    command = [sys.executable, "-m", "apscheduler"]
+    shown = subprocess.run([*command, "--version"], capture_output=True, text=True, timeout=60)
+    assert (shown.returncode, shown.stdout) == (0, asked("version")[1])
+    refused = subprocess.run([*command, "nxet"], capture_output=True, text=True, timeout=60)
+    assert refused.returncode == 2
+    assert "Usage: python -m apscheduler" in refused.stderr
+
+
+def test_the_option_version_says_what_the_command_says() -> None:
+    assert asked("--version") == asked("version")
+
+
+def test_a_store_without_sqlalchemy_is_told_which_extra_is_missing(monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "sqlalchemy", None)
+    monkeypatch.delitem(sys.modules, "apscheduler.jobstores.sqlalchemy", raising=False)
+    code, output = asked("doctor", "--store", "sqlite:///jobs.db")
+    assert code == 1
+    assert "pip install 'tickwright[sqlalchemy]'" in output
+    code, output = asked("adopt", "--store", "postgresql://h/d")
+    assert code == 1
+    assert "pip install 'tickwright[sqlalchemy]'" in output
 
 
 def test_version_names_our_version_and_the_api_we_speak() -> None:

@@ -27,6 +27,7 @@ LAYERS = (
         "markers",
         "moments",
         "names",
+        "other_releases",
         "references",
         "texts",
         "util",
@@ -40,7 +41,8 @@ LAYERS = (
     {"jobstores", "executors"},
     {"schedulers"},
     {"metrics", "testing", "integrations", "web"},
-    {"cli", "doctor"},
+    {"cli", "cli_triggers", "doctor"},
+    {"__main__"},
 )
 # (importing module, imported module): why it may, although it lies above. Inside functions only.
 LAZY_EXCEPTIONS = {
@@ -48,6 +50,10 @@ LAZY_EXCEPTIONS = {
         "apscheduler",
         "apscheduler.runs.context",
     ): "the public name current_run, loaded when asked for",
+    (
+        "apscheduler",
+        "apscheduler.other_releases",
+    ): "the words for names that are not here, loaded when one is asked for",
 }
 # All the engine may import of the standard library: no clock, thread, I/O, logging or randomness.
 PURE = {

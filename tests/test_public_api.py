@@ -69,6 +69,25 @@ def test_a_module_without_its_client_library_names_the_extra_in_one_sentence(mod
     )
 
 
+NEEDS = {
+    "apscheduler.jobstores.sqlalchemy": ("sqlalchemy", "tickwright[sqlalchemy]"),
+    "apscheduler.schedulers.gevent": ("gevent", "tickwright[gevent]"),
+    "apscheduler.executors.gevent": ("gevent", "tickwright[gevent]"),
+    "apscheduler.schedulers.tornado": ("tornado", "tickwright[tornado]"),
+    "apscheduler.schedulers.twisted": ("twisted", "tickwright[twisted]"),
+}
+
+
+@pytest.mark.parametrize("module", NEEDS)
+def test_a_module_without_the_library_under_it_names_the_extra(module) -> None:
+    library, extra = NEEDS[module]
+    script = f"import sys; sys.modules[{library!r}] = None; import {module}"
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    said = ended.stderr.splitlines()[-1]
+    assert said.startswith("ImportError: ")
+    assert said.endswith(f"pip install '{extra}'")
+
+
 @pytest.mark.parametrize(("module", "name"), MEMBERS)
 def test_each_member_is_at_its_place_and_of_its_kind(module, name) -> None:
     require_client(module)

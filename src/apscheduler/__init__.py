@@ -21,8 +21,26 @@ __all__ = ["__version__", "current_run", "release", "version", "version_info"]
 def __getattr__(name: str) -> object:
     """Load :func:`current_run` when it is first asked for: programs that don't ask pay nothing."""
     if name != "current_run":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        raise _missing(name)
     from apscheduler.runs.context import current_run
 
     globals()[name] = current_run
     return current_run
+
+
+def _missing(name: str) -> Exception:
+    """Return the error for a name that is not here; an import statement shows only words of an ImportError."""
+    import sys
+
+    error: type[Exception] = AttributeError
+    said = None
+    if not name.startswith("_"):
+        from apscheduler.other_releases import advice
+
+        said = advice(name)
+    if said and sys._getframe(2).f_globals.get("__name__") in {
+        "_frozen_importlib",
+        "importlib._bootstrap",
+    }:
+        error = ImportError
+    return error(said or f"module {__name__!r} has no attribute {name!r}")

@@ -9,25 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from apscheduler.cli_triggers import trigger_of
 from apscheduler.texts import line
 
 if TYPE_CHECKING:
-    from apscheduler.triggers.base import BaseTrigger
-
-# Combining triggers take triggers, which has no spelling on a command line.
-_TRIGGERS = {
-    "calendarinterval": "apscheduler.triggers.calendarinterval:CalendarIntervalTrigger",
-    "cron": "apscheduler.triggers.cron:CronTrigger",
-    "crontab": "apscheduler.triggers.crontab:CrontabTrigger",
-    "date": "apscheduler.triggers.date:DateTrigger",
-    "interval": "apscheduler.triggers.interval:IntervalTrigger",
-    "rrule": "apscheduler.triggers.rrule:RRuleTrigger",
-}
-# Cron's fields stay texts: "0" and "*/5" are expressions there.
-_NUMERIC = frozenset({"calendarinterval", "interval"})
-# The argument that needs no name.
-_EXPRESSIONS = {"crontab": "expression", "rrule": "rrule"}
-_EXAMPLES = {"crontab": "0 10 * * 1-5", "rrule": "FREQ=MONTHLY;BYDAY=-1FR"}
+    from collections.abc import Iterable
 
 
 def _echo(text: object) -> None:
@@ -35,7 +21,39 @@ def _echo(text: object) -> None:
     click.echo(line(str(text)))
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Commands(click.Group):
+    """The commands; one that is not there is answered with the closest that is."""
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        asked = args[0] if args else ""
+        if asked and not asked.startswith("-") and self.get_command(ctx, asked) is None:
+            close = get_close_matches(asked, self.commands, n=1)
+            known = (
+                f"did you mean {close[0]!r}?" if close else f"known are {_listed(self.commands)}"
+            )
+            raise click.UsageError(f"There is no command {asked!r}; {known}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))
+
+
+def _print_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        _echo(_versions())
+        context.exit()
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="The same as the command version.",
+)
 def main() -> None:
     """Tickwright: a job scheduler that speaks the APScheduler 3 API."""
 
@@ -43,6 +61,10 @@ def main() -> None:
 @main.command()
 def version() -> None:
     """Print Tickwright's version and the APScheduler release whose API it speaks."""
+    _echo(_versions())
+
+
+def _versions() -> str:
     import platform
     from importlib.metadata import PackageNotFoundError
     from importlib.metadata import version as version_of
@@ -54,7 +76,7 @@ def version() -> None:
     except PackageNotFoundError:
         own = "(not installed as a distribution)"
     speaks = f"APScheduler API {getattr(apscheduler, '__version__', '(its files are missing)')}"
-    _echo(f"tickwright {own}, {speaks}, Python {platform.python_version()}")
+    return f"tickwright {own}, {speaks}, Python {platform.python_version()}"
 
 
 _store = click.option(
@@ -100,9 +122,7 @@ def adopt(store: str, table: str, schema: str | None) -> None:
     from apscheduler.jobstores._troubles import first_line
 
     try:
-        from apscheduler.jobstores._sql import checkup
-
-        checkup.adopt(store, table, schema)
+        _checkup().adopt(store, table, schema)
     except Exception as error:  # whatever a driver, or an address that is none, raises
         raise click.ClickException(f"not adopted: {first_line(error)}") from error
     click.echo("Adopted: schedulers claim its jobs from now on.")
@@ -112,11 +132,31 @@ def _of_store(store: str, table: str, schema: str | None) -> list[tuple[str, str
     from apscheduler.jobstores._troubles import first_line
 
     try:
-        from apscheduler.jobstores._sql import checkup
-
-        return list(checkup.findings(store, table, schema))
+        return list(_checkup().findings(store, table, schema))
+    except ImportError as error:
+        return [("store", "could not be looked at: a library is missing", str(error))]
     except Exception as error:  # noqa: BLE001 - whatever a driver, or an address that is none, raises
         return [("store", f"could not be looked at: {first_line(error)}", "check the address")]
+
+
+def _checkup() -> Any:
+    """Return the module that looks at SQL stores.
+
+    :raises ImportError: without SQLAlchemy, with how to install it
+    """
+    import_module("apscheduler.jobstores.sqlalchemy")  # its error names the extra
+    from apscheduler.jobstores._sql import checkup
+
+    return checkup
+
+
+def _moment(_: click.Context, __: click.Parameter, given: str | None) -> datetime | None:
+    try:
+        return None if given is None else datetime.fromisoformat(given)
+    except ValueError:
+        raise click.BadParameter(
+            f"{given!r} is no moment; write it as 2026-03-26, 2026-03-26T12:00 or 2026-03-26T12:00+01:00"
+        ) from None
 
 
 _argument_trigger = click.argument("trigger", metavar="TRIGGER")
@@ -130,7 +170,7 @@ _locale = click.option("--locale", default="en", show_default=True, help="The la
 @_arguments
 @click.option("--count", default=5, show_default=True, type=click.IntRange(1, 10_000))
 @_timezone
-@click.option("--after", type=datetime.fromisoformat, help="An ISO 8601 moment; default: now.")
+@click.option("--after", callback=_moment, help="An ISO 8601 moment; default: now.")
 @_locale
 def next_fire_times(
     trigger: str,
@@ -150,7 +190,7 @@ def next_fire_times(
 
     A crontab expression with an H needs job_id=ID, too.
     """  # noqa: D301 - click's mark for lines to be left as they are
-    asked = _trigger(trigger, _keywords(trigger, arguments, timezone))
+    asked = trigger_of(trigger, arguments, timezone)
     try:
         fire_times = asked.preview(count, after, locale=locale)
         told = asked.describe(locale)
@@ -183,62 +223,8 @@ def describe(
     apscheduler describe cron hour=10 day_of_week=mon-fri --timezone Europe/Berlin
     apscheduler describe crontab '0 10 * * 1-5' --locale zh
     """  # noqa: D301 - see above
-    asked = _trigger(trigger, _keywords(trigger, arguments, timezone))
+    asked = trigger_of(trigger, arguments, timezone)
     try:
         _echo(asked.describe(locale))
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-
-
-def _trigger(name: str, keywords: dict[str, Any]) -> BaseTrigger:
-    if name not in _TRIGGERS:
-        raise click.UsageError(f"There is no trigger {name!r}{_closest(name)}.")
-    module, _, class_name = _TRIGGERS[name].partition(":")
-    job_id = keywords.pop("job_id", "") if name == "crontab" else ""
-    try:
-        made: BaseTrigger = getattr(import_module(module), class_name)(**keywords)
-        made = made.for_job(job_id) if job_id else made
-    except (TypeError, ValueError, LookupError, OverflowError) as error:
-        raise click.UsageError(f"{name}: {error}") from error
-    return made
-
-
-def _closest(name: str) -> str:
-    close = get_close_matches(name, _TRIGGERS, n=1)
-    return f"; the closest is {close[0]!r}" if close else f"; known are {', '.join(_TRIGGERS)}"
-
-
-def _keywords(trigger: str, arguments: tuple[str, ...], timezone: str | None) -> dict[str, Any]:
-    keywords: dict[str, Any] = {} if timezone is None else {"timezone": timezone}
-    argument_name = _EXPRESSIONS.get(trigger)
-    words = [each for each in arguments if argument_name and _is_expression(trigger, each)]
-    if argument_name and words:  # one text in quotes, or its fields word by word
-        keywords[argument_name] = " ".join(words)
-    elif argument_name and not any(each.startswith(f"{argument_name}=") for each in arguments):
-        raise click.UsageError(
-            f"{trigger} needs its expression, in quotes: such as {_EXAMPLES[trigger]!r}."
-        )
-    for argument in arguments:
-        name, equals, value = argument.partition("=")
-        if argument in words:
-            continue
-        if not equals or not name:
-            raise click.UsageError(f"{argument!r} was given where NAME=VALUE is expected.")
-        keywords[name] = _value(trigger, name, value)
-    return keywords
-
-
-def _is_expression(trigger: str, argument: str) -> bool:
-    """Return whether an argument is (a part of) an expression: names of arguments are in lower case."""
-    name, equals, _ = argument.partition("=")
-    return not equals or (trigger == "rrule" and name != name.lower())
-
-
-def _value(trigger: str, name: str, value: str) -> Any:
-    if trigger in _NUMERIC or name == "jitter":
-        for read in (int, float):
-            try:
-                return read(value)
-            except ValueError:
-                continue
-    return value

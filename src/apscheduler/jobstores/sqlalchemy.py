@@ -15,6 +15,15 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from weakref import WeakSet
 
+try:
+    from sqlalchemy import select, type_coerce
+    from sqlalchemy.exc import DBAPIError
+    from sqlalchemy.types import NullType
+except ImportError as exc:
+    raise ImportError(
+        "SQLAlchemyJobStore needs SQLAlchemy 2.0 or newer: pip install 'tickwright[sqlalchemy]'"
+    ) from exc
+
 from apscheduler import ends
 from apscheduler._engine.instants import AT_NEXT_START, NEVER, SECOND, from_us, to_us
 from apscheduler.cluster.membership import Membership
@@ -70,15 +79,6 @@ from apscheduler.references import maybe_ref
 from apscheduler.runs import reasons
 from apscheduler.runs.claims import ALL
 from apscheduler.serializers import PickleSerializer
-
-try:
-    from sqlalchemy import select, type_coerce
-    from sqlalchemy.exc import DBAPIError
-    from sqlalchemy.types import NullType
-except ImportError as exc:  # pragma: no cover - tried in an environment without it
-    raise ImportError(
-        "SQLAlchemyJobStore needs SQLAlchemy 2.0 or newer: pip install 'tickwright[sqlalchemy]'"
-    ) from exc
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

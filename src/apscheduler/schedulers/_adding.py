@@ -18,7 +18,6 @@ from apscheduler.job import Job
 from apscheduler.jobstores.base import ConflictingIdError
 from apscheduler.jobstores.standing import hand_on_time, pass_claims
 from apscheduler.markers import undefined
-from apscheduler.names import closest
 from apscheduler.schedulers._calendars import CalendarRegistry, split_off, under
 from apscheduler.schedulers._overrides import is_as_made, is_ours
 from apscheduler.schedulers._plugins import Plugins, load_plugin
@@ -240,7 +239,9 @@ class JobAdding(CalendarRegistry):
             else:
                 made = cls(timezone=self.timezone, **trigger_args)
         except TypeError as exc:
-            raise _better_type_error(cls, trigger, trigger_args, exc) from exc
+            from apscheduler.triggers.arguments import better_type_error
+
+            raise better_type_error(cls, trigger, trigger_args, exc, _JOB_OPTIONS) from exc
         if self._clock is not None:
             made.begin_at(self._now_us())
         return under(made, calendar, closed)
@@ -479,26 +480,3 @@ def _parameters(cls: Any) -> Mapping[str, Any]:
         return signature(cls).parameters
     except (TypeError, ValueError):
         return {}
-
-
-def _better_type_error(cls: Any, name: str, given: Mapping[str, Any], exc: TypeError) -> TypeError:
-    """Return the error with the names that were not understood and their closest known ones."""
-    from inspect import signature
-
-    try:
-        parameters = signature(cls).parameters
-    except (TypeError, ValueError):
-        return exc
-    if any(each.kind is each.VAR_KEYWORD for each in parameters.values()):
-        return exc
-    unknown = [key for key in given if key not in parameters]
-    if not unknown:
-        return exc
-    known = [*parameters, *_JOB_OPTIONS]
-    hints = [
-        f"{key!r}" + (f" (did you mean {near!r}?)" if (near := closest(key, known)) else "")
-        for key in unknown
-    ]
-    return TypeError(
-        f"the {name!r} trigger does not take {', '.join(hints)}; it takes {', '.join(parameters)}"
-    )

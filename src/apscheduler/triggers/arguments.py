@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import tzinfo
 from math import isfinite
 from typing import Any
@@ -71,3 +71,36 @@ def state_of(state: Any, trigger: object, newest: int) -> Mapping[str, Any]:
             f"release reads versions up to {newest}: upgrade it, or store the job again"
         )
     return values
+
+
+def better_type_error(
+    cls: Any, name: str, given: Iterable[str], exc: TypeError, others: Iterable[str] = ()
+) -> TypeError:
+    """Return the error with the names that a trigger did not understand and their closest known ones.
+
+    :param cls: the trigger's class, whose constructor raised ``exc``
+    :param name: what it was asked for by
+    :param given: the names of the arguments it was given
+    :param others: names that could have been meant too, though the trigger does not take them
+    """
+    from inspect import signature
+
+    from apscheduler.names import closest
+
+    try:
+        parameters = signature(cls).parameters
+    except (TypeError, ValueError):
+        return exc
+    if any(each.kind is each.VAR_KEYWORD for each in parameters.values()):
+        return exc
+    unknown = [key for key in given if key not in parameters]
+    if not unknown:
+        return exc
+    known = [*parameters, *others]
+    hints = [
+        f"{key!r}" + (f" (did you mean {near!r}?)" if (near := closest(key, known)) else "")
+        for key in unknown
+    ]
+    return TypeError(
+        f"the {name!r} trigger does not take {', '.join(hints)}; it takes {', '.join(parameters)}"
+    )
