@@ -117,6 +117,22 @@ def test_each_method_accepts_the_calls_it_accepted(module, name, method) -> None
     assert departures(SNAPSHOT[module][name]["methods"][method], signature(found)) == []
 
 
+HOSTS = ["asyncio", "background", "base", "blocking", "gevent", "qt", "tornado", "twisted"]
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_the_shutdown_of_every_scheduler_takes_a_timeout_and_says_so(host) -> None:
+    module = pytest.importorskip(f"apscheduler.schedulers.{host}", exc_type=ImportError)
+    (cls,) = (
+        found
+        for name, found in vars(module).items()
+        if name.lower() == f"{host}scheduler" and found.__module__ == module.__name__
+    )
+    shutdown = inspect.signature(cls.shutdown)
+    shutdown.bind(cls, False, timeout=5)
+    assert "timeout" in inspect.getdoc(cls.shutdown) or "timeout" in shutdown.parameters
+
+
 @pytest.mark.parametrize("module", TO_COME)
 def test_a_module_that_has_come_is_no_longer_listed_as_to_come(module) -> None:
     assert find_spec(module) is None

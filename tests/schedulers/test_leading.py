@@ -280,3 +280,77 @@ def test_the_store_of_the_lock_is_not_removed_while_the_scheduler_runs(tmp_path,
     scheduler.remove_jobstore("shared")
     with pytest.raises(ValueError, match="leader_lock"):
         scheduler.start()
+
+
+# -- a start that fails --------------------------------------------------------------------------------------
+
+
+class Unwilling(MemoryJobStore):
+    """Does not start."""
+
+    def __init__(self, error):
+        super().__init__()
+        self.error = error
+
+    def start(self, scheduler, alias):
+        raise self.error
+
+
+class UnwillingExecutor(ThreadPoolExecutor):
+    def start(self, scheduler, alias):
+        raise OSError("no threads")
+
+
+def fail_by_a_store(scheduler):
+    scheduler.add_jobstore(Unwilling(OSError("gone")), "broken")
+
+
+def fail_by_a_ctrl_c(scheduler):
+    scheduler.add_jobstore(Unwilling(KeyboardInterrupt()), "broken")
+
+
+def fail_by_an_executor(scheduler):
+    scheduler.add_executor(UnwillingExecutor(), "broken")
+
+
+def fail_by_a_job(scheduler):
+    scheduler.add_job(print, "date", id="a")
+    scheduler.add_job(print, "date", id="b", executor="nowhere", jobstore="nowhere")
+
+
+@pytest.mark.parametrize(
+    "fail", [fail_by_a_store, fail_by_a_ctrl_c, fail_by_an_executor, fail_by_a_job]
+)
+@pytest.mark.parametrize("given", ["alias", "store", "file"])
+def test_after_a_start_that_failed_the_locks_store_can_be_removed_and_the_lock_be_had(
+    tmp_path, fail, given
+):
+    store = SQLAlchemyJobStore(f"sqlite:///{tmp_path}/jobs.db")
+    lock = {"alias": "locks", "store": store, "file": f"{tmp_path}/leader"}[given]
+    scheduler = ManualScheduler(jobstores={"locks": store}, leader_lock=lock)
+    fail(scheduler)
+    with pytest.raises((OSError, KeyError, KeyboardInterrupt)):
+        scheduler.start()
+    assert not scheduler.running
+    scheduler.remove_jobstore("locks")
+    if given == "file":
+        other = ManualScheduler(leader_lock=lock)
+        other.start()
+        other.tick()
+        assert other.is_leader
+        other.shutdown()
+
+
+def test_after_a_start_that_failed_the_next_one_leads(tmp_path):
+    store = SQLAlchemyJobStore(f"sqlite:///{tmp_path}/jobs.db")
+    scheduler = ManualScheduler(jobstores={"default": store}, leader_lock="default")
+    fail_by_a_store(scheduler)
+    with pytest.raises(OSError, match="gone"):
+        scheduler.start()
+    scheduler.remove_jobstore("broken")
+    scheduler.start()
+    scheduler.tick()
+    assert scheduler.is_leader
+    with pytest.raises(ValueError, match="keeps the lock"):
+        scheduler.remove_jobstore("default")
+    scheduler.shutdown()

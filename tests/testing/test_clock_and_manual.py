@@ -126,3 +126,84 @@ def test_an_interrupted_pass_still_runs_what_it_had_claimed(scheduler):
     scheduler.remove_job("second")
     scheduler.advance(10)
     assert seen == ["first", "first"]
+
+
+# -- how often it looks -----------------------------------------------------------------------------------
+
+
+def stores(tmp_path):
+    from apscheduler.jobstores.memory import MemoryJobStore
+    from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
+
+    return {
+        "memory": MemoryJobStore,
+        "a database in memory": lambda: SQLAlchemyJobStore("sqlite://"),
+        "a file that processes share": lambda: SQLAlchemyJobStore(f"sqlite:///{tmp_path}/a.db"),
+        "one that is looked at often": lambda: SQLAlchemyJobStore(
+            f"sqlite:///{tmp_path}/b.db", poll_interval=0.01
+        ),
+    }
+
+
+@pytest.mark.parametrize("kind", stores(""))
+@pytest.mark.parametrize(
+    ("every", "hours", "times"),
+    [({"minutes": 5}, 1, 12), ({"hours": 6}, 24, 4), ({"days": 30}, 24 * 7, 0)],
+)
+def test_time_goes_from_fire_time_to_fire_time_whatever_the_store(
+    tmp_path, kind, every, hours, times
+):
+    scheduler = ManualScheduler(jobstores={"default": stores(tmp_path)[kind]()})
+    scheduler.start()
+    scheduler.add_job(print, "interval", **every, id="a")
+    before = scheduler._passes
+    scheduler.advance(timedelta(hours=hours))
+    assert len(scheduler.get_runs()) == times
+    assert scheduler._passes - before <= times + 1
+    assert scheduler.clock.now() == START + timedelta(hours=hours)
+    scheduler.shutdown()
+
+
+def test_a_tick_on_a_shared_store_tells_when_the_next_job_is(tmp_path):
+    store = stores(tmp_path)["a file that processes share"]()
+    scheduler = ManualScheduler(jobstores={"default": store})
+    scheduler.start()
+    assert scheduler.tick() is None
+    scheduler.add_job(print, "interval", seconds=30, id="a")
+    assert scheduler.tick() == pytest.approx(30)
+    scheduler.shutdown()
+
+
+def test_who_follows_a_leader_goes_through_the_time_in_one_step(tmp_path):
+    clock = FakeClock(START)
+    first, second = (
+        ManualScheduler(clock=clock, leader_lock=f"{tmp_path}/leader") for _ in range(2)
+    )
+    for each in (first, second):
+        each.start()
+        each.tick()
+    before = second._passes
+    second.advance(timedelta(days=1))
+    assert second._passes - before == 1
+    first.shutdown()
+    second.tick()
+    assert second.is_leader
+    second.shutdown()
+
+
+def test_a_job_that_another_scheduler_added_meanwhile_is_seen_at_the_next_call(tmp_path):
+    clock = FakeClock(START)
+    first, second = (
+        ManualScheduler(
+            clock=clock, jobstores={"default": stores(tmp_path)["a file that processes share"]()}
+        )
+        for _ in range(2)
+    )
+    for each in (first, second):
+        each.start()
+    first.advance(60)
+    second.add_job(print, "interval", seconds=30, id="a")
+    first.advance(60)
+    assert len(first.get_runs("a")) == 2
+    for each in (first, second):
+        each.shutdown()

@@ -13,6 +13,7 @@ from apscheduler.schedulers._listeners import unfinished
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from datetime import timedelta
     from typing import Any
 
 _AFTER_CANCEL = 1.0
@@ -54,7 +55,7 @@ class AsyncioHost(CallbackScheduler):
         self,
         wait: bool = True,
         *,
-        timeout: float | None = None,  # noqa: ASYNC109 - it has the jobs cancelled, asyncio.timeout would not
+        timeout: float | timedelta | None = None,  # noqa: ASYNC109 - it has the jobs cancelled, asyncio.timeout would not
     ) -> None:
         """Shut down without holding up the loop, and wait for running jobs. New.
 
@@ -62,8 +63,8 @@ class AsyncioHost(CallbackScheduler):
         :param timeout: after so many seconds cancel them and return, threads that still run a job left to themselves
         :raises SchedulerNotRunningError: if the scheduler is not running
         """
-        self._begin_shutdown(timeout)
-        if timeout is not None:
+        seconds = self._begin_shutdown(timeout)
+        if seconds is not None:
             withdraw(self)
         timer = self._timer
         if timer is not None:
@@ -74,13 +75,13 @@ class AsyncioHost(CallbackScheduler):
             target=copy_context().run, args=arguments, name="APScheduler shutdown", daemon=True
         ).start()
         try:
-            await asyncio.wait_for(asyncio.shield(done), timeout)
+            await asyncio.wait_for(asyncio.shield(done), seconds)
         except TimeoutError:
             self._stop_executors(wait=False)
             await asyncio.wait({done}, timeout=_AFTER_CANCEL)
             if not done.done():
-                leave_behind(self, timeout or 0.0)
-        await _end_of_listeners(patience=timeout)
+                leave_behind(self, seconds or 0.0)
+        await _end_of_listeners(patience=seconds)
 
     def _shut_down_beside(self, done: asyncio.Future[None], wait: bool, timer: Any) -> None:
         if timer is not None:

@@ -28,6 +28,7 @@ from apscheduler.schedulers.blocking import LONGEST_WAIT
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import timedelta
     from typing import Any
 
     from apscheduler.events import SchedulerEvent
@@ -206,17 +207,17 @@ class CallbackScheduler(BaseScheduler):
             self._loop = None  # a pass of the time before the last shutdown may still end
         super().start(paused)
 
-    def shutdown(self, wait: bool = True, *, timeout: float | None = None) -> None:
+    def shutdown(self, wait: bool = True, *, timeout: float | timedelta | None = None) -> None:
         """Stop processing jobs. See :meth:`BaseScheduler.shutdown`.
 
         :param wait: whether running jobs come to their end (waited for only where that does not hold up the loop)
         :param timeout: after how many seconds coroutine jobs that still run are cancelled and recorded as such; called
             in the loop's own thread it returns at once, and that comes later. New.
         """
-        self._begin_shutdown(timeout)
+        seconds = self._begin_shutdown(timeout)
         if self._timer is not None:
             self._timer.close()
-        self._finish_shutdown(wait=wait, timeout=timeout)
+        self._finish_shutdown(wait=wait, timeout=seconds)
 
     def _let_pass_end(self) -> None:
         if self._timer is None or not self._timer.port.is_here():

@@ -49,7 +49,10 @@ _COMPLAINTS = 10 * SECOND
 
 
 class Dispatcher:
-    """The loop of one scheduler. Used by the loop's thread only."""
+    """The loop of one scheduler. Used by the loop's thread only.
+
+    :ivar polls: whether to come back, too, to see what other processes have changed
+    """
 
     def __init__(self, scheduler: Any) -> None:
         self._scheduler = scheduler
@@ -57,6 +60,7 @@ class Dispatcher:
         self.pace = Pace()
         self._clock_steps = ClockSteps()
         self.batch, self.batches = BATCH, BATCHES
+        self.polls = True
         self.wake_at = NEVER
         self._complained_at: dict[str, int] = {}
         self._retry_at: dict[str, int] = {}
@@ -75,7 +79,7 @@ class Dispatcher:
         if lead is not None and not lead.may_run(scheduler._now_us()):
             look_within: int = lead.look_within
             self.wake_at = scheduler._now_us() + look_within
-            return look_within / SECOND
+            return look_within / SECOND if self.polls else None
         steps = self._clock_steps
         now = scheduler._now_us()
         self._is_real = scheduler._has_real_time()
@@ -111,7 +115,9 @@ class Dispatcher:
             say(self._scheduler._logger, logging.INFO, "Job store %r answers again", alias)
         wake_at = NEVER if due is None else due
         look_within = store.look_within() if isinstance(store, SharedJobStore) else None
-        return wake_at if look_within is None else min(wake_at, now + look_within)
+        if look_within is None or not self.polls:
+            return wake_at
+        return min(wake_at, now + look_within)
 
     def _claim_all(self, alias: str, store: Store) -> None:
         scheduler = self._scheduler

@@ -67,7 +67,11 @@ class BackgroundScheduler(BlockingScheduler):
             self._thread = thread
 
     def shutdown(self, *args: Any, **kwargs: Any) -> None:
-        """Stop processing jobs and end the thread. See :meth:`BaseScheduler.shutdown`."""
+        """Stop processing jobs and end the thread. See :meth:`BaseScheduler.shutdown`.
+
+        :param wait: as there
+        :param timeout: as there; by name
+        """
         super().shutdown(*args, **kwargs)
         thread, self._thread = self._thread, None
         if thread is None or not thread.is_alive():

@@ -45,6 +45,7 @@ from apscheduler.schedulers._registry import STATE_PAUSED, STATE_RUNNING, STATE_
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from datetime import timedelta
     from typing import Any
 
     from apscheduler.cluster.nodes import Node
@@ -154,6 +155,25 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         warn_of_foreign_copies(self._logger)
         self._add_default_parts()
         self._lead = self._made_lead()
+        try:
+            self._start_parts()
+            self._has_begun = not paused
+            if not paused:
+                self._make_due_at_start()
+        except BaseException:
+            self._give_up_lead()
+            raise
+        self._ends = False
+        self.state = STATE_PAUSED if paused else STATE_RUNNING
+        ends.watch_children_end()
+        self._logger.info("Scheduler started")
+        self._dispatch_event(SchedulerEvent(EVENT_SCHEDULER_STARTED))
+        if not paused:
+            self._look_for_twins()
+            self.wakeup()
+
+    def _start_parts(self) -> None:
+        """Start the executors and job stores, and store the jobs that waited."""
         for alias, executor in list(self._executors.items()):
             executor.start(self, alias)
         for alias, store in list(self._jobstores.items()):
@@ -164,17 +184,12 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         except Exception:
             self._stop_executors(wait=False)
             raise
-        self._has_begun = not paused
-        if not paused:
-            self._make_due_at_start()
-        self._ends = False
-        self.state = STATE_PAUSED if paused else STATE_RUNNING
-        ends.watch_children_end()
-        self._logger.info("Scheduler started")
-        self._dispatch_event(SchedulerEvent(EVENT_SCHEDULER_STARTED))
-        if not paused:
-            self._look_for_twins()
-            self.wakeup()
+
+    def _give_up_lead(self) -> None:
+        """Hold no leader lock after a start that failed: its store may be removed."""
+        lead, self._lead = self._lead, None
+        if lead is not None:
+            lead.release()
 
     def _check_uwsgi(self) -> None:
         """Refuse to start under uWSGI with threads disabled.
@@ -210,26 +225,29 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
             self.add_jobstore(self._create_default_jobstore(), "default")
 
     @abstractmethod
-    def shutdown(self, wait: bool = True, *, timeout: float | None = None) -> None:
+    def shutdown(self, wait: bool = True, *, timeout: float | timedelta | None = None) -> None:
         """Stop processing jobs and free executors and job stores.
 
         :param wait: whether to wait until running jobs have ended
-        :param timeout: for how many seconds to wait at most. What has not begun is given back at once where others share
+        :param timeout: for how many seconds (or a timedelta) to wait at most. What has not begun is given back at once where others share
             the job store; what still runs then is logged, goes on, and is not waited for at the program's end. New.
         :raises SchedulerNotRunningError: if the scheduler is not running
         :raises TypeError, ValueError: if ``timeout`` is no number of seconds
         """
-        self._begin_shutdown(timeout)
-        self._finish_shutdown(wait=wait, timeout=timeout)
+        seconds = self._begin_shutdown(timeout)
+        self._finish_shutdown(wait=wait, timeout=seconds)
 
-    def _begin_shutdown(self, timeout: float | None = None) -> None:
+    def _begin_shutdown(self, timeout: float | timedelta | None = None) -> float | None:
+        """Be stopped; return for how many seconds to wait for what runs, ``None``: until it has ended."""
+        seconds = None
         if timeout is not None:
             from apscheduler.schedulers._ending import checked_timeout
 
-            checked_timeout(timeout)
+            seconds = checked_timeout(timeout)
         if self.state == STATE_STOPPED:
             raise SchedulerNotRunningError
         self.state = STATE_STOPPED
+        return seconds
 
     def _finish_shutdown(self, *, wait: bool, timeout: float | None = None) -> None:
         from apscheduler.schedulers import _ending

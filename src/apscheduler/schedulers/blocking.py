@@ -14,6 +14,7 @@ from apscheduler.schedulers.base import STATE_STOPPED, BaseScheduler
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from datetime import timedelta
     from typing import Any
 
     from apscheduler.schedulers._signals import Termination
@@ -87,7 +88,7 @@ class BlockingScheduler(BaseScheduler):
         if self._event is None or self.state == STATE_STOPPED:
             self._event = Wakeup()
 
-    def shutdown(self, wait: bool = True, *, timeout: float | None = None) -> None:
+    def shutdown(self, wait: bool = True, *, timeout: float | timedelta | None = None) -> None:
         """Stop processing jobs; :meth:`start` returns. See :meth:`BaseScheduler.shutdown`."""
         super().shutdown(wait, timeout=timeout)
         self._event.set()

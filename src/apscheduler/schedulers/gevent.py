@@ -95,7 +95,11 @@ class GeventScheduler(BlockingScheduler):
             self._event = GreenWakeup()
 
     def shutdown(self, *args: Any, **kwargs: Any) -> None:
-        """Stop processing jobs and end the greenlet. See :meth:`BaseScheduler.shutdown`."""
+        """Stop processing jobs and end the greenlet. See :meth:`BaseScheduler.shutdown`.
+
+        :param wait: as there
+        :param timeout: as there; by name
+        """
         super().shutdown(*args, **kwargs)
         greenlet, self._greenlet = self._greenlet, None
         if greenlet is not None and self._event.is_here() and greenlet is not gevent.getcurrent():

@@ -28,5 +28,9 @@ class QtScheduler(CallbackScheduler):
         return QtPort()
 
     def shutdown(self, *args: Any, **kwargs: Any) -> None:
-        """Stop processing jobs. See :meth:`BaseScheduler.shutdown`."""
+        """Stop processing jobs. See :meth:`BaseScheduler.shutdown`.
+
+        :param wait: as there
+        :param timeout: as there; by name
+        """
         super().shutdown(*args, **kwargs)

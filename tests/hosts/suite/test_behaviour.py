@@ -433,8 +433,11 @@ def test_a_shutdown_waits_no_longer_than_its_timeout_and_names_what_still_runs(
     told.wait_for(ENDED, "job")
 
 
+@pytest.mark.parametrize("patience", [PATIENCE, timedelta(seconds=PATIENCE)])
 @pytest.mark.parametrize("kind", ["function", "coroutine"])
-def test_a_shutdown_with_a_timeout_ends_as_soon_as_what_runs(host, scheduler, caplog, kind):
+def test_a_shutdown_with_a_timeout_ends_as_soon_as_what_runs(
+    host, scheduler, caplog, kind, patience
+):
     began = threading.Event()
 
     def function():
@@ -448,7 +451,7 @@ def test_a_shutdown_with_a_timeout_ends_as_soon_as_what_runs(host, scheduler, ca
     scheduler.add_job(function if kind == "function" else coroutine, id="job")
     assert began.wait(PATIENCE)
     before = time.monotonic()
-    scheduler.shutdown(timeout=PATIENCE)
+    scheduler.shutdown(timeout=patience)
     assert time.monotonic() - before < PATIENCE / 2
     assert scheduler.get_runs("job")[0].outcome == "executed"
     assert "still run" not in caplog.text
