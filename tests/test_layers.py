@@ -31,6 +31,7 @@ LAYERS = (
         "references",
         "texts",
         "util",
+        "zones",
     },
     {"calendars"},
     {"triggers"},

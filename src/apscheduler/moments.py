@@ -85,7 +85,7 @@ def _moment_pattern() -> re.Pattern[str]:
 
 @lru_cache(maxsize=1024)
 def zone_named(name: str) -> tzinfo:
-    """Return the zone of that name in the tz database.
+    """Return the zone of that name: one of the tz database, of Windows, of a calendar file, or an offset.
 
     :raises zoneinfo.ZoneInfoNotFoundError: if there is none, with the closest names
     :raises ValueError: if the text cannot be the name of a zone
@@ -100,26 +100,15 @@ def zone_named(name: str) -> tzinfo:
         )
     try:
         return ZoneInfo(name)
-    except ZoneInfoNotFoundError:
-        raise ZoneInfoNotFoundError(_no_zone(name)) from None
-    except (ValueError, OSError) as error:
-        raise ValueError(f"{_no_zone(name)} ({error})") from None
+    except (LookupError, ValueError, OSError) as error:
+        from apscheduler.zones.names import unknown, zone_called
 
-
-def _no_zone(name: str) -> str:
-    from difflib import get_close_matches
-    from zoneinfo import available_timezones
-
-    by_folded = {zone.lower(): zone for zone in sorted(available_timezones())}
-    close = get_close_matches(name.lower(), by_folded, n=3)
-    hint = " or ".join(by_folded[zone] for zone in close)
-    return (
-        f"there is no time zone {name!r}; did you mean {hint}?"
-        if hint
-        else (
-            f"there is no time zone {name!r}: expected a name of the tz database, like 'Europe/Berlin'"
-        )
-    )
+        found = zone_called(name)
+        if found is not None:
+            return found
+        if isinstance(error, ZoneInfoNotFoundError):
+            raise ZoneInfoNotFoundError(unknown(name)) from None
+        raise ValueError(f"{unknown(name)} ({error})") from None
 
 
 def _without_pytz(zone: Any) -> tzinfo:
@@ -134,18 +123,16 @@ def _without_pytz(zone: Any) -> tzinfo:
 
 
 def local_zone() -> tzinfo:
-    """Return this machine's time zone, or UTC with a warning where it cannot be found."""
-    from tzlocal import get_localzone  # on use: start-up time
+    """Return this machine's time zone, or UTC with a warning where it cannot be found.
 
-    try:
-        return get_localzone()
-    except (LookupError, ValueError, OSError) as error:
-        warnings.warn(
-            f"the local time zone cannot be found ({error}), so UTC is used: set the environment "
-            "variable TZ to a name like 'Europe/Berlin', or give a timezone",
-            stacklevel=2,
-        )
-        return UTC
+    :raises zoneinfo.ZoneInfoNotFoundError: if TZ holds a rule of POSIX that cannot be followed exactly
+    """
+    from apscheduler.zones import local  # on use: start-up time
+
+    found = local.find()
+    if found.trouble is not None:
+        warnings.warn(found.trouble, stacklevel=2)
+    return found.zone
 
 
 def asdate(obj: Any) -> Any:

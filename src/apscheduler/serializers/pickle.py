@@ -67,8 +67,7 @@ def pickled(state: dict[str, Any], protocol: int, job_id: str) -> bytes:
     except Exception as exc:  # pickling runs methods of the arguments: anything can come
         raise SerializationError(
             f"job {job_id!r} cannot be pickled because of its {_culprit(state, protocol)} "
-            f"({type(exc).__name__}: {exc}): give something that can, for example a name or an id that "
-            "the function looks up when it runs"
+            f"({type(exc).__name__}: {exc}): {_advice(exc)}"
         ) from exc
 
 
@@ -88,6 +87,15 @@ def unpickled(data: bytes, store: str, job_id: str) -> dict[str, Any]:
             f"job {job_id!r} in {store!r} is a pickled {type(state).__name__}, not the state of a job"
         )
     return state
+
+
+def _advice(exc: Exception) -> str:
+    if "ZoneInfo" in str(exc):  # zoneinfo's own words for one that was made of a file
+        return (
+            "its time zone is a file without a name; give a timezone with a name, like 'Europe/Berlin', or "
+            "set the environment variable TZ to one"
+        )
+    return "give something that can, for example a name or an id that the function looks up when it runs"
 
 
 def _culprit(state: dict[str, Any], protocol: int) -> str:

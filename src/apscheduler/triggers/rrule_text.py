@@ -169,7 +169,8 @@ class RecurrenceText:
             )
 
     def _read(self, line: str) -> None:
-        head, colon, value = line.partition(":")
+        # The last one: a TZID may have a colon in it, a value has none.
+        head, colon, value = line.rpartition(":")
         if not colon:
             head, value = "RRULE", line
         name, *options = head.split(";")

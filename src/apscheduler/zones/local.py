@@ -1,0 +1,117 @@
+"""This machine's zone: by the environment variable TZ, else by the files that tzlocal knows, else by content.
+
+Whatever is found has a name that every process can load, or an offset, because jobs are stored with it. A file without
+a name (``/etc/localtime`` mounted into a container) is known by its content.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, tzinfo
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+from apscheduler.zones.names import SEASONS
+
+_HOW_TO_NAME = (
+    "set the environment variable TZ to a zone's name, like 'Europe/Berlin', or give a timezone"
+)
+_UTC_NAMES = frozenset(
+    {
+        "UTC",
+        "UCT",
+        "GMT",
+        "Zulu",
+        "Universal",
+        "Etc/UTC",
+        "Etc/UCT",
+        "Etc/GMT",
+        "Etc/Zulu",
+        "Etc/Universal",
+    }
+)
+
+
+class Found(NamedTuple):
+    """The local zone, and how it was found."""
+
+    zone: tzinfo
+    how: str
+    trouble: str | None = None
+    """What is wrong with it, and what to do; ``None``: nothing."""
+
+
+def find() -> Found:
+    """Return this machine's zone, or UTC with the trouble where nothing names one.
+
+    :raises zoneinfo.ZoneInfoNotFoundError: if TZ holds a rule of POSIX that cannot be followed exactly
+    """
+    from tzlocal import get_localzone  # on use: start-up time
+
+    given = os.environ.get("TZ", "")
+    try:
+        zone = get_localzone()
+    except (LookupError, ValueError, OSError) as error:
+        return _by_rule(given, error)
+    how = f"by the environment variable TZ={given}" if given else "by this machine's files"
+    return _named(zone, given, how)
+
+
+def _by_rule(given: str, error: Exception) -> Found:
+    from apscheduler.zones.posix import is_posix, posix_zone
+
+    if is_posix(given):
+        return Found(posix_zone(given), f"by the POSIX rule in the environment variable TZ={given}")
+    trouble = f"the local time zone cannot be found ({str(error).strip()}), so UTC is used"
+    return Found(UTC, "by nothing", f"{trouble}: {_HOW_TO_NAME}")
+
+
+@lru_cache(maxsize=8)
+def _named(zone: tzinfo, given: str, how: str) -> Found:
+    """Return the zone by a name that is its own."""
+    if not _is_zoneinfo(zone):
+        return Found(zone, how)
+    is_nameless, is_false = _is_nameless(zone), _is_false(zone)
+    if not (is_nameless or is_false):
+        return Found(zone, how)
+    file = given.removeprefix(":")
+    file = file if Path(file).is_absolute() else "/etc/localtime"
+    named = _by_content(zone, _UTC_NAMES if is_false else frozenset())
+    if named is not None:
+        return Found(named, f"by the content of {file}")
+    if is_false:
+        said = f"the zone data here has another clock than UTC under the name of {zone}"
+    else:
+        said = f"{file} has no name, and its content is no zone of the tz database here, so jobs with it cannot be stored"
+    return Found(zone, f"by the content of {file}, which no zone's is", f"{said}: {_HOW_TO_NAME}")
+
+
+def _is_zoneinfo(zone: tzinfo) -> bool:
+    return type(zone).__name__ == "ZoneInfo" and type(zone).__module__ == "zoneinfo"
+
+
+def _is_nameless(zone: tzinfo) -> bool:
+    """Return whether the zone was made of a file, so that its key finds nothing, or something else."""
+    from zoneinfo import ZoneInfo
+
+    try:
+        return ZoneInfo(str(zone)) is not zone
+    except (LookupError, ValueError, OSError):
+        return True
+
+
+def _is_false(zone: tzinfo) -> bool:
+    """Return whether this is no UTC under UTC's name: a file was mounted over it through /etc/localtime, a link."""
+    return str(zone) in _UTC_NAMES and any(
+        season.astimezone(zone).utcoffset() for season in SEASONS
+    )
+
+
+def _by_content(zone: tzinfo, but: frozenset[str]) -> tzinfo | None:
+    from zoneinfo import ZoneInfo
+
+    from apscheduler.zones.likeness import SPAN_OF_FILES, named_alike
+
+    name = named_alike(zone, SPAN_OF_FILES, str(zone), but=but)
+    return ZoneInfo(name) if name else None
