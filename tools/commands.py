@@ -98,6 +98,14 @@ def _add_mutant_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--count", type=int, default=90, help="how many lines (default 90)")
     command.add_argument("--seed", type=int, default=0, help="which sample (default 0)")
     command.add_argument("--fast", action="store_true", help="the fast tests only")
+    command.add_argument("--jobs", type=int, default=2, help="how many side by side (default 2)")
+    command.add_argument(
+        "--numbers", type=_numbers, default=(), metavar="3,17", help="these of the sample only"
+    )
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(part) for part in text.split(",")]
 
 
 def demo(_: argparse.Namespace) -> int:
@@ -213,7 +221,13 @@ def package(_: argparse.Namespace) -> int:
 
 
 def mutants(options: argparse.Namespace) -> int:
-    return mutant_runs.run(options.count, options.seed, fast_only=options.fast)
+    return mutant_runs.run(
+        options.count,
+        options.seed,
+        fast_only=options.fast,
+        jobs=options.jobs,
+        numbers=options.numbers,
+    )
 
 
 def pythons(_: argparse.Namespace) -> int:

@@ -1,8 +1,9 @@
 """Runs the tests against one-line mutants of the core, and says which of them nobody noticed.
 
 Which tests run a line is measured once per commit. A mutant meets the fast tests of its line first, then the slow
-ones. A test that fails on the original too, asked right afterwards, has noticed nothing and is asked no more.
-Whether a survivor says the same as the original is for a person to judge.
+ones, those that run the fewest lines before the others: they are short, and close to the line. A test that fails on
+the original too, asked right afterwards, has noticed nothing and is asked no more. Several mutants are tried side by
+side, each in a tree of its own. Whether a survivor says the same as the original is for a person to judge.
 """
 
 from __future__ import annotations
@@ -13,10 +14,17 @@ import shutil
 import subprocess
 import sys
 import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from queue import Queue
+from typing import TYPE_CHECKING
 
 from tools import ROOT, environments, mutation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
 
 WORK = ROOT / ".mutants"
 _TESTS_SECONDS = 900
@@ -25,8 +33,8 @@ import json, os, pathlib
 def pytest_collection_modifyitems(items):
     chosen = os.environ.get("TICKWRIGHT_CHOSEN")
     if chosen:
-        names = set(json.loads(pathlib.Path(chosen).read_text()))
-        items[:] = [item for item in items if item.nodeid in names]
+        places = {name: i for i, name in enumerate(json.loads(pathlib.Path(chosen).read_text()))}
+        items[:] = sorted((item for item in items if item.nodeid in places), key=lambda item: places[item.nodeid])
 def pytest_collection_finish(session):
     listed = os.environ.get("TICKWRIGHT_SLOW")
     if listed:
@@ -49,21 +57,57 @@ class Verdict:
     seconds: float
 
 
-def run(count: int, seed: int, *, fast_only: bool) -> int:
-    """Draw mutants, try them, print the table; the exit status says nothing about the number."""
+def run(
+    count: int, seed: int, *, fast_only: bool, jobs: int = 2, numbers: Collection[int] = ()
+) -> int:
+    """Draw mutants, try them, print the table; the exit status says nothing about the number.
+
+    :param jobs: how many are tried side by side
+    :param numbers: try these of the sample only, counted from 1; none: all
+    """
     python = environments.ensure(".venv-mutants", "mutants", project=True)
     lines = _measured(python)
-    mutants = mutation.draw(count, seed)
-    trial = _Trial(python)
-    verdicts = []
-    for number, mutant in enumerate(mutants, 1):
-        original = (ROOT / mutant.path).read_text(encoding="utf-8")
-        verdict = trial.verdict(mutant, lines.tests_of(mutant), original, fast_only=fast_only)
-        verdicts.append(verdict)
-        print(f"{number}/{len(mutants)} {_said(verdict)}: {mutant.shown(original)}", flush=True)
+    trials = _Trials(lines, jobs, lambda number: _Trial(python, number), fast_only=fast_only)
+    drawn = enumerate(mutation.draw(count, seed), 1)
+    verdicts = trials.verdicts([each for each in drawn if not numbers or each[0] in numbers])
     _report(verdicts, seed)
-    print(f"asked no more, as they failed on the original: {sorted(trial.unsound) or 'none'}")
+    print(f"asked no more, as they failed on the original: {sorted(trials.unsound) or 'none'}")
     return 0
+
+
+class _Trials:
+    """Tries mutants side by side, and says what became of each as soon as it is known."""
+
+    def __init__(
+        self, lines: _Lines, jobs: int, make: Callable[[int], _Trial], *, fast_only: bool
+    ) -> None:
+        self._lines = lines
+        self._fast_only = fast_only
+        self._free: Queue[_Trial] = Queue()
+        self._trials = [make(number) for number in range(jobs)]
+        for trial in self._trials:
+            self._free.put(trial)
+
+    def verdicts(self, mutants: list[tuple[int, mutation.Mutant]]) -> list[Verdict]:
+        with ThreadPoolExecutor(len(self._trials)) as pool:
+            return list(pool.map(self._verdict, mutants))
+
+    def _verdict(self, numbered: tuple[int, mutation.Mutant]) -> Verdict:
+        number, mutant = numbered
+        original = (ROOT / mutant.path).read_text(encoding="utf-8")
+        trial = self._free.get()
+        try:
+            tests = self._lines.tests_of(mutant)
+            verdict = trial.verdict(mutant, tests, original, fast_only=self._fast_only)
+        finally:
+            self._free.put(trial)
+        seconds = f"{len(tests)} tests, {verdict.seconds:.0f} s"
+        print(f"{number}: {_said(verdict)} ({seconds}): {mutant.shown(original)}", flush=True)
+        return verdict
+
+    @property
+    def unsound(self) -> set[str]:
+        return {each for trial in self._trials for each in trial.unsound}
 
 
 def _said(verdict: Verdict) -> str:
@@ -89,9 +133,11 @@ class _Trial:
     :ivar unsound: tests that failed on the original
     """
 
-    def __init__(self, python: Path) -> None:
+    def __init__(self, python: Path, number: int = 0) -> None:
         self._python = python
-        self._tree = _copied_tree()
+        self._folder = WORK / f"trial-{number}"
+        self._folder.mkdir(exist_ok=True)
+        self._tree = _copied_tree(self._folder)
         self._slow = set(json.loads((WORK / "slow.json").read_text(encoding="utf-8")))
         self.unsound: set[str] = set()
 
@@ -126,19 +172,19 @@ class _Trial:
 
         Tests that take too long together have not noticed; each by itself has a limit that fails it.
         """
-        failures = WORK / "failed"
+        failures, chosen = self._folder / "failed", self._folder / "chosen.json"
         failures.unlink(missing_ok=True)
-        status = _status(self._python, self._tree, tests, failures)
+        chosen.write_text(json.dumps(tests), encoding="utf-8")
+        status = _status(self._python, self._tree, chosen, failures)
         if not status:
             return []
         told = failures.read_text(encoding="utf-8").split("\n") if failures.exists() else []
         return [each for each in told if each] or tests
 
 
-def _status(python: Path, tree: Path, tests: list[str], failures: Path) -> int:
-    """Return the exit status of pytest over these tests; 0 where they take too long together."""
-    chosen = WORK / "chosen.json"
-    chosen.write_text(json.dumps(tests), encoding="utf-8")
+def _status(python: Path, tree: Path, chosen: Path, failures: Path) -> int:
+    """Return the exit status of pytest over the chosen tests; 0 where they take too long together."""
+    tests = json.loads(chosen.read_text(encoding="utf-8"))
     files = sorted({each.partition("::")[0] for each in tests})
     command = [str(python), "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "chosen"]
     environment = os.environ | {
@@ -163,9 +209,9 @@ def _status(python: Path, tree: Path, tests: list[str], failures: Path) -> int:
         return 0
 
 
-def _copied_tree() -> Path:
-    """Return a copy of the checkout, in which mutants may be written."""
-    tree = WORK / "tree"
+def _copied_tree(folder: Path) -> Path:
+    """Return a copy of the checkout in this folder, in which mutants may be written."""
+    tree = folder / "tree"
     shutil.rmtree(tree, ignore_errors=True)
     left = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info")
     shutil.copytree(ROOT, tree, ignore=left)
@@ -187,12 +233,14 @@ class _Lines:
     def __init__(self, tests: list[str], lines: dict[str, dict[str, list[int]]]) -> None:
         self._tests = tests
         self._lines = lines
+        every = (i for file in lines.values() for some in file.values() for i in some)
+        self._breadth = Counter(every)
 
     def tests_of(self, mutant: mutation.Mutant) -> list[str]:
-        """Return the tests that run the line; those of the whole file for what runs at its import."""
+        """Return the tests that run the line, the narrowest first; those of the whole file for what runs at import."""
         lines = self._lines.get(mutant.path, {})
-        found = lines.get(str(mutant.line)) or sorted({i for some in lines.values() for i in some})
-        return [self._tests[i] for i in found]
+        found = lines.get(str(mutant.line)) or {i for some in lines.values() for i in some}
+        return [self._tests[i] for i in sorted(found, key=lambda i: (self._breadth[i], i))]
 
 
 def _measured(python: Path) -> _Lines:

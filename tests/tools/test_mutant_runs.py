@@ -34,7 +34,7 @@ def trial(tmp_path, monkeypatch):
     (work / "slow.json").write_text(json.dumps(["test_some.py::test_that_notices"]))
     (work / "chosen.py").write_text(mutant_runs._PLUGIN)
     monkeypatch.setattr(mutant_runs, "WORK", work)
-    monkeypatch.setattr(mutant_runs, "_copied_tree", lambda: tree)
+    monkeypatch.setattr(mutant_runs, "_copied_tree", lambda _: tree)
     return mutant_runs._Trial(sys.executable)
 
 
@@ -64,3 +64,22 @@ def test_slow_tests_are_left_out_where_the_fast_ones_are_asked_for(trial) -> Non
     mutant = Mutant("src/some.py", 2, place, place + 1, "-", "arithmetic")
     slow = ["test_some.py::test_that_notices"]
     assert trial.verdict(mutant, slow, SOURCE, fast_only=True).killed_by is None
+
+
+def test_the_narrowest_tests_of_a_line_are_asked_first() -> None:
+    lines = {"src/some.py": {"1": [0, 1, 2], "2": [0, 2], "3": [0]}, "src/other.py": {"1": [1]}}
+    found = mutant_runs._Lines(["wide", "middle", "narrow"], lines)
+    assert found.tests_of(Mutant("src/some.py", 2, 0, 1, "-", "arithmetic")) == ["narrow", "wide"]
+    at_import = Mutant("src/some.py", 9, 0, 1, "-", "arithmetic")
+    assert found.tests_of(at_import) == ["middle", "narrow", "wide"]
+
+
+def test_mutants_are_told_under_their_number_in_the_sample(trial, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(mutant_runs, "ROOT", trial._tree)
+    place = SOURCE.index("+")
+    mutant = Mutant("src/some.py", 2, place, place + 1, "-", "arithmetic")
+    names = ["test_some.py::test_that_looks_away", "test_some.py::test_that_notices"]
+    lines = mutant_runs._Lines(names, {"src/some.py": {"2": [0, 1]}})
+    fast = mutant_runs._Trials(lines, 1, lambda _: trial, fast_only=True)
+    assert [each.killed_by for each in fast.verdicts([(7, mutant)])] == [None]
+    assert "7: SURVIVED (2 tests" in capsys.readouterr().out
