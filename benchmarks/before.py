@@ -25,7 +25,10 @@ _CONFIDENCE = 0.95
 def compare(chosen: Plan, revision: str, python: str, rounds: int) -> int:
     """Print a line per measured metric; return how many are slower than before."""
     slower = 0
-    print(f"this build beside {revision}: how many times as fast, {rounds} rounds", flush=True)
+    print(
+        f"this build beside {revision}: how many times as fast, {max(rounds, ROUNDS)} rounds",
+        flush=True,
+    )
     with sources_of(revision) as sources:
         for name, comparison in chosen.comparisons.items():
             metrics = {row.metric for row in chosen.rows if row.comparison == name}
