@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from functools import lru_cache
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ def is_shared(kind: str) -> bool:
     return kind in SHARED
 
 
+@lru_cache(maxsize=8)
 def kind_in(table: bytes, path: bytes, device: bytes | None = None) -> str | None:
     """Return the kind of the file system that has a path; ``None`` if the table has none for it.
 

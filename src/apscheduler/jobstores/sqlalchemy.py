@@ -466,6 +466,11 @@ class SQLAlchemyJobStore(SharedJobStore):
         return self._listed()
 
     def waiting_for_start(self) -> list[Job]:
+        table = self.engine.dialect.identifier_preparer.format_table(self.jobs_t)
+        asked = f"SELECT 1 FROM {table} WHERE next_run_time = {AT_NEXT_START / SECOND} LIMIT 1"
+        with self._database.reading() as connection:
+            if connection.exec_driver_sql(asked).first() is None:  # almost always
+                return []
         return self._listed(self.jobs_t.c.next_run_time == AT_NEXT_START / SECOND)
 
     def _rows(self, *conditions: Any) -> list[tuple[Any, Any, Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from sqlalchemy import text
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import MissingGreenlet, NoSuchModuleError
 
@@ -96,9 +95,9 @@ def in_utf8(url: URL, driver: str, options: dict[str, Any]) -> dict[str, Any]:
 
 def said_of_encoding(connection: Connection) -> str | None:
     """Return one line about a PostgreSQL database or connection in which not every text can be kept."""
-    server, client = (
-        connection.scalar(text(f"SHOW {each}")) for each in ("server_encoding", "client_encoding")
-    )
+    server, client = connection.exec_driver_sql(
+        "SELECT current_setting('server_encoding'), current_setting('client_encoding')"
+    ).one()
     if server not in _ENCODINGS:
         return (
             f"The encoding of this database is {server}: job ids and texts beyond it are refused, and errors of jobs go "

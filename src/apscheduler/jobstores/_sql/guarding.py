@@ -21,6 +21,7 @@ from apscheduler.jobstores._sql.identity import (
     Identity,
     from_text,
     identity_of,
+    identity_of_file,
     inode_of,
     sqlite_file,
     steady_inode_of,
@@ -136,9 +137,8 @@ class Guard:
 
     def _look(self) -> None:
         with self._database.reading() as connection:
-            present = identity_of(connection, self._database, self._tables)
+            present = self._present(connection)
             row = self._recorded(connection)
-            self._note_file(connection)
             recorded = None if row is None else from_text(row.text)
             reason = self._why_not(connection, row, recorded, present)
         self._stale = False
@@ -171,16 +171,19 @@ class Guard:
             return f"it is a copy of another store, or was restored: {different}"
         return self._set_back(connection)
 
-    def _note_file(self, connection: Connection) -> None:
-        if self._database.kind == "sqlite":
-            path = sqlite_file(connection)
-            inode = steady_inode_of(path)
-            self._file = (path, inode) if path and inode else None
+    def _present(self, connection: Connection) -> Identity:
+        """Return what the database is; take note of SQLite's file."""
+        if self._database.kind != "sqlite":
+            return identity_of(connection, self._database, self._tables)
+        path = sqlite_file(connection)
+        inode = steady_inode_of(path)
+        self._file = (path, inode) if path and inode else None
+        return identity_of_file(inode)
 
     def _recorded(self, connection: Connection) -> Any:
-        state = self._tables.state
-        return connection.execute(
-            select(state.c.number, state.c.text).where(state.c.name == IDENTITY)
+        table = connection.dialect.identifier_preparer.format_table(self._tables.state)
+        return connection.exec_driver_sql(
+            f"SELECT number, text FROM {table} WHERE name = '{IDENTITY}'"
         ).first()
 
     def _complete(self, recorded: Identity, present: Identity) -> None:

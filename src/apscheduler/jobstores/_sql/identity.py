@@ -37,6 +37,7 @@ _WORDS: Final = {
     "file": "the file",
     "server": "the database server",
 }
+_TIMELINE: Final = "substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)"
 
 
 class Identity(Record):
@@ -86,13 +87,17 @@ def identity_of(connection: Connection, database: Database, tables: Tables) -> I
     if database.kind == "postgresql":
         return _postgresql(connection, tables)
     if database.kind == "sqlite":
-        inode = steady_inode_of(sqlite_file(connection))
-        return Identity({} if inode is None else {"file": str(inode)})
+        return identity_of_file(steady_inode_of(sqlite_file(connection)))
     parts = {"database": str(connection.scalar(text("SELECT DATABASE()")))}
     server = _asked(connection, "SELECT @@server_uuid")  # MariaDB does not have it
     if server is not None:
         parts["server"] = str(server)
     return Identity(parts)
+
+
+def identity_of_file(inode: int | None) -> Identity:
+    """Return what a SQLite file is by the number that stays the file's; ``None`` where there is none."""
+    return Identity({} if inode is None else {"file": str(inode)})
 
 
 def _postgresql(connection: Connection, tables: Tables) -> Identity:
@@ -106,17 +111,29 @@ def _postgresql(connection: Connection, tables: Tables) -> Identity:
         {"name": quote},
     ).one()
     parts = {"database": str(row[0]), "table": str(row[1])}
-    if row[2]:
-        system = _asked(connection, "SELECT system_identifier FROM pg_control_system()")
-        if system is not None:
-            parts["system"] = str(system)
-    timeline = _asked(connection, "SELECT substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)")
+    system, timeline = _system_and_timeline(connection, is_open=row[2])
+    if system is not None:
+        parts["system"] = str(system)
     return Identity(parts, None if timeline is None else int(str(timeline), 16))
+
+
+def _system_and_timeline(connection: Connection, *, is_open: bool) -> tuple[Any, Any]:
+    """Ask a PostgreSQL server for both in one statement, and for each alone where that fails.
+
+    :param is_open: whether the system identifier may be asked for
+    """
+    system, timeline = "(SELECT system_identifier FROM pg_control_system())", _TIMELINE
+    if is_open:
+        with suppress(DBAPIError):
+            both = connection.exec_driver_sql(f"SELECT {system}, {timeline}").one()
+            return both[0], both[1]
+    alone = _asked(connection, f"SELECT {system}") if is_open else None
+    return alone, _asked(connection, f"SELECT {timeline}")
 
 
 def _asked(connection: Connection, statement: str) -> Any:
     with suppress(DBAPIError):  # no right to ask, or no such thing here: not told
-        return connection.scalar(text(statement))
+        return connection.exec_driver_sql(statement).scalar()
     return None
 
 

@@ -16,6 +16,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from apscheduler.jobstores._sql import additions
 from apscheduler.jobstores._sql.additions import ADDITIONS, Missing
+from apscheduler.jobstores._sql.complete import is_complete
 from apscheduler.jobstores._sql.engines import said_of_encoding
 
 TYPE_CHECKING = False
@@ -66,6 +67,9 @@ def prepare(engine: Engine, tables: Tables, *, create: bool) -> list[str]:
     """
     with engine.connect() as connection:
         said = _said_of_database(connection, tables)
+        if is_complete(connection, tables, len(STEPS)):
+            tables.additions = frozenset(each.number for each in ADDITIONS)
+            return said
     (migrate if create else check)(engine, tables)
     with engine.connect() as connection:
         there = additions.present(connection, tables)
