@@ -95,7 +95,8 @@ class JobAdding(CalendarRegistry):
         :param func: what to run, or a text reference to it (``package.module:name``)
         :param trigger: a trigger, or a trigger's name with its arguments as ``trigger_args``;
             ``None`` runs the job once, now
-        :param args: positional arguments for ``func``; with ``"crontab"`` a text here is the crontab expression
+        :param args: positional arguments for ``func``; with ``"crontab"`` and ``"rrule"`` a text here is the expression or
+            the rule
         :param kwargs: keyword arguments for ``func``
         :param id: an explicit identifier (for changing the job later)
         :param name: a description
@@ -117,8 +118,10 @@ class JobAdding(CalendarRegistry):
         :raises TypeError, ValueError, LookupError: for arguments that are not right; nothing was added
         :raises ConflictingIdError: if the id is taken
         """
-        if trigger == "crontab" and isinstance(args, str):
-            trigger_args, args = {"expression": args, **trigger_args}, None
+        if args is not None and isinstance(trigger, str) and not isinstance(args, list | tuple):
+            from apscheduler.schedulers import _positional
+
+            args, trigger_args = _positional.read(trigger, args, trigger_args)  # type: ignore[assignment] # kept as it is
         job_kwargs: dict[str, Any] = {
             "trigger": self._create_trigger(trigger, trigger_args),
             "executor": executor,
@@ -249,7 +252,15 @@ class JobAdding(CalendarRegistry):
     def _trigger_class(self, name: str) -> Any:
         cls = self._trigger_classes.get(name)
         if cls is None:
-            cls = load_plugin("trigger", name, self._trigger_plugins, _is_subclass(BaseTrigger))
+            try:
+                cls = load_plugin("trigger", name, self._trigger_plugins, _is_subclass(BaseTrigger))
+            except LookupError:
+                from apscheduler.schedulers._positional import what_name_means
+
+                meant = what_name_means(name)
+                if meant is None:
+                    raise
+                raise LookupError(meant) from None
             self._trigger_classes[name] = cls
         return cls
 

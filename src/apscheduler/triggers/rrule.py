@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -27,6 +27,10 @@ from apscheduler.triggers.base import (
 )
 from apscheduler.triggers.rrule_text import RecurrenceText, RuleText, wall_seconds
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from apscheduler.triggers.rrule_text import Moment
+
 _VERSION = 1
 EXCLUDED = 10_000
 """So many fire times in a row may be excluded; then the search ends, which is logged."""
@@ -35,8 +39,9 @@ EXCLUDED = 10_000
 class RRuleTrigger(BaseTrigger):
     """Fires as a recurrence rule of RFC 5545 says.
 
-    :param rrule: the rule, ``"FREQ=MONTHLY;BYDAY=-1FR"``, or several lines of DTSTART, RRULE, EXRULE, RDATE and EXDATE;
-        objects of ``dateutil.rrule`` are read by their texts
+    :param rrule: the rule, ``"FREQ=MONTHLY;BYDAY=-1FR"``, or several lines of DTSTART, RRULE, EXRULE, RDATE and EXDATE; or
+        an ``rrule`` or ``rruleset`` of dateutil, which keeps the zone of its dtstart. A date without a time takes out its
+        whole day in EXDATE, and means DTSTART's time of that day in RDATE; a period fires when it begins
     :param start_date: DTSTART, where the text has none: datetime, date or text (now if left out)
     :param end_date: latest possible fire time, beside UNTIL and COUNT
     :param timezone: zone or its name, in whose wall time the rule counts (default: that of DTSTART or the dates, else the
@@ -176,26 +181,44 @@ class _Recurrences:
     def __init__(self, text: RecurrenceText, line: ZoneLine, start: datetime) -> None:
         self._rules = [_ZonedRule(rule, line, start) for rule in text.rules]
         self._exrules = [_ZonedRule(rule, line, start) for rule in text.exrules]
-        self._dates = sorted({_instant(each, line) for each in text.rdates})
-        self._exdates = {_instant(each, line) for each in text.exdates}
+        has_time = text.start is not None or bool(text.rules)
+        at = start - start.replace(hour=0, minute=0, second=0) if has_time else timedelta(0)
+        self._line = line
+        self._dates = sorted({_instant(each, line, at) for each in text.rdates})
+        self._exdates = {_instant(each, line) for each in text.exdates if not each[2]}
+        self._exdays = {wall_seconds(each[0]) // DAY_SECONDS for each in text.exdates if each[2]}
+        excluded = [rule.values for rule in text.exrules]
+        self._is_void = not text.rdates and all(rule.values in excluded for rule in text.rules)
 
     def first_from(self, floor: int) -> int | None:
         """Return the first fire time at or after an instant."""
-        for _ in range(EXCLUDED):
+        for _ in range(0 if self._is_void else EXCLUDED):
             found = min(self._firsts(floor), default=None)
-            if found is None or not self._is_excluded(found):
+            if found is None:
+                return None
+            day = self._excluded_day(found)
+            if day is not None:
+                floor = max(found + 1, _image((day + 1) * DAY, self._line))
+            elif self._is_excluded(found):
+                floor = found + 1
+            else:
                 return found
-            floor = found + 1
         _say_given_up(floor)
         return None
 
     def last_until(self, ceiling: int) -> int | None:
         """Return the last fire time at or before an instant."""
-        for _ in range(EXCLUDED):
+        for _ in range(0 if self._is_void else EXCLUDED):
             found = max(self._lasts(ceiling), default=None)
-            if found is None or not self._is_excluded(found):
+            if found is None:
+                return None
+            day = self._excluded_day(found)
+            if day is not None:
+                ceiling = min(found, _image(day * DAY, self._line)) - 1
+            elif self._is_excluded(found):
+                ceiling = found - 1
+            else:
                 return found
-            ceiling = found - 1
         _say_given_up(ceiling)
         return None
 
@@ -217,6 +240,13 @@ class _Recurrences:
         if at:
             yield self._dates[at - 1]
 
+    def _excluded_day(self, instant: int) -> int | None:
+        """Return the day of an instant (since 1970, on the zone's clock) if an EXDATE takes out all of it."""
+        if not self._exdays:
+            return None
+        day = (instant + self._line.offset(instant)) // DAY
+        return day if day in self._exdays else None
+
     def _is_excluded(self, instant: int) -> bool:
         return instant in self._exdates or any(
             rule.first_from(instant) == instant for rule in self._exrules
@@ -236,7 +266,7 @@ class _ZonedRule:
         """Return the first member at or after an instant."""
         line, walls = self._line, self._recurrence.first_from
         floor = max(floor, EARLIEST + DAY)
-        if floor > self._end():
+        if self._is_beyond(floor):
             return None
         local = floor + line.offset(floor)
         candidates: list[int | None] = []
@@ -253,7 +283,7 @@ class _ZonedRule:
         found = min(
             (each for each in candidates if each is not None and each >= floor), default=None
         )
-        return found if found is not None and found <= self._end() else None
+        return None if found is None or self._is_beyond(found) else found
 
     def _images(
         self, wall: int | None, beyond: Callable[[int], int | None]
@@ -276,7 +306,8 @@ class _ZonedRule:
     def last_until(self, ceiling: int) -> int | None:
         """Return the last member at or before an instant."""
         line, walls = self._line, self._recurrence.last_until
-        ceiling = min(ceiling, self._end())
+        if self._is_beyond(ceiling):
+            ceiling = self._end()
         if ceiling < EARLIEST + DAY:
             return None
         local = ceiling + line.offset(ceiling)
@@ -303,6 +334,14 @@ class _ZonedRule:
             wall = _wall_before(self._recurrence.last_until, last) if end > begin else None
             if wall is not None and wall >= begin:
                 yield wall - before.offset
+
+    def _is_beyond(self, instant: int) -> bool:
+        """Return whether an instant lies behind the last one; members are counted only where there may be enough."""
+        if self._last is None:
+            wall = (instant + self._line.offset(instant) + DAY) // SECOND
+            if self._recurrence.has_fewer(self._count or 1, wall):
+                return False
+        return instant > self._end()
 
     def _end(self) -> int:
         """Return the last possible instant: that of COUNT is found when it is first asked for."""
@@ -340,11 +379,13 @@ def _image(local: int, line: ZoneLine) -> int:
     return min(local, LATEST) if gap is None else gap.instant + local - gap.start
 
 
-def _instant(given: tuple[datetime, tzinfo | None], line: ZoneLine) -> int:
-    moment, zone = given
+def _instant(given: Moment, line: ZoneLine, at: timedelta = timedelta(0)) -> int:
+    """Return the instant of a moment; a date alone means that time of its day."""
+    moment, zone, is_date = given
     if moment.tzinfo is UTC:
         return to_us(moment)
-    return _image(wall_seconds(moment) * SECOND, line if zone is None else zone_line(zone))
+    seconds = wall_seconds(moment) + (int(at.total_seconds()) if is_date else 0)
+    return _image(seconds * SECOND, line if zone is None else zone_line(zone))
 
 
 def _until(text: RuleText, line: ZoneLine) -> int:
@@ -361,7 +402,8 @@ def _say_given_up(instant: int) -> None:
     from apscheduler.logs import logger_named  # start-up time
 
     logger_named("apscheduler.triggers").warning(
-        "A recurrence has no next fire time: %d in a row, up to %s, are excluded by its EXRULE or EXDATE lines",
+        "A recurrence has no next fire time: all of them, or %d in a row, up to %s, are excluded by its EXRULE or "
+        "EXDATE lines",
         EXCLUDED,
         zone_line(UTC).at(instant),
     )

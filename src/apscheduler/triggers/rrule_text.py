@@ -9,6 +9,11 @@ from typing import Any
 from apscheduler._engine.recurrence import DAY_SECONDS, FREQUENCIES, Parts
 from apscheduler.moments import astimezone
 from apscheduler.names import hint
+from apscheduler.triggers.rrule_dateutil import is_dateutils, text_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    Moment = tuple[datetime, tzinfo | None, bool]
 
 _EPOCH = date(1970, 1, 1).toordinal()
 _WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
@@ -29,6 +34,14 @@ _NUMBERS = {  # lowest, highest, whether also counted backwards
 COUNT_LIMIT = 100_000
 TEXT_LIMIT = 100_000
 _MOMENT = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)(\d\d)(Z?))?", re.ASCII)
+_LINES = ("RRULE", "EXRULE", "RDATE", "EXDATE", "DTSTART")
+_BETWEEN = re.compile(rf"(?:[\s;]|\\r|\\n)+(?=(?:{'|'.join(_LINES)})[;:])", re.IGNORECASE)
+_START_AS_PART = re.compile(r"(?:^|(?<=[;:\n]))DTSTART=(\d[^;\n]*);?", re.IGNORECASE)
+_TYPES = ("DATE", "DATE-TIME", "PERIOD")
+_PERIOD_END = re.compile(
+    r"/(?:\+?P(?:\d+W|(?=\d|T\d)(?:\d+D)?(?:T(?=\d)(?:\d+H)?(?:\d+M)?(?:\d+S)?)?)|\d{8}T\d{6}Z?)$",
+    re.ASCII,
+)
 _BYDAY = re.compile(r"([+-]?\d{1,2})?(MO|TU|WE|TH|FR|SA|SU)", re.ASCII)
 
 
@@ -151,6 +164,7 @@ class RecurrenceText:
 
     :ivar start: DTSTART (naive wall time or UTC), ``None`` if it is not given
     :ivar zone: of DTSTART
+    :ivar rdates: with ``exdates`` (moment, its zone if it has one, whether it is a date alone)
     """
 
     def __init__(self, text: Any) -> None:
@@ -158,11 +172,15 @@ class RecurrenceText:
         self.zone: tzinfo | None = None
         self.rules: list[RuleText] = []
         self.exrules: list[RuleText] = []
-        self.rdates: list[tuple[datetime, tzinfo | None]] = []
-        self.exdates: list[tuple[datetime, tzinfo | None]] = []
+        self.rdates: list[Moment] = []
+        self.exdates: list[Moment] = []
+        zone = None
+        if not isinstance(text, str) and is_dateutils(text):
+            text, zone = text_of(text)
         self.text = checked_text(text)
         for line in self.text.split("\n"):
             self._read(line)
+        self.zone = zone or self.zone
         if not self.rules and not self.rdates:
             raise ValueError(
                 f"{self.text!r} says no time: give an RRULE such as FREQ=DAILY, or RDATE"
@@ -179,29 +197,35 @@ class RecurrenceText:
         elif name == "DTSTART":
             if self.start is not None:
                 raise ValueError("DTSTART is given twice")
-            self.start, self.zone = _one(value, options, "DTSTART")
+            self.start, self.zone, _ = _one(value, options, "DTSTART")
         elif name in ("RDATE", "EXDATE"):
             into = self.rdates if name == "RDATE" else self.exdates
             into.extend(_one(each, options, name) for each in value.split(","))
         else:
-            known = ("RRULE", "EXRULE", "RDATE", "EXDATE", "DTSTART")
-            raise ValueError(f"{name!r} is no line of a recurrence; {hint(name, known)}")
+            raise ValueError(f"{name!r} is no line of a recurrence; {hint(name, _LINES)}")
 
 
 def checked_text(text: Any) -> str:
-    """Return the text in one form: lines unfolded, without spaces at their ends, in capitals except for zones.
+    r"""Return the text in one form: lines unfolded, without spaces at their ends, in capitals except for zones.
 
-    :raises TypeError: if it is no text (objects of dateutil have one)
+    Lines may stand on one line, with spaces, a semicolon or a written ``\n`` between them, and DTSTART among a rule's parts.
+
+    :raises TypeError: if it is no text
     :raises ValueError: if it is empty or too long
     """
     if not isinstance(text, str):
-        if not type(text).__module__.startswith("dateutil."):
-            raise TypeError(f"a recurrence is a text such as 'FREQ=DAILY;INTERVAL=2', not {text!r}")
-        text = str(text)
+        raise TypeError(
+            "a recurrence is a text such as 'FREQ=DAILY;INTERVAL=2', or an rrule or rruleset of dateutil, "
+            f"not {text!r}"
+        )
     if len(text) > TEXT_LIMIT:
         raise ValueError(f"a recurrence of more than {TEXT_LIMIT} characters is not read")
     unfolded = re.sub(r"\r?\n[ \t]", "", text.strip())
-    lines = [line.strip() for line in re.split(r"\r?\n|\r", unfolded) if line.strip()]
+    parted = _BETWEEN.sub("\n", unfolded)
+    start = _START_AS_PART.search(parted)
+    if start is not None:  # as rrule.js writes it
+        parted = f"DTSTART:{start[1]}\n{parted[: start.start()]}{parted[start.end() :]}"
+    lines = [line.strip(" \t;") for line in re.split(r"\r?\n|\r", parted) if line.strip(" \t;")]
     if not lines:
         raise ValueError("a recurrence cannot be empty: give for example 'FREQ=DAILY'")
     return "\n".join(line if "TZID" in line.upper() else line.upper() for line in lines)
@@ -238,18 +262,33 @@ def wall_seconds(moment: datetime) -> int:
     return days * DAY_SECONDS + moment.hour * 3600 + moment.minute * 60 + moment.second
 
 
-def _one(value: str, options: list[str], what: str) -> tuple[datetime, tzinfo | None]:
+def _one(value: str, options: list[str], what: str) -> Moment:
     zone: tzinfo | None = None
+    types = _TYPES if what == "RDATE" else _TYPES[:2]
+    kind = ""
     for option in options:
         key, _, given = option.partition("=")
         if key.upper() == "TZID":
             zone = astimezone(given)
-        elif key.upper() != "VALUE" or given.upper() not in ("DATE", "DATE-TIME"):
+        elif key.upper() == "VALUE" and given.upper() in types:
+            kind = given.upper()
+        else:
             raise ValueError(
-                f"{what}: the option {option!r} is not known; TZID= and VALUE=DATE are"
+                f"{what}: the option {option!r} is not known; TZID= and VALUE= with "
+                f"{' or '.join(types)} are"
             )
-    moment = parsed_moment(value.strip().upper(), what)[0]
-    return moment, zone if moment.tzinfo is None else moment.tzinfo
+    text = value.strip().upper()
+    if kind == "PERIOD":  # it fires when the period begins
+        text = _PERIOD_END.sub("", text)
+        if "T" not in text or text == value.strip().upper():
+            raise ValueError(
+                f"{what}: {value.strip()!r} is no period; write 19970902T090000/PT1H or "
+                "19970902T090000/19970902T100000"
+            )
+    moment, is_date = parsed_moment(text, what)
+    if (kind == "DATE" and not is_date) or (kind == "DATE-TIME" and is_date):
+        raise ValueError(f"{what}: {value.strip()!r} is no {kind}, which VALUE={kind} says it is")
+    return moment, zone if moment.tzinfo is None else moment.tzinfo, is_date
 
 
 def _pairs(text: str) -> dict[str, str]:

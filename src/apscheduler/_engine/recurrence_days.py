@@ -1,0 +1,368 @@
+"""The days that a recurrence rule allows, a year at a time: an integer whose bit ``n`` stands for day ``n`` of the year.
+
+The BY-parts of days depend on a year's kind only (its length, the weekday it begins with, the length of the year before),
+so there are at most 28 such integers for a rule, and a year is looked at in one step.
+"""
+
+from __future__ import annotations
+
+from calendar import isleap, monthrange
+from datetime import date
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from apscheduler._engine.recurrence import Parts
+
+EPOCH = date(1970, 1, 1).toordinal()
+LAST_DAY = date.max.toordinal() - EPOCH
+YEARS_LOOKED_AT = 2_000
+_YEAR = 366
+_KINDS = range(1999, 2027)
+"""Of these, each length and first weekday of a year comes up once; and so does each kind with the length before it."""
+
+
+class DayMatch:
+    """Which days a rule's BYMONTH, BYWEEKNO, BYYEARDAY, BYMONTHDAY and BYDAY allow."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._nth = [each for each in parts.byday if each[0]]
+        self._nth_in_month = parts.frequency == "MONTHLY" or bool(parts.bymonth)
+        self._years: dict[tuple[bool, int, bool], int] = {}
+
+    def year(self, year: int) -> int:
+        """Return the days of a year that are allowed, as bits."""
+        kind = (isleap(year), date(year, 1, 1).weekday(), isleap(year - 1))
+        found = self._years.get(kind)
+        if found is None:
+            found = self._years[kind] = self._made(year)
+        return found
+
+    def is_ever(self) -> bool:
+        """Return whether a year of any kind has an allowed day."""
+        return any(map(self.year, _KINDS))
+
+    def within(self, first: int, end: int) -> list[int]:
+        """Return the days of a span that are allowed."""
+        found: list[int] = []
+        for start, mask in self._cut(first, end):
+            found.extend(start + bit for bit in bits(mask))
+        return found
+
+    def count(self, first: int, end: int) -> int:
+        """Return how many days of a span are allowed."""
+        return sum(mask.bit_count() for _, mask in self._cut(first, end))
+
+    def weekdays(self) -> set[int]:
+        """Return the weekdays that can be allowed."""
+        return {weekday for _, weekday in self._parts.byday} or set(range(7))
+
+    def _cut(self, first: int, end: int) -> Iterator[tuple[int, int]]:
+        while first < end:
+            year = shown(first).year
+            start = year_start(year)
+            until = min(end, start + (366 if isleap(year) else 365))
+            yield first, self.year(year) >> (first - start) & (1 << (until - first)) - 1
+            first = until
+
+    def _made(self, year: int) -> int:
+        parts = self._parts
+        length = 366 if isleap(year) else 365
+        mask = (1 << length) - 1
+        if parts.bymonth:
+            mask &= month_bits(year, parts.bymonth)
+        if parts.bymonthday:
+            mask &= self._monthdays(year)
+        if parts.byday:
+            mask &= self._weekdays(year, length) | self._nth_days(year, length)
+        if parts.byyearday:
+            places = (day - 1 if day > 0 else length + day for day in parts.byyearday)
+            mask &= _ors(1 << place for place in places if 0 <= place < length)
+        if parts.byweekno:
+            mask &= self._weeks(year, length)
+        return mask
+
+    def _monthdays(self, year: int) -> int:
+        found = 0
+        for start, length in _months(year):
+            for day in self._parts.bymonthday:
+                place = day - 1 if day > 0 else length + day
+                if 0 <= place < length:
+                    found |= 1 << start + place
+        return found
+
+    def _weekdays(self, year: int, length: int) -> int:
+        first = date(year, 1, 1).weekday()
+        return _ors(
+            every(7, (weekday - first) % 7, length)
+            for position, weekday in self._parts.byday
+            if not position
+        )
+
+    def _nth_days(self, year: int, length: int) -> int:
+        found, first = 0, date(year, 1, 1).weekday()
+        for start, size in _months(year) if self._nth_in_month else [(0, length)]:
+            for position, weekday in self._nth:
+                earliest = (weekday - first - start) % 7
+                number = (size - 1 - earliest) // 7 + 1
+                at = position - 1 if position > 0 else number + position
+                if 0 <= at < number:
+                    found |= 1 << start + earliest + 7 * at
+        return found
+
+    def _weeks(self, year: int, length: int) -> int:
+        """Return the days in the weeks of BYWEEKNO: all days of a week have its number."""
+        found, first = 0, date(year, 1, 1)
+        at = -((first.weekday() - self._parts.wkst) % 7)
+        while at < length:
+            if self._is_week(first.toordinal() + at):
+                found |= 0b1111111 << at if at >= 0 else 0b1111111 >> -at
+            at += 7
+        return found & (1 << length) - 1
+
+    def _is_week(self, start: int) -> bool:
+        middle = start + 3
+        if not 1 <= middle <= date.max.toordinal():
+            return False
+        year = date.fromordinal(middle).year
+        number = _week_number(middle, year)
+        last = date(year, 12, 28)
+        weeks = _week_number(last.toordinal() - (last.weekday() - self._parts.wkst) % 7 + 3, year)
+        return number in self._parts.byweekno or number - weeks - 1 in self._parts.byweekno
+
+
+class Days:
+    """The allowed days that lie in the periods of a rule, in order, without end.
+
+    :param grid: the periods
+    """
+
+    def __init__(self, match: DayMatch, grid: Grid | MonthGrid) -> None:
+        self._match = match
+        self._grid = grid
+        self._never = not match.is_ever()
+
+    def year(self, year: int) -> int:
+        """Return the days of a year, as bits."""
+        chosen = self._grid.year(year)
+        return chosen and chosen & self._match.year(year)
+
+    def has(self, day: int) -> bool:
+        """Return whether a day is one of them."""
+        year = shown(day).year
+        return bool(self.year(year) >> (day - year_start(year)) & 1)
+
+    def next(self, day: int) -> int | None:
+        """Return the first day at or after a day."""
+        if day > LAST_DAY or self._never:
+            return None
+        year = shown(day).year
+        for _ in range(YEARS_LOOKED_AT):
+            start = year_start(year)
+            mask = self.year(year) >> max(day - start, 0)
+            if mask:
+                return max(day, start) + (mask & -mask).bit_length() - 1
+            following = self._grid.year_after(year)
+            if following is None:
+                return None
+            year = following
+        return None
+
+    def last(self, day: int) -> int | None:
+        """Return the last day at or before a day."""
+        if self._never:
+            return None
+        year = shown(day).year
+        for _ in range(YEARS_LOOKED_AT):
+            start = year_start(year)
+            mask = self.year(year) & (2 << min(day - start, _YEAR)) - 1
+            if mask:
+                return start + mask.bit_length() - 1
+            before = self._grid.year_before(year)
+            if before is None:
+                return None
+            year = before
+        return None
+
+    def nth(self, day: int, count: int) -> int | None:
+        """Return day number ``count`` (from 1) of those from a day on."""
+        year: int | None = shown(day).year
+        empty = 0
+        while year is not None and empty < YEARS_LOOKED_AT:
+            start = year_start(year)
+            mask = self.year(year) >> max(day - start, 0)
+            size = mask.bit_count()
+            if size >= count:
+                return max(day, start) + nth_bit(mask, count)
+            count -= size
+            empty = 0 if size else empty + 1
+            year = self._grid.year_after(year)
+        return None
+
+
+class Grid:
+    """Periods of so many days, weeks, months or years, by the year.
+
+    :param first: the day that the first period begins with
+    :param size: days in a period
+    :param step: days from one period to the next
+    """
+
+    def __init__(self, first: int, size: int, step: int) -> None:
+        self._first, self._size, self._step = first, size, step
+        self._begins = shown(first).year
+        self._block = (1 << size) - 1
+
+    def year(self, year: int) -> int:
+        """Return the days of a year that lie in a period, as bits."""
+        start = year_start(year)
+        phase = (self._first - start) % self._step
+        found = 0
+        if phase < _YEAR:
+            found = every(self._step, phase, _YEAR)
+            if self._size > 1:
+                found = _ors(found << day for day in range(self._size))
+        before = self._step - phase
+        if before < self._size:
+            found |= self._block >> before
+        return found & (1 << _YEAR) - 1
+
+    def year_after(self, year: int) -> int | None:
+        """Return the next year that can have days, ``None`` at the end of the calendar."""
+        if year >= 9999:
+            return None
+        if self._step <= _YEAR:
+            return year + 1
+        following = year_start(year + 1)
+        number = (following - self._first) // self._step
+        if following >= self._first + number * self._step + self._size:
+            number += 1
+        day = max(self._first + number * self._step, following)
+        return shown(day).year if day <= LAST_DAY else None
+
+    def year_before(self, year: int) -> int | None:
+        """Return the last year before one that can have days, ``None`` before the first period."""
+        if year <= self._begins or year <= 1:
+            return None
+        if self._step <= _YEAR:
+            return year - 1
+        number = (year_start(year) - 1 - self._first) // self._step
+        day = min(self._first + number * self._step + self._size, year_start(year)) - 1
+        return shown(day).year if number >= 0 else None
+
+
+class MonthGrid:
+    """Periods of months or years.
+
+    :param first: the month that the first period begins with (years * 12 + months from 0)
+    :param size: months in a period
+    :param step: months from one period to the next
+    """
+
+    def __init__(self, first: int, size: int, step: int) -> None:
+        self._first, self._size, self._step = first, size, step
+
+    def year(self, year: int) -> int:
+        """Return the days of a year that lie in a period, as bits."""
+        first, step = self._first, self._step
+        if not step % 12 and (self._size == 12 or step == 12):
+            behind = (year * 12 - first) % step
+            if self._size == 12:
+                return 0 if behind else (1 << _YEAR) - 1
+            return month_bits(year, [-behind % step + 1]) if -behind % step < 12 else 0
+        if step == self._size:
+            return (1 << _YEAR) - 1
+        chosen = [
+            month + 1 for month in range(12) if (year * 12 + month - first) % step < self._size
+        ]
+        return month_bits(year, chosen) if chosen else 0
+
+    def year_after(self, year: int) -> int | None:
+        """Return the next year that can have days, ``None`` at the end of the calendar."""
+        following = (year + 1) * 12
+        behind = (following - self._first) % self._step
+        if behind >= self._size:
+            following += self._step - behind
+        return following // 12 if following < 120_000 else None
+
+    def year_before(self, year: int) -> int | None:
+        """Return the last year before one that can have days, ``None`` before the first period."""
+        last = year * 12 - 1
+        behind = (last - self._first) % self._step
+        last -= max(behind - self._size + 1, 0)
+        return last // 12 if last >= max(self._first, 12) else None
+
+
+def every(step: int, phase: int, length: int) -> int:
+    """Return each ``step``-th bit from ``phase`` on, of ``length`` bits."""
+    if phase >= length:
+        return 0
+    found, size, needed = 1, 1, (length - 1 - phase) // step + 1
+    while size < needed:
+        more = min(size, needed - size)
+        found |= (found & (1 << (more - 1) * step + 1) - 1) << size * step
+        size += more
+    return found << phase
+
+
+def nth_bit(mask: int, number: int) -> int:
+    """Return the place of the bit that is number ``number`` (from 1) of those that are set."""
+    low, high = 0, mask.bit_length()
+    while high - low > 1:
+        middle = (low + high) // 2
+        size = (mask & (1 << middle - low) - 1).bit_count()
+        if size >= number:
+            mask &= (1 << middle - low) - 1
+            high = middle
+        else:
+            mask >>= middle - low
+            number -= size
+            low = middle
+    return low
+
+
+def bits(mask: int) -> Iterator[int]:
+    """Yield the places of the bits that are set."""
+    while mask:
+        lowest = mask & -mask
+        yield lowest.bit_length() - 1
+        mask ^= lowest
+
+
+def month_bits(year: int, months: tuple[int, ...] | list[int]) -> int:
+    """Return the days of these months (from 1) of a year, as bits."""
+    spans = list(_months(year))
+    return _ors(
+        (1 << length) - 1 << start for start, length in (spans[each - 1] for each in months)
+    )
+
+
+def shown(day: int) -> date:
+    """Return the date of a day since 1970, the calendar's first or last beyond it."""
+    return date.fromordinal(min(max(day + EPOCH, 1), date.max.toordinal()))
+
+
+def year_start(year: int) -> int:
+    """Return the day since 1970 that a year begins with."""
+    return date(year, 1, 1).toordinal() - EPOCH
+
+
+def _months(year: int) -> Iterator[tuple[int, int]]:
+    start = 0
+    for month in range(1, 13):
+        length = monthrange(year, month)[1]
+        yield start, length
+        start += length
+
+
+def _ors(masks: Iterator[int]) -> int:
+    found = 0
+    for mask in masks:
+        found |= mask
+    return found
+
+
+def _week_number(middle: int, year: int) -> int:
+    return (middle - date(year, 1, 1).toordinal()) // 7 + 1
