@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 _TEXTS = {"crontab": "expression", "rrule": "rrule"}
 """Triggers that take a text in the place of ``args``, and their argument for it."""
 _FIELDS = re.compile(r"@\w+|[\w*?/,~#+()-]+(\s+[\w*?/,~#+()-]+){4,6}", re.ASCII)
+_SETTING = re.compile(r"(?:CRON_)?TZ=\S+\s+\S", re.ASCII)
 
 
 def read(trigger: str, args: Any, trigger_args: Mapping[str, Any]) -> tuple[Any, Mapping[str, Any]]:
@@ -35,7 +36,7 @@ def read(trigger: str, args: Any, trigger_args: Mapping[str, Any]) -> tuple[Any,
 def what_name_means(name: str) -> str | None:
     """Return what to write instead of a schedule in the place of a trigger's name, ``None`` if it is no schedule."""
     text = name.strip()
-    if _FIELDS.fullmatch(text):
+    if _FIELDS.fullmatch(text) or _SETTING.match(text):
         return f"{name!r} is a crontab line and no trigger's name: write {_crontab(text)}"
     if re.match(r"(RRULE:|DTSTART|FREQ=)", text, re.IGNORECASE):
         return (

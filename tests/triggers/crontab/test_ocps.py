@@ -95,6 +95,8 @@ def test_1_0_any_other_character_is_an_error(char):
         f"0 10 * * 1{char}",
         f"0 10{char}* * * *",
     ):
+        if char in "\r\n" and expression.endswith("1" + char):
+            continue  # the end of the line, which is no part of the pattern
         place(expression)
 
 

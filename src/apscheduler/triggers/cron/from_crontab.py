@@ -58,8 +58,18 @@ def _hint(expr: str) -> str:
     if word.startswith("@"):
         close = get_close_matches(word, list(_NICKNAMES), 1)
         return f"; instead of {close[0]} write {_NICKNAMES[close[0]]!r}" if close else ""
-    if "," in expr:
+    setting = re.match(r"\s*(CRON_TZ|TZ)=(\S+)", expr)
+    if setting:
+        return f"; {setting[1]}= is no field: leave it out and give timezone={setting[2]!r}"
+    if len(expr.splitlines()) > 1 and expr.strip().count("\n"):
+        return "; give one line of a crontab at a time"
+    if "," in expr and re.search(r",\s|\s,", expr):
         return "; no blanks are allowed within a field"
+    values = expr.split()
+    if len(values) > 5 and re.match(r"[A-Za-z_./~\"'$]", values[5]):
+        return f"; a user or a command is no part of it: give {' '.join(values[:5])!r}"
+    if len(values) in (6, 7):
+        return "; the trigger 'crontab' takes seconds first and the year last"
     return ""
 
 

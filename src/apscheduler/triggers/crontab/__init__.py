@@ -38,8 +38,8 @@ class CrontabTrigger(WallClockTrigger):
     :param end_date: latest fire time, inclusive
     :param jitter: each fire time is delayed by up to so many seconds, at random
     :param dst: what happens where the clock is moved. ``"debian"``: a fixed time that is jumped over fires at the end
-        of the gap, and one that comes twice fires the first time; schedules with ``*`` as hour or minute go on by elapsed
-        time. ``"ocps"``: a wall time that is jumped over is skipped, one that comes twice fires the first time.
+        of the gap, and one that comes twice fires the first time; schedules whose hour or minute begins with ``*`` go on
+        by elapsed time. ``"ocps"``: a wall time that is jumped over is skipped, one that comes twice fires the first time.
         ``"utc-line"``: what ``CronTrigger`` does
     :param lenient: whether to take what other dialects write: ranges that wrap (``22-2``, ``fri-mon``), ``0/15``,
         ``LW``, ``L-3``, ``FRIL``, lower-case ``l`` and ``w``

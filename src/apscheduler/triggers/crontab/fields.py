@@ -108,9 +108,9 @@ class Field(NamedTuple):
         return self.text in ("*", "?")
 
     @property
-    def has_star(self) -> bool:
-        """Whether one of its items is a ``*``, with or without a step."""
-        return any(isinstance(item, Every) for item in self.items)
+    def begins_with_star(self) -> bool:
+        """Whether its first character is a ``*``: that is all that Debian's cron looks at (``2,*/2`` has none for it)."""
+        return self.text.startswith("*")
 
     @property
     def has_hash(self) -> bool:
@@ -154,8 +154,8 @@ class Schedule(NamedTuple):
 
     @property
     def is_fixed_time(self) -> bool:
-        """Whether hour and minute are fixed times: without ``*``."""
-        return not (self.minute.has_star or self.hour.has_star)
+        """Whether hour and minute are fixed times for Debian's cron: neither begins with ``*``."""
+        return not (self.minute.begins_with_star or self.hour.begins_with_star)
 
     @property
     def either_day(self) -> bool:

@@ -74,6 +74,8 @@ class FieldReader:
             self._fail("? is for the two day fields")
         if char == "/":
             self._fail("a step needs * or a range before it", guess=f"*{self._rest()}")
+        if char == "~":
+            self._random(self.at)
         if char == "+":
             self._fail("+ is for the first character of the day of week")
         if char in ("", ","):
@@ -85,6 +87,8 @@ class FieldReader:
         place = self.at
         value = self._value()
         char = self._peek()
+        if char == "~":
+            self._random(place, value)
         if self.kind is kinds.DAY and self._takes("W"):
             return NearestWorkday(value)
         if self.kind is kinds.WEEKDAY and self._takes("L"):
@@ -116,7 +120,10 @@ class FieldReader:
             if self.lenient:
                 return Nth(weekday, LAST_OF_MONTH)
             self._fail("the last of a weekday is written with #", place + 3, f"{word[:3]}#L")
-        return self._after_value(self._named(word, place), place)
+        value = self._named(word, place)
+        if self._peek() == "~":
+            self._random(place, value)
+        return self._after_value(value, place)
 
     def _last(self, word: str) -> Item | None:
         upper = word.upper() if self.lenient else word
@@ -153,6 +160,22 @@ class FieldReader:
                 )
             return Range(value, self.kind.high, self._step() or 1)
         return Range(value, value)
+
+    def _random(self, place: int, first: int | None = None) -> NoReturn:
+        """Fail for ``a~b``, a random value in OpenBSD's cron and in cronie: ``H`` chooses one that stays."""
+        first = self.kind.low if first is None else first
+        at = self.at
+        self.at += 1
+        here = self._peek()
+        last = self._value() if here and (here in _DIGITS or here in _LETTERS) else None
+        tail = f"/{step}" if (step := self._step()) else ""
+        if last is None:
+            last = self.kind.hash_last if first <= self.kind.hash_last else self.kind.high
+        self._fail(
+            "~ stands for a random value, which would change at each start; H is one that the job's id chooses",
+            at,
+            None if self.kind is kinds.YEAR or first > last else f"H({first}-{last}){tail}",
+        )
 
     def _hashed(self, place: int) -> Item:
         if self.kind is kinds.YEAR:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Final, NamedTuple, NoReturn
+from typing import Final, NoReturn
 
 from apscheduler.names import closest
 from apscheduler.triggers.crontab import fields as kinds
 from apscheduler.triggers.crontab.errors import CrontabError
 from apscheduler.triggers.crontab.fields import Every, Field, FieldKind, Schedule
 from apscheduler.triggers.crontab.items import FieldReader
+from apscheduler.triggers.crontab.lines import Word, foreign_part, one_line, words_of
 
 NICKNAMES: Final = {
     "@yearly": "0 0 1 1 *",
@@ -28,11 +29,6 @@ _FORM = "minute hour day-of-month month day-of-week, with seconds first as a six
 _FIVE: Final = (kinds.MINUTE, kinds.HOUR, kinds.DAY, kinds.MONTH, kinds.WEEKDAY)
 
 
-class _Word(NamedTuple):
-    text: str
-    position: int
-
-
 def parse(expression: str, *, lenient: bool = False) -> Schedule:
     """Return what a crontab expression says.
 
@@ -47,18 +43,21 @@ def parse(expression: str, *, lenient: bool = False) -> Schedule:
         )
     if len(expression) > LONGEST:
         raise CrontabError(expression, LONGEST, None, f"more than {LONGEST} characters")
+    expression = one_line(expression)
     try:
         return _parsed(expression, lenient)
     except CrontabError as exc:
-        if lenient or not _is_readable(expression):
+        foreign = foreign_part(exc, lambda text: _is_readable(text, lenient=False))
+        if foreign is not None:
+            raise foreign from None
+        if lenient or not _is_readable(expression, lenient=True):
             raise
         raise exc.taken_by_lenient() from None
 
 
-def _is_readable(expression: str) -> bool:
-    """Return whether ``lenient`` would read it."""
+def _is_readable(expression: str, lenient: bool) -> bool:
     try:
-        _parsed(expression, lenient=True)
+        _parsed(expression, lenient)
     except CrontabError:
         return False
     return True
@@ -66,7 +65,7 @@ def _is_readable(expression: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _parsed(expression: str, lenient: bool) -> Schedule:
-    words = _words(expression)
+    words = words_of(expression)
     if words and words[0].text.startswith("@"):
         return _nickname(expression, words)
     if not 5 <= len(words) <= 7:
@@ -92,21 +91,7 @@ def _parsed(expression: str, lenient: bool) -> Schedule:
     )
 
 
-def _words(expression: str) -> list[_Word]:
-    """Return the parts between blanks and tabs with their places."""
-    found: list[_Word] = []
-    start = None
-    for index, char in enumerate(expression + " "):
-        if char in " \t":
-            if start is not None:
-                found.append(_Word(expression[start:index], start))
-            start = None
-        elif start is None:
-            start = index
-    return found
-
-
-def _nickname(expression: str, words: list[_Word]) -> Schedule:
+def _nickname(expression: str, words: list[Word]) -> Schedule:
     name, position = words[0]
     known = sorted([*NICKNAMES, REBOOT])
     if name not in known:
@@ -122,7 +107,7 @@ def _nickname(expression: str, words: list[_Word]) -> Schedule:
     return schedule._replace(year=Field(kinds.YEAR, "", ()), reboot=True)
 
 
-def _wrong_number(expression: str, words: list[_Word]) -> NoReturn:
+def _wrong_number(expression: str, words: list[Word]) -> NoReturn:
     position = words[7].position if len(words) > 7 else len(expression)
     count = len(words)
     reason = f"{count} field{'' if count == 1 else 's'} instead of 5 to 7"
