@@ -5,6 +5,7 @@ from __future__ import annotations
 from weakref import WeakSet
 
 from apscheduler import ends
+from apscheduler.executors._waited_for import tell_at_exit
 from apscheduler.forks import after_fork
 from apscheduler.logs import logger_named
 
@@ -44,6 +45,8 @@ class Ending:
             pools += self.pools
             for pool in pools:
                 pool.shutdown(wait=False)
+            if pools:
+                tell_at_exit(pools, logger_named("apscheduler.executors"))
             for pool in pools:
                 self._wait(pool)
         except KeyboardInterrupt:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from datetime import datetime
 from functools import partial
 from itertools import groupby
+from os import getpid
 
 from apscheduler._engine.instants import NEVER
 from apscheduler.events import (
@@ -19,6 +20,7 @@ from apscheduler.jobstores.base import ConflictingIdError
 from apscheduler.jobstores.standing import hand_on_time, pass_claims
 from apscheduler.markers import undefined
 from apscheduler.schedulers._calendars import CalendarRegistry, split_off, under
+from apscheduler.schedulers._environment import is_by_script
 from apscheduler.schedulers._overrides import is_as_made, is_ours
 from apscheduler.schedulers._plugins import Plugins, load_plugin
 from apscheduler.schedulers._registry import (
@@ -272,6 +274,8 @@ class JobAdding(CalendarRegistry):
         return super()._create_plugin_instance(type_, alias, constructor_kwargs)
 
     def _add_pending(self, job: Job, alias: str, replace_existing: bool) -> None:
+        if not self._pending_jobs:
+            self._pending_by = getpid() if is_by_script() else 0
         with self._jobstores_lock:
             taken = self._pending_index.get((alias, job.id))
             if taken is not None and any(taken is entry[0] for entry in self._pending_jobs):
@@ -473,6 +477,8 @@ class JobAdding(CalendarRegistry):
         self.wakeup()
 
     _pending_index: dict[tuple[str, str], Job]
+    _pending_by = 0
+    """The process whose main script added the first of the jobs that wait for the start; 0: no script, or it looks at them."""
 
 
 _OWN_PLUGIN = JobAdding._create_plugin_instance

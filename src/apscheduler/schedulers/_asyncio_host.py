@@ -34,6 +34,8 @@ class ListeningPort(AsyncioPort):
 class AsyncioHost(CallbackScheduler):
     """A scheduler in an asyncio event loop."""
 
+    _how_to_last = "Jobs run while its event loop does; have the coroutine that called start() wait: await asyncio.Event().wait()"
+
     _eventloop: Any = None
     _found: Any = None
     """The loop that a start has found by itself; a later start may find another."""

@@ -180,6 +180,8 @@ class LoopTimer:
 class CallbackScheduler(BaseScheduler):
     """A scheduler whose waiting is done by an event loop of the program's."""
 
+    _runs_beside = True
+    _how_to_last = "Jobs run while its event loop does; keep that running"
     _timer: LoopTimer | None = None
     _telling = False
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+_OURS = ("apscheduler.", "tickwright.")
+
 
 def is_reimporting_main() -> bool:
     """Return whether this process only re-imports its parent's main module.
@@ -36,3 +38,16 @@ def check_uwsgi() -> None:
 def _is_set(options: dict[object, object], name: str) -> bool:
     value = options.get(name, options.get(name.encode()))
     return value not in (None, False, b"false", "false", b"0", "0", 0)
+
+
+def is_by_script() -> bool:
+    """Return whether the program's main script has called, be it through this package."""
+    depth = 1
+    while True:
+        try:
+            name = str(sys._getframe(depth).f_globals.get("__name__"))
+        except ValueError:
+            return False
+        if not name.startswith(_OURS):
+            return name == "__main__"
+        depth += 1

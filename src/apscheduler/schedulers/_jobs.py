@@ -129,6 +129,7 @@ class JobOperations(JobAdding):
         out = out or sys.stdout
         lines: list[str] = []
         if self.state == STATE_STOPPED:
+            self._pending_by = 0
             lines.append("Pending jobs:")
             lines.extend(_line_of(job) for job in self.get_jobs(jobstore))
             if len(lines) == 1:
@@ -169,6 +170,7 @@ class JobOperations(JobAdding):
         """
         from apscheduler.schedulers.previews import preview_jobs
 
+        self._pending_by = 0
         return preview_jobs(self, hours, start, jobstore, job_id, limit, locale)  # type: ignore[arg-type] # hosts are both
 
     # -- changing ---------------------------------------------------------------------------------------

@@ -45,6 +45,10 @@ class BackgroundScheduler(BlockingScheduler):
     _thread: Thread | None = None
     _daemon = True
     _blocks = False
+    _how_to_last = (
+        "start() returned at once; have the main thread wait, for example with threading.Event().wait(), or use "
+        "BlockingScheduler, whose start() waits"
+    )
 
     def _configure(self, config: Mapping[str, Any]) -> None:
         self._daemon = asbool(config.get("daemon", True))

@@ -11,7 +11,7 @@ from abc import ABCMeta, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from threading import get_ident
-from time import time_ns
+from time import monotonic, time_ns
 
 from apscheduler import ends
 from apscheduler._engine.instants import from_us, to_us
@@ -146,6 +146,7 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         """
         if self.state != STATE_STOPPED:
             raise SchedulerAlreadyRunningError
+        self._pending_by = 0  # whatever comes of it, nobody has forgotten to call this
         if is_reimporting_main():
             self._logger.info(
                 "Not started: this process is only re-importing its parent's main module"
@@ -164,6 +165,7 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
             self._give_up_lead()
             raise
         self._ends = False
+        self._started_at_monotonic = monotonic()
         self.state = STATE_PAUSED if paused else STATE_RUNNING
         ends.watch_children_end()
         self._logger.info("Scheduler started")
@@ -255,8 +257,13 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         self._let_pass_end()
         if wait and timeout is not None:
             _ending.stop_within(self, timeout)
+        elif wait:
+            from apscheduler.executors._waited_for import Telling
+
+            with Telling(self._executors.values(), self._logger):
+                self._stop_executors(wait=True)
         else:
-            self._stop_executors(wait=wait)
+            self._stop_executors(wait=False)
         if self._twin_byte is not None:
             from apscheduler.schedulers import _twins
 
@@ -352,6 +359,11 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         finally:
             self._in_pass = 0
 
+    _started_at_monotonic = 0.0
+    _runs_beside = False
+    """Whether ``start()`` returns and jobs then run for as long as the program does something else."""
+    _how_to_last = "Have the program go on"
+    """What to write so that it does."""
     _in_pass = 0
     """Which thread is in a pass, 0 while none is."""
     _passes = 0
@@ -549,6 +561,7 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         """
         from apscheduler.schedulers._ical import to_ical
 
+        self._pending_by = 0
         return to_ical(self, days, jobs, jobstore, limit)
 
     # -- fork ------------------------------------------------------------------------------------------------
@@ -579,7 +592,23 @@ def _interpreter_ends() -> None:
 
     for scheduler in list(_living):
         if scheduler.state != STATE_STOPPED:
+            _tell_at_end(scheduler)
             wind_up(scheduler)
+        elif scheduler._pending_jobs:
+            _tell_at_end(scheduler)
+
+
+def _tell_at_end(scheduler: BaseScheduler) -> None:
+    """Say what a script has forgotten, if it has."""
+    from apscheduler.schedulers import _exit_words
+
+    try:
+        if scheduler.state == STATE_STOPPED:
+            _exit_words.tell_of_no_start(scheduler)
+        else:
+            _exit_words.tell_of_early_end(scheduler)
+    except Exception as exc:
+        scheduler._logger.debug("Nothing is known about what waits at the end", exc_info=exc)
 
 
 after_fork(_forked)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from threading import current_thread, main_thread
+from threading import current_thread, get_ident, main_thread
 
 from apscheduler._engine.instants import NEVER
 from apscheduler.elsewhere import names_of_3x
@@ -45,6 +45,13 @@ class BlockingScheduler(BaseScheduler):
     _termination: Termination | None = None
     _blocks = True
     """Whether ``start()`` keeps its thread."""
+    _started_in = 0
+    """The thread that :meth:`start` keeps."""
+    _how_to_last = "Call start() in the main thread, or have that wait: thread.join()"
+
+    @property
+    def _runs_beside(self) -> bool:  # type: ignore[override] # of this instance
+        return not self._blocks or self._started_in not in (0, main_thread().ident)
 
     def _configure(self, config: Mapping[str, Any]) -> None:
         given = config.get("handle_signals")
@@ -65,6 +72,7 @@ class BlockingScheduler(BaseScheduler):
 
         termination = termination_for(self, self._handle_signals)
         self._begin_waiting()
+        self._started_in = get_ident()
         super().start(*args, **kwargs)
         if self.state == STATE_STOPPED:
             return

@@ -77,6 +77,9 @@ class GeventScheduler(BlockingScheduler):
 
     _greenlet: Any = None
     _blocks = False
+    _how_to_last = (
+        "start() returned at once; wait for the greenlet that it returns: scheduler.start().join()"
+    )
 
     def start(self, *args: Any, **kwargs: Any) -> Any:
         """Start the scheduler in a greenlet.

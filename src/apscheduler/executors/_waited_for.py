@@ -1,0 +1,76 @@
+"""What is waited for at an end, in words: only where the wait is one that a person notices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from threading import Event, Thread
+from time import monotonic, sleep
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+PATIENCE = 3.0
+"""Seconds. What ends sooner needs no word."""
+_LOOK_SECONDS = 0.01
+_SHOWN = 10
+
+
+def names_of(pools: Iterable[Any]) -> list[str]:
+    """Return the ids of the jobs that pools or executors have queued or running."""
+    found: set[str] = set()
+    for pool in list(pools):
+        listed = getattr(pool, "in_flight", list)
+        found.update(str(getattr(item, "job", item).id) for item in listed())
+    return sorted(found)
+
+
+def told(names: list[str]) -> str:
+    """Return jobs in words, the first ten by name."""
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
+
+
+def tell_at_exit(pools: list[Any], logger: Any) -> None:
+    """Say what the interpreter's end waits for, once that has taken a while. No thread can be started any more."""
+    until = monotonic() + PATIENCE
+    while names_of(pools):
+        if monotonic() >= until:
+            logger.warning(
+                "The program's end waits for jobs that still run: %s. Ctrl-C ends the wait; a job's timeout= or "
+                "shutdown(timeout=…) bounds it",
+                told(names_of(pools)),
+            )
+            return
+        sleep(_LOOK_SECONDS)
+
+
+class Telling:
+    """Says what a shutdown waits for, unless that is over soon: a context manager around the wait."""
+
+    def __init__(self, executors: Iterable[Any], logger: Any) -> None:
+        self._executors = list(executors)
+        self._logger = logger
+        self._over = Event()
+
+    def __enter__(self) -> None:
+        if not names_of(self._executors):
+            return
+        try:
+            Thread(target=self._tell, name="APScheduler shutdown", daemon=True).start()
+        except RuntimeError:  # at its limit of threads, or the interpreter ends
+            return
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+
+    def _tell(self) -> None:
+        if self._over.wait(PATIENCE):
+            return
+        names = names_of(self._executors)
+        if names:
+            self._logger.warning(
+                "shutdown() waits for jobs that still run: %s. Ctrl-C ends the wait; a job's timeout= or "
+                "shutdown(timeout=…) bounds it",
+                told(names),
+            )

@@ -1,0 +1,73 @@
+"""A word at the program's end for scripts that mean to run jobs and do not: it ended at once, or nothing was started.
+
+Not after an exception or Ctrl-C, which is the better reason; not where another process may run the jobs for long.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from time import monotonic
+
+from apscheduler.executors._waited_for import names_of, told
+from apscheduler.schedulers._sinks import store_is_paced
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from datetime import datetime
+    from typing import Any
+
+SECONDS = 30.0
+"""A script that ends later than this after a start has not forgotten that it ends."""
+
+
+def tell_of_no_start(scheduler: Any) -> None:
+    """Say that jobs of a script wait for a start that never came."""
+    script, pending = scheduler._pending_by, list(scheduler._pending_jobs)
+    if script != os.getpid() or not pending or _has_failed():
+        return
+    names = [f"{job.name} ({job.id})" if job.name != job.id else job.id for job, _, _ in pending]
+    one = len(names) == 1
+    scheduler._logger.warning(
+        "The program ends and this %s was not started: %d %s added and will not run: %s. Call its start()",
+        *(type(scheduler).__name__, len(names), "job was" if one else "jobs were", told(names)),
+    )
+
+
+def tell_of_early_end(scheduler: Any) -> None:
+    """Say that the program ends right after a start, before any job has run."""
+    if not scheduler._runs_beside or scheduler._lead is not None or _has_failed():
+        return
+    if monotonic() - scheduler._started_at_monotonic > SECONDS or _has_run_any(scheduler):
+        return
+    due = _next_due(scheduler)
+    if due is not None:
+        scheduler._logger.warning(
+            "The program ends right after this %s was started, before any job has run: the next was due at %s. %s",
+            *(type(scheduler).__name__, due, scheduler._how_to_last),
+        )
+
+
+def _has_failed() -> bool:
+    """Return whether the main thread ends by an exception."""
+    return getattr(sys, "last_value", None) is not None
+
+
+def _has_run_any(scheduler: Any) -> bool:
+    """Return whether anything was handed to an executor since the start, as far as is known here."""
+    if names_of(scheduler._executors.values()) or scheduler._dispatcher.pace._means:
+        return True
+    stores = (store for _, store in scheduler._claiming_stores() if not store_is_paced(store))
+    return any(store.outcome_counts() for store in stores)
+
+
+def _next_due(scheduler: Any) -> datetime | None:
+    """Return when the next job is due, ``None`` where none is or a store does not say."""
+    found: list[datetime] = []
+    for alias, store in list(scheduler._jobstores.items()):
+        if alias in scheduler._dispatcher._retry_at:
+            return None  # it does not answer
+        due = store.get_next_run_time()
+        if due is not None:
+            found.append(due)
+    return min(found, default=None)
