@@ -1,4 +1,4 @@
-"""Runs the seed document's complete example as it stands, then shows what the scheduler knows about it.
+"""Runs the seed document's complete example as it stands, says what the ledger knows of it, then shows what is special.
 
 The example runs until Ctrl-C, twice: once on threads, once on worker processes. So this script presses
 Ctrl-C twice, and looks at each scheduler just before.
@@ -10,6 +10,7 @@ import re
 import signal
 import sys
 import tempfile
+import textwrap
 import threading
 import time
 import types
@@ -18,16 +19,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+sys.path.insert(
+    0, str(Path(__file__).resolve().parent.parent)
+)  # where the script is started by its path
+from demo import special
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
 DOCUMENT = Path(__file__).resolve().parent.parent / "tests/data/seed-blocking-scheduler.md"
-# Runs come every five seconds: two on threads, one on processes.
-THREADS_SECONDS = 10.5
+# Runs come every five seconds: one on threads, one on processes.
+THREADS_SECONDS = 5.4
 PROCESSES_SECONDS = 5.8
 AGAIN_SECONDS = 0.7
-RUNS_SHOWN = 5
+WIDTH = 80
 
 
 def complete_example() -> str:
@@ -46,6 +52,7 @@ class Presser:
     reports: list[str] = field(default_factory=list)
     failure: Exception | None = None
     pressing: bool = False
+    by_person: bool = False
     stopped: threading.Event = field(default_factory=threading.Event)
     """Set when the person pressed Ctrl-C, or when the example has ended."""
     ended: threading.Event = field(default_factory=threading.Event)
@@ -77,6 +84,7 @@ class Presser:
     def interrupted(self, *_: object) -> None:
         """Take a SIGINT: raise as Python does, and note whose it was."""
         if not self.pressing:
+            self.by_person = True
             self.stopped.set()
         self.pressing = False
         raise KeyboardInterrupt
@@ -87,49 +95,37 @@ def heading(text: str) -> None:
 
 
 def report(scheduler: Any) -> str:
-    """Return the table of a scheduler's jobs and what its ledger holds."""
+    """Return what a scheduler's ledger knows of each job, in sentences of 80 columns."""
     if scheduler is None:
         return "There is no scheduler yet."
     runs = scheduler.get_runs()
+    told = [
+        sentence(job, [run for run in runs if run.job_id == job.id]) for job in jobs_of(scheduler)
+    ]
+    return "\n".join(told) or "There is no job."
+
+
+def jobs_of(scheduler: Any) -> list[Any]:
+    jobs: list[Any] = scheduler.get_jobs()
+    return jobs
+
+
+def sentence(job: Any, runs: Sequence[Any]) -> str:
+    """Return what became of a job's fire times, each outcome that is no success with its reason."""
     counts = Counter(str(run.outcome or "running") for run in runs)
     summary = ", ".join(f"{outcome} {count}" for outcome, count in sorted(counts.items()))
-    latest = sorted(runs, key=lambda run: run.fire_time)[-RUNS_SHOWN:]
-    return "\n\n".join(
-        [
-            table(
-                ("job", "trigger", "next run", "last run", "outcome"),
-                map(job_row, scheduler.get_jobs()),
-            ),
-            f"The ledger holds: {summary or 'nothing yet'}",
-            table(("fire time", "job", "outcome", "reason"), map(run_row, latest)),
-        ]
+    parts = [f"{job.name}, {job.trigger}: {summary or 'no run yet'}"]
+    if runs:
+        parts.append(f"last at {clock(max(run.fire_time for run in runs))}")
+    parts.append(f"next at {clock(job.next_run_time)}" if job.next_run_time else "paused")
+    reasons = dict.fromkeys(str(run.reason or run.error) for run in runs if run.reason or run.error)
+    return textwrap.fill(
+        "; ".join([*parts, *reasons]) + ".", WIDTH, subsequent_indent="    ", break_on_hyphens=False
     )
 
 
-def job_row(job: Any) -> tuple[str, ...]:
-    last = job.last_run
-    seen = (clock(last.fire_time), str(last.outcome or "running")) if last else ("-", "-")
-    return (f"{job.name} ({job.id[:8]})", str(job.trigger), clock(job.next_run_time), *seen)
-
-
-def run_row(run: Any) -> tuple[str, ...]:
-    why = run.reason or run.error or ""
-    return (clock(run.fire_time), run.job_id[:8], str(run.outcome or "running"), str(why))
-
-
-def clock(moment: datetime | None) -> str:
-    return f"{moment:%H:%M:%S}" if moment else "-"
-
-
-def table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return the rows under their titles, in aligned columns."""
-    lines = [titles, *rows]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    lines.insert(1, ["─" * width for width in widths])
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    )
+def clock(moment: datetime) -> str:
+    return f"{moment:%H:%M:%S}"
 
 
 def run_as_main(source: str, folder: str) -> types.ModuleType:
@@ -146,14 +142,24 @@ def main(seconds: Sequence[float] = (THREADS_SECONDS, PROCESSES_SECONDS)) -> int
     """Run the example, press Ctrl-C at its two waits, and show what was seen."""
     began = time.monotonic()
     source = complete_example()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        victim = special.begin(folder)
         module = run_as_main(source, folder)
         presser = Presser(module.__dict__, seconds)
-        press_until_ended(presser, compile(source, str(module.__file__), "exec"))
-    for text in presser.reports:
-        heading(text)
-    if presser.failure:
-        raise presser.failure
+        try:
+            press_until_ended(presser, compile(source, str(module.__file__), "exec"))
+            for text in presser.reports:
+                heading(text)
+            if presser.failure:
+                raise presser.failure
+            if not presser.by_person:
+                heading("What is special")
+                special.show(folder, victim)
+        except KeyboardInterrupt:
+            print("\nInterrupted.")
+        finally:
+            victim.kill()
+            victim.wait()
     print(f"\nThe demo took {time.monotonic() - began:.0f} s.")
     return 0
 

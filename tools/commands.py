@@ -23,8 +23,6 @@ CAMPAIGNS = {"postgresql": 10_000, "mariadb": 2_000, "sqlite": 2_000}
 SERVERS_AND_POOLS = ("tests/servers", "tests/pools", "tests/dropin")
 """Tests of other people's programs, which have minutes of their own in CI."""
 WORKERS = 2
-# What worker processes print is seen at once, in the document's own language.
-DEMO_ENVIRONMENT = {"PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
 _NOTHING_COLLECTED = 5  # pytest's exit status
 
 
@@ -109,16 +107,31 @@ def _numbers(text: str) -> list[int]:
 
 
 def demo(_: argparse.Namespace) -> int:
-    python = _environment()
     # A session of its own: Ctrl-C reaches the demo through us, and not its worker processes too.
     running = subprocess.Popen(
-        [python, "-u", "demo/seed_demo.py"], cwd=ROOT, start_new_session=True
+        [demo_python(), "-u", "demo/seed_demo.py"],
+        cwd=ROOT,
+        env=os.environ | demo_environment(),
+        start_new_session=True,
     )
     while True:
         try:
             return running.wait()
         except KeyboardInterrupt:
             running.send_signal(signal.SIGINT)
+
+
+def demo_environment() -> dict[str, str]:
+    """What worker processes print is seen at once, in the document's own language; nothing need be installed."""
+    paths = os.pathsep.join(filter(None, [str(ROOT / "src"), os.environ.get("PYTHONPATH")]))
+    return {"PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1", "PYTHONPATH": paths}
+
+
+def demo_python() -> Path:
+    """Return the Python of ``.venv`` where that is made, else that of a small environment for the demo alone."""
+    if environments.is_ready(".venv", "dev", project=True):
+        return environments.python_of(ROOT / ".venv")
+    return environments.ensure(".venv-demo", "demo", project=False, bootstrap=False)
 
 
 def test(options: argparse.Namespace) -> int:

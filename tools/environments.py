@@ -33,9 +33,13 @@ def ensure(
     *,
     project: bool,
     shim: bool = False,
+    bootstrap: bool = True,
     interpreter: str | None = None,
 ) -> Path:
-    """Return the Python of the environment ``name``, making or remaking it where needed."""
+    """Return the Python of the environment ``name``, making or remaking it where needed.
+
+    :param bootstrap: whether it gets what installs quickly, and builds the project; else pip alone fills it
+    """
     home = ROOT / name
     python = python_of(home)
     wanted = _fingerprint(requirements, project=project, shim=shim)
@@ -48,10 +52,16 @@ def ensure(
                 requirements,
                 project=project,
                 shim=shim,
+                bootstrap=bootstrap,
                 interpreter=interpreter or _base_interpreter(),
             )
             (home / STAMP).write_text(wanted, encoding="utf-8")
     return python
+
+
+def is_ready(name: str, requirements: str, *, project: bool) -> bool:
+    """Return whether the environment ``name`` is made, from what is pinned now."""
+    return _is_made(ROOT / name, _fingerprint(requirements, project=project, shim=False))
 
 
 def python_of(home: Path) -> Path:
@@ -103,14 +113,19 @@ def _only_one(name: str) -> Iterator[None]:
         yield
 
 
-def _make(home: Path, requirements: str, *, project: bool, shim: bool, interpreter: str) -> None:
+def _make(
+    home: Path, requirements: str, *, project: bool, shim: bool, bootstrap: bool, interpreter: str
+) -> None:
     began = time.monotonic()
     _say(f"Making {home.name} from requirements/{requirements}.txt …")
     _new_environment(home, interpreter)
     python = python_of(home)
-    _pip(python, "bootstrap")
-    if not _uv(python, requirements):
-        _say("uv could not install them here; pip does it, with the same hashes.")
+    if bootstrap:
+        _pip(python, "bootstrap")
+        if not _uv(python, requirements):
+            _say("uv could not install them here; pip does it, with the same hashes.")
+            _pip(python, requirements)
+    else:
         _pip(python, requirements)
     if project:
         _install(python, "--editable", str(ROOT))

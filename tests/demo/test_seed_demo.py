@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from demo import seed_demo
+from demo import seed_demo, special
 from tools import ROOT, commands
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
@@ -35,17 +35,46 @@ def a_scheduler(*runs, next_run_time=NOON):
     return SimpleNamespace(get_jobs=lambda: [job], get_runs=lambda: list(runs))
 
 
-def test_the_report_counts_runs_by_outcome_and_shows_the_reason() -> None:
+def test_the_report_says_each_job_by_name_with_its_outcomes_and_reasons() -> None:
     shown = seed_demo.report(a_scheduler(a_run(), a_run("missed", "1.5 s late")))
-    assert "The ledger holds: executed 1, missed 1" in shown
+    assert shown.startswith("my_job, interval[0:00:05]: executed 1, missed 1; last at 12:00:00; ")
     assert "1.5 s late" in shown
-    assert "my_job (01234567)  interval[0:00:05]  12:00:00  12:00:00  missed" in shown
+    assert "01234567" not in shown
 
 
-def test_the_report_of_a_paused_job_that_never_ran_shows_dashes() -> None:
+def test_the_report_of_a_paused_job_that_never_ran_says_so() -> None:
     shown = seed_demo.report(a_scheduler(next_run_time=None))
-    assert "interval[0:00:05]  -         -         -" in shown
-    assert "nothing yet" in shown
+    assert shown == "my_job, interval[0:00:05]: no run yet; paused."
+
+
+def test_what_is_said_fits_a_terminal_of_80_columns() -> None:
+    reason = "a reason of many words " * 9
+    told = seed_demo.report(a_scheduler(a_run("failed", reason))).splitlines()
+    run = SimpleNamespace(job_id="hourly-check", outcome="missed", reason=reason, error=None)
+    told += "\n".join(special.sentences([run])).splitlines()
+    assert len(told) > 5
+    assert max(map(len, told)) <= 80
+
+
+@pytest.mark.slow
+def test_what_is_special_happens_for_real(tmp_path) -> None:
+    code = (
+        "import sys; from demo import special; folder = sys.argv[1]; "
+        "special.show(folder, special.begin(folder))"
+    )
+    given = options() | {"args": [sys.executable, "-c", code, str(tmp_path)]}
+    shown = subprocess.run(**given, capture_output=True, timeout=60)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    said = dict(line.split()[:2] for line in shown.stdout.splitlines() if line[:1].islower())
+    assert said == {
+        "send-mails": "lost",
+        "pay-invoices": "executed",
+        "nightly-report": "timed_out",
+        "long-backup": "executed",
+        "hourly-check": "missed",
+    }
+    assert "all 1 workers of executor 'narrow' were busy" in shown.stdout
+    assert max(map(len, shown.stdout.splitlines())) <= 80
 
 
 def test_the_complete_example_is_the_block_with_both_versions() -> None:
@@ -58,9 +87,11 @@ def test_the_complete_example_is_the_block_with_both_versions() -> None:
 def test_the_demo_shows_runs_of_both_versions_and_ends_by_itself() -> None:
     demo = subprocess.run(**options(), capture_output=True, timeout=60)
     assert demo.returncode == 0, demo.stderr
-    assert demo.stdout.count("任务运行时间") == 2
+    assert demo.stdout.count("任务运行时间") == 1
     assert demo.stdout.count("Job executed") == 1
-    assert demo.stdout.count("The ledger holds: executed") == 2
+    assert demo.stdout.count("interval[0:00:05]: executed 1") == 2
+    assert "timed_out" in demo.stdout
+    assert "The demo took" in demo.stdout
 
 
 @pytest.mark.slow
@@ -73,13 +104,14 @@ def test_ctrl_c_ends_the_demo_cleanly() -> None:
             break
     output, errors = demo.communicate(timeout=30)
     assert (demo.returncode, errors) == (0, "")
-    assert "The ledger holds: executed 1" in output
+    assert "my_job, interval[0:00:05]: executed 1" in output
+    assert "What is special" not in output
 
 
 def options() -> dict:
     return {
         "args": [sys.executable, "demo/seed_demo.py"],
         "cwd": ROOT,
-        "env": os.environ | commands.DEMO_ENVIRONMENT,
+        "env": os.environ | commands.demo_environment(),
         "encoding": "utf-8",
     }

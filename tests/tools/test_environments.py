@@ -105,6 +105,29 @@ def test_every_pinned_requirement_has_a_hash() -> None:
             assert "--hash=sha256:" in block, (path.name, block)
 
 
+def test_the_demo_makes_a_small_environment_of_its_own_and_takes_a_complete_one(
+    checkout, monkeypatch
+) -> None:
+    folder, made = checkout
+    monkeypatch.setattr(commands, "ROOT", folder)
+    (folder / "requirements/demo.txt").write_text("small")
+    assert commands.demo_python() == environments.python_of(folder / ".venv-demo")
+    assert made == [(".venv-demo", "demo", False)]
+    environments.ensure(".venv", "dev", project=True)
+    assert commands.demo_python() == environments.python_of(folder / ".venv")
+    assert len(made) == 2
+
+
+def test_the_demo_needs_a_few_pins_that_the_tests_have_too() -> None:
+    pinned = {}
+    for name in ("demo", "dev"):
+        text = (ROOT / f"requirements/{name}.txt").read_text("utf-8")
+        pinned[name] = dict(re.findall(r"^([a-z0-9-]+)==(\S+)", text, re.MULTILINE))
+    assert pinned["demo"].items() <= pinned["dev"].items()
+    assert {"click", "sqlalchemy", "tzdata", "tzlocal"} <= pinned["demo"].keys()
+    assert len(pinned["demo"]) < 10
+
+
 @pytest.mark.parametrize(("words", "code"), [(["--help"], 0), (["tset"], 2), (["check", "x"], 2)])
 def test_dev_py_explains_itself(words, code) -> None:
     asked = subprocess.run(
