@@ -1,4 +1,7 @@
-"""The command ``apscheduler``: what a person asks a scheduler's rules without writing a program."""
+"""The command ``apscheduler``: what a person asks a scheduler's rules without writing a program.
+
+``doctor`` serves broken installations, so nothing but the texts' module is imported before a command needs it.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from apscheduler.cli_triggers import trigger_of
 from apscheduler.texts import line
 
 if TYPE_CHECKING:
@@ -190,6 +192,8 @@ def next_fire_times(
 
     A crontab expression with an H needs job_id=ID, too.
     """  # noqa: D301 - click's mark for lines to be left as they are
+    from apscheduler.cli_triggers import trigger_of
+
     asked = trigger_of(trigger, arguments, timezone)
     try:
         fire_times = asked.preview(count, after, locale=locale)
@@ -223,6 +227,8 @@ def describe(
     apscheduler describe cron hour=10 day_of_week=mon-fri --timezone Europe/Berlin
     apscheduler describe crontab '0 10 * * 1-5' --locale zh
     """  # noqa: D301 - see above
+    from apscheduler.cli_triggers import trigger_of
+
     asked = trigger_of(trigger, arguments, timezone)
     try:
         _echo(asked.describe(locale))

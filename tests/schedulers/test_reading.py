@@ -10,7 +10,7 @@ import pickle
 import secrets
 import threading
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -482,3 +482,10 @@ def test_a_store_that_was_only_looked_at_closes_its_connections_with_itself(url)
     del scheduler, store
     gc.collect()
     assert pool.checkedin() == 0
+
+
+@pytest.mark.parametrize("moment", ["2030-01-01", 5, date(2030, 1, 1), timedelta(days=1)])
+@pytest.mark.parametrize("name", ["since", "until"])
+def test_a_bound_that_is_no_datetime_is_refused(name, moment):
+    with pytest.raises(TypeError, match="since and until are datetimes"):
+        ManualScheduler().get_runs(**{name: moment})

@@ -44,7 +44,13 @@ def runs_of(
 
 
 def _aware(scheduler: Any, moment: datetime | None) -> datetime | None:
-    if moment is None or moment.tzinfo is not None:
+    if moment is None:
+        return None
+    if not isinstance(moment, datetime):
+        raise TypeError(
+            f"since and until are datetimes, aware or in the scheduler's zone, not {moment!r}"
+        )
+    if moment.tzinfo is not None:
         return moment
     return localize(moment, scheduler.timezone)
 

@@ -428,6 +428,7 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         :param node: only those claimed by the scheduler process of this name (see :meth:`nodes`)
         :param limit: how many at most
         :raises ValueError: for an outcome that does not exist, or a limit below 1
+        :raises TypeError: for a ``since`` or ``until`` that is no datetime
         :raises JobLookupError: if there is neither a job of this id nor any run of one
         :raises KeyError: if there is no such job store
         """
