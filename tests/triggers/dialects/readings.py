@@ -102,6 +102,8 @@ def systemd(expression: str, wall: datetime) -> bool:
         mark = "~" if "~" in text else "-"
         before, day = text.rsplit(mark, 1)
         year, _, month = before.rpartition("-")
+        if len(year) == 2 or year == "26..27":
+            year = "..".join(f"20{each}" for each in year.split(".."))
         if year and not _systemd_has(year, wall.year, 1970, 2199):
             return False
         if not _systemd_has(month, wall.month, 1, 12):
@@ -119,7 +121,7 @@ def systemd(expression: str, wall: datetime) -> bool:
 
 def _systemd_weekday(text: str, weekday: int) -> bool:
     for part in text.lower().split(","):
-        first, _, last = part.partition("..")
+        first, _, last = part.replace("-", "..").partition("..")
         begin = FROM_MONDAY.index(first[:3])
         end = FROM_MONDAY.index(last[:3]) if last else begin
         if begin <= weekday <= end:
@@ -140,7 +142,10 @@ def _systemd_has(text: str, value: int, low: int, high: int) -> bool:
 
 def _systemd_from_end(text: str, value: int) -> bool:
     for part in text.split(","):
-        first, slash, step = part.partition("/")
-        if value in (range(int(first), 0, -int(step)) if slash else (int(first),)):
+        span, slash, step = part.partition("/")
+        first, dots, last = span.partition("..")
+        if span == "*" or (dots and value in range(int(first), int(last) + 1, int(step or 1))):
+            return True
+        if not dots and value in (range(int(first), 0, -int(step)) if slash else (int(first),)):
             return True
     return False

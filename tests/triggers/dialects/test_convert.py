@@ -53,18 +53,25 @@ quartz = st.builds(
     *(sixty, sixty, hours, quartz_day_pairs, quartz_months),
     st.sampled_from(["", "", " *", " 2026-2028", " 2025/2"]),
 )
+
+
+def _is_systemd(expression: str) -> bool:
+    """Return whether it is read; steps that lead nowhere and ``*/n`` are not (the tests below ask systemd itself)."""
+    return said_in("systemd", expression, "systemd") is not None
+
+
 systemd = st.builds(
     "{}{}{}{}".format,
-    st.sampled_from(["", "", "Mon..Fri ", "Sat,Sun ", "tue ", "Wednesday,Fri..Sun "]),
-    st.sampled_from(["*-", "", "2026..2027-", "2025/2-"]),
+    st.sampled_from(["", "", "Mon..Fri ", "Mon-Fri ", "Sat,Sun ", "tue ", "Wednesday,Fri-Sun "]),
+    st.sampled_from(["*-", "", "2026..2027-", "26..27-", "2025/2-"]),
     st.builds(
         "{}{}".format,
         numbers(1, 12, ".."),
         numbers(1, 31, "..").map("-{}".format)
-        | st.sampled_from(["~01", "~3", "~07/1", "~31/5", "~1,15"]),
+        | st.sampled_from(["~01", "~3", "~07/1", "~28/5", "~1,15", "~1..7", "~2..14/5", "~*"]),
     ),
     st.builds(" {}:{}".format, numbers(0, 23, ".."), numbers(0, 59, "..")) | st.just(" 10:20:30"),
-)
+).filter(_is_systemd)
 positions = st.builds(
     "{} {}".format,
     st.sampled_from(["1st", "2nd", "3rd", "4th", "5th", "last"]),
@@ -219,6 +226,10 @@ def test_examples(example):
         ("0 0 0 L-3 * ?", "quartz", "crontab", "3 days before the last (L-3)"),
         ("0 0 0 LW * ?", "quartz", "crontab", "LW"),
         ("0 0 0 LW * ?", "quartz", "systemd", "W (the nearest"),
+        ("0 0 0 LW * ?", "quartz", "crontab", "with lenient=True it is LW"),
+        ("0 0 0 L-3 * ?", "quartz", "crontab", "with lenient=True it is L-3"),
+        ("0 0 LW * *", "crontab", "quartz", "lenient=True takes it"),
+        ("0 0 0 L-28 * ?", "quartz", "systemd", "28 days before the last (L-28)"),
         ("0 0 0 L-3 * ?", "quartz", "cron", "L-3"),
         ("0 0 1,L * *", "crontab", "quartz", "L together with other days"),
         ("0 0 1,L * *", "crontab", "systemd", "L together with other days"),
@@ -321,5 +332,135 @@ def systemd_times(expression: str, start: datetime, count: int) -> list[str]:
     return [
         text.split(" ", 1)[1].removesuffix(" UTC")
         for name, text in lines
-        if "elapse" in name or "Iter" in name
+        if ("elapse" in name or "Iter" in name) and text != "never"
     ]
+
+
+# -- systemd's own reading of texts -------------------------------------------------------------------------------
+
+# Taken and refused as systemd-analyze 252 does; neighbours tried beyond the reported ones: the other shorthands,
+# dashes in weekdays, ranges and steps with ~, * within lists and before steps, years of one to four digits, ends of ranges.
+TAKEN = {
+    "Mon-Fri": "Mon..Fri *-*-* 00:00:00",
+    "Mon-Wed,Sat": "Mon..Wed,Sat *-*-* 00:00:00",
+    "Monday-friday 9:00": "Mon..Fri *-*-* 09:00:00",
+    "Mon,Fri, 10:00": "Mon,Fri *-*-* 10:00:00",
+    "semi-annually": "*-01,07-01 00:00:00",
+    "biannually": "*-01,07-01 00:00:00",
+    "bi-annually": "*-01,07-01 00:00:00",
+    "semiannually": "*-01,07-01 00:00:00",
+    "anually": "*-01-01 00:00:00",
+    "Annually": "*-01-01 00:00:00",
+    "*-*~1..7": "*-*~01,02,03,04,05,06,07 00:00:00",
+    "*-*~1..7/2": "*-*~01,03,05,07 00:00:00",
+    "*-*~2..14/5": "*-*~02,07,12 00:00:00",
+    "*-*~8/7": "*-*~01,08 00:00:00",
+    "*-02~7/1": "*-02~01,02,03,04,05,06,07 00:00:00",
+    "*-*~28": "*-*~28 00:00:00",
+    "*-*~*": "*-*-* 00:00:00",
+    "28-01-01": "2028-01-01 00:00:00",
+    "69-1-1": "2069-01-01 00:00:00",
+    "70-1-1": "1970-01-01 00:00:00",
+    "9-1-1": "2009-01-01 00:00:00",
+    "0026-1-1": "2026-01-01 00:00:00",
+    "26..28-1-1": "2026..2028-01-01 00:00:00",
+    "95..05-1-1": "1995..2005-01-01 00:00:00",
+    "*-*-30/1": "*-*-30..31 00:00:00",
+    "*-*-01/30": "*-*-01,31 00:00:00",
+    "*-*-1..31/31": "*-*-01 00:00:00",
+    "*-*-5..6/7": "*-*-05 00:00:00",
+    "10:00:58/1": "*-*-* 10:00:58..59",
+    "2198/1-1-1": "2198..2199-01-01 00:00:00",
+}
+REFUSED = [
+    *(
+        "Fri-Mon",
+        "Fri..Mon",
+        "Mon--Fri",
+        "Mon,-Fri",
+        "Mon/2",
+        "Mon.",
+        "Mon..",
+        "tues",
+        "Mon Tue",
+        "half-yearly",
+    ),
+    *(
+        "*-*~29",
+        "*-*~2,29",
+        "*-*~1..29",
+        "*-*~0",
+        "*-*~7..1",
+        "*-02~1/7",
+        "*-*~7/7",
+        "*-*~31/5",
+        "*-*~*/2",
+        "*-*-*~1",
+    ),
+    *(
+        "*-*-31/2",
+        "*-*-30/2",
+        "*-*-01/31",
+        "*-12/1-1",
+        "23/1:0",
+        "*:30/30",
+        "10:00:59/1",
+        "2198/2-1-1",
+    ),
+    *("*:*/5", "*:/5", "*-*-*/2", "2026-*-*,5", "*,5-1-1", "*-*-1,,2", "*-*-01..", "*-*-1..3..5"),
+    *("100-1-1", "1969-1-1", "2200-1-1", "24:00", "1-32", "10:00:00/0"),
+]
+
+
+@pytest.mark.parametrize("expression", TAKEN)
+def test_what_systemd_takes_is_taken(expression):
+    assert convert(expression, "systemd", "systemd") == TAKEN[expression]
+
+
+@pytest.mark.parametrize("expression", REFUSED)
+def test_what_systemd_refuses_is_refused(expression):
+    with pytest.raises(ConversionError):
+        convert(expression, "systemd", "crontab")
+
+
+def test_a_step_from_the_last_day_says_what_may_be_meant():
+    with pytest.raises(ConversionError, match=r"the last 7 days are ~01\.\.07"):
+        convert("*-02~1/7", "systemd", "crontab")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd is not installed here")
+def test_systemd_itself_takes_and_refuses_the_same_and_at_the_same_times():
+    start = datetime(2027, 1, 1, 0, 0, 1, tzinfo=UTC)
+    for expression, ours in TAKEN.items():
+        there = systemd_times(expression, start, 12)
+        assert systemd_times(ours, start, 12) == there, expression
+    for expression in REFUSED:
+        with pytest.raises(subprocess.CalledProcessError):
+            systemd_times(expression, start, 1)
+
+
+# -- what lenient=True runs -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("expression", "quartz_says"),
+    [
+        ("0 0 LW * *", "0 0 0 LW * ?"),
+        ("0 0 L-3 * *", "0 0 0 L-3 * ?"),
+        ("0 0 L-30 2,3 *", "0 0 0 L-30 2-3 ?"),
+        ("0 0 15w * *", "0 0 0 15W * ?"),
+        ("0 22-2 * * *", "0 0 0-2,22-23 * * ?"),
+        ("0/15 * * * *", "0 0/15 * * * ?"),
+        ("0 0 * * fri-mon", "0 0 0 ? * 6L"),
+    ],
+)
+def test_lenient_reads_and_says_what_the_lenient_trigger_runs(expression, quartz_says):
+    if quartz_says.endswith("6L"):
+        quartz_says = convert("0 0 * * FRI,SAT,SUN,MON", "crontab", "quartz")
+    assert convert(expression, "crontab", "quartz", lenient=True) == quartz_says
+    back = convert(quartz_says, "quartz", "crontab", lenient=True)
+    wanted = CrontabTrigger(expression, "UTC", lenient=True)
+    found = CrontabTrigger(back, "UTC", lenient=True)
+    for start in range(0, 7 * 10**15, 10**15):
+        assert found.next_us(None, start) == wanted.next_us(None, start)

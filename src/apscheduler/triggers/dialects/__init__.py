@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from apscheduler.names import hint
@@ -21,7 +22,9 @@ _DIALECTS: Final[dict[str, tuple[Callable[[Any], Pattern], Callable[[Pattern], A
 DIALECTS: Final = tuple(_DIALECTS)
 
 
-def convert(expression: str | Mapping[str, Any], source: str, target: str) -> str | dict[str, str]:
+def convert(
+    expression: str | Mapping[str, Any], source: str, target: str, *, lenient: bool = False
+) -> str | dict[str, str]:
     """Return an expression of one dialect in another: the same wall times, or an error.
 
     The dialects: ``"crontab"`` (or ``"ocps"``: what :class:`CrontabTrigger` reads), ``"cron"`` (the keywords of
@@ -31,6 +34,8 @@ def convert(expression: str | Mapping[str, Any], source: str, target: str) -> st
     :param expression: the expression; in the dialect ``"cron"`` a mapping such as ``{"hour": 10}``
     :param source: the dialect that it is written in
     :param target: the dialect wanted; for ``"cron"`` the result is a dictionary of keywords
+    :param lenient: whether ``"crontab"`` means what ``CrontabTrigger(…, lenient=True)`` reads, on either side: ``LW``,
+        ``L-3`` and more
     :raises ConversionError: (a ValueError) for what cannot be read in the source, or said in the target: it is named
     :raises ValueError: for a field that its trigger refuses
     :raises LookupError: for an unknown dialect
@@ -38,9 +43,19 @@ def convert(expression: str | Mapping[str, Any], source: str, target: str) -> st
     for name in (source, target):
         if name not in _DIALECTS:
             raise LookupError(f"there is no dialect {name!r}; {hint(name, _DIALECTS)}")
-    pattern = _DIALECTS[source][0](expression).normal()
+    reads, says = _DIALECTS[source][0], _DIALECTS[target][1]
+    if lenient:
+        reads = _lenient.get(reads, reads)
+        says = _lenient.get(says, says)
+    pattern = reads(expression).normal()
     try:
-        found: str | dict[str, str] = _DIALECTS[target][1](pattern)
+        found: str | dict[str, str] = says(pattern)
     except ConversionError as exc:
         raise ConversionError(f"{expression!r} ({source}): {exc}") from None
     return found
+
+
+_lenient: Final[dict[Callable[[Any], Any], Callable[[Any], Any]]] = {
+    crontab.read: partial(crontab.read, lenient=True),
+    crontab.say: partial(crontab.say, lenient=True),
+}

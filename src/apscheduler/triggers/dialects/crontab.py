@@ -24,15 +24,17 @@ from apscheduler.triggers.dialects.pattern import (
     step_of,
 )
 
+_MEANING = ("{} days before the last", "the last Monday to Friday of the month")
 FIRST_YEAR, LAST_YEAR = 1970, 2199
 
 
-def read(expression: object) -> Pattern:
+def read(expression: object, lenient: bool = False) -> Pattern:
     """Return what a crontab expression says.
 
+    :param lenient: as for :class:`CrontabTrigger`
     :raises CrontabError: if it cannot be read
     """
-    schedule = parse(expression)  # type: ignore[arg-type] # what is no text is refused there
+    schedule = parse(expression, lenient=lenient)  # type: ignore[arg-type] # what is no text is refused there
     if schedule.reboot:
         raise ConversionError("@reboot is no wall time, so no other dialect can say it")
     if schedule.has_hash:
@@ -51,15 +53,16 @@ def read(expression: object) -> Pattern:
     )
 
 
-def say(pattern: Pattern) -> str:
+def say(pattern: Pattern, lenient: bool = False) -> str:
     """Return the pattern as a crontab expression.
 
-    :raises ConversionError: if it cannot be said
+    :param lenient: whether it may be one that only ``lenient=True`` reads
+    :raises ConversionError: if it cannot be said; it tells whether ``lenient`` can
     """
     if pattern.weeks is not None:
         raise ConversionError("weeks of the year cannot be said in crontab")
     parts = [_said(pattern.minutes, 0, 59), _said(pattern.hours, 0, 23)]
-    parts += [_said_dates(pattern.dates), _said(pattern.months, 1, 12)]
+    parts += [_said_dates(pattern.dates, lenient), _said(pattern.months, 1, 12)]
     plus = (
         "+" if pattern.both and pattern.dates is not None and pattern.weekdays is not None else ""
     )
@@ -106,22 +109,24 @@ def _said(values: frozenset[int], low: int, high: int) -> str:
     return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in runs(values))
 
 
-def _said_dates(dates: Dates | None) -> str:
+def _said_dates(dates: Dates | None, lenient: bool) -> str:
     if dates is None:
         return "*"
+    if dates.nearest is not None and (dates.numbers or dates.before_last):
+        raise ConversionError("W together with other days cannot be said in crontab")
+    last = [f"L-{back}" if back else "L" for back in sorted(dates.before_last)]
     if dates.nearest == LAST_WORKDAY:
+        last = ["LW"]
+    elif dates.nearest is not None:
+        last = [f"{dates.nearest}W"]
+    beyond = [each for each in last if each[0] == "L" and each != "L"]
+    if beyond and not lenient:
         raise ConversionError(
-            "the last Monday to Friday of the month (LW) cannot be said in crontab"
+            f"{_MEANING[beyond[-1] == 'LW'].format(beyond[-1][2:])} ({beyond[-1]}) cannot be said in crontab; "
+            f"with lenient=True it is {beyond[-1]}, which CrontabTrigger(…, lenient=True) runs"
         )
-    if any(dates.before_last - {0}):
-        back = max(dates.before_last)
-        raise ConversionError(f"{back} days before the last (L-{back}) cannot be said in crontab")
-    if dates.nearest is not None:
-        if dates.numbers or dates.before_last:
-            raise ConversionError("W together with other days cannot be said in crontab")
-        return f"{dates.nearest}W"
     numbers = [_said(dates.numbers, 1, 31)] if dates.numbers else []
-    return ",".join([*numbers, *("L" for _ in dates.before_last)])
+    return ",".join(numbers + last)
 
 
 def _said_weekdays(weekdays: Weekdays | None) -> str:

@@ -25,24 +25,81 @@ SHORTHANDS = {
     "weekly": "Mon *-*-* 00:00:00",
     "monthly": "*-*-01 00:00:00",
     "quarterly": "*-01,04,07,10-01 00:00:00",
-    "semiannually": "*-01,07-01 00:00:00",
-    "yearly": "*-01-01 00:00:00",
-    "annually": "*-01-01 00:00:00",
+    **dict.fromkeys(
+        ("semiannually", "semi-annually", "biannually", "bi-annually"), "*-01,07-01 00:00:00"
+    ),
+    **dict.fromkeys(("yearly", "annually", "anually"), "*-01-01 00:00:00"),
 }
+LAST_FROM_END = 28
+"""``~`` counts back to a day that every month has."""
 _LONG_NAMES = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
 _FROM_MONDAY = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _DATE = re.compile(r"(?:([^-~ ]+)-)?([^-~ ]+)([-~])([^-~ ]+)")
 _TIME = re.compile(r"([^: ]+):([^: ]+)(?::([^: ]+))?")
 
 
-def _words(field: str, low: int, high: int) -> Vocabulary:
-    return Vocabulary("systemd", field, low, high, dash="..")
+class _Field(Vocabulary):
+    """A field as systemd reads it: ``*`` stands alone, and a step must lead to another value."""
+
+    def values(self, text: str) -> frozenset[int]:
+        if text == "*":
+            return frozenset(range(self.low, self.high + 1))
+        return super().values(text)
+
+    def _part(self, part: str) -> set[int]:
+        span, slash, step = part.partition("/")
+        if span == "*" or (slash and not span):
+            self.fail(f"{part!r}: * stands alone; for a step write {self.low:02}/{step or 'n'}")
+        if slash and self.dash not in span:
+            first, by = self.value(span), self._step(step)
+            if first + by > self.high:
+                self.fail(f"the step of {part} leads beyond {self.high}, so it has no second value")
+        return super()._part(part)
 
 
-_YEAR, _MONTH = _words("year", FIRST_YEAR, LAST_YEAR), _words("month", 1, 12)
-_DAY, _HOUR = _words("day", 1, 31), _words("hour", 0, 23)
-_MINUTE, _SECOND = _words("minute", 0, 59), _words("second", 0, 59)
-_WEEKDAY = Vocabulary("systemd", "weekday", 0, 6, _FROM_MONDAY, dash="..")
+class _Year(_Field):
+    """Years; those of two digits are 1970 to 2069."""
+
+    def value(self, text: str) -> int:
+        if re.fullmatch("[0-9]+", text) and len(text) < 10 and int(text) < 100:
+            text = str(int(text) + (2000 if int(text) < 70 else 1900))
+        return super().value(text)
+
+
+class _FromTheEnd(_Field):
+    """Days counted back from the last: ranges go up, a step after a single value goes down to the last day."""
+
+    def _part(self, part: str) -> set[int]:
+        span, slash, step = part.partition("/")
+        if not slash or self.dash in span or span == "*":
+            return super()._part(part)
+        first, by = self.value(span), self._step(step)
+        if first - by < 1:
+            self.fail(
+                f"the step of {part} leads beyond the last day, so it has no second value; "
+                f"the last {step} days are ~{self.low:02}..{min(by, self.high):02}"
+            )
+        return set(range(first, 0, -by))
+
+
+class _Weekdays(_Field):
+    """Weekdays; ``Mon-Fri`` is how older versions wrote ``Mon..Fri``."""
+
+    def _part(self, part: str) -> set[int]:
+        if "/" in part or part == "*":
+            self.fail(f"{part!r} is no weekday, nor a range of them")
+        return super()._part(part.replace("-", self.dash))
+
+
+def _field(field: str, low: int, high: int) -> _Field:
+    return _Field("systemd", field, low, high, dash="..")
+
+
+_MONTH, _DAY, _HOUR = _field("month", 1, 12), _field("day", 1, 31), _field("hour", 0, 23)
+_MINUTE, _SECOND = _field("minute", 0, 59), _field("second", 0, 59)
+_YEAR = _Year("systemd", "year", FIRST_YEAR, LAST_YEAR, dash="..")
+_FROM_END = _FromTheEnd("systemd", "day before the month's end", 1, LAST_FROM_END, dash="..")
+_WEEKDAY = _Weekdays("systemd", "weekday", 0, 6, _FROM_MONDAY, dash="..")
 
 
 def read(expression: object) -> Pattern:
@@ -108,7 +165,7 @@ def _pattern(weekdays: Weekdays | None, date: str, time: str) -> Pattern:
         frozenset({0}) if second is None else _SECOND.values(second),
         _MINUTE.values(minute),
         _HOUR.values(hour),
-        Dates(before_last=_from_the_end(day)) if mark == "~" else Dates(_DAY.values(day)),
+        _days(mark, day),
         _MONTH.values(month),
         weekdays,
         None if year in (None, "*") else _YEAR.values(year),
@@ -124,16 +181,12 @@ def _short(word: str) -> str:
     return word.lower()[:3] if word.lower() in _LONG_NAMES else word
 
 
-def _from_the_end(text: str) -> frozenset[int]:
-    """Return the days before the last that ``~`` counts from 1: single days, and ``7/1`` for the last seven."""
-    found: set[int] = set()
-    for part in text.split(","):
-        first, slash, step = part.partition("/")
-        start = _DAY.value(first)
-        if slash and not re.fullmatch("[0-9]{1,9}", step):
-            _DAY.fail(f"{step!r} is no step")
-        found |= set(range(start, 0, -(int(step) or 31))) if slash else {start}
-    return frozenset(day - 1 for day in found)
+def _days(mark: str, text: str) -> Dates | None:
+    if text == "*":
+        return None
+    if mark == "-":
+        return Dates(_DAY.values(text))
+    return Dates(before_last=frozenset(day - 1 for day in _FROM_END.values(text)))
 
 
 def _said(values: frozenset[int], low: int, high: int) -> str:
@@ -186,5 +239,10 @@ def _said_dates(dates: Dates | None) -> str:
     if dates.before_last and dates.numbers:
         raise ConversionError("L together with other days of the month cannot be said in systemd")
     if dates.before_last:
+        back = max(dates.before_last)
+        if back >= LAST_FROM_END:
+            raise ConversionError(
+                f"{back} days before the last (L-{back}) cannot be said in systemd: ~ goes to {LAST_FROM_END}"
+            )
         return "~" + ",".join(f"{back + 1:02}" for back in sorted(dates.before_last))
     return "-" + _said(dates.numbers, 1, 31)
