@@ -109,7 +109,7 @@ def test_a_command_in_the_documentation_exists(command) -> None:
     words = shlex.split(command)
     if words[:2] == ["python3", "dev.py"]:
         assert words[2] in command_names()
-    elif words[0] == "apscheduler":
+    elif words[0] in {"apscheduler", "tickwright"}:
         asked = CliRunner().invoke(apscheduler_command, words[1:])
         assert asked.exit_code == 0, asked.output
     else:

@@ -11,18 +11,40 @@ from tools import ROOT
 from tools.environments import python_of
 
 _TRY = """
-import importlib.metadata, pathlib, apscheduler
+import importlib.metadata, pathlib, apscheduler, tickwright
 from apscheduler.cli import main
-assert pathlib.Path(apscheduler.__file__).with_name("py.typed").is_file()
-groups = {point.group for point in importlib.metadata.distribution("tickwright").entry_points}
+from apscheduler.schedulers.background import BackgroundScheduler
+for package in (apscheduler, tickwright):
+    assert pathlib.Path(package.__file__).with_name("py.typed").is_file(), package
+assert tickwright.BackgroundScheduler is BackgroundScheduler
+ours = importlib.metadata.distribution("tickwright")
+assert tickwright.__version__ == ours.version
+groups = {point.group for point in ours.entry_points}
 assert "apscheduler.triggers" in groups, groups
+commands = {point.name for point in ours.entry_points if point.group == "console_scripts"}
+assert commands == {"apscheduler", "tickwright"}, commands
+carried = {file.name for file in ours.files if ".dist-info" in str(file)}
+assert {"LICENSE", "NOTICE"} <= carried, carried
 assert importlib.metadata.version("APScheduler") == apscheduler.__version__
 main(["doctor"])
 """
 
+_OVERWRITTEN = """
+import pathlib, sys, sysconfig
+package = pathlib.Path(sysconfig.get_path("purelib"), "apscheduler", "__init__.py")
+package.write_text('version = __version__ = release = "3.11.3"')
+try:
+    import tickwright
+except ImportError as error:
+    assert "overwritten by APScheduler 3.11.3; run: pip uninstall APScheduler" in str(error), error
+    print(f"Overwritten, it says: {error}")
+else:
+    sys.exit("tickwright was imported though its apscheduler was overwritten")
+"""
+
 
 def build_and_try(python: Path) -> int:
-    """Build ours and the shim, install both wheels into a fresh environment and try them there."""
+    """Build ours and the shim, install both wheels into a fresh environment and try them there, whole and overwritten."""
     with tempfile.TemporaryDirectory() as folder:
         built = Path(folder, "dist")
         builder = [str(python), "-m", "hatchling", "build", "-d", str(built)]
@@ -38,9 +60,11 @@ def build_and_try(python: Path) -> int:
         if subprocess.run([str(python), *install, *wheels], check=False).returncode:
             return 1
         lend_dependencies(python, Path(target))
-        return subprocess.run(
-            [str(python_of(fresh)), "-c", _TRY], cwd=folder, check=False
-        ).returncode
+        failed = 0
+        for trial in (_TRY, _OVERWRITTEN):
+            command = [str(python_of(fresh)), "-c", trial]
+            failed = failed or subprocess.run(command, cwd=folder, check=False).returncode
+        return failed
 
 
 def site_packages(python: Path) -> str:

@@ -39,6 +39,12 @@ def install_apscheduler(environment, reference) -> None:
             shutil.copyfile(file.locate(), target)
 
 
+def import_of(environment) -> str:
+    """Return what an import of the package tickwright says, in its last line."""
+    said = environment.run("-c", "import tickwright").stderr.strip().splitlines()
+    return said[-1] if said else ""
+
+
 def test_beside_the_shim_a_start_is_silent_and_the_doctor_content(environment, wheels):
     environment.install(wheels, "tickwright")
     environment.install(wheels, "apscheduler")
@@ -48,6 +54,9 @@ def test_beside_the_shim_a_start_is_silent_and_the_doctor_content(environment, w
     assert found.returncode == 0, found.stdout
     assert "are as they were installed" in found.stdout
     assert "WRONG" not in found.stdout
+    named = environment.run("-c", "from tickwright import BackgroundScheduler, current_run")
+    assert (named.returncode, named.stderr) == (0, "")
+    assert environment.run(environment.python.with_name("tickwright"), "doctor").returncode == 0
 
 
 def test_written_over_apscheduler_a_start_says_so_once(environment, wheels, reference):
@@ -69,17 +78,20 @@ def test_written_over_by_apscheduler_the_doctor_names_the_files(environment, whe
     found = environment.doctor()
     assert found.returncode == 1, found.stdout + found.stderr
     assert "apscheduler/__init__.py was overwritten" in found.stdout
+    assert f"overwritten by APScheduler {reference.version}; run: pip uni" in import_of(environment)
 
     # Removing APScheduler takes the files of both; the doctor still starts.
     environment.uv("uninstall", "APScheduler")
     found = environment.doctor()
     assert found.returncode == 1, found.stdout + found.stderr
     assert "apscheduler/__init__.py is missing" in found.stdout
+    assert "its __init__.py is missing from" in import_of(environment)
     assert "pip install --force-reinstall --no-deps tickwright" in found.stdout
 
     environment.install(wheels, "tickwright")
     found = environment.doctor()
     assert found.returncode == 0, found.stdout
+    assert import_of(environment) == ""
 
 
 def test_modules_that_apscheduler_left_behind_are_named(environment, wheels, reference):

@@ -1,0 +1,8 @@
+"""``python -m tickwright``: the command ``tickwright``."""
+
+from __future__ import annotations
+
+from apscheduler.cli import main
+
+if __name__ == "__main__":
+    main(prog_name="python -m tickwright")

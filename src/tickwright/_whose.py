@@ -1,0 +1,120 @@
+"""Whether the package ``apscheduler`` that an import finds is the one that was installed with this one.
+
+APScheduler's distribution has a package of that name: installed later, it lies over ours, and programs run APScheduler.
+The wheel's own record says which files are ours, and how large they are. It lies beside the packages, so that no
+metadata is searched for; where there is none (a checkout, a zip file), the place alone tells.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SITE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120 - start-up time
+CURE = (
+    "run: pip uninstall APScheduler, then install tickwright again with --force-reinstall --no-deps. "
+    "Libraries that need APScheduler: docs/how-to/libraries-that-need-apscheduler.md"
+)
+_MARK = "apscheduler/__init__.py"
+
+
+def check() -> None:
+    """Check it.
+
+    :raises ImportError: if it is another package, in one sentence with what to do
+    """
+    fault = _misplaced() or _changed(SITE) or _foreign()
+    if fault:
+        raise ImportError(f"the package 'apscheduler' is not tickwright's: {fault}; {CURE}")
+
+
+def _misplaced() -> str | None:
+    """Return what is wrong with the place that an import finds it in."""
+    try:
+        import apscheduler
+    except Exception as exc:  # noqa: BLE001 - whatever lies there: the sentence names it
+        return f"importing it failed ({type(exc).__name__}: {exc})"
+    file = getattr(apscheduler, "__file__", None)
+    if file is None:
+        return f"its __init__.py is missing from {SITE}"
+    place = os.path.dirname(os.path.dirname(os.path.abspath(file)))  # noqa: PTH100, PTH120
+    if os.path.realpath(place) != os.path.realpath(SITE):
+        return f"it is found in {place} and not beside tickwright in {SITE} (look at sys.path and PYTHONPATH)"
+    return None
+
+
+def _foreign() -> str | None:
+    """Return what is wrong with the package itself, where no record tells."""
+    if "current_run" in getattr(sys.modules["apscheduler"], "__all__", ()):
+        return None
+    return f"in {SITE} its files were overwritten{_by()}"
+
+
+def _changed(site: str) -> str | None:
+    """Return what is wrong with its files by the record, ``None`` where they are ours or nothing is recorded."""
+    sizes = dict(_recorded(site))
+    if _MARK not in sizes:
+        return None
+    missing, other = 0, 0
+    for name, (size, _) in sizes.items():
+        try:
+            found = os.stat(os.path.join(site, name)).st_size  # noqa: PTH116, PTH118
+        except OSError:
+            missing += 1
+            continue
+        other += found != size
+    if not missing and not other and _is_as_recorded(site, sizes[_MARK][1]):
+        return None
+    faults = []
+    if other or not missing:
+        faults.append(_of(max(other, 1), len(sizes), f"overwritten{_by()}"))
+    if missing:
+        faults.append(_of(missing, len(sizes), "removed"))
+    return f"in {site} {' and '.join(faults)}"
+
+
+def _of(count: int, total: int, what: str) -> str:
+    return f"{count} of its {total} files {'was' if count == 1 else 'were'} {what}"
+
+
+def _recorded(site: str) -> Iterator[tuple[str, tuple[int, str]]]:
+    """Yield each file of the package that was installed with this one, with its size and hash."""
+    try:
+        names = [each for each in os.listdir(site) if _is_our_metadata(each)]  # noqa: PTH208
+        if len(names) != 1:
+            return
+        with open(os.path.join(site, names[0], "RECORD"), encoding="utf-8") as file:  # noqa: PTH118, PTH123
+            lines = file.read().splitlines()
+    except (OSError, UnicodeDecodeError):
+        return
+    for line in lines:
+        name, _, rest = line.partition(",")
+        digest, _, size = rest.partition(",")
+        if name.startswith("apscheduler/") and size.isdecimal():
+            yield name, (int(size), digest)
+
+
+def _is_our_metadata(name: str) -> bool:
+    return name.startswith("tickwright-") and name.endswith(".dist-info")
+
+
+def _is_as_recorded(site: str, digest: str) -> bool:
+    """Return whether the first file that APScheduler would overwrite is the recorded one."""
+    from base64 import urlsafe_b64encode
+    from hashlib import sha256
+
+    algorithm, _, wanted = digest.partition("=")
+    if algorithm != "sha256":
+        return True
+    with open(os.path.join(site, _MARK), "rb") as file:  # noqa: PTH118, PTH123
+        return urlsafe_b64encode(sha256(file.read()).digest()).decode().rstrip("=") == wanted
+
+
+def _by() -> str:
+    """Return by whom, where that one says so."""
+    version = getattr(sys.modules.get("apscheduler"), "__version__", None)
+    return "" if version in (None, "3.11.99") else f" by APScheduler {version}"
