@@ -11,6 +11,7 @@ from apscheduler.calendars.daysets import DaySet
 from apscheduler.names import closest
 
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_SATURDAY_SUNDAY = (5, 6)
 _SPOKEN = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
@@ -55,37 +56,68 @@ class BusinessDays(DayCalendar):
     """Nothing fires on weekends and holidays.
 
     :param holidays: as the days of :class:`ClosedDays`; ``None``: weekends alone
-    :param weekend: the closed weekdays, as ``"sat"``, … or numbers from Monday = 0
+    :param weekend: the closed weekdays, as ``"sat"``, … or numbers from Monday = 0. If left out: those of the country or
+        the ``holidays`` object, where its working weekend days (make-up days) are open; else Saturday and Sunday
     :raises TypeError, ValueError: for arguments that are not right
     :raises ImportError: for a country's code without the library
     """
 
-    def __init__(self, holidays: Any = None, weekend: Iterable[Any] = ("sat", "sun")) -> None:
+    def __init__(self, holidays: Any = None, weekend: Iterable[Any] | None = None) -> None:
         self._holidays = None if holidays is None else DaySet(holidays)
-        self.weekend = weekdays(weekend, "weekend")
-        if len(self.weekend) > 6:
-            raise ValueError("weekend has all seven days, so there would be no business day at all")
+        self._weekend: tuple[int, ...] | None = None
+        if weekend is not None:
+            self._weekend = weekdays(weekend, "weekend")
+            if len(self._weekend) > 6:
+                raise ValueError(
+                    "weekend has all seven days, so there would be no business day at all"
+                )
+        elif self._holidays is None or not self._holidays.knows_weekends:
+            self._weekend = _SATURDAY_SUNDAY
+
+    @property
+    def weekend(self) -> tuple[int, ...]:
+        """The closed weekdays from Monday = 0: those given, else those of the holidays today."""
+        if self._weekend is None and self._holidays is not None:
+            return self._holidays.weekend()
+        return self._weekend or ()
 
     def why_day_closed(self, day: date) -> str | None:
-        number = day.weekday()
-        if number in self.weekend:
-            return f"a {_SPOKEN[number]}"
-        name = None if self._holidays is None else self._holidays.name(day)
+        number, days = day.weekday(), self._holidays
+        if self._weekend is not None:
+            if number in self._weekend:
+                return f"a {_SPOKEN[number]}"
+        elif days is not None:
+            closed = days.is_closed_weekend(day)
+            if closed is not None:
+                return f"a {_SPOKEN[number]}" if closed else None
+        name = None if days is None else days.name(day)
         return None if name is None else name or "a holiday"
+
+    @property
+    def shows_weekend(self) -> bool:
+        """Whether its text says the weekend: where it is not the one that it has without ``weekend=``."""
+        if self._weekend is None:
+            return False
+        own = self._holidays is not None and self._holidays.knows_weekends
+        return own or self._weekend != _SATURDAY_SUNDAY
 
     def __getstate__(self) -> dict[str, Any]:
         days = None if self._holidays is None else self._holidays.plain()
-        return {"version": 1, "holidays": days, "weekend": list(self.weekend)}
+        if self._weekend is not None:
+            return {"version": 1, "holidays": days, "weekend": list(self._weekend)}
+        # releases that know no weekends of holidays read what they would have stored
+        weekend = list(_SATURDAY_SUNDAY)
+        return {"version": 1, "holidays": days, "weekend": weekend, "weekend_of_holidays": True}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         values = stored(state, self)
         days = values["holidays"]
         self._holidays = None if days is None else DaySet.restored(days)
-        self.weekend = tuple(values["weekend"])
+        self._weekend = None if values.get("weekend_of_holidays") else tuple(values["weekend"])
 
     def __str__(self) -> str:
         parts = [] if self._holidays is None else [str(self._holidays)]
-        if self.weekend != (5, 6):
+        if self.shows_weekend:
             parts.append(f"weekend={'+'.join(_WEEKDAYS[number] for number in self.weekend)}")
         return f"BusinessDays({', '.join(parts)})"
 

@@ -30,7 +30,7 @@ class DaySet:
     def __init__(self, given: Any) -> None:
         self.kind, self.given = _sorted_out(given)
         if self.kind == "country":
-            _of_country(self.given, 2000)  # a misspelt one is said now, not on the first fire
+            _checked_country(self.given)  # a misspelt one is said now, not on the first fire
 
     def name(self, day: date) -> str | None:
         """Return what this day of the set is called ("" if it has no name), ``None`` if it is not in it."""
@@ -44,6 +44,31 @@ class DaySet:
             return "" if day in self.given else None
         said = self.given(day)
         return said if isinstance(said, str) and said else ("" if said else None)
+
+    @property
+    def knows_weekends(self) -> bool:
+        """Whether it says which weekdays are its weekend: a country or a ``holidays`` object."""
+        return self.kind == "country" or (
+            self.kind == "mapping" and bool(getattr(self.given, "weekend", None))
+        )
+
+    def is_closed_weekend(self, day: date) -> bool | None:
+        """Return whether a weekend day is closed, ``None`` for other days; a working one is open (make-up days)."""
+        country = self.kind == "country"
+        given = _country(self.given, day.year) if country else self.given
+        with _reading:
+            asked = getattr(given, "is_weekend", None)  # the weekend of some countries was moved
+            if not (asked(day) if asked else day.weekday() in given.weekend):
+                return None
+            given.get(
+                day
+            )  # it learns a year's working weekend days when it is asked for a day of it
+            return day not in getattr(given, "weekend_workdays", ())
+
+    def weekend(self) -> tuple[int, ...]:
+        """Return the weekdays of the weekend today, from Monday = 0."""
+        given = _country(self.given, None) if self.kind == "country" else self.given
+        return tuple(sorted(given.weekend))
 
     def plain(self) -> tuple[str, Any]:
         """Return what is stored of it.
@@ -77,17 +102,25 @@ class DaySet:
         if self.kind == "country":
             return f"{self.given!r}"
         if self.kind == "mapping":
-            country = getattr(self.given, "country", None)
-            if country:
-                subdiv = getattr(self.given, "subdiv", None)
-                return f"holidays of {country}{f'-{subdiv}' if subdiv else ''}"
-            return _dates_said(self.given)
+            return _library_said(self.given) or _dates_said(self.given)
         if self.kind == "dates":
             return _dates_said(self.given)
         try:
             return obj_to_ref(self.given)
         except ValueError:
             return getattr(self.given, "__qualname__", repr(self.given))
+
+
+def _library_said(given: Any) -> str | None:
+    """Return whose days an object of ``holidays`` has, ``None`` for another mapping; which years it knows says nothing."""
+    if not hasattr(given, "years"):
+        return None
+    place = getattr(given, "country", None) or getattr(given, "market", None)
+    if not place:
+        return type(given).__name__
+    parts = place if isinstance(place, list | tuple) else [place]
+    subdiv = getattr(given, "subdiv", None)
+    return f"holidays of {'+'.join(map(str, parts))}{f'-{subdiv}' if subdiv else ''}"
 
 
 def _dates_said(days: Iterable[date]) -> str:
@@ -136,9 +169,9 @@ def _day(given: Any) -> date:
     raise TypeError(f"a calendar's days are dates or texts like '2027-01-01', not {given!r}")
 
 
-@lru_cache(maxsize=512)
-def _of_country(code: str, year: int) -> dict[date, str]:
-    """Return a country's public holidays of one year."""
+@lru_cache(maxsize=64)
+def _checked_country(code: str) -> tuple[str, str | None]:
+    """Return a country's code and its subdivision's, as the library has them."""
     try:
         import holidays
     except ImportError as exc:
@@ -158,6 +191,21 @@ def _of_country(code: str, year: int) -> dict[date, str]:
         raise ValueError(
             f"{country} has no subdivision {subdivision!r} there; it has {', '.join(sorted(known[country])) or 'none'}"
         )
-    return dict(
-        holidays.country_holidays(country, subdiv=subdivision or None, years=year, language="en_US")
+    return country, subdivision or None
+
+
+@lru_cache(maxsize=512)
+def _country(code: str, year: int | None) -> Any:
+    """Return a country's holidays of one year, with its weekends; without a year, of none."""
+    country, subdivision = _checked_country(code)
+    import holidays
+
+    return holidays.country_holidays(
+        country, subdiv=subdivision, years=year, expand=False, language="en_US"
     )
+
+
+@lru_cache(maxsize=512)
+def _of_country(code: str, year: int) -> dict[date, str]:
+    """Return a country's public holidays of one year."""
+    return dict(_country(code, year))

@@ -121,13 +121,19 @@ def _closed(cls: type[ClosedDays]) -> Callable[[Any], Any]:
 
 def _business_plain(calendar: BusinessDays) -> dict[str, Any]:
     holidays = _days_plain(calendar._holidays)
-    return {"version": 1, "holidays": holidays, "weekend": list(calendar.weekend)}
+    weekend = None if calendar._weekend is None else list(calendar._weekend)
+    return {"version": 1, "holidays": holidays, "weekend": weekend}
 
 
 def _business(plain: Any) -> BusinessDays:
     holidays, weekend = _keys(plain, "holidays", "weekend")
-    made = BusinessDays(None, [checked(number, int) for number in checked(weekend, list)])
+    numbers = None
+    if checked(weekend, _NONE, list) is not None:
+        numbers = [checked(number, int) for number in weekend]
+    made = BusinessDays(None, numbers)
     made._holidays = None if holidays is None else _days(holidays)
+    if numbers is None and made._holidays is not None and made._holidays.knows_weekends:
+        made._weekend = None
     return made
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from copy import deepcopy
 from datetime import date
@@ -10,7 +11,7 @@ from zlib import crc32
 
 from apscheduler.calendars.base import Calendar
 from apscheduler.calendars.days import BusinessDays, ClosedDays
-from apscheduler.calendars.daysets import DaySet, _of_country
+from apscheduler.calendars.daysets import DaySet, _of_country, _reading
 from apscheduler.calendars.windows import Blackout, Blackouts, DailyBlackout
 from apscheduler.references import obj_to_ref
 from apscheduler.triggers._words.zones import moment, zone_name
@@ -48,7 +49,7 @@ def _named(calendar: Calendar, days: DaySet | None, *more: str) -> str:
 
 def _weekend(calendar: BusinessDays) -> str:
     names = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-    if calendar.weekend == (5, 6):
+    if not calendar.shows_weekend:
         return ""
     return f"weekend={'+'.join(names[day] for day in calendar.weekend)}"
 
@@ -97,13 +98,19 @@ def _days(days: DaySet) -> str:
 def _holidays(given: Mapping[date, str]) -> str:
     """Return what an object that finds its days when it is asked has in common with those that find the same."""
     asked = deepcopy(given)
-    for year in _YEARS:
-        asked.get(date(year, 1, 1))  # it learns a year when it is asked for a day of it
-    found = sorted(day for day in asked if day.year in _YEARS)
     country, part = getattr(given, "country", None), getattr(given, "subdiv", None)
     code = f"{country}-{part}" if part else str(country)
-    if country and found == sorted(day for year in _YEARS for day in _of_country(code, year)):
-        return repr(code)
+    with _reading, warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore"
+        )  # of years that the library does not know: nobody asked for them
+        for year in _YEARS:
+            asked.get(date(year, 1, 1))  # it learns a year when it is asked for a day of it
+        found = sorted(day for day in asked if day.year in _YEARS)
+        if isinstance(country, str) and found == [
+            *sorted(day for year in _YEARS for day in _of_country(code, year))
+        ]:
+            return repr(code)
     check = crc32(" ".join(map(str, found)).encode())
     name = code if country else type(given).__name__
     return f"{name}, {len(found)} dates in {_YEARS[0]} to {_YEARS[-1]} (checksum {check:08x})"
