@@ -10,7 +10,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from tools import ROOT, debian, environments, machine_names, mutant_runs, packaging
+from tools import ROOT, debian, environments, machine_names, mutant_runs, option_page, packaging
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -65,6 +65,7 @@ def _commands() -> dict[str, tuple[Callable[[argparse.Namespace], int], str]]:
             "measure beside the reference implementation; --quick, --only G3,G8, --rounds 9, --before REVISION, --write",
         ),
         "docs": (docs, "run the documentation's code blocks and say where they are"),
+        "pages": (pages, "write the pages of the documentation that are made from the source anew"),
         "lock": (lock, "renew the pinned requirements from requirements/*.in"),
         "system": (system, "install the programs that tests need, as root on Debian"),
         "package": (package, "build wheel and sdist, import the wheel in a fresh environment"),
@@ -217,6 +218,12 @@ def docs(_: argparse.Namespace) -> int:
     listing = "from tests.test_docs import listing; print(listing())"
     shown = subprocess.run([python, "-c", listing], cwd=ROOT, check=False).returncode
     return shown or _pytest(python, ["-q", "tests/test_docs.py"])
+
+
+def pages(_: argparse.Namespace) -> int:
+    option_page.write()
+    print(option_page.PAGE.relative_to(ROOT))
+    return 0
 
 
 def lock(_: argparse.Namespace) -> int:

@@ -94,13 +94,14 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
 
     Takes the options of :meth:`configure`:
 
-    :param logger: the logger (or its name's reference) of the scheduler's own log lines
-    :param timezone: the zone of triggers that name none (default: the machine's)
-    :param jobstore_retry_interval: seconds until a failed job store is asked again
-    :param job_defaults: ``misfire_grace_time``, ``coalesce``, ``max_instances``, ``timeout`` of jobs that give none
-    :param jobstores: job stores by alias
-    :param executors: executors by alias
-    :param executor: the default executor: an executor, its name, or a ``concurrent.futures.Executor``
+    :param logger: the logger of the scheduler's own log lines, or a reference to one (default: ``apscheduler.scheduler``)
+    :param timezone: the zone of triggers that name none, or its name (default: the machine's)
+    :param jobstore_retry_interval: seconds until a failed job store is asked again (default: 10)
+    :param job_defaults: ``misfire_grace_time``, ``coalesce``, ``max_instances``, ``timeout``, ``delivery`` of jobs that
+        give none
+    :param jobstores: job stores by alias (default: a memory store as ``"default"``)
+    :param executors: executors by alias (default: that of the host as ``"default"``, with 10 threads where it has threads)
+    :param executor: the default executor: an executor, its name, or a ``concurrent.futures.Executor``. New.
     :param leader_lock: a file's path, or a job store that processes share (or its alias): of the schedulers with the
         same lock only one runs jobs at a time, and another takes over when it ends. New.
     :param clock: an object with ``now_us()``, the time in microseconds UTC, instead of the system's clock

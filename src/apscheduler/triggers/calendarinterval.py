@@ -32,6 +32,8 @@ _SHORTEST_MONTH = 28
 class CalendarIntervalTrigger(BaseTrigger):
     """Fires at a time of day, every so many years, months, weeks and days from ``start_date`` on.
 
+    :param years, months, weeks, days: a part of the distance between two dates
+    :param hour, minute, second: a part of the time of day
     :param start_date: the first date: a date or text ``YYYY-MM-DD`` (today if left out)
     :param end_date: the last possible date
     :param timezone: zone of the wall time, or its name; the local one if left out

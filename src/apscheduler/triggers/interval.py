@@ -32,6 +32,7 @@ class IntervalTrigger(BaseTrigger):
     The interval is the sum of its parts, which may be fractions; a sum of 0 becomes one second, as in 3.x.
     It is real time: ``days=1`` are 24 hours, also on the day on which clocks are moved.
 
+    :param weeks, days, hours, minutes, seconds: a part of the interval
     :param start_date: first fire time: datetime, date or text (now plus the interval if left out)
     :param end_date: latest possible fire time
     :param timezone: zone or its name, in which dates are read and fire times shown; that of the dates or
