@@ -24,6 +24,7 @@ LOOK_SECONDS = 0.05
 _NAMES = ("send-mails", "pay-invoices", "nightly-report", "long-backup", "hourly-check")
 _never = Event()
 _again = Event()
+_waits = Event()
 
 
 # -- the jobs -----------------------------------------------------------------------------------------------
@@ -36,6 +37,8 @@ def hang() -> None:
 
 
 def back_up() -> None:
+    """Hold the worker until the next one has waited for it too long."""
+    _waits.wait(PATIENCE_SECONDS)
     _never.wait(1.5)
 
 
@@ -125,6 +128,7 @@ def show(folder: str, victim: subprocess.Popen[str]) -> None:
         narrow = later | {"executor": "narrow"}
         scheduler.add_job(back_up, id="long-backup", **narrow)
         scheduler.add_job(check, id="hourly-check", **(narrow | {"misfire_grace_time": 1}))
+        _waits.set()
         for text in sentences(all_runs(scheduler)):
             print(text, flush=True)
     finally:

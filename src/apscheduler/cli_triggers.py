@@ -60,6 +60,10 @@ def _trigger(name: str, keywords: dict[str, Any]) -> BaseTrigger:
 
 
 def _closest(name: str) -> str:
+    if " " in name or name.startswith("@"):
+        return f"; write crontab before an expression: crontab {name!r}"
+    if "FREQ=" in name:
+        return f"; write rrule before a rule: rrule {name!r}"
     close = get_close_matches(name, _TRIGGERS, n=1)
     return f"; the closest is {close[0]!r}" if close else f"; known are {', '.join(_TRIGGERS)}"
 
