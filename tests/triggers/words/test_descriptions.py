@@ -484,10 +484,159 @@ def test_calendars_of_someone_elses_are_told_apart() -> None:
 def test_a_recurrence_is_described_by_its_rule() -> None:
     trigger = RRuleTrigger("FREQ=MONTHLY;BYDAY=-1FR", "2026-01-01 09:00:00", "2027-01-01", ZONE, 5)
     assert trigger.describe() == (
-        "by the recurrence rule FREQ=MONTHLY;BYDAY=-1FR, counted from 2026-01-01 09:00, Europe/Berlin, until "
+        "every month on the last Friday of the month at 09:00 (by the recurrence rule FREQ=MONTHLY;BYDAY=-1FR), counted "
+        "from 2026-01-01 09:00, Europe/Berlin, until "
         "2027-01-01 00:00, each run up to 5 seconds later at random"
     )
     assert trigger.describe("zh") == (
-        "按重复规则 FREQ=MONTHLY;BYDAY=-1FR，从 2026-01-01 09:00 起算（Europe/Berlin），至 2027-01-01 00:00 止，"
+        "每月的 当月最后一个周五 09:00（按重复规则 FREQ=MONTHLY;BYDAY=-1FR），从 2026-01-01 09:00 起算（Europe/Berlin），至 2027-01-01 00:00 止，"
         "每次随机推迟至多 5 秒"
     )
+
+
+# -- what never comes, zones without clock changes, weeks, rules ------------------------------------------------------
+# Neighbours tried beyond the reported ones: fixed offsets, zones that gave up clock changes, H before its job, CronTrigger,
+# RRULEs and end dates that leave nothing, lists of weeks, each part of a rule, EXRULE, RDATE and EXDATE.
+
+
+@pytest.mark.parametrize(
+    ("zone", "is_said"),
+    [
+        ("UTC", False),
+        ("Asia/Shanghai", False),
+        ("Asia/Tokyo", False),
+        ("America/Sao_Paulo", False),
+        (timezone(timedelta(hours=2)), False),
+        ("Europe/Berlin", True),
+        ("America/New_York", True),
+        ("Africa/Casablanca", True),
+        ("Australia/Lord_Howe", True),
+    ],
+)
+@pytest.mark.parametrize("expression", ["0 10 * * 5", "*/15 * * * *", "H 3 * * *"])
+def test_clock_changes_are_spoken_of_where_there_are_some_ahead(zone, is_said, expression) -> None:
+    for dst in ("debian", "ocps", "utc-line"):
+        trigger = CrontabTrigger(expression, zone, dst=dst)
+        assert ("clocks" in trigger.describe()) is is_said
+        assert ("时钟" in trigger.describe("zh")) is is_said
+
+
+@pytest.mark.parametrize(
+    "trigger",
+    [
+        CrontabTrigger("0 0 31 2 *", "UTC"),
+        CrontabTrigger("0 0 31 2,4,6 *", ZONE),
+        CrontabTrigger("0 0 0 29 2 * 2027", "UTC"),
+        CrontabTrigger("0 0 1 * *", "UTC", start_date="2027-01-02", end_date="2027-01-31"),
+        CronTrigger(month=2, day=31, timezone="UTC"),
+        CronTrigger(month=6, week=53, timezone=ZONE),
+        RRuleTrigger("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30", "2027-01-01", timezone="UTC"),
+        RRuleTrigger("FREQ=HOURLY;INTERVAL=24;BYHOUR=7", "2027-01-01 09:00:00", timezone="UTC"),
+    ],
+    ids=str,
+)
+def test_what_never_comes_says_so(trigger) -> None:
+    assert trigger.describe().endswith("; this never comes")
+    assert trigger.describe("zh").endswith("；永远不会到来")
+
+
+def test_what_comes_seldom_does_not_say_that_it_never_comes() -> None:
+    for trigger in (CrontabTrigger("0 0 29 2 *", "UTC"), CronTrigger(week=53, timezone="UTC")):
+        assert "never" not in trigger.describe()
+        assert "永远" not in trigger.describe("zh")
+
+
+@pytest.mark.parametrize(
+    ("week", "en", "zh"),
+    [
+        (
+            "*/2",
+            (
+                "every day in every 2nd ISO week of the year, from week 1 to week 53 (so in two weeks running, 53 and 1, after "
+                "a year of 53) at 00:00, UTC"
+            ),
+            "每天（仅限每年的 ISO 第 1 至 53 周中每 2 周一次，有 53 周的年份过后第 53 周和第 1 周相连）00:00（UTC）",
+        ),
+        (
+            "2-52/2",
+            "every day in every 2nd ISO week of the year, from week 2 to week 52 at 00:00, UTC",
+            "每天（仅限每年的 ISO 第 2 至 52 周中每 2 周一次）00:00（UTC）",
+        ),
+        (
+            "5,10",
+            "every day in ISO weeks 5 and 10 at 00:00, UTC",
+            "每天（仅限 ISO 第 5、10 周）00:00（UTC）",
+        ),
+    ],
+)
+def test_weeks_are_said_as_what_they_mean(week, en, zh) -> None:
+    trigger = CronTrigger(week=week, day="*", timezone="UTC", hour=0)
+    assert (trigger.describe(), trigger.describe("zh")) == (en, zh)
+
+
+RULES = [
+    ("FREQ=DAILY", "every day at 09:00", "每天的 09:00"),
+    (
+        "FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,FR",
+        "every 2 weeks on Monday and Friday at 09:00",
+        "每 2 周的 周一、周五 09:00",
+    ),
+    (
+        "FREQ=WEEKLY;INTERVAL=2;WKST=SU;BYDAY=TU",
+        "every 2 weeks on Tuesday at 09:00, weeks beginning on Sunday",
+        "每 2 周的 周二 09:00，每周从周日开始",
+    ),
+    (
+        "FREQ=MONTHLY;BYMONTHDAY=-3",
+        "every month on the 3rd to last day at 09:00",
+        "每月的 当月倒数第 3 天 09:00",
+    ),
+    (
+        "FREQ=MONTHLY;BYDAY=FR;BYMONTHDAY=13",
+        "every month on Friday if it is the 13th at 09:00",
+        "每月的 13 日（仅当该日为周五）09:00",
+    ),
+    ("FREQ=YEARLY", "every year on the 5th of January at 09:00", "每年的 1 月 5 日 09:00"),
+    (
+        "FREQ=YEARLY;BYDAY=20MO",
+        "every year on the 20th Monday of the year at 09:00",
+        "每年的 当年第 20 个周一 09:00",
+    ),
+    (
+        "FREQ=YEARLY;BYYEARDAY=100",
+        "every year on the 100th day of the year at 09:00",
+        "每年的 当年第 100 天 09:00",
+    ),
+    (
+        "FREQ=YEARLY;BYWEEKNO=20;BYDAY=MO",
+        "every year on Monday in week 20 at 09:00",
+        "每年的 第 20 周 周一 09:00",
+    ),
+    (
+        "FREQ=MONTHLY;COUNT=3;BYDAY=TU,WE;BYSETPOS=-1",
+        "every month on Tuesday and Wednesday at 09:00, only the last of these in each month, 3 times in all",
+        "每月的 周二、周三 09:00，每月只取其中的最后一个，共 3 次",
+    ),
+    (
+        "FREQ=HOURLY;INTERVAL=3;BYHOUR=9,12;UNTIL=20280101T000000Z",
+        "every 3 hours at minute 0 of hours 9 and 12, until 2028-01-01 00:00 UTC",
+        "每 3 小时的 第 9、12 时 第 0 分，至 2028-01-01 00:00 UTC 止",
+    ),
+    ("FREQ=MINUTELY;INTERVAL=20", "every 20 minutes", "每 20 分钟"),
+    (
+        "FREQ=DAILY;COUNT=5\nEXRULE:FREQ=WEEKLY\nRDATE:20270301,20270302\nEXDATE:20270106",
+        (
+            "every day at 09:00, 5 times in all and also on 2 dates of its own, except every week on Tuesday at 09:00, 1 date "
+            "left out"
+        ),
+        "每天的 09:00，共 5 次，以及另加 2 个日期，但不含每周的 周二 09:00，除去 1 个日期",
+    ),
+]
+
+
+@pytest.mark.parametrize(("rule", "en", "zh"), RULES, ids=[row[0] for row in RULES])
+def test_a_rule_says_what_it_means_and_its_text(rule, en, zh) -> None:
+    trigger = RRuleTrigger(rule, "2027-01-05 09:00:00", timezone="UTC")
+    text = "; ".join(trigger.rrule.splitlines())
+    assert trigger.describe().startswith(f"{en} (by the recurrence rule {text}), counted from ")
+    assert trigger.describe("zh").startswith(f"{zh}（按重复规则 {text}），从 ")

@@ -1,5 +1,7 @@
 """Triggers in words: exact, so that equal words fire alike, in each language of ``locales``.
 
+Where a zone's clocks are not moved any more, that is so from now on: nothing is said of how it was.
+
 ``reading`` finds what a trigger says, ``parts`` holds it, a locale says it. A further language is one file in ``locales``
 with a class ``Words``.
 """

@@ -131,12 +131,17 @@ class Every(NamedTuple):
 
 
 class OnClock(NamedTuple):
-    """Times of day on days of the calendar."""
+    """Times of day on days of the calendar.
+
+    :ivar changes: ``None`` where the zone's clocks are not moved any more, and for cron triggers
+    :ivar never: whether there is no such day, or none within the limits
+    """
 
     days: Days
     times: Times
     limits: Limits
     changes: ClockChanges | None = None
+    never: bool = False
 
 
 class OnDates(NamedTuple):
@@ -163,7 +168,7 @@ class Unsettled(NamedTuple):
 
     expression: str
     limits: Limits
-    changes: ClockChanges
+    changes: ClockChanges | None
 
 
 class Combined(NamedTuple):
@@ -188,12 +193,52 @@ class UnderCalendars(NamedTuple):
     closed: str
 
 
+class Rule(NamedTuple):
+    """What a recurrence rule says, with what it takes from its start.
+
+    :ivar unit: ``"YEARLY"`` … ``"SECONDLY"``
+    :ivar byday: (position, weekday); position 0 is every one, negative ones count from the end
+    :ivar in_month: whether positions count in the month, else in the year
+    :ivar times: the times of day where the unit is a day or longer and they are few
+    :ivar hours: with ``minutes`` and ``seconds`` those that were given, where there are no ``times``
+    :ivar picked: the positions (BYSETPOS) that are taken from each period
+    :ivar total: how often it comes in all (COUNT)
+    :ivar week_start: the weekday that weeks begin with, where that makes a difference
+    """
+
+    unit: str
+    interval: int
+    byday: tuple[tuple[int, int], ...]
+    in_month: bool
+    months: Numbers
+    monthdays: Numbers
+    yeardays: Numbers
+    weeks: Numbers
+    times: tuple[str, ...]
+    hours: Numbers
+    minutes: Numbers
+    seconds: Numbers
+    picked: Numbers
+    week_start: int | None
+    total: int | None
+    until: str | None
+
+
 class Recurring(NamedTuple):
-    """A recurrence rule of RFC 5545, as it was written, counted from a moment."""
+    """A recurrence of RFC 5545: what its rules say, and as it was written, counted from a moment.
+
+    :ivar excluded: the rules of EXRULE
+    :ivar added: how many dates are added, ``left_out`` how many are excluded
+    """
 
     rule: str
     start: Moment
     limits: Limits
+    rules: tuple[Rule, ...] = ()
+    excluded: tuple[Rule, ...] = ()
+    added: int = 0
+    left_out: int = 0
+    never: bool = False
 
 
 class Foreign(NamedTuple):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
+from itertools import pairwise
 from typing import Any
 
 from apscheduler._engine.clock_rules import ELAPSED, ONCE, ONCE_AND_NEVER_LOST, UTC_LINE
 from apscheduler._engine.cron_days import FIRST_YEAR, LAST_YEAR
-from apscheduler._engine.instants import SECOND
+from apscheduler._engine.instants import DAY, SECOND, to_us
+from apscheduler._engine.zones import EARLIEST, ZoneLine
 from apscheduler.triggers._words.calendars import calendar_text
 from apscheduler.triggers._words.clock import clock, days_of, times_of
 from apscheduler.triggers._words.parts import (
@@ -27,6 +29,7 @@ from apscheduler.triggers._words.parts import (
     UnderCalendars,
     Unsettled,
 )
+from apscheduler.triggers._words.rules import rule_of
 from apscheduler.triggers._words.zones import moment, zone_name
 from apscheduler.triggers.base import BaseTrigger, speaks_integers
 from apscheduler.triggers.calendar import CalendarTrigger
@@ -38,6 +41,7 @@ from apscheduler.triggers.crontab.fields import YEAR
 from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 from apscheduler.triggers.rrule import RRuleTrigger
+from apscheduler.triggers.rrule_text import RecurrenceText
 
 Describe = Callable[[BaseTrigger], str]
 
@@ -49,6 +53,7 @@ _CHANGES: dict[Any, ClockChanges] = {
     UTC_LINE: "utc-line",
 }
 _SHORTEST_MONTH = 28
+_LOOKED_AHEAD = 10 * 366 * DAY
 
 
 def said_by(trigger: BaseTrigger, describe: Describe) -> Said:
@@ -106,19 +111,20 @@ def _interval(trigger: IntervalTrigger, _describe: Describe) -> Said:
 
 def _cron(trigger: CronTrigger, _describe: Describe) -> Said:
     table = trigger._table
-    return OnClock(days_of(table, FIRST_YEAR, LAST_YEAR), times_of(table), _limits(trigger))
+    days = days_of(table, FIRST_YEAR, LAST_YEAR)
+    return OnClock(days, times_of(table), _limits(trigger), never=_never(trigger))
 
 
 def _crontab(trigger: CrontabTrigger, _describe: Describe) -> Said:
     if trigger.schedule.reboot:
         return AtStart()
-    changes = _CHANGES[trigger._rule]
+    changes = _CHANGES[trigger._rule] if has_changes_ahead(trigger._line) else None
     if trigger.schedule.has_hash and trigger.job_id is None:
         text = f"{trigger.expression!r}" + (" (lenient)" if trigger.lenient else "")
         return Unsettled(text, _limits(trigger), changes)
     table = trigger._table
     days = days_of(table, YEAR.low, YEAR.high)
-    return OnClock(days, times_of(table), _limits(trigger), changes)
+    return OnClock(days, times_of(table), _limits(trigger), changes, _never(trigger))
 
 
 def _calendarinterval(trigger: CalendarIntervalTrigger, _describe: Describe) -> Said:
@@ -154,8 +160,21 @@ def _under_calendars(trigger: CalendarTrigger, describe: Describe) -> Said:
     )
 
 
+def _never(trigger: BaseTrigger) -> bool:
+    """Return whether a trigger has no fire time at all."""
+    return trigger.next_us(None, EARLIEST + DAY) is None
+
+
+def has_changes_ahead(line: ZoneLine) -> bool:
+    """Return whether a zone's clocks will be moved, as far as its tz database knows (looked at for ten years)."""
+    now = to_us(datetime.now(UTC))
+    windows = line.windows(now, now + _LOOKED_AHEAD)
+    return any(early.offset != late.offset for early, late in pairwise(windows))
+
+
 def _rrule(trigger: RRuleTrigger, _describe: Describe) -> Said:
     start, end = trigger.start_date, trigger.end_date
+    text = RecurrenceText(trigger.rrule)
     return Recurring(
         "; ".join(trigger.rrule.splitlines()),
         moment(start, trigger.timezone),
@@ -164,6 +183,11 @@ def _rrule(trigger: RRuleTrigger, _describe: Describe) -> Said:
             end=_moment_or_none(end, trigger.timezone),
             jitter=seconds_text(trigger.jitter),
         ),
+        tuple(rule_of(rule, start) for rule in text.rules),
+        tuple(rule_of(rule, start) for rule in text.exrules),
+        len(text.rdates),
+        len(text.exdates),
+        _never(trigger),
     )
 
 

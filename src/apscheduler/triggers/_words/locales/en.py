@@ -30,6 +30,7 @@ from apscheduler.triggers._words.parts import (
     around_the_week,
     runs,
 )
+from apscheduler.triggers._words.rules_en import rule as rule_words
 
 _WEEKDAYS: Final = (
     *("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
@@ -46,6 +47,7 @@ _CHANGES: Final = {
     "utc-line": "a time that the clocks skip runs as if they had not been moved, the way cron triggers do it, "
     "and times that come twice run twice",
 }
+_NEVER: Final = "this never comes"
 _REMARKS: Final = {
     "gap": "{0} does not exist on this day: the clocks go from {1} to {2}",
     "first": "{0} comes twice on this day: this is the first",
@@ -79,6 +81,8 @@ class Words(Locale):
 
     def on_clock(self, said: OnClock) -> str:
         text = ", ".join([_schedule(said.days, said.times), *_limits(said.limits)])
+        if said.never:
+            return f"{text}; {_NEVER}"
         return text if said.changes is None else f"{text}; {_CHANGES[said.changes]}"
 
     def on_dates(self, said: OnDates) -> str:
@@ -94,7 +98,8 @@ class Words(Locale):
 
     def unsettled(self, said: Unsettled) -> str:
         head = f"by the crontab expression {said.expression}, whose H the job's id will choose"
-        return f"{', '.join([head, *_limits(said.limits)])}; {_CHANGES[said.changes]}"
+        text = ", ".join([head, *_limits(said.limits)])
+        return text if said.changes is None else f"{text}; {_CHANGES[said.changes]}"
 
     def combined(self, said: Combined) -> str:
         children = [f"[{each}]" for each in said.said]
@@ -119,8 +124,19 @@ class Words(Locale):
         return f"{text}, unless closed by {_and(said.windows, 'or')}" if said.windows else text
 
     def recurring(self, said: Recurring) -> str:
-        head = f"by the recurrence rule {said.rule}, counted from {_moment(said.start)}"
-        return ", ".join([head, *_limits(said.limits)])
+        found = [rule_words(each) for each in said.rules]
+        if said.added:
+            found.append(
+                "on a date of its own" if said.added == 1 else f"on {said.added} dates of its own"
+            )
+        text = _and(found, "and also")
+        if said.excluded:
+            text += f", except {_and(map(rule_words, said.excluded))}"
+        if said.left_out:
+            text += f", {said.left_out} date{'' if said.left_out == 1 else 's'} left out"
+        head = f"{text} (by the recurrence rule {said.rule}), counted from {_moment(said.start)}"
+        text = ", ".join([head, *_limits(said.limits)])
+        return f"{text}; {_NEVER}" if said.never else text
 
     def foreign(self, said: Foreign) -> str:
         return f"as this trigger says: {said.text}"
@@ -242,10 +258,22 @@ def _days(days: Days) -> str:
     else:
         text = f"{on_dates} if it is {_one_of(weekdays)}"
     if days.weeks is not None:
-        text += f" in ISO {_numbered('week', days.weeks)}"
+        text += f" in {_weeks(days.weeks)}"
     if days.years is not None:
         text += f" in {_years(days.years)}"
     return text
+
+
+def _weeks(weeks: Numbers) -> str:
+    first, last, step = runs(weeks)[0]
+    if step == 1:
+        return f"ISO {_numbered('week', weeks)}"
+    text = f"every {_ordinal(step)} ISO week of the year, from week {first} to week {last}"
+    return (
+        f"{text} (so in two weeks running, 53 and 1, after a year of 53)"
+        if last == 53 and first == 1
+        else text
+    )
 
 
 def _years(years: Numbers) -> str:

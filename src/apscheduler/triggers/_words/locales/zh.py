@@ -32,6 +32,7 @@ from apscheduler.triggers._words.parts import (
     around_the_week,
     runs,
 )
+from apscheduler.triggers._words.rules_zh import rule as rule_words
 
 _WEEKDAYS: Final = ("周一", "周二", "周三", "周四", "周五", "周六", "周日")
 _POSITIONS: Final = ("第一个", "第二个", "第三个", "第四个", "第五个", "最后一个")
@@ -41,6 +42,7 @@ _CHANGES: Final = {
     "once": "调整时钟时，被跳过的时间不触发，重复出现的时间只触发一次",
     "utc-line": "调整时钟时，被跳过的时间按未调整的时钟触发（做法与 cron 触发器相同），重复出现的时间触发两次",
 }
+_NEVER: Final = "永远不会到来"
 _REMARKS: Final = {
     "gap": "当天没有 {0}：时钟从 {1} 直接拨到 {2}",
     "first": "当天有两次 {0}：这是第一次",
@@ -75,6 +77,8 @@ class Words(Locale):
 
     def on_clock(self, said: OnClock) -> str:
         text = _limited(_schedule(said.days, said.times), said.limits)
+        if said.never:
+            return f"{text}；{_NEVER}"
         return text if said.changes is None else f"{text}；{_CHANGES[said.changes]}"
 
     def on_dates(self, said: OnDates) -> str:
@@ -90,7 +94,8 @@ class Words(Locale):
 
     def unsettled(self, said: Unsettled) -> str:
         text = f"按 crontab 表达式 {said.expression}，其中的 H 由作业的 id 决定"
-        return f"{_limited(text, said.limits)}；{_CHANGES[said.changes]}"
+        text = _limited(text, said.limits)
+        return text if said.changes is None else f"{text}；{_CHANGES[said.changes]}"
 
     def combined(self, said: Combined) -> str:
         children = [f"【{each}】" for each in said.said]
@@ -112,9 +117,17 @@ class Words(Locale):
         return f"{text}，{_and(said.windows, '或')} 关闭时不触发" if said.windows else text
 
     def recurring(self, said: Recurring) -> str:
-        return _limited(
-            f"按重复规则 {said.rule}，从 {_joined(_moment(said.start), '起算')}", said.limits
-        )
+        found = [rule_words(each) for each in said.rules]
+        if said.added:
+            found.append(f"另加 {said.added} 个日期")
+        text = "，以及".join(found)
+        if said.excluded:
+            text += f"，但不含{'和'.join(map(rule_words, said.excluded))}"
+        if said.left_out:
+            text += f"，除去 {said.left_out} 个日期"
+        text += f"（按重复规则 {said.rule}），从 {_joined(_moment(said.start), '起算')}"
+        text = _limited(text, said.limits)
+        return f"{text}；{_NEVER}" if said.never else text
 
     def foreign(self, said: Foreign) -> str:
         return f"依此触发器自己的说明：{said.text}"
@@ -233,7 +246,7 @@ def _days(days: Days) -> str:
     else:
         text = f"{on_dates}（仅当该日为{_one_of(weekdays)}）"
     if days.weeks is not None:
-        text += f"（仅限 ISO {_numbered('周', '周', days.weeks)}）"
+        text += f"（仅限{_weeks(days.weeks)}）"
     if days.years is not None:
         text += f"（仅限{_years(days.years)}）"
     return text
@@ -289,6 +302,14 @@ def _months(months: Numbers) -> str:
         else:
             texts.append(f"{first} 月" if first == last else f"{first} 至 {last} 月")
     return _and(texts)
+
+
+def _weeks(weeks: Numbers) -> str:
+    first, last, step = runs(weeks)[0]
+    if step == 1:
+        return f" ISO {_numbered('周', '周', weeks)}"
+    text = f"每年的 ISO 第 {first} 至 {last} 周中每 {step} 周一次"
+    return f"{text}，有 53 周的年份过后第 53 周和第 1 周相连" if last == 53 and first == 1 else text
 
 
 def _years(years: Numbers) -> str:
