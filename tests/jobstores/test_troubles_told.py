@@ -6,6 +6,7 @@ import logging
 import secrets
 import sqlite3
 from contextlib import contextmanager
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -15,6 +16,7 @@ from databases import SERVERS, URLS, Place, require
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import (
+    ArgumentError,
     DatabaseError,
     DBAPIError,
     InternalError,
@@ -26,6 +28,7 @@ from sqlalchemy.exc import (
 
 from apscheduler.cli import main
 from apscheduler.jobstores._sql import remedies
+from apscheduler.jobstores._sql.engines import not_installed
 from apscheduler.jobstores._sql.migrations import SchemaError
 from apscheduler.jobstores._sql.statements import _many
 from apscheduler.jobstores._troubles import Troubles
@@ -68,7 +71,7 @@ def one_sentence(error: BaseException, *words: str) -> None:
 
 ADDRESSES = [
     ("postgres://u@h/d", NoSuchModuleError, "postgresql://"),
-    ("postgres+psycopg2://u@h/d", NoSuchModuleError, "postgresql://"),
+    ("postgres+psycopg2://u@h/d", NoSuchModuleError, "postgresql+psycopg2://"),
     ("nonesuch://u@h/d", NoSuchModuleError, "nonesuch:// PostgreSQL sqlite:///"),
     ("sqlite+aiosqlite:///x.db", MissingGreenlet, "sqlite+aiosqlite:// threads sqlite://"),
     ("postgresql+asyncpg://u@h/d", MissingGreenlet, "postgresql+asyncpg:// postgresql+psycopg://"),
@@ -79,11 +82,76 @@ ADDRESSES = [
 ]
 
 
+ADDRESSES += [  # what was given, and what to write, whole
+    (
+        "postgres://u:p@h:1/d?x=1",
+        NoSuchModuleError,
+        "postgres://***@h:1/d?x=*** postgresql://***@h:1/d?x=***",
+    ),
+    ("postgres+psycopg2://u@h/d", NoSuchModuleError, "postgresql+psycopg2://***@h/d"),
+    ("postgresql+asyncpg://u:p@h/d", MissingGreenlet, "postgresql+psycopg://***@h/d"),
+    ("sqlite+aiosqlite:///a/x.db", MissingGreenlet, "sqlite:///a/x.db"),
+    (
+        "mysql+mysqlconnector://u:p@h/d",
+        ModuleNotFoundError,
+        "mysql-connector-python mysql://***@h/d",
+    ),
+    ("mongodb://u:p@h/d", NoSuchModuleError, "mongodb://***@h/d PostgreSQL"),
+    ("jobs.sqlite", ArgumentError, "'jobs.sqlite' 'sqlite:///jobs.sqlite'"),
+    ("jobs", ArgumentError, "'sqlite:///jobs'"),
+    ("data/jobs.db", ArgumentError, "'sqlite:///data/jobs.db'"),
+    ("/var/jobs.db", ArgumentError, "'sqlite:////var/jobs.db'"),
+    ("./jobs", ArgumentError, "'sqlite:///./jobs'"),
+    (Path("/var/jobs"), ArgumentError, "'sqlite:////var/jobs'"),
+    (r"C:\jobs\x.db", ArgumentError, "sqlite:///C:"),
+    ("sqlite:jobs.db", ArgumentError, "'sqlite:///jobs.db'"),
+    ("sqlite://jobs.db", ArgumentError, "'sqlite:///jobs.db'"),
+    ("sqlite:/var/jobs.db", ArgumentError, "'sqlite:////var/jobs.db'"),
+    (" sqlite:///jobs.db\n", ArgumentError, "blanks"),
+    ("user:secret@host/db", ArgumentError, "dialect://user:password@host:port/database"),
+]
+
+
 @pytest.mark.parametrize(("url", "kind", "words"), ADDRESSES)
 def test_an_address_that_cannot_work_is_refused_in_a_sentence(url, kind, words):
     with pytest.raises(kind) as caught:
         SQLAlchemyJobStore(url)
     one_sentence(caught.value, *words.split())
+
+
+def test_no_password_is_repeated_with_an_address():
+    for url in (
+        "postgres://u:secret@h/d",
+        "postgresql+asyncpg://u:secret@h/d",
+        "user:secret@host/db",
+    ):
+        with pytest.raises(Exception) as caught:
+            SQLAlchemyJobStore(url)
+        assert "secret" not in str(caught.value)
+
+
+def test_a_driver_that_is_missing_names_its_package():
+    url = make_url("postgresql+psycopg://u:p@h/d")
+    error = not_installed(url, ModuleNotFoundError("No module named 'psycopg'", name="psycopg"))
+    one_sentence(error, "pip install 'tickwright[postgresql]'", "postgresql://***@h/d")
+    assert error.name == "psycopg"
+
+
+@pytest.mark.parametrize("address", ["sqlite:///{}/no/x.db", "sqlite:///{}"])
+def test_a_sqlite_file_that_cannot_be_made_says_which_folder_is_missing(tmp_path, opened, address):
+    with pytest.raises(OperationalError) as caught:
+        opened(SQLAlchemyJobStore(address.format(tmp_path)))
+    if address.endswith("x.db"):
+        one_sentence(caught.value, f"there is no folder '{tmp_path}/no'", "make it")
+    else:
+        one_sentence(caught.value, f"'{tmp_path}' is a folder")
+
+
+def test_a_tilde_in_an_address_is_told(tmp_path, opened, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(OperationalError) as caught:
+        opened(SQLAlchemyJobStore("sqlite:///~/no/x.db"))
+    one_sentence(caught.value, "~ stands for no folder", str(Path("~/no/x.db").expanduser()))
 
 
 def test_an_engine_for_coroutines_is_refused_in_a_sentence():

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 from urllib.parse import quote, quote_plus
 
 from sqlalchemy import event
@@ -73,6 +74,10 @@ _HARMLESS: Final = frozenset(
 """Names of the query and of ``connect_args`` whose values say nothing about anybody."""
 
 
+_CANNOT_OPEN: Final = 14  # of SQLite: SQLITE_CANTOPEN
+_FILE_ENDS: Final = (".db", ".db3", ".sqlite", ".sqlite3", ".s3db", ".sqlite-db")
+_SQLITE_PATH: Final = re.compile(r"sqlite:(?://(?!/))?(?=[^/:]|/[^/])", re.IGNORECASE)
+_DRIVE: Final = re.compile(r"[A-Za-z]:[\\/]")
 _USER: Final = re.compile(r"^([\w+.-]+://)[^/]*@")
 
 
@@ -137,11 +142,39 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(each)
 
 
+def file_address(given: Any) -> str | None:
+    """Return the address of a SQLite file that was given by its path, ``None`` for everything else."""
+    if isinstance(given, os.PathLike):
+        given = os.fspath(given)
+    if not isinstance(given, str) or not given.strip() or "@" in given or "?" in given:
+        return None
+    short = _SQLITE_PATH.match(given)
+    if short is not None:
+        path = given[short.end() :]
+        return None if path == "" else f"sqlite:///{path}"
+    if "://" in given or (":" in given and not _DRIVE.match(given)):
+        return None
+    is_path = given.startswith(("/", "./", "../", "~", ".\\")) or bool(_DRIVE.match(given))
+    if not (is_path or given.lower().endswith(_FILE_ENDS) or re.fullmatch(r"[\w.-]+", given)):
+        return None
+    return f"sqlite:///{Path(given).expanduser() if given.startswith('~') else given}"
+
+
 def read(url: Any) -> URL:
     """Return an address as SQLAlchemy reads it.
 
-    :raises ArgumentError: if it cannot; the address is not repeated
+    :raises ArgumentError: if it cannot; the address is repeated only where it is a file's
     """
+    meant = file_address(url)
+    if meant is not None:
+        raise ArgumentError(
+            f"{str(url)!r} is a file and no address: write {meant!r} (three slashes before a path from the current folder, "
+            "a fourth begins one from the root)"
+        )
+    if isinstance(url, str) and url != url.strip():
+        raise ArgumentError(
+            "the address of the job store has blanks or line ends around it: take them away"
+        )
     try:
         return make_url(url)
     except Exception as exc:  # noqa: BLE001 - it quotes what it was given
@@ -162,6 +195,8 @@ def guard(engine: Engine, secrets: Secrets) -> None:
             return dial(dialect, arguments, options)
         except BaseException as exc:
             secrets.mask_in(exc)
+            if dialect.name == "sqlite" and arguments and not options.get("uri"):
+                _say_why(exc, arguments[0])
             raise
 
     @event.listens_for(engine, "handle_error")
@@ -179,3 +214,21 @@ def _make_private(path: Any) -> None:
         os.close(os.open(path, flags, 0o600))
     except OSError:
         return  # it is there, or cannot be made: SQLite says so better
+
+
+def _say_why(exc: BaseException, path: Any) -> None:
+    """Have SQLite's error for a file that cannot be opened say which folder is missing."""
+    if getattr(exc, "sqlite_errorcode", None) == _CANNOT_OPEN and isinstance(path, str):
+        exc.args = (f"{exc}: {_why_not(Path(path))}",)
+
+
+def _why_not(path: Path) -> str:
+    if path.is_dir():
+        return f"{str(path)!r} is a folder: give a file in it"
+    folder = path.absolute().parent
+    if "~" in path.parts:
+        meant = Path(*path.parts[path.parts.index("~") :]).expanduser()
+        return f"{str(path)!r}: ~ stands for no folder here; write {str(meant)!r}"
+    if folder.is_dir():
+        return f"{str(path)!r}: this process may not write in {str(folder)!r}, or not the file"
+    return f"{str(path)!r}: there is no folder {str(folder)!r}; make it, or give another path"

@@ -18,9 +18,9 @@ from sqlalchemy.pool.base import reset_none
 
 from apscheduler.cluster.hostclock import HostClock
 from apscheduler.forks import after_fork, around_fork, look
-from apscheduler.jobstores._sql.addresses import Secrets, guard, read
+from apscheduler.jobstores._sql.addresses import Secrets, address_text, guard, read
 from apscheduler.jobstores._sql.callwatch import CallWatch
-from apscheduler.jobstores._sql.engines import check_engine, in_utf8, known
+from apscheduler.jobstores._sql.engines import check_engine, in_utf8, known, not_installed
 from apscheduler.jobstores._sql.poolers import prepare_nothing_behind_poolers
 from apscheduler.jobstores._sql.remedies import code_of, put
 from apscheduler.jobstores._sql.sockets import connect_timeouts
@@ -82,10 +82,7 @@ def make_engine(url: Any, options: Mapping[str, Any], bounds: tuple[float, float
             options = in_utf8(parsed, driver, options)
         engine = create_engine(parsed, **options)
     except ModuleNotFoundError as exc:
-        raise ModuleNotFoundError(
-            f"the driver of the address {parsed.drivername}:// is not installed ({exc}): install it, or write "
-            f"{parsed.get_backend_name()}:// for one that is"
-        ) from exc
+        raise not_installed(parsed, exc) from exc
     except Exception as exc:
         secrets.mask_in(exc)
         raise
@@ -105,7 +102,8 @@ def with_driver(url: URL) -> URL:
         if importlib.util.find_spec(module) is not None:
             return url.set(drivername=drivername)
     raise ImportError(
-        f"no driver for {url.drivername} is installed: pip install 'tickwright[{_EXTRAS[url.drivername]}]'"
+        f"no driver for the address {address_text(url)} is installed: "
+        f"pip install 'tickwright[{_EXTRAS[url.drivername]}]'"
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import MissingGreenlet, NoSuchModuleError
 
+from apscheduler.jobstores._sql.addresses import address_text
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Final
@@ -17,6 +19,20 @@ _SYNCHRONOUS: Final = {
     "mysql": "mysql+pymysql://",
     "mariadb": "mariadb+pymysql://",
 }
+_PACKAGES: Final = {
+    "postgresql+psycopg": "tickwright[postgresql]",
+    "postgresql+psycopg2": "psycopg2-binary",
+    "postgresql+pg8000": "pg8000",
+    "mysql+pymysql": "tickwright[mysql]",
+    "mariadb+pymysql": "tickwright[mysql]",
+    "mysql+mysqldb": "mysqlclient",
+    "mariadb+mysqldb": "mysqlclient",
+    "mysql+mysqlconnector": "mysql-connector-python",
+    "mariadb+mysqlconnector": "mysql-connector-python",
+    "mariadb+mariadbconnector": "mariadb",
+    "mysql+mariadbconnector": "mariadb",
+}
+"""What to install for a driver that an address names."""
 _KNOWN: Final = "PostgreSQL (postgresql://), MariaDB or MySQL (mysql://) or SQLite (sqlite:///)"
 _ENCODINGS: Final = ("UTF8", "SQL_ASCII")
 
@@ -29,21 +45,40 @@ def known(url: URL) -> URL:
     """
     backend = url.get_backend_name()
     if backend == "postgres":
+        meant = url.drivername.replace("postgres", "postgresql", 1)
         raise NoSuchModuleError(
-            "the address begins with postgres://, which SQLAlchemy does not know: write postgresql://"
+            f"the address {address_text(url)} begins with {url.drivername}://, which SQLAlchemy does not know: "
+            f"write {address_text(url.set(drivername=meant))}"
         )
     try:
         dialect = url.get_dialect()
     except NoSuchModuleError as exc:
         raise NoSuchModuleError(
-            f"the address begins with {url.drivername}://, which SQLAlchemy does not know; expected {_KNOWN}"
+            f"the address {address_text(url)} begins with {url.drivername}://, which SQLAlchemy does not know; expected "
+            f"{_KNOWN}"
         ) from exc
     if dialect.is_async:
+        instead = _SYNCHRONOUS.get(backend, f"{backend}://").removesuffix("://")
         raise _for_coroutines(
-            f"the address begins with {url.drivername}://, a driver for coroutines, and a job store works in threads "
-            f"(beside an event loop too): write {_SYNCHRONOUS.get(backend, f'{backend}://')}"
+            f"the address {address_text(url)} begins with {url.drivername}://, a driver for coroutines, and a job store "
+            f"works in threads (beside an event loop too): write {address_text(url.set(drivername=instead))}"
         )
     return url
+
+
+def not_installed(url: URL, exc: ModuleNotFoundError) -> ModuleNotFoundError:
+    """Return the error for an address whose driver is not installed, with the line that installs it."""
+    backend, driver = url.get_backend_name(), url.drivername
+    package = _PACKAGES.get(driver)
+    install = f"pip install {package!r}" if package else f"install {exc.name or 'it'}"
+    if backend not in _SYNCHRONOUS:
+        other = f"; a job store is tested with {_KNOWN}"
+    else:
+        other = f", or write {address_text(url.set(drivername=backend))} for one that is"
+    return ModuleNotFoundError(
+        f"the driver of the address {address_text(url)} ({driver}://) is not installed ({exc}): {install}{other}",
+        name=exc.name,
+    )
 
 
 def check_engine(engine: Any) -> None:
