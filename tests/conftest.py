@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import zoneinfo
 from pathlib import Path
 
 import pytest
@@ -43,3 +44,12 @@ def reference_python() -> Path:
     """The Python in whose environment the reference implementation is installed: ask it by subprocess."""
     given = os.environ.get("TICKWRIGHT_REFERENCE_PYTHON")
     return Path(given) if given else commands.reference()
+
+
+@pytest.fixture
+def newest_zone_data():
+    """Have zoneinfo read the package tzdata: the system's data may be older, which is a finding."""
+    before = zoneinfo.TZPATH
+    zoneinfo.reset_tzpath(())
+    yield
+    zoneinfo.reset_tzpath(before)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+import zoneinfo
 from base64 import urlsafe_b64encode
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from click.testing import CliRunner
 
 from apscheduler import doctor
 from apscheduler.cli import main
+
+pytestmark = pytest.mark.usefixtures("newest_zone_data")
 
 
 def said(topic: str) -> list[doctor.Finding]:
@@ -57,8 +60,6 @@ def test_a_local_zone_that_does_not_exist_is_wrong(monkeypatch):
 
 
 def test_without_any_zone_data_it_says_what_to_install(monkeypatch):
-    import zoneinfo
-
     def nothing(name):
         raise zoneinfo.ZoneInfoNotFoundError(f"No time zone found with key {name}")
 

@@ -1,6 +1,7 @@
 """What ``apscheduler doctor`` looks at.
 
-It serves broken installations: like :mod:`apscheduler.installation` it relies on no other module of the package.
+It serves broken installations: like :mod:`apscheduler.installation` it imports no other module of the package before a check
+needs one.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ import json
 import platform
 import re
 import sys
-import warnings
 from base64 import urlsafe_b64encode
+from datetime import UTC, datetime
 from importlib.metadata import Distribution, PackageNotFoundError, distribution, distributions
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -228,32 +229,21 @@ def _clients() -> Iterator[Finding]:
 
 
 def _time_zones() -> Iterator[Finding]:
-    from zoneinfo import TZPATH, ZoneInfo
+    from zoneinfo import ZoneInfo
 
-    sources = [path for path in TZPATH if Path(path).is_dir()]
-    data = _version("tzdata")
-    sources += [f"tzdata {data}"] if data else []
-    said = f"from {', then '.join(sources) or 'nowhere'}"
     try:
         ZoneInfo("Europe/Berlin")
     except (LookupError, OSError, ValueError) as error:
-        yield Finding("time zones", f"{said}: {error}", "pip install tzdata")
-    else:
-        yield Finding("time zones", said)
+        yield Finding("time zones", f"there is no data for them: {error}", "pip install tzdata")
+        return
+    from apscheduler.zones.checkup import of_data
+
+    for said, remedy in of_data(datetime.now(UTC)):
+        yield Finding("time zones", said, remedy)
 
 
 def _local_zone() -> Iterator[Finding]:
-    remedy = "set the environment variable TZ to a zone's name, or give schedulers a timezone"
-    with warnings.catch_warnings(record=True) as heard:
-        warnings.simplefilter("always")
-        try:
-            from tzlocal import get_localzone
+    from apscheduler.zones.checkup import of_local_zone
 
-            zone = get_localzone()
-        except (ImportError, LookupError, ValueError, OSError) as error:
-            yield Finding("local zone", f"cannot be found: {error}", remedy)
-            return
-    if heard:
-        yield Finding("local zone", f"{zone}: {heard[0].message}", remedy)
-    else:
-        yield Finding("local zone", str(zone))
+    said, remedy = of_local_zone()
+    yield Finding("local zone", said, remedy)

@@ -131,7 +131,7 @@ def local_zone() -> tzinfo:
 
     found = local.find()
     if found.trouble is not None:
-        warnings.warn(found.trouble, stacklevel=2)
+        warnings.warn(f"{found.trouble}: {local.REMEDY}", stacklevel=2)
     return found.zone
 
 

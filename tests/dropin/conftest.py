@@ -53,6 +53,9 @@ class Environment:
     def run(self, *words) -> subprocess.CompletedProcess[str]:
         """Run Python here; nothing of the checkout is on its path."""
         environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+        environment["PYTHONTZPATH"] = (
+            ""  # the system's zone data may be outdated, which is a finding
+        )
         return subprocess.run(
             [self.python, *words],
             cwd=self.home,

@@ -14,7 +14,7 @@ at worst two of them compute the same answer.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import NamedTuple
 
@@ -183,7 +183,21 @@ def zone_line(zone: tzinfo) -> ZoneLine:
         return known[1]
     if len(_lines) >= _ZONES_KEPT:
         _lines.clear()
-    return _lines.setdefault(key, (zone, ZoneLine(zone)))[1]
+    line = _lines.setdefault(key, (zone, ZoneLine(zone)))[1]
+    if _watcher is not None:
+        _watcher(zone)
+    return line
+
+
+_watcher: Callable[[tzinfo], None] | None = None
+
+
+def watch_zones(watcher: Callable[[tzinfo], None]) -> None:
+    """Have a function told each zone at its first use, and now those that were used before."""
+    global _watcher  # noqa: PLW0603 - the table of zones is the process's too
+    _watcher = watcher
+    for zone, _ in list(_lines.values()):
+        watcher(zone)
 
 
 def _key(zone: tzinfo) -> object:

@@ -72,6 +72,7 @@ from apscheduler.jobstores._sql.statements import statements_for
 from apscheduler.jobstores._sql.strangers import Strangers
 from apscheduler.jobstores._sql.tables import Tables
 from apscheduler.jobstores._sql.watching import SAID, Watching
+from apscheduler.jobstores._sql.zones import tell_outdated
 from apscheduler.jobstores._troubles import Troubles
 from apscheduler.jobstores.base import ClaimBatch, Quarantined, SharedJobStore
 from apscheduler.jobstores.standing import pass_claims
@@ -255,6 +256,7 @@ class SQLAlchemyJobStore(SharedJobStore):
             with self._database.watch.named("start", _START_SECONDS), self._database.watch.call():
                 said = prepare(self.engine, self._tables, create=self._create_tables)
                 alone = alone_on(self._database)
+            tell_outdated(self._database, self._tables.jobs, self._logger)
         except BaseException as exc:
             put(exc)
             self._secrets.mask_in(exc)

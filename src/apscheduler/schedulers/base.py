@@ -42,6 +42,7 @@ from apscheduler.schedulers import SchedulerAlreadyRunningError, SchedulerNotRun
 from apscheduler.schedulers._environment import check_uwsgi, is_reimporting_main
 from apscheduler.schedulers._jobs import JobOperations
 from apscheduler.schedulers._registry import STATE_PAUSED, STATE_RUNNING, STATE_STOPPED
+from apscheduler.zones.watching import watch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -155,6 +156,7 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
             return
         self._check_uwsgi()
         warn_of_foreign_copies(self._logger)
+        watch(self._logger)
         self._add_default_parts()
         self._lead = self._made_lead()
         try:

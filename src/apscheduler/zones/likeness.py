@@ -6,6 +6,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TypeAlias
 
+from apscheduler._engine.instants import to_us
+from apscheduler._engine.zones import ZoneLine
 from apscheduler.zones.names import known_names
 
 Span: TypeAlias = tuple[datetime, datetime]
@@ -17,7 +19,7 @@ SPAN_OF_FILES: Span = (datetime(1970, 1, 1, tzinfo=UTC), datetime(2041, 1, 1, tz
 SPAN_OF_RULES: Span = (datetime(2025, 1, 1, tzinfo=UTC), datetime(2041, 1, 1, tzinfo=UTC))
 """Rules say nothing of the past; 16 years have every weekday on every date."""
 
-_STEP = timedelta(hours=23)  # less than a day: no hour of the day is left out
+_STEP = timedelta(days=10)  # what shows the same then is compared move by move
 
 
 def named_alike(
@@ -32,14 +34,26 @@ def named_alike(
     """
     from zoneinfo import ZoneInfo
 
-    wanted = _clock(zone, span)
+    wanted, exactly = _clock(zone, span), moves(zone, span)
     found = None
     for name in sorted(known_names() - but, key=_ranked(first)):
-        likeness = _likeness(wanted, ZoneInfo(name))
+        other = ZoneInfo(name)
+        likeness = _likeness(wanted, other)
+        if likeness is None or moves(other, span) != exactly:
+            continue
         if likeness == "letters too":
             return name
-        if likeness is not None:
-            found = found or name
+        found = found or name
+    return found
+
+
+def moves(zone: tzinfo, span: Span) -> list[tuple[int, int]]:
+    """Return each instant at which the zone's clock is moved, with its offset from then on; first the span's start."""
+    first, last = map(to_us, span)
+    found: list[tuple[int, int]] = []
+    for window in ZoneLine(zone).windows(first, last):
+        if window.start <= last and (not found or window.offset != found[-1][1]):
+            found.append((max(first, window.start), window.offset))
     return found
 
 

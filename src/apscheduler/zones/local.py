@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 from apscheduler.zones.names import SEASONS
 
-_HOW_TO_NAME = (
+BY_FILES = "by this machine's files"
+REMEDY = (
     "set the environment variable TZ to a zone's name, like 'Europe/Berlin', or give a timezone"
 )
 _UTC_NAMES = frozenset(
@@ -39,7 +40,7 @@ class Found(NamedTuple):
     zone: tzinfo
     how: str
     trouble: str | None = None
-    """What is wrong with it, and what to do; ``None``: nothing."""
+    """What is wrong with it (what to do is ``REMEDY``); ``None``: nothing."""
 
 
 def find() -> Found:
@@ -54,7 +55,7 @@ def find() -> Found:
         zone = get_localzone()
     except (LookupError, ValueError, OSError) as error:
         return _by_rule(given, error)
-    how = f"by the environment variable TZ={given}" if given else "by this machine's files"
+    how = f"by the environment variable TZ={given}" if given else BY_FILES
     return _named(zone, given, how)
 
 
@@ -64,7 +65,7 @@ def _by_rule(given: str, error: Exception) -> Found:
     if is_posix(given):
         return Found(posix_zone(given), f"by the POSIX rule in the environment variable TZ={given}")
     trouble = f"the local time zone cannot be found ({str(error).strip()}), so UTC is used"
-    return Found(UTC, "by nothing", f"{trouble}: {_HOW_TO_NAME}")
+    return Found(UTC, "by nothing", trouble)
 
 
 @lru_cache(maxsize=8)
@@ -84,7 +85,7 @@ def _named(zone: tzinfo, given: str, how: str) -> Found:
         said = f"the zone data here has another clock than UTC under the name of {zone}"
     else:
         said = f"{file} has no name, and its content is no zone of the tz database here, so jobs with it cannot be stored"
-    return Found(zone, f"by the content of {file}, which no zone's is", f"{said}: {_HOW_TO_NAME}")
+    return Found(zone, f"by the content of {file}, which no zone's is", said)
 
 
 def _is_zoneinfo(zone: tzinfo) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import func, inspect, select, text
@@ -17,8 +18,10 @@ from apscheduler.jobstores._sql.guarding import IDENTITY
 from apscheduler.jobstores._sql.identity import from_text, identity_of, sqlite_file
 from apscheduler.jobstores._sql.remedies import NO_RIGHT, READ_ONLY, READ_ONLY_FILE
 from apscheduler.jobstores._sql.rows import Times
+from apscheduler.jobstores._sql.zones import zones_named
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.runs import reasons
+from apscheduler.zones import data
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -93,6 +96,7 @@ def _of(store: Any) -> Iterator[Finding]:
             return
         jobs = connection.scalar(select(func.count()).select_from(tables.jobs))
         yield ("store", f"{jobs} jobs in {tables.name!r}", None)
+        yield from _zones(connection, tables.jobs)
         if not known.has_table(tables.runs.name, tables.schema):
             yield ("neighbours", "no scheduler of ours has used this store yet", None)
             return
@@ -104,6 +108,18 @@ def _of(store: Any) -> Iterator[Finding]:
             yield ("file system", said, None)
         if known.has_table(tables.state.name, tables.state.schema):
             yield from _identity(store, connection)
+
+
+def _zones(connection: Connection, jobs: Any) -> Iterator[Finding]:
+    """Say which zones of the jobs have another clock by newer zone data that is installed."""
+    differ = {each.zone: each for each in data.differences(datetime.now(UTC))}
+    if not differ:
+        return
+    named = zones_named(connection, jobs)
+    found = [f"{named[zone]} in {zone}" for zone in sorted(named.keys() & differ.keys())]
+    if found:
+        said = f"jobs whose zone has another clock by newer zone data that is installed: {', '.join(found)}"
+        yield ("time zones", said, data.CHOICE)
 
 
 def _writing(store: Any, connection: Connection) -> Iterator[Finding]:
