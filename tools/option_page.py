@@ -48,7 +48,7 @@ _INTRODUCTION = """\
 # Options
 
 Every option of schedulers, jobs, triggers, job stores and executors. **New** marks what APScheduler 3 has not; all others
-mean what they mean there.
+mean what they mean there. How to choose a schedule is a page of its own: [date, interval and cron](../how-to/schedules.md).
 
 - [The scheduler](#the-scheduler)
 - [A job](#a-job)
