@@ -14,7 +14,7 @@ from tools import ROOT
 
 PAGE = (ROOT / "docs/how-to/schedules.md").read_text("utf-8")
 ROW = re.compile(
-    r"^\| (?P<wanted>[^|]+) \| `(?P<written>"[^`]+)` \| (?P<words>[^|]+) \|$", re.MULTILINE
+    r'^\| (?P<wanted>[^|]+) \| `(?P<written>"[^`]+)` \| (?P<words>[^|]+) \|$', re.MULTILINE
 )
 ROWS = [pytest.param(row["written"], row["words"], id=row["wanted"]) for row in ROW.finditer(PAGE)]
 ZONE = "Europe/Berlin"
