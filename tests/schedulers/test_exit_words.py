@@ -272,6 +272,40 @@ def test_ctrl_c_beside_a_hanging_job_says_what_is_waited_for(tmp_path, then, who
     assert "left unfinished" in script.err
 
 
+@needs_signals
+@pytest.mark.slow
+def test_the_end_says_too_what_python_waits_for_in_a_pool_of_its_own(tmp_path):
+    hanging = HANGING.format(executor="concurrent.futures.ThreadPoolExecutor(1)", then="pass")
+    script = Script(tmp_path, "import concurrent.futures", hanging)
+    script.send_once_it_says("hangs", 2)
+    said = script.running.stderr.readline()
+    assert said.startswith("The program's end waits for jobs that still run: hang"), said
+    script.running.send_signal(2)
+    script.end()
+    assert "waits for jobs" not in script.err  # once
+
+
+@needs_signals
+@pytest.mark.slow
+def test_a_scheduler_that_outlives_the_main_thread_is_no_wait_for_its_jobs(tmp_path):
+    script = Script(
+        tmp_path,
+        """
+        import concurrent.futures, time
+        from apscheduler.executors import _waited_for
+        def job():
+            time.sleep(_waited_for.PATIENCE + 0.5)
+            say("ends")
+            scheduler.shutdown(wait=False)
+        pool = concurrent.futures.ThreadPoolExecutor(1)
+        scheduler = BackgroundScheduler(daemon=False, executor=pool, job_defaults=PATIENT)
+        scheduler.add_job(job, "date")
+        scheduler.start()
+        """,
+    ).end()
+    assert (script.lines, script.err) == (["ends"], "")
+
+
 def test_a_shutdown_that_waits_long_says_for_what_and_one_that_does_not_says_nothing(
     caplog, monkeypatch
 ):

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
 
 PATIENCE = 3.0
 """Seconds. What ends sooner needs no word."""
+AT_EXIT = (
+    "The program's end waits for jobs that still run: %s. Ctrl-C ends the wait; a job's timeout= or "
+    "shutdown(timeout=…) bounds it"
+)
 _LOOK_SECONDS = 0.01
 _SHOWN = 10
 
@@ -36,11 +40,7 @@ def tell_at_exit(pools: list[Any], logger: Any) -> None:
     until = monotonic() + PATIENCE
     while names_of(pools):
         if monotonic() >= until:
-            logger.warning(
-                "The program's end waits for jobs that still run: %s. Ctrl-C ends the wait; a job's timeout= or "
-                "shutdown(timeout=…) bounds it",
-                told(names_of(pools)),
-            )
+            logger.warning(AT_EXIT, told(names_of(pools)))
             return
         sleep(_LOOK_SECONDS)
 
