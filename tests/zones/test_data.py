@@ -17,6 +17,7 @@ from apscheduler.jobstores._sql.checkup import findings
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.serializers.json import SignedJSONSerializer
+from apscheduler.testing import FakeClock, ManualScheduler
 from apscheduler.zones import data
 from apscheduler.zones.checkup import of_data, of_local_zone
 from apscheduler.zones.watching import outdated_clock
@@ -185,6 +186,30 @@ def test_a_start_names_the_zones_of_stored_jobs_before_any_is_due(
     assert all(f"1 in {zone}" in found[1] for zone in WRONG)
     assert "Berlin" not in found[1]
     assert found[2] == data.CHOICE
+
+
+def test_a_job_that_was_stored_under_older_data_is_computed_anew_by_its_own_trigger(
+    system, tmp_path
+):
+    def hour(*, anew: bool) -> int:
+        store = SQLAlchemyJobStore(f"sqlite:///{tmp_path}/jobs.sqlite")
+        scheduler = ManualScheduler(
+            jobstores={"default": store}, clock=FakeClock(NOW), timezone="UTC"
+        )
+        scheduler.start()
+        if not scheduler.get_jobs():
+            scheduler.add_job(noop, "cron", hour=9, timezone="America/Bogota", id="a")
+        if anew:
+            scheduler.modify_job("a", trigger=scheduler.get_job("a").trigger)
+        moment = scheduler.get_job("a").next_run_time.astimezone(UTC)
+        scheduler.shutdown()
+        return moment.hour
+
+    system({"America/Bogota": "Asia/Tokyo"})
+    assert hour(anew=False) == 0
+    data.use_newest_data()
+    assert hour(anew=False) == 0
+    assert hour(anew=True) == 14
 
 
 # -- the local zone ----------------------------------------------------------------------------------------------

@@ -20,7 +20,10 @@ from apscheduler.zones.posix import is_posix, posix_zone
 if sys.platform == "win32":
     pytest.skip("TZ has another meaning there", allow_module_level=True)
 
-INSTANTS = [int(datetime(2027, 1, 1, tzinfo=UTC).timestamp()) + 3600 * 19 * n for n in range(500)]
+YEAR = int(datetime(2027, 1, 1, tzinfo=UTC).timestamp())
+SUNDAYS = [datetime(2027, *day, tzinfo=UTC) for day in ((3, 14), (3, 28), (10, 31), (11, 7))]
+INSTANTS = [YEAR + 3600 * 19 * n for n in range(500)]
+INSTANTS += [int(day.timestamp()) + 1800 * n for day in SUNDAYS for n in range(-12, 36)]
 LIBC = """
 import json, os, sys, time
 rules, instants = json.load(sys.stdin)
@@ -122,6 +125,7 @@ def test_a_rule_of_one_offset_is_that_offset_under_its_name(rule, zone):
         ("AEST-10AEDT,M10.1.0,M4.1.0/3", "Australia/Sydney"),
         ("GMT0BST,M3.5.0/1,M10.5.0", "Europe/London"),
         ("abc5def,M3.2.0,M11.1.0", "America/New_York"),
+        ("EET-2EEST,M3.5.0/3,M10.5.0/4", "EET"),
     ],
 )
 def test_a_rule_with_summer_time_is_the_zone_that_keeps_it_so_that_it_can_be_stored(rule, key):
@@ -154,6 +158,20 @@ def run(rule: str) -> subprocess.CompletedProcess[str]:
 def test_nine_oclock_is_that_of_the_container(rule, hour):
     done = run(rule)
     assert (done.stdout, done.stderr) == (f"{hour}\n", "")
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "EET-2EEST,M3.5.0/5,M10.5.0/6",  # two hours after everybody
+        "EET-2EEST,M3.5.0/3,M10.4.0/4",  # the last but one Sunday, in most years
+        "EST5EDT,M3.2.0/2:30,M11.1.0",
+        "EST5EDT4:30,M3.2.0,M11.1.0",
+    ],
+)
+def test_a_rule_that_differs_by_little_from_a_zones_is_refused(rule):
+    with pytest.raises(ZoneInfoNotFoundError, match="no zone of the tz database keeps this rule"):
+        posix_zone(rule)
 
 
 def test_a_rule_that_no_zone_keeps_is_refused_before_anything_runs():
