@@ -70,3 +70,17 @@ def test_a_link_to_nowhere_is_found(tmp_path) -> None:
         "#gone",
         "#no-heading",
     ]
+
+
+def test_every_page_but_decisions_can_be_reached_from_the_index_at_once() -> None:
+    index = ROOT / "docs/index.md"
+    shown = {
+        (index.parent / target.partition("#")[0]).resolve()
+        for target in links(index.read_text("utf-8"))
+    }
+    pages = {page for page in (ROOT / "docs").rglob("*.md") if "decisions" not in page.parts}
+    assert sorted(str(page.relative_to(ROOT)) for page in pages - shown - {index}) == []
+
+
+def test_the_readme_leads_to_the_index() -> None:
+    assert "docs/index.md" in links((ROOT / "README.md").read_text("utf-8"))
