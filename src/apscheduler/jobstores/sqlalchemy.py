@@ -70,7 +70,7 @@ from apscheduler.jobstores._sql.rows import (
 )
 from apscheduler.jobstores._sql.statements import statements_for
 from apscheduler.jobstores._sql.strangers import Strangers
-from apscheduler.jobstores._sql.tables import Tables
+from apscheduler.jobstores._sql.tables import Tables, check_length, checked_table
 from apscheduler.jobstores._sql.watching import SAID, Watching
 from apscheduler.jobstores._sql.zones import tell_outdated
 from apscheduler.jobstores._troubles import Troubles
@@ -113,7 +113,8 @@ class SQLAlchemyJobStore(SharedJobStore):
 
     :param url: a URL of SQLAlchemy (not needed with ``engine``)
     :param engine: an engine of SQLAlchemy, or a text reference to one
-    :param tablename: name of the job table; those of the ledger and the nodes begin with it
+    :param tablename: name of the job table; those of the ledger and the nodes begin with it, or with a plain and short
+        form of it where it is longer than 50 characters or no plain identifier
     :param metadata: a MetaData that may hold the job table already
     :param pickle_protocol: pickle protocol of jobs
     :param tableschema: schema of the tables
@@ -130,7 +131,8 @@ class SQLAlchemyJobStore(SharedJobStore):
         An ``engine`` of one's own keeps its driver's value, and so does what ``engine_options`` or the URL say. New.
     :param answer_timeout: seconds of silence after which a connection is broken, so that whoever asked gets an error;
         default: two thirds of the lease, at least 5. Calls that list jobs or runs wait six times as long. New.
-    :raises ValueError: without URL and engine, or for names that are no plain identifiers
+    :raises ValueError: without URL and engine, for a table's name that statements cannot have, or for a schema's that is
+        no plain identifier
     :raises ImportError: if no driver for the database is installed
     :raises sqlalchemy.exc.ArgumentError: if the address cannot be read, or names no database that is known
     :raises sqlalchemy.exc.MissingGreenlet: if the driver is one for coroutines (``AttributeError``: an async engine)
@@ -186,6 +188,7 @@ class SQLAlchemyJobStore(SharedJobStore):
         )
         self._database.watch.on_silence = self._silent
         self._end_seconds = min(lease, _END_SECONDS)
+        check_length(checked_table(tablename), self._database.kind)
         self._tables = Tables(
             tablename,
             tableschema,
@@ -226,7 +229,7 @@ class SQLAlchemyJobStore(SharedJobStore):
     # -- life -----------------------------------------------------------------------------------------------
 
     def _made_listener(self) -> Listener:
-        channel = f"tickwright_{self._tables.name}"
+        channel = f"tickwright_{self._tables.own}"
         return Listener(self._database, channel, self._changed, self._not_told)
 
     def look_as(self, scheduler: Any, alias: str) -> None:

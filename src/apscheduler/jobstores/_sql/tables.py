@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import re
+from hashlib import blake2b
 
 from sqlalchemy import (
     BigInteger,
@@ -66,6 +67,10 @@ PERMITTED: Final = "permitted_us"
 """Of runs, by an addition: in the row of a catch-up's last fire time, up to which one they may have been started."""
 
 _NAME = re.compile(r"[^\W\d][\w$]{0,49}\Z", re.ASCII)
+_UNFIT = frozenset("%:\\")
+"""Statements of text have meanings for them."""
+_SHORTENED = 40
+_LONGEST = {"postgresql": 63, "mysql": 64}
 _LONG_BLOB = LargeBinary().with_variant(mysql.LONGBLOB(), "mysql", "mariadb")
 _LONG_TEXT = Text().with_variant(mysql.MEDIUMTEXT(charset="utf8mb4"), "mysql", "mariadb")
 
@@ -80,14 +85,56 @@ def _added(name: str, type_: Any) -> Column[Any]:
     return Column(name, type_, system=True)
 
 
-def checked_name(name: str, what: str) -> str:
-    """Return a table's or schema's name, which ends up in statements.
+def checked_table(name: Any) -> str:
+    """Return the name of the job table: any that databases take, as in 3.x.
+
+    :raises TypeError: if it is no text
+    :raises ValueError: if it is empty, or has control characters, ``%``, ``:`` or a backslash
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"tablename is a text, not {name!r}")
+    if not name.strip() or not name.isprintable() or set(name) & _UNFIT:
+        raise ValueError(
+            f"tablename cannot be {name!r}: a table's name has no control characters, no %, no : and no backslash, and is "
+            "not empty; give for example 'apscheduler_jobs'"
+        )
+    return name
+
+
+def check_length(name: str, kind: str) -> None:
+    """Check that a database takes the job table's name whole.
+
+    :param kind: ``"sqlite"``, ``"postgresql"`` or ``"mysql"`` (MariaDB too)
+    :raises ValueError: if it would be cut or refused
+    """
+    size = len(name.encode("utf-8", "surrogatepass")) if kind == "postgresql" else len(name)
+    if size > _LONGEST.get(kind, size):
+        raise ValueError(
+            f"tablename {name!r} has {size} {'bytes' if kind == 'postgresql' else 'characters'}, and this database takes "
+            f"{_LONGEST[kind]}: give a shorter one"
+        )
+
+
+def own_name(name: str) -> str:
+    """Return what the names of our tables begin with: the job table's name, or a plain and short one made of it.
+
+    Databases cut or refuse names of more than 63 bytes, and ours are longer than that of the job table.
+    """
+    if _NAME.match(name):
+        return name
+    plain = re.sub(r"\W", "_", name, flags=re.ASCII)[:_SHORTENED]
+    digest = blake2b(name.encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
+    return f"{'t' if plain[0].isdigit() else ''}{plain}_{digest}"
+
+
+def checked_schema(name: str) -> str:
+    """Return a schema's name, which ends up in statements.
 
     :raises ValueError: if it is not a plain identifier of at most 50 characters
     """
     if not _NAME.match(str(name)):
         raise ValueError(
-            f"{what} must be a plain identifier (letters, digits, _ and $, at most 50 of them, no digit first), "
+            "tableschema must be a plain identifier (letters, digits, _ and $, at most 50 of them, no digit first), "
             f"not {name!r}"
         )
     return name
@@ -112,6 +159,8 @@ def jobs_table(metadata: MetaData, name: str, schema: str | None) -> Table:
 class Tables:
     """The tables of one store.
 
+    :ivar name: that of the job table
+    :ivar own: what the names of our tables begin with
     :ivar jobs: 3.x's table
     :ivar additions: the numbers of those that the store has; known from its start on
     :param partial_indexes: whether the database has indexes over some of the rows
@@ -122,15 +171,16 @@ class Tables:
     ) -> None:
         self._partial_indexes = partial_indexes
         self.additions: frozenset[int] = frozenset()
-        self.name = checked_name(name, "tablename")
-        self.schema = None if schema is None else checked_name(schema, "tableschema")
+        self.name = checked_table(name)
+        self.own = own_name(name)
+        self.schema = None if schema is None else checked_schema(schema)
         self.jobs = jobs_table(metadata if metadata is not None else MetaData(), name, schema)
         own = MetaData()
         self.meta = self._meta(own)
         self.runs = self._runs(own)
         self.nodes = self._nodes(own)
         self.leader = Table(
-            f"{name}_leader",
+            f"{self.own}_leader",
             own,
             Column("name", Unicode(20), primary_key=True),
             Column("epoch", BigInteger, nullable=False),
@@ -139,14 +189,14 @@ class Tables:
             schema=schema,
         )
         self.versions = Table(
-            f"{name}_schema",
+            f"{self.own}_schema",
             own,
             Column("step", Integer, primary_key=True, autoincrement=False),
             Column("made_us", BigInteger, nullable=False),
             schema=schema,
         )
         self.state = Table(
-            f"{name}_state",
+            f"{self.own}_state",
             own,
             Column("name", Unicode(40), primary_key=True),
             Column("number", BigInteger),
@@ -156,7 +206,7 @@ class Tables:
 
     def _meta(self, own: MetaData) -> Table:
         return Table(
-            f"{self.name}_meta",
+            f"{self.own}_meta",
             own,
             Column("job_id", _id(), primary_key=True),
             Column("generation", BigInteger, nullable=False),
@@ -166,7 +216,7 @@ class Tables:
 
     def _runs(self, own: MetaData) -> Table:
         table = Table(
-            f"{self.name}_runs",
+            f"{self.own}_runs",
             own,
             Column("job_id", _id(), primary_key=True),
             Column("generation", BigInteger, primary_key=True, autoincrement=False),
@@ -195,18 +245,18 @@ class Tables:
             _added(PERMITTED, BigInteger()),
             schema=self.schema,
         )
-        Index(f"ix_{self.name}_runs_seq", table.c.seq)
+        Index(f"ix_{self.own}_runs_seq", table.c.seq)
         if self._partial_indexes:
             live = text(f"state < {FINAL}")
-            name = f"ix_{self.name}_runs_live"
+            name = f"ix_{self.own}_runs_live"
             Index(name, table.c.job_id, postgresql_where=live, sqlite_where=live)
         else:
-            Index(f"ix_{self.name}_runs_state", table.c.state, table.c.job_id)
+            Index(f"ix_{self.own}_runs_state", table.c.state, table.c.job_id)
         return table
 
     def _nodes(self, own: MetaData) -> Table:
         return Table(
-            f"{self.name}_nodes",
+            f"{self.own}_nodes",
             own,
             Column("epoch", BigInteger, primary_key=True, autoincrement=False),
             Column("name", Unicode(120), nullable=False),
