@@ -22,6 +22,15 @@ CAMPAIGNS = {"postgresql": 10_000, "mariadb": 2_000, "sqlite": 2_000}
 """How many processes the long tests kill on each store."""
 SERVERS_AND_POOLS = ("tests/servers", "tests/pools", "tests/dropin")
 """Tests of other people's programs, which have minutes of their own in CI."""
+DOCUMENTATION = (
+    "tests/test_docs.py",
+    "tests/test_doc_links.py",
+    "tests/test_schedules_page.py",
+    "tests/test_why_page.py",
+    "tests/test_stop_and_restart_page.py",
+    "tests/tools/test_option_page.py",
+)
+"""Tests that hold the pages against the code."""
 WORKERS = 2
 _NOTHING_COLLECTED = 5  # pytest's exit status
 
@@ -64,7 +73,10 @@ def _commands() -> dict[str, tuple[Callable[[argparse.Namespace], int], str]]:
             bench,
             "measure beside the reference implementation; --quick, --only G3,G8, --rounds 9, --before REVISION, --write",
         ),
-        "docs": (docs, "run the documentation's code blocks and say where they are"),
+        "docs": (
+            docs,
+            "run the documentation's code blocks, follow its links, and compare its pages with the code",
+        ),
         "pages": (pages, "write the pages of the documentation that are made from the source anew"),
         "lock": (lock, "renew the pinned requirements from requirements/*.in"),
         "system": (system, "install the programs that tests need, as root on Debian"),
@@ -217,7 +229,7 @@ def docs(_: argparse.Namespace) -> int:
     python = _environment()
     listing = "from tests.test_docs import listing; print(listing())"
     shown = subprocess.run([python, "-c", listing], cwd=ROOT, check=False).returncode
-    return shown or _pytest(python, ["-q", "tests/test_docs.py"])
+    return shown or _pytest(python, ["-q", *DOCUMENTATION])
 
 
 def pages(_: argparse.Namespace) -> int:

@@ -12,7 +12,7 @@ import pytest
 from apscheduler.job_options import CHECKS
 from apscheduler.schedulers._options import JOB_DEFAULTS, SCHEDULER_OPTIONS
 from apscheduler.schedulers.background import BackgroundScheduler
-from tools import option_page
+from tools import ROOT, commands, option_page
 from tools.docstrings import as_markdown, described, documented
 
 PLUGINS = {
@@ -129,6 +129,10 @@ def test_a_job_that_is_given_nothing_has_the_defaults_on_the_page() -> None:
 
 def test_what_the_page_calls_changeable_is_what_a_job_can_change() -> None:
     assert {*CHECKS, "func", "args", "kwargs"} == option_page.CHANGEABLE
+
+
+def test_the_tests_of_the_pages_are_there() -> None:
+    assert [each for each in commands.DOCUMENTATION if not (ROOT / each).is_file()] == []
 
 
 def test_a_docstring_becomes_markdown() -> None:
