@@ -185,6 +185,17 @@ def slow_if(seconds):
 _memory = []
 
 
+def wait_for(path):
+    """Wait until a file is there."""
+    while not Path(path).exists():
+        time.sleep(0.01)
+    return path
+
+
+async def thread_it_runs_in():
+    return threading.current_thread().name
+
+
 def remember(what):
     _memory.append(what)
 

@@ -66,6 +66,26 @@ def test_the_replacement_runs_the_rest_of_a_claim(started, make_claim, recorder,
     assert recorder.outcomes == [Outcome.FAILED, Outcome.EXECUTED, Outcome.EXECUTED]
 
 
+def test_what_ended_is_told_before_a_longer_call_behind_it_has_ended(
+    started, make_claim, recorder, tmp_path
+):
+    there, awaited = str(tmp_path), str(tmp_path / "awaited")
+    executor = started(ProcessPoolExecutor(1))
+    executor.submit_claims([make_claim(sample_jobs.wait_for, there) for _ in range(200)])
+    recorder.wait(200)
+    paths = [there] * 50 + [awaited]
+    executor.submit_claims([make_claim(sample_jobs.wait_for, path) for path in paths])
+    recorder.wait(250)
+    Path(awaited).touch()
+    assert [result.retval for result in recorder.wait(251)] == [*[there] * 250, awaited]
+
+
+def test_coroutines_run_in_the_main_thread_of_a_worker(started, make_claim, recorder):
+    executor = started(ProcessPoolExecutor(1))
+    executor.submit_claims([make_claim(sample_jobs.thread_it_runs_in) for _ in range(2)])
+    assert [result.retval for result in recorder.wait(2)] == ["MainThread"] * 2
+
+
 def test_quick_calls_behind_one_that_turns_slow_go_elsewhere(started, make_claim, recorder):
     executor = started(ProcessPoolExecutor(2))
     quick = [make_claim(sample_jobs.slow_if, 0.0) for _ in range(200)]
