@@ -135,6 +135,7 @@ def test_a_fire_time_that_3x_took_gets_its_row_when_it_has_passed(heard, place, 
     assert heard.rows()[fire + 10 * SECOND][0] == "executed"
 
 
+@pytest.mark.usefixtures("newest_zone_data")  # older data is a fault to the doctor
 def test_the_doctor_says_that_fire_times_were_taken(heard, place):
     add(heard)
     asked = ["doctor", "--store", place.url, "--table", place.table]

@@ -2,7 +2,7 @@
 
 zoneinfo takes each zone from the first folder of its search path that has it, however old that is, and from the PyPI
 package ``tzdata`` only where no folder has it. That is a choice of the whole process, so it is left alone here unless
-:func:`use_newest_data` is called (docs/decisions/0020-zone-data-belongs-to-the-process.md).
+:func:`use_newest_data` is called (docs/decisions/0021-zone-data-belongs-to-the-process.md).
 """
 
 from __future__ import annotations
