@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import sqlite3
 import sys
 import zoneinfo
 from base64 import urlsafe_b64encode
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -178,3 +180,15 @@ def test_a_store_that_cannot_be_looked_at_is_one_line(tmp_path, url, told):
     assert told in asked.output
     assert "Traceback" not in asked.output
     assert not (tmp_path / "none.sqlite").exists()
+
+
+def test_a_table_that_3x_alone_has_used_is_said_to_be_so(tmp_path):
+    path = tmp_path / "jobs.sqlite"
+    with closing(sqlite3.connect(path)) as database:
+        database.execute(
+            "CREATE TABLE apscheduler_jobs (id VARCHAR(191) PRIMARY KEY, next_run_time FLOAT, job_state BLOB NOT NULL)"
+        )
+    asked = CliRunner().invoke(main, ["doctor", "--store", f"sqlite:///{path}"])
+    assert asked.exit_code == 0, asked.output
+    assert "no scheduler of ours has used this store yet" in asked.output
+    assert "0 jobs" in asked.output
