@@ -202,6 +202,22 @@ def test_what_had_not_begun_when_its_pool_broke_runs_in_the_next_one(started, ma
     assert recorder.wait(1)[0].retval == 2
 
 
+def test_what_was_kept_from_beginning_is_given_to_a_pool_again(started, make_claim, recorder):
+    pool = OfThisHost()
+    executor = started(FuturesExecutor(pool))
+    executor.submit_claims([make_claim(sample_jobs.add, 1)])
+    (submission,) = executor._engine.open()
+    assert submission.revoke()
+    assert pool.run_beside() == []
+    pool.answer([])
+    deadline = time.monotonic() + 10
+    while len(pool.calls) < 2:
+        assert time.monotonic() < deadline
+    pool.answer(pool.run_beside())
+    assert recorder.wait(1)[0].retval == 2
+    assert recorder.outcomes == [Outcome.EXECUTED]
+
+
 # -- other hosts ---------------------------------------------------------------------------------------
 
 
