@@ -259,7 +259,6 @@ class SQLAlchemyJobStore(SharedJobStore):
             with self._database.watch.named("start", _START_SECONDS), self._database.watch.call():
                 said = prepare(self.engine, self._tables, create=self._create_tables)
                 alone = alone_on(self._database)
-            tell_outdated(self._database, self._tables.jobs, self._logger)
         except BaseException as exc:
             put(exc)
             self._secrets.mask_in(exc)
@@ -332,6 +331,7 @@ class SQLAlchemyJobStore(SharedJobStore):
         )
         self._claiming.on_committed = self._guard.committed
         self._open = OpenClaims()
+        self._zones_seen = False
         self._pruned_at = time.monotonic()
         self._looked_for_timeless = 0.0
         self._wake_below = 0
@@ -646,7 +646,10 @@ class SQLAlchemyJobStore(SharedJobStore):
         return self._ledger.counts() if self._may_ask() else {}
 
     def _tend(self) -> None:
-        """Remove old rows of the ledger, now and then (the heartbeat's thread)."""
+        """Look at the zones of stored jobs once, and remove old rows of the ledger now and then (the heartbeat's thread)."""
+        if not self._zones_seen:
+            self._zones_seen = True
+            tell_outdated(self._database, self._tables.jobs, self._logger)
         now = time.monotonic()
         if now - self._pruned_at >= _PRUNE_SECONDS:
             self._pruned_at = now

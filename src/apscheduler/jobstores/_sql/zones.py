@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 _LIKE_ZONES = re.compile(rb"(?<![\w/+-])[A-Z][A-Za-z_-]*(?:/[A-Za-z0-9_+-]+)*")
 """Names in a pickle, and in JSON, stand between bytes that no name has."""
 
-
-_JOBS_LOOKED_AT = 5_000  # at a start
+_JOBS_LOOKED_AT = 1_000
+"""So many are read in some ten milliseconds, for which SQLite's file is held."""
 
 
 def tell_outdated(database: Database, jobs: Table, logger: logging.Logger) -> None:
