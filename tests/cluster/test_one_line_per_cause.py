@@ -166,6 +166,21 @@ def test_sessions_that_the_server_ends_for_idleness_are_one_line_in_ten_seconds(
     assert all(run.outcome == "executed" for run in scheduler.get_runs(limit=1000))
 
 
+def test_the_listeners_session_may_be_idle_for_longer_than_others(hasty, started):
+    started(hasty)
+    engine = create_engine(URLS["postgresql"], isolation_level="AUTOCOMMIT")
+    listens = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE usename = :name AND query LIKE '%idle_session_timeout%' "
+        "AND state = 'idle' AND clock_timestamp() - state_change > interval '1.5 seconds'"
+    )
+    until = time.monotonic() + 30
+    with engine.connect() as connection:
+        while not connection.scalar(listens, {"name": make_url(hasty).username}):
+            assert time.monotonic() < until, "the listener's session was ended with the others"
+            time.sleep(0.1)
+    engine.dispose()
+
+
 # -- a full disk ---------------------------------------------------------------------------------------------------
 
 
