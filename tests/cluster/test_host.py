@@ -8,9 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from databases import Place
 
 from apscheduler.cluster import host
 from apscheduler.cluster.host import Host, is_gone, this_process
+from apscheduler.jobstores._sql.tables import HOST_COLUMNS
+from apscheduler.testing import FakeClock, ManualScheduler
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/stat").exists(), reason="this system has no /proc: the lease decides there"
@@ -88,3 +91,17 @@ def test_nothing_is_known_without_a_proc_of_ones_own(monkeypatch, here, other):
 
 def test_a_number_that_no_system_has_is_no_error(here):
     assert is_gone(1 << 62, changed(here, pid_started="1"), here) is False
+
+
+def test_a_node_that_joins_says_which_process_of_which_host_it_is(tmp_path):
+    place = Place("sqlite", tmp_path)
+    scheduler = ManualScheduler(jobstores={"default": place.store()}, clock=FakeClock())
+    scheduler.start()
+    scheduler.tick()
+    columns = ", ".join(HOST_COLUMNS)
+    (row,) = place.rows(f"SELECT {columns} FROM {{t}}_nodes")
+    scheduler.shutdown()
+    place.close()
+    here = this_process()
+    assert row == tuple(getattr(here, name) for name in HOST_COLUMNS)
+    assert here.version
