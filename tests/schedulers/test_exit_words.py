@@ -238,7 +238,16 @@ def test_a_later_end_is_no_oversight(monkeypatch, caplog):
 # -- what is waited for ---------------------------------------------------------------------------------------
 
 HANGING = """
+    import time
+
+    def waits():
+        \"\"\"Return whether the scheduler is done with handing over: a Ctrl-C before that cancels the job.\"\"\"
+        frame = sys._current_frames()[threading.main_thread().ident]
+        return frame.f_code.co_filename.endswith("_waiting.py")
+
     def hang():
+        while not waits():
+            time.sleep(0.01)
         say("hangs")
         Event().wait()
 

@@ -1,44 +1,7 @@
-"""Zone data of a machine that is older than the package tzdata, or newer, or says no version."""
+"""Tests that exchange the zone data of the process are not collected with the others: see test_apart.py."""
 
 from __future__ import annotations
 
-import zoneinfo
-from importlib.resources import files
-from pathlib import Path
+import os
 
-import pytest
-
-from apscheduler._engine import zones as lines
-from apscheduler.zones import names, watching
-
-
-@pytest.fixture
-def system(tmp_path):
-    """Return a function that makes zones, each with the content of another one, the data in use."""
-    before = zoneinfo.TZPATH
-    folder = tmp_path / "zoneinfo"
-    folder.mkdir()
-
-    def have(zones: dict[str, str], version: str | None = "2001a", file: str = "tzdata.zi") -> Path:
-        for name, other in zones.items():
-            path = folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            content = files("tzdata").joinpath("zoneinfo", *other.split("/")).read_bytes()
-            path.write_bytes(content)
-        if version is not None:
-            line = f"# version {version}\nR" if file.endswith(".zi") else version
-            (folder / file).write_text(f"{line}\n")
-        look_in([str(folder)])
-        return folder
-
-    yield have
-    look_in(before)
-
-
-def look_in(folders) -> None:
-    zoneinfo.reset_tzpath(folders)
-    zoneinfo.ZoneInfo.clear_cache()
-    names.known_names.cache_clear()
-    watching.outdated_data.cache_clear()
-    watching._told.clear()
-    lines._lines.clear()
+collect_ignore = [] if os.environ.get("TICKWRIGHT_ZONES") else ["apart"]
