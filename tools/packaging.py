@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import tempfile
 import venv
@@ -60,10 +61,15 @@ def build_and_try(python: Path) -> int:
         if subprocess.run([str(python), *install, *wheels], check=False).returncode:
             return 1
         lend_dependencies(python, Path(target))
+        # The system's zone data may be outdated, with which the doctor finds fault.
+        environment = os.environ | {"PYTHONTZPATH": ""}
         failed = 0
         for trial in (_TRY, _OVERWRITTEN):
             command = [str(python_of(fresh)), "-c", trial]
-            failed = failed or subprocess.run(command, cwd=folder, check=False).returncode
+            failed = (
+                failed
+                or subprocess.run(command, cwd=folder, env=environment, check=False).returncode
+            )
         return failed
 
 
