@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import sys
+import threading
 from importlib.util import find_spec
+from types import SimpleNamespace
 
 import pytest
 from schedulers.scripts import Script, needs_signals
+
+from apscheduler.jobstores.memory import MemoryJobStore
+from apscheduler.testing import ManualScheduler
 
 HOUR = 'seconds=3600, id="hourly"'
 
@@ -218,6 +223,36 @@ def test_after_an_exception_its_traceback_is_all_that_is_said(tmp_path, error, s
     )
     assert "Traceback" in said
     assert "The program ends" not in said
+
+
+@pytest.mark.parametrize(
+    ("daemon", "main_lives", "error", "is_told"),
+    [
+        (True, False, RuntimeError, False),
+        (True, True, RuntimeError, True),
+        (False, False, RuntimeError, True),
+        (True, False, ValueError, True),
+    ],
+)
+def test_a_store_that_can_start_no_thread_at_the_programs_end_is_no_outage(
+    monkeypatch, caplog, daemon, main_lives, error, is_told
+):
+    class StartsThreads(MemoryJobStore):
+        def claim_due(self, request):
+            raise error("can't create new thread at interpreter shutdown")
+
+    scheduler = ManualScheduler(jobstores={"default": StartsThreads()})
+    scheduler.start()
+    scheduler.add_job(print, "interval", seconds=1)
+    scheduler.clock.advance(1)
+    monkeypatch.setattr(threading.main_thread(), "is_alive", lambda: main_lives)
+    monkeypatch.setattr(
+        threading, "current_thread", lambda: SimpleNamespace(daemon=daemon, name="")
+    )
+    scheduler.tick()
+    monkeypatch.undo()
+    scheduler.shutdown()
+    assert ("failed; its jobs wait" in caplog.text) == is_told
 
 
 def test_a_later_end_is_no_oversight(monkeypatch, caplog):

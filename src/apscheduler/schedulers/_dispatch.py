@@ -14,6 +14,7 @@ nothing that memory did not hold; shared stores recover it by the claim's row.
 from __future__ import annotations
 
 import logging
+import threading
 from functools import partial
 
 from apscheduler._engine.instants import NEVER, SECOND, from_us
@@ -169,6 +170,8 @@ class Dispatcher:
         retry_at = now + int(seconds * SECOND)
         self._retry_at[alias] = retry_at
         self.lateness.store_went_down(alias)
+        if isinstance(exc, RuntimeError) and _ends_with_the_program():
+            return retry_at  # it starts no thread any more
         if not 0 <= now - self._complained_at.get(alias, -_COMPLAINTS) < _COMPLAINTS:
             self._complained_at[alias] = now
             self._complain(alias, store, exc, seconds)
@@ -179,6 +182,11 @@ class Dispatcher:
         text = f"Job store {alias!r} failed; its jobs wait and it is asked again in {seconds:g} s"
         say_trouble(scheduler._logger, store, text, exc, level=logging.WARNING)
         scheduler._dispatch_event(StoreErrorEvent(EVENT_JOBSTORE_ERROR, alias, exc))
+
+
+def _ends_with_the_program() -> bool:
+    """Return whether this thread is one that nobody waits for, and the main thread has ended."""
+    return threading.current_thread().daemon and not threading.main_thread().is_alive()
 
 
 def _plan(job: Job, due: int, now: int) -> Plan:
