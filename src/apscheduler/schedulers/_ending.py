@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-PASS_SECONDS = 3.0
+PASS_SECONDS = 1.0
 """How long a pass that is under way may take to come to its end: a store that hangs must not hold up more."""
 _LOOK_SECONDS = 0.005
 
