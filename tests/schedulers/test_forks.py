@@ -79,7 +79,7 @@ def me():
 def wait(pid):
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
-store = SQLAlchemyJobStore(url, tablename=table, lease=2)
+store = SQLAlchemyJobStore(url, tablename=table)
 scheduler = BackgroundScheduler(jobstores={"default": store}, timezone="UTC")
 scheduler.add_job(
     tick, "interval", seconds=0.1, id="tick", max_instances=100, misfire_grace_time=None,
