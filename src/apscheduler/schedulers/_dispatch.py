@@ -25,13 +25,13 @@ from apscheduler.events import (
     StoreErrorEvent,
 )
 from apscheduler.job import CATCH_UP_LIMIT, Job
-from apscheduler.jobstores.base import ClaimRequest, SharedJobStore
+from apscheduler.jobstores.base import ClaimRequest
 from apscheduler.logs import say
 from apscheduler.schedulers._clock_steps import ClockSteps
 from apscheduler.schedulers._handing_over import HandOver
 from apscheduler.schedulers._lateness import Lateness
 from apscheduler.schedulers._pace import Pace
-from apscheduler.schedulers._sinks import StoreSink, say_trouble, store_is_paced
+from apscheduler.schedulers._sinks import StoreSink, say_trouble
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class Dispatcher:
         steps.pass_began(now, is_real=self._is_real)
         for alias, store in scheduler._claiming_stores():
             wake_at = min(wake_at, self._serve(alias, store, now))
-            if steps.step and not store_is_paced(store):
+            if steps.step and not store.paced:
                 steps.tell(alias, scheduler._logger)
             now = scheduler._now_us()
         self.wake_at = wake_at
@@ -105,7 +105,7 @@ class Dispatcher:
         if now < retry_at <= now + int(self._retry_seconds(store) * SECOND):
             return retry_at
         try:
-            self._claim_all(alias, store)
+            self._claim_all(alias, store, now)
             due = store.next_due()
         except Exception as exc:  # noqa: BLE001 - whatever a store raises
             return self._store_failed(alias, store, exc)
@@ -115,18 +115,20 @@ class Dispatcher:
             self.lateness.store_is_back(alias)
             say(self._scheduler._logger, logging.INFO, "Job store %r answers again", alias)
         wake_at = NEVER if due is None else due
-        look_within = store.look_within() if isinstance(store, SharedJobStore) else None
+        look_within = store.look_within()
         if look_within is None or not self.polls:
             return wake_at
         return min(wake_at, now + look_within)
 
-    def _claim_all(self, alias: str, store: Store) -> None:
+    def _claim_all(self, alias: str, store: Store, now: int) -> None:
         scheduler = self._scheduler
-        for _ in range(self.batches):
+        for number in range(self.batches):
             if not self._is_fresh and not scheduler._is_dispatching():
                 return
             self._is_fresh = False
-            now, lead = scheduler._now_us(), scheduler._lead
+            if number:
+                now = scheduler._now_us()
+            lead = scheduler._lead
             # A run that may not start when the leader lock is lost needs a claim that can be asked.
             lanes = scheduler._lanes() if lead is None else {}
             request = ClaimRequest(
@@ -137,7 +139,7 @@ class Dispatcher:
                 _plan if lead is None else lead.plan_for(store, _plan),
                 self.lateness.judge(now, alias),
                 self._sink(store),
-                self._slots() if store_is_paced(store) else {},
+                self._slots() if store.paced else {},
                 is_real=self._is_real,
             )
             handing = HandOver(scheduler, request, lead)
@@ -160,7 +162,7 @@ class Dispatcher:
 
     def _retry_seconds(self, store: Store) -> float:
         seconds: float = self._scheduler.jobstore_retry_interval
-        own = store.retry_interval if isinstance(store, SharedJobStore) else None
+        own = store.retry_interval
         return seconds if own is None else min(seconds, own)
 
     def _store_failed(self, alias: str, store: Store, exc: Exception) -> int:

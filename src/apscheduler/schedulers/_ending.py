@@ -14,7 +14,7 @@ from time import monotonic, sleep
 
 from apscheduler.jobstores.base import SharedJobStore
 from apscheduler.runs.context import acting_for
-from apscheduler.schedulers._sinks import say_trouble, store_is_paced
+from apscheduler.schedulers._sinks import say_trouble
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def wind_up(scheduler: Any) -> None:
     scheduler._ends = True
     wait_for_pass(scheduler)
     for alias, store in list(scheduler._jobstores.items()):
-        if not store_is_paced(store):
+        if not isinstance(store, SharedJobStore) or not store.paced:
             continue
         try:
             store.withdraw()

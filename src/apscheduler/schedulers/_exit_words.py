@@ -10,7 +10,6 @@ import sys
 from time import monotonic
 
 from apscheduler.executors._waited_for import names_of, told
-from apscheduler.schedulers._sinks import store_is_paced
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ def _has_run_any(scheduler: Any) -> bool:
     """Return whether anything was handed to an executor since the start, as far as is known here."""
     if names_of(scheduler._executors.values()) or scheduler._dispatcher.pace._means:
         return True
-    stores = (store for _, store in scheduler._claiming_stores() if not store_is_paced(store))
+    stores = (store for _, store in scheduler._claiming_stores() if not store.paced)
     return any(store.outcome_counts() for store in stores)
 
 

@@ -32,7 +32,7 @@ class StoreSink:
         self._scheduler = scheduler
         self._store = store
         self._last: set[tuple[str, int]] = set()  # jobs with the fire time after which none follows
-        self._pace: Pace | None = scheduler._dispatcher.pace if store_is_paced(store) else None
+        self._pace: Pace | None = scheduler._dispatcher.pace if store.paced else None
 
     def settle(self, claim: Claim, result: Result) -> bool:
         """Record the outcome of one fire time unless another one was there first."""
@@ -103,11 +103,6 @@ class StoreSink:
                 claim, Result(fire, Outcome.CANCELLED, 0, now, reason="another may lead now")
             )
         self.release(claim)
-
-
-def store_is_paced(store: Store) -> bool:
-    """Return whether this store leaves to others what the executors cannot start soon."""
-    return isinstance(store, SharedJobStore) and store.paced
 
 
 def say_trouble(

@@ -44,6 +44,9 @@ _STILL_DUE_POLL = SECOND // 4
 class PlainStore(ClaimsInMemory):
     """A plain job store with the claim added; its ledger is in memory."""
 
+    retry_interval: float | None = None
+    paced = False
+
     def __init__(self, store: BaseJobStore, alias: str, zone: Any) -> None:
         super().__init__()
         self.store = store
@@ -58,6 +61,10 @@ class PlainStore(ClaimsInMemory):
         self._claimed: dict[str, int] = {}  # by job: the newest fire time that was claimed
         self._broken: dict[str, tuple[int, int]] = {}  # by job: failures of its trigger, retry at
         self._unchanged: set[str] = set()  # due jobs that nobody changed since they were read
+
+    def look_within(self) -> int | None:
+        """Return ``None``: changes by other processes show in what the store says is due."""
+        return None
 
     def claim_due(self, request: ClaimRequest) -> ClaimBatch:
         """Claim what is due, job by job, until the store raises."""
@@ -322,4 +329,4 @@ def as_claiming(store: BaseJobStore, alias: str, zone: Any) -> Store:
 
 def is_private(store: Store) -> bool:
     """Return whether no other process sees this store's jobs, or they would not be claimed there."""
-    return not isinstance(store, SharedJobStore) or store.look_within() is None
+    return store.look_within() is None
