@@ -19,6 +19,7 @@ from apscheduler._engine.backoff import delay
 from apscheduler._engine.buckets import SHIFT, DueQueue
 from apscheduler._engine.instants import AT_NEXT_START, NEVER, SECOND, to_us
 from apscheduler._engine.planning import Plan
+from apscheduler.jobstores._asking import COPIED, Note, Notes, add_one_by_one, asked, own_methods
 from apscheduler.jobstores._in_memory import ClaimsInMemory
 from apscheduler.jobstores._listing import Listing
 from apscheduler.jobstores.base import (
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from apscheduler.job import Job
+    from apscheduler.jobstores._memory_asking import AskedClaims
     from apscheduler.jobstores.base import ClaimBatch
     from apscheduler.jobstores.standing import Change, Revise
     from apscheduler.runs.claims import Claim
@@ -70,6 +72,8 @@ class MemoryJobStore(ClaimsInMemory, SharedJobStore):
         self._listing = Listing()
         self._stale = 0
         self._trigger_failures: dict[str, int] = {}
+        self._notes = Notes()
+        self._asked_claims: AskedClaims | None = None
 
     def start(self, scheduler: Any, alias: str) -> None:
         super().start(scheduler, alias)
@@ -111,6 +115,9 @@ class MemoryJobStore(ClaimsInMemory, SharedJobStore):
             self._enter(job)
 
     def add_jobs(self, jobs: Sequence[Job], *, replace: bool = False) -> None:
+        if asked(self, _OWN_WRITES):
+            add_one_by_one(self, jobs, replace=replace)
+            return
         for job in jobs:
             job._refresh()
         for _ in range(EDIT_TRIES):
@@ -155,9 +162,33 @@ class MemoryJobStore(ClaimsInMemory, SharedJobStore):
             self._queue.push(job, job._due)
 
     def update_job(self, job: Job) -> None:
-        self.replace_job(job, partial(pass_claims, job))
+        note = self._notes.of(job.id)
+        if note is None:
+            self._replace(job, partial(pass_claims, job))
+        elif note.is_made:
+            self._update_moved(job, note)
+        else:
+            self._replace(job, note.revise or partial(pass_claims, job))
 
     def replace_job(self, job: Job, revise: Revise) -> None:
+        if asked(self, _OWN_WRITES):
+            with self._notes.held(Note(job, revise)):
+                self.update_job(job)
+        else:
+            self._replace(job, revise)
+
+    def _update_moved(self, job: Job, note: Note) -> None:
+        """Take over what someone else's ``update_job`` makes of a job that was just moved, if that is there still."""
+        stored = note.job
+        with self._lock:
+            if self._jobs.get(job.id) is not stored or (job is stored and job._due == note.left):
+                return
+            changes = {} if job is stored else {name: getattr(job, name) for name in COPIED}
+            if job._due != note.left:
+                changes |= {"_due": job._due, "_shown": job._shown}
+            self._apply(stored, changes)
+
+    def _replace(self, job: Job, revise: Revise) -> None:
         job._refresh()
         for _ in range(EDIT_TRIES):
             old = self._jobs.get(job.id)
@@ -176,10 +207,14 @@ class MemoryJobStore(ClaimsInMemory, SharedJobStore):
         raise RuntimeError(_ALWAYS_CHANGED.format(job.id))
 
     def remove_job(self, job_id: str) -> None:
+        note = self._notes.of(job_id)
         with self._lock:
-            job = self._jobs.pop(job_id, None)
+            job = self._jobs.get(job_id)
+            if note is not None and note.is_made and (job is not note.job or job._due != NEVER):
+                return  # it has ended, and been changed or added anew since
             if job is None:
                 raise JobLookupError(job_id)
+            del self._jobs[job_id]
             self._leave(job, gone=True)
 
     def remove_all_jobs(self) -> None:
@@ -210,22 +245,41 @@ class MemoryJobStore(ClaimsInMemory, SharedJobStore):
 
     def modify_job(self, job: Job, approved: dict[str, Any]) -> None:
         with self._lock:
-            if self._jobs.get(job.id) is not job:
-                raise JobLookupError(job.id)
-            self._apply(job, approved)
+            stored = self._stored(job)
+            self._apply(stored, approved)
+        self._ask_to_update(job, stored, approved)
+
+    def _stored(self, job: Job) -> Job:
+        """Return the job that an edit is of: this one, or the one that someone else's read has made it of."""
+        stored = self._jobs.get(job.id)
+        if stored is not job and (stored is None or not asked(self, _OWN_LISTS)):
+            raise JobLookupError(job.id)
+        return stored
+
+    def _ask_to_update(self, job: Job, stored: Job, approved: dict[str, Any]) -> None:
+        """Have ``update_job`` called, where it is someone else's, once the job is changed."""
+        if job is not stored:
+            job._apply({**approved, "next_run_time": stored.next_run_time})
+        if asked(self, _OWN_WRITES):
+            with self._notes.held(Note(stored, is_made=True, left=stored._due)):
+                self.update_job(job)
 
     def edit_job(self, job: Job, change: Change) -> bool:
         for _ in range(EDIT_TRIES):
-            due, trigger = job._due, job.trigger
-            approved = change(Standing(job, job._fire))
+            stored = self._stored(job)
+            due, trigger = stored._due, stored.trigger
+            approved = change(Standing(stored, stored._fire))
             if approved is None:
                 return False
             with self._lock:
-                if self._jobs.get(job.id) is not job:
+                if self._jobs.get(job.id) is not stored:
                     raise JobLookupError(job.id)
-                if job._due == due and job.trigger is trigger:
-                    self._apply(job, approved)
-                    return True
+                is_same = stored._due == due and stored.trigger is trigger
+                if is_same:
+                    self._apply(stored, approved)
+            if is_same:
+                self._ask_to_update(job, stored, approved)
+                return True
         raise RuntimeError(_ALWAYS_CHANGED.format(job.id))
 
     def _apply(self, job: Job, approved: dict[str, Any]) -> None:
@@ -239,10 +293,15 @@ class MemoryJobStore(ClaimsInMemory, SharedJobStore):
     # -- the claim -----------------------------------------------------------------------------------
 
     def next_due(self) -> int | None:
+        if asked(self, _OWN_CLAIMS):
+            return self._asking().next_due()
         with self._lock:
             return self._queue.next_instant()
 
     def claim_due(self, request: ClaimRequest) -> ClaimBatch:
+        hooks = asked(self, _OWN_CLAIMS)
+        if hooks:
+            return self._asking().claim(request, hooks)
         batch = request.batch
         with self._lock:
             due = self._queue.take(request.now, request.limit)
@@ -260,6 +319,13 @@ class MemoryJobStore(ClaimsInMemory, SharedJobStore):
                 batch.error = exc
                 break
         return batch
+
+    def _asking(self) -> AskedClaims:
+        if self._asked_claims is None:
+            from apscheduler.jobstores._memory_asking import AskedClaims
+
+            self._asked_claims = AskedClaims(self)
+        return self._asked_claims
 
     def _unlist(self, due: list[Job]) -> None:
         if len(due) > _FEW:
@@ -387,7 +453,15 @@ class MemoryJobStore(ClaimsInMemory, SharedJobStore):
 
     def release(self, claim: Claim) -> None:
         with self._lock:
-            claim.job._running -= 1
+            job = claim.job if claim.slot is None else claim.slot
+            job._running -= 1
 
     def _known_job(self, job_id: str) -> Job | None:
         return self._jobs.get(job_id)
+
+
+_OWN_CLAIMS = own_methods(
+    MemoryJobStore, "get_due_jobs", "get_next_run_time", "update_job", "remove_job"
+)
+_OWN_WRITES = own_methods(MemoryJobStore, "add_job", "update_job")
+_OWN_LISTS = own_methods(MemoryJobStore, "lookup_job", "get_all_jobs")

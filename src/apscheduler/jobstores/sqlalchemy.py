@@ -453,7 +453,7 @@ class SQLAlchemyJobStore(SharedJobStore):
         return job
 
     def get_due_jobs(self, now: datetime) -> list[Job]:
-        return self._listed(self.jobs_t.c.next_run_time <= to_us(now) / SECOND)
+        return self._get_jobs(self.jobs_t.c.next_run_time <= to_us(now) / SECOND)
 
     def get_next_run_time(self) -> datetime | None:
         column = self.jobs_t.c.next_run_time
@@ -468,7 +468,9 @@ class SQLAlchemyJobStore(SharedJobStore):
         return None if moment is None else Times().shown("next_run_time", from_float(moment), zone)
 
     def get_all_jobs(self) -> list[Job]:
-        return self._listed()
+        jobs = self._get_jobs()
+        self._fix_paused_jobs_sorting(jobs)
+        return jobs
 
     def waiting_for_start(self) -> list[Job]:
         table = self.engine.dialect.identifier_preparer.format_table(self.jobs_t)
@@ -476,7 +478,7 @@ class SQLAlchemyJobStore(SharedJobStore):
         with self._database.reading() as connection:
             if connection.exec_driver_sql(asked).first() is None:  # almost always
                 return []
-        return self._listed(self.jobs_t.c.next_run_time == AT_NEXT_START / SECOND)
+        return self._get_jobs(self.jobs_t.c.next_run_time == AT_NEXT_START / SECOND)
 
     def _rows(self, *conditions: Any) -> list[tuple[Any, Any, Any]]:
         """Return id, state and next fire time of jobs in order, as they are in their rows."""
@@ -490,7 +492,8 @@ class SQLAlchemyJobStore(SharedJobStore):
         with self._database.reading(patient=True) as connection:
             return [(row[0], as_read(row[1]), row[2]) for row in connection.execute(statement)]
 
-    def _listed(self, *conditions: Any) -> list[Job]:
+    def _get_jobs(self, *conditions: Any) -> list[Job]:
+        """Return the jobs of these rows, in order (a name of 3.x's that other code overrides)."""
         found = (self._loaded(*row) for row in self._rows(*conditions))
         return [job for job in found if job is not None]
 
