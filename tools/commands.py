@@ -113,6 +113,9 @@ def _add_mutant_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--numbers", type=_numbers, default=(), metavar="3,17", help="these of the sample only"
     )
+    command.add_argument(
+        "--most", type=int, metavar="N", help="ask the N narrowest tests of a line only"
+    )
 
 
 def _numbers(text: str) -> list[int]:
@@ -259,6 +262,7 @@ def mutants(options: argparse.Namespace) -> int:
         fast_only=options.fast,
         jobs=options.jobs,
         numbers=options.numbers,
+        most=options.most,
     )
 
 

@@ -58,16 +58,23 @@ class Verdict:
 
 
 def run(
-    count: int, seed: int, *, fast_only: bool, jobs: int = 2, numbers: Collection[int] = ()
+    count: int,
+    seed: int,
+    *,
+    fast_only: bool,
+    jobs: int = 2,
+    numbers: Collection[int] = (),
+    most: int | None = None,
 ) -> int:
     """Draw mutants, try them, print the table; the exit status says nothing about the number.
 
     :param jobs: how many are tried side by side
     :param numbers: try these of the sample only, counted from 1; none: all
+    :param most: ask so many tests of a group at most, the narrowest: sooner done, and more seem to survive
     """
     python = environments.ensure(".venv-mutants", "mutants", project=True)
     lines = _measured(python, fast_only=fast_only)
-    trials = _Trials(lines, jobs, lambda number: _Trial(python, number), fast_only=fast_only)
+    trials = _Trials(lines, jobs, lambda number: _Trial(python, number, most), fast_only=fast_only)
     drawn = enumerate(mutation.draw(count, seed), 1)
     verdicts = trials.verdicts([each for each in drawn if not numbers or each[0] in numbers])
     _report(verdicts, seed)
@@ -133,8 +140,9 @@ class _Trial:
     :ivar unsound: tests that failed on the original
     """
 
-    def __init__(self, python: Path, number: int = 0) -> None:
+    def __init__(self, python: Path, number: int = 0, most: int | None = None) -> None:
         self._python = python
+        self._most = most
         self._folder = WORK / f"trial-{number}"
         self._folder.mkdir(exist_ok=True)
         self._tree = _copied_tree(self._folder)
@@ -150,7 +158,12 @@ class _Trial:
         if not fast_only:
             groups["slow"] = [each for each in tests if each in self._slow]
         killed_by = next(
-            (name for name, some in groups.items() if self._notices(mutant, some, original)), None
+            (
+                name
+                for name, some in groups.items()
+                if self._notices(mutant, some[: self._most], original)
+            ),
+            None,
         )
         return Verdict(mutant, killed_by, time.monotonic() - began)
 

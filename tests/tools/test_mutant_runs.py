@@ -83,3 +83,13 @@ def test_mutants_are_told_under_their_number_in_the_sample(trial, monkeypatch, c
     fast = mutant_runs._Trials(lines, 1, lambda _: trial, fast_only=True)
     assert [each.killed_by for each in fast.verdicts([(7, mutant)])] == [None]
     assert "7: SURVIVED (2 tests" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("most", "noticed"), [(1, None), (2, "fast")])
+def test_no_more_tests_are_asked_than_one_wants(trial, most, noticed) -> None:
+    trial._most = most
+    place = SOURCE.index("+")
+    mutant = Mutant("src/some.py", 2, place, place + 1, "-", "arithmetic")
+    trial._slow = set()
+    names = ["test_some.py::test_that_looks_away", "test_some.py::test_that_notices"]
+    assert trial.verdict(mutant, names, SOURCE, fast_only=True).killed_by == noticed
