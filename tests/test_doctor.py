@@ -138,11 +138,11 @@ WHOLE = [doctor.Finding("files", "all 1 are as they were installed")]
 
 
 def test_a_file_that_was_not_installed_with_ours_is_named(site):
-    (site / "apscheduler/jobstores/rethinkdb.py").write_text("# theirs")
+    (site / "apscheduler/jobstores/left_behind.py").write_text("# theirs")
     whole, stray = said("files")
     assert [whole] == WHOLE
     assert "1 more in their folder" in stray.said
-    assert stray.said.endswith(str(Path("apscheduler/jobstores/rethinkdb.py")))
+    assert stray.said.endswith(str(Path("apscheduler/jobstores/left_behind.py")))
     assert "delete them" in stray.remedy
 
 

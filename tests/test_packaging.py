@@ -11,7 +11,7 @@ from textwrap import dedent
 
 import pytest
 
-from tests.test_public_api import TO_COME, require_client
+from tests.test_public_api import require_client
 from tools import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
@@ -55,8 +55,7 @@ OURS = [
 def test_the_plugins_of_3_11_are_there_under_their_aliases(group) -> None:
     package = f"apscheduler.{group}"
     expected = {alias: f"{package}.{target}" for alias, target in PLUGINS[group].items()}
-    due = {a: target for a, target in expected.items() if target.partition(":")[0] not in TO_COME}
-    assert due.items() <= PROJECT["entry-points"][package].items()
+    assert expected.items() <= PROJECT["entry-points"][package].items()
 
 
 @pytest.mark.parametrize("target", OURS)
@@ -77,6 +76,7 @@ def test_the_extras_of_3_11_are_there_under_their_names() -> None:
         "gevent",
         "mongodb",
         "redis",
+        "rethinkdb",
         "sqlalchemy",
         "tornado",
         "twisted",

@@ -21,28 +21,22 @@ from tools import ROOT
 SNAPSHOT: dict[str, dict[str, dict[str, Any]]] = json.loads(
     (ROOT / "tests/data/api-3.11.3.json").read_text("utf-8")
 )
-STORES = "the issue that brings the shared and other stores"
-# Modules of the snapshot that are not here yet: what brings them.
-TO_COME = {
-    "apscheduler.jobstores.rethinkdb": STORES,
-}
 # What the modules of some job stores need; CI has it.
 CLIENTS = {
     "apscheduler.jobstores.etcd": "etcd3gw",
     "apscheduler.jobstores.mongodb": "pymongo",
     "apscheduler.jobstores.redis": "redis",
+    "apscheduler.jobstores.rethinkdb": "rethinkdb",
     "apscheduler.jobstores.zookeeper": "kazoo",
 }
 MEMBERS = [
     pytest.param(module, name, id=f"{module}:{name}")
     for module, members in SNAPSHOT.items()
-    if module not in TO_COME
     for name in members
 ]
 METHODS = [
     pytest.param(module, name, method, id=f"{module}:{name}.{method}")
     for module, members in SNAPSHOT.items()
-    if module not in TO_COME
     for name, described in members.items()
     for method in described.get("methods", ())
 ]
@@ -133,19 +127,9 @@ def test_the_shutdown_of_every_scheduler_takes_a_timeout_and_says_so(host) -> No
     assert "timeout" in inspect.getdoc(cls.shutdown) or "timeout" in shutdown.parameters
 
 
-@pytest.mark.parametrize("module", TO_COME)
-def test_a_module_that_has_come_is_no_longer_listed_as_to_come(module) -> None:
-    assert find_spec(module) is None
-
-
-def test_the_compatibility_page_lists_exactly_the_modules_to_come() -> None:
-    page = (ROOT / "docs/compatibility.md").read_text("utf-8")
-    _, _, rest = page.partition("\n## Modules to come\n")
-    section = rest.partition("\n## ")[0]
-    rows = [
-        line.split("|")[1].strip(" `") for line in section.splitlines() if line.startswith("| `")
-    ]
-    assert sorted(rows) == sorted(TO_COME)
+@pytest.mark.parametrize("module", SNAPSHOT)
+def test_every_module_of_3_11_is_here(module) -> None:
+    assert find_spec(module) is not None
 
 
 def test_the_package_says_numbers_that_3_11_compatible_code_can_compare() -> None:

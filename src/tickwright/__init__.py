@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     from apscheduler.jobstores.memory import MemoryJobStore as MemoryJobStore
     from apscheduler.jobstores.mongodb import MongoDBJobStore as MongoDBJobStore
     from apscheduler.jobstores.redis import RedisJobStore as RedisJobStore
+    from apscheduler.jobstores.rethinkdb import RethinkDBJobStore as RethinkDBJobStore
     from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore as SQLAlchemyJobStore
     from apscheduler.jobstores.zookeeper import ZooKeeperJobStore as ZooKeeperJobStore
     from apscheduler.runs import Outcome as Outcome
@@ -247,6 +248,7 @@ _OF_EXTRAS = {
     "apscheduler.jobstores.etcd": "EtcdJobStore",
     "apscheduler.jobstores.mongodb": "MongoDBJobStore",
     "apscheduler.jobstores.redis": "RedisJobStore",
+    "apscheduler.jobstores.rethinkdb": "RethinkDBJobStore",
     "apscheduler.jobstores.sqlalchemy": "SQLAlchemyJobStore",
     "apscheduler.jobstores.zookeeper": "ZooKeeperJobStore",
     "apscheduler.schedulers.gevent": "GeventScheduler",

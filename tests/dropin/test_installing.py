@@ -168,7 +168,7 @@ def test_the_shim_has_the_version_whose_api_we_speak_and_every_extra_of_apschedu
     assert SHIM["name"] == "APScheduler"
     assert SHIM["version"] == apscheduler.release
     assert SHIM["dependencies"] == [PROJECT["name"]]
-    stores = {*PLUGINS["jobstores"]} - {"memory", "rethinkdb"}  # its module is still to come
+    stores = {*PLUGINS["jobstores"]} - {"memory"}
     expected = stores | {"gevent", "tornado", "twisted"}
     assert SHIM["optional-dependencies"] == {
         extra: [f"{PROJECT['name']}[{extra}]"] for extra in expected

@@ -98,11 +98,13 @@ def test_modules_that_apscheduler_left_behind_are_named(environment, wheels, ref
     install_apscheduler(environment, reference)
     (record,) = {file.parts[0] for file in reference.files if file.name == "RECORD"}
     shutil.rmtree(Path(environment.site, record))
+    # 3.11.3 has no module that is not here; another release may.
+    Path(environment.site, "apscheduler/jobstores/of_another_release.py").touch()
     environment.install(wheels, "tickwright")
     found = environment.doctor()
     assert found.returncode == 1, found.stdout + found.stderr
     assert "are as they were installed" in found.stdout
-    assert "apscheduler/jobstores/rethinkdb.py" in found.stdout
+    assert "apscheduler/jobstores/of_another_release.py" in found.stdout
     assert "delete them" in found.stdout
     assert found.stdout.endswith("1 wrong.\n")
 

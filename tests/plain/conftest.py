@@ -18,6 +18,8 @@ CLIENTS = {
     "test_etcd.py": "etcd3gw",
     "test_mongodb.py": "pymongo",
     "test_redis.py": "redis",
+    "test_rethinkdb.py": "rethinkdb",
+    "test_rethinkdb_connection.py": "rethinkdb",
     "test_zookeeper.py": "kazoo",
 }
 required = os.environ.get("REQUIRE_SERVICES") == "1"

@@ -316,9 +316,3 @@ def test_a_job_with_its_scheduler_among_its_arguments_is_not_pickled():
 def test_what_cannot_be_called_is_no_listener(wrong):
     with pytest.raises(TypeError, match="listener must be callable"):
         ManualScheduler().add_listener(wrong)
-
-
-@pytest.mark.parametrize("given", ["rethinkdb", {"type": "rethinkdb"}])
-def test_a_store_that_is_still_to_come_says_so(given):
-    with pytest.raises(ImportError, match="'rethinkdb' of APScheduler 3 is not in tickwright yet"):
-        BackgroundScheduler(timezone="UTC", jobstores={"default": given})

@@ -58,18 +58,10 @@ class BuiltIn:
     def load(self) -> Any:
         """Import the class and return it.
 
-        :raises ImportError: if its module, or a library it needs, is missing
+        :raises ImportError: if a library it needs is missing
         """
         module_name, _, attribute = self.value.partition(":")
-        try:
-            module = import_module(module_name)
-        except ModuleNotFoundError as exc:
-            if exc.name != module_name:
-                raise
-            raise ImportError(
-                f"{self.name!r} of APScheduler 3 is not in tickwright yet: docs/compatibility.md lists what is to come"
-            ) from exc
-        return getattr(module, attribute)
+        return getattr(import_module(module_name), attribute)
 
     def __repr__(self) -> str:
         return f"BuiltIn({self.name!r}, {self.value!r})"
