@@ -13,12 +13,13 @@ APART = Path(__file__).parent / "apart"
 
 
 @pytest.mark.slow
-def test_the_tests_of_zone_data_pass_in_a_process_of_their_own():
+@pytest.mark.parametrize("name", sorted(path.name for path in APART.glob("test_*.py")))
+def test_the_tests_of_zone_data_pass_in_a_process_of_their_own(name):
     environment = os.environ | {"TICKWRIGHT_ZONES": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
     for mark in ("PYTEST_XDIST_WORKER", "PYTEST_ADDOPTS", "PYTEST_CURRENT_TEST"):
         environment.pop(mark, None)
     ended = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(APART)],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(APART / name)],
         capture_output=True,
         text=True,
         timeout=110,

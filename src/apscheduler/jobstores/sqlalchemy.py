@@ -58,6 +58,7 @@ from apscheduler.jobstores._sql.outbox import Outbox
 from apscheduler.jobstores._sql.promotion import mark_in_doubt
 from apscheduler.jobstores._sql.recovered import FreeRuns
 from apscheduler.jobstores._sql.remedies import AWAY, cause_of, put
+from apscheduler.jobstores._sql.rezoning import Rezoning
 from apscheduler.jobstores._sql.roll import SQLRoll
 from apscheduler.jobstores._sql.rows import (
     EARLIEST_SECONDS,
@@ -131,6 +132,8 @@ class SQLAlchemyJobStore(SharedJobStore):
         An ``engine`` of one's own keeps its driver's value, and so does what ``engine_options`` or the URL say. New.
     :param answer_timeout: seconds of silence after which a connection is broken, so that whoever asked gets an error;
         default: two thirds of the lease, at least 5. Calls that list jobs or runs wait six times as long. New.
+    :param follow_zone_data: whether a start with newer zone data than jobs were planned with moves their next fire times
+        where a zone's clock differs, and notes in the store which data is in use. New.
     :raises ValueError: without URL and engine, for a table's name that statements cannot have, or for a schema's that is
         no plain identifier
     :raises ImportError: if no driver for the database is installed
@@ -160,6 +163,7 @@ class SQLAlchemyJobStore(SharedJobStore):
         poll_interval: float = 0.5,
         connect_timeout: float | None = None,
         answer_timeout: float | None = None,
+        follow_zone_data: bool = True,
     ) -> None:
         super().__init__()
         if not lease >= 1:
@@ -212,6 +216,7 @@ class SQLAlchemyJobStore(SharedJobStore):
         self._secrets = Secrets(self.engine.url, engine_options or {})
         self._troubles = Troubles(self._secrets.mask, cause_of)
         self._keep_results = keep_results
+        self._follow_zone_data = follow_zone_data
         self._leader_lock = SQLLeaderLock(
             self._database, self._tables, lambda: self._membership, self._lease_us
         )
@@ -339,7 +344,24 @@ class SQLAlchemyJobStore(SharedJobStore):
         self._ready = True
         with suppress(StoreHeldError):  # it is said
             self._guard.check()
+        self._rezoning = self._made_rezoning()
+        if self._guard.held is None:
+            self._rezoning.start()
         self._listener.start()
+
+    def _made_rezoning(self) -> Rezoning:
+        made = Rezoning(
+            self._database,
+            self._statements,
+            self._loader,
+            self._editing,
+            lambda: (self._membership.lease.epoch, self._membership.name),
+            self._replanned,
+            self._troubles.tell,
+            self._logger,
+        )
+        made.is_on = made.is_on and self._follow_zone_data
+        return made
 
     def shutdown(self) -> None:
         """Write what waits, sign off and close pooled connections, as soon as no run goes on that has to be settled.
@@ -370,6 +392,7 @@ class SQLAlchemyJobStore(SharedJobStore):
         self._end_catch_ups()
         self._outbox.close()
         self._guard.close()
+        self._rezoning.stop()
         self._write_back()
         self._membership.close(self._has_settled)
 
@@ -414,6 +437,7 @@ class SQLAlchemyJobStore(SharedJobStore):
             return
         try:
             self._editing.write_back(moved)
+            self._rezoning.last_look()
         except Exception as exc:  # noqa: BLE001 - the column stays right; only 3.x would read the pickle
             self._troubles.tell("Stored jobs could not be brought up to date for 3.x", exc)
 
@@ -657,6 +681,8 @@ class SQLAlchemyJobStore(SharedJobStore):
         if now - self._pruned_at >= _PRUNE_SECONDS:
             self._pruned_at = now
             self.prune()
+            if self._guard.held is None:
+                self._rezoning.tend()
 
     def prune(self) -> int:
         """Remove rows of the ledger beyond ``history`` and ``history_age``; return how many. New."""
@@ -859,6 +885,13 @@ class SQLAlchemyJobStore(SharedJobStore):
             self._tell(
                 JobExecutionEvent(EVENT_JOB_ERROR, job_id, self._alias, when, exception=error)
             )
+
+    def _replanned(self, job: Job, planned: int, reason: str) -> None:
+        """Report a fire time that will not come, as its zone's clock is moved otherwise by newer data."""
+        self._forget(job.id)
+        when = job._at(planned)
+        self._tell(JobSkippedEvent(EVENT_JOB_SKIPPED, job.id, self._alias, 1, when, when, reason))
+        self._changed()
 
     def _strangers_found(self, found: list[tuple[Job, list[int]]]) -> None:
         """Say that another program schedules these jobs too; what it took alone has its rows already."""

@@ -6,12 +6,23 @@ from apscheduler._engine.instants import NEVER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from apscheduler.job import Job
 
 COALESCED = "rolled into a later fire time, because coalesce is set"
 TOO_MANY = "too many runs were overdue to catch up one by one"
 
 MOVED_BY_ANOTHER = "another program moved this job's next fire time without a row (APScheduler 3.x on the same table?)"
+
+
+def replanned(before: str, now: str, moment: datetime) -> str:
+    """Return why a fire time that was planned will not come.
+
+    :param before: the version of the zone data that it was computed with
+    :param now: the version by which it is due at ``moment``
+    """
+    return f"planned by zone data {before}; by {now} it is due at {moment}"
 
 
 def skipped(job: Job, held: str | None = None) -> str:

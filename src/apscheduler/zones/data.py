@@ -63,6 +63,11 @@ def package() -> Source | None:
     return Source("tzdata", IANA_VERSION)
 
 
+def in_use() -> Source | None:
+    """Return the data that zones are taken from first, ``None`` if there is none."""
+    return next(iter(folders()), None) or package()
+
+
 def outdated() -> tuple[Source, Source] | None:
     """Return the data in use and the package, if that is newer, or may be; ``None`` if not."""
     packaged = package()
@@ -111,6 +116,7 @@ def use_newest_data() -> Source | None:
     """
     import zoneinfo
 
+    from apscheduler.moments import zone_named
     from apscheduler.zones.names import known_names
 
     stale = outdated()
@@ -118,7 +124,8 @@ def use_newest_data() -> Source | None:
         zoneinfo.reset_tzpath(())
         zoneinfo.ZoneInfo.clear_cache()
         known_names.cache_clear()
-    return next(iter(folders()), None) or package()
+        zone_named.cache_clear()
+    return in_use()
 
 
 def least_age(version: str, today: date) -> int:

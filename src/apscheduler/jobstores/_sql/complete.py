@@ -10,6 +10,7 @@ from sqlalchemy import Column
 from sqlalchemy.exc import DBAPIError
 
 from apscheduler.jobstores._sql.additions import ADDITIONS
+from apscheduler.jobstores._sql.tables import ZONE_DATA
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,20 +22,21 @@ if TYPE_CHECKING:
 def is_complete(connection: Connection, tables: Tables, steps: int) -> bool:
     """Return whether all steps and additions were made and are there; ``False`` also where it cannot be told.
 
-    The connection's transaction may have failed afterwards.
+    Also take note of the zone data that next fire times were last computed with (see zone_notes.py). The connection's transaction may have failed afterwards.
     """
     try:
         rows = connection.exec_driver_sql(_statement(tables, connection.dialect)).all()
     except DBAPIError:  # something is not there; or nothing works, which the long way meets again
         return False
     made = [row[1] for row in rows]
+    tables.zone_data = next((row[2] for row in rows if row[1] == ZONE_DATA), None)
     return {row[0] for row in rows if row[0]} == set(range(1, steps + 1)) and all(
         each.key in made for each in ADDITIONS
     )
 
 
 def _statement(tables: Tables, dialect: Dialect) -> str:
-    """Return what selects the numbers of all steps and the names of all states, and names each column that was added."""
+    """Return what selects the numbers of all steps, the names of all states and the zone data, and names each column that was added."""
     quote = dialect.identifier_preparer
     added = [part for each in ADDITIONS for part in each.parts(tables)]
     columns = [part for part in added if isinstance(part, Column)]
@@ -46,7 +48,8 @@ def _statement(tables: Tables, dialect: Dialect) -> str:
     )
     wanted = ", ".join(f"{names[name]} {alias}" for name, alias in aliases.items())
     return (
-        f"SELECT step, '' FROM {quote.format_table(tables.versions)} "
-        f"UNION ALL SELECT 0, name FROM {quote.format_table(tables.state)} "
-        f"UNION ALL SELECT 0, '' FROM {wanted} WHERE 1 = 0{there}"
+        f"SELECT step, '', '' FROM {quote.format_table(tables.versions)} "
+        f"UNION ALL SELECT 0, name, CASE WHEN name = '{ZONE_DATA}' THEN text END "
+        f"FROM {quote.format_table(tables.state)} "
+        f"UNION ALL SELECT 0, '', '' FROM {wanted} WHERE 1 = 0{there}"
     )

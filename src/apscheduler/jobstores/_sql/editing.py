@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from apscheduler.jobstores._sql.statements import Statements
     from apscheduler.jobstores.standing import Change, Revise
 
+    Note = Callable[[Connection, int], None]
+
 _CHUNK = 1000
 _ALWAYS_CHANGED = "job {!r} is being changed by others all the time; it was left"
 
@@ -221,7 +223,15 @@ class Editing:
         """
         return self._edit(job, change, computed=True)
 
-    def _edit(self, job: Job, change: Change, *, computed: bool) -> bool:
+    def replan(self, job: Job, change: Change, note: Note) -> bool:
+        """Set a next fire time that ``change`` computes by other rules, and note what was planned; else as :meth:`change`.
+
+        :param note: writes what there is to say of it, in the same transaction; called with the generation that the old
+            fire time is of: the new one's is the next
+        """
+        return self._edit(job, change, computed=True, note=note)
+
+    def _edit(self, job: Job, change: Change, *, computed: bool, note: Note | None = None) -> bool:
         """Read, change, and write only if the row still is what was read."""
         for _ in range(EDIT_TRIES):
             seen = self._seen([job.id]).get(job.id)
@@ -237,10 +247,12 @@ class Editing:
             if approved is None:
                 return False
             stored._apply(approved)
-            new_schedule = "trigger" in approved and not same_schedule(before, stored.trigger)
+            new_schedule = note is not None or (
+                "trigger" in approved and not same_schedule(before, stored.trigger)
+            )
             reached("edit.computed")
             if self._exchanged(
-                seen, stored, approved, computed=computed, new_schedule=new_schedule
+                seen, stored, approved, computed=computed, new_schedule=new_schedule, note=note
             ):
                 self._loader.forget(job.id)
                 job._apply({**approved, "next_run_time": stored.next_run_time})
@@ -255,6 +267,7 @@ class Editing:
         *,
         computed: bool,
         new_schedule: bool,
+        note: Note | None,
     ) -> bool:
         new = Written(stored, self._loader.dumps(stored))
         values: dict[str, Any] = {"job_state": new.blob}
@@ -270,6 +283,8 @@ class Editing:
                 new_schedule=new_schedule,
                 told=told,
             )
+            if note is not None:
+                note(connection, seen.generation)
 
         try:
             self._in_transaction(work, [])

@@ -57,6 +57,9 @@ STATES: Final = {
 OUTCOMES: Final = {number: outcome for outcome, number in STATES.items()}
 LOST: Final = STATES[Outcome.LOST]
 
+ZONE_DATA: Final = "zone data"
+"""Name of the state table's row: the version of the zone data that next fire times were last computed with."""
+
 AT_MOST_ONCE: Final = 0
 AT_LEAST_ONCE: Final = 1
 
@@ -163,6 +166,7 @@ class Tables:
     :ivar own: what the names of our tables begin with
     :ivar jobs: 3.x's table
     :ivar additions: the numbers of those that the store has; known from its start on
+    :ivar zone_data: the version of the zone data in it, as its start has read it; ``None`` where it did not
     :param partial_indexes: whether the database has indexes over some of the rows
     """
 
@@ -171,6 +175,7 @@ class Tables:
     ) -> None:
         self._partial_indexes = partial_indexes
         self.additions: frozenset[int] = frozenset()
+        self.zone_data: str | None = None
         self.name = checked_table(name)
         self.own = own_name(name)
         self.schema = None if schema is None else checked_schema(schema)

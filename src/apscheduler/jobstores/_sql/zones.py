@@ -50,5 +50,10 @@ def zones_named(connection: Connection, jobs: Table, most: int | None = None) ->
     for (state,) in connection.execute(statement):
         blob = as_read(state)
         if isinstance(blob, bytes):
-            found.update({name.decode("ascii") for name in _LIKE_ZONES.findall(blob)})
+            found.update(names_in(blob))
     return Counter({name: found[name] for name in found.keys() & known_names()})
+
+
+def names_in(blob: bytes) -> set[str]:
+    """Return what stands in a job's bytes and looks like the name of a zone."""
+    return {name.decode("ascii") for name in _LIKE_ZONES.findall(blob)}

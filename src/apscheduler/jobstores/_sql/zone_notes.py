@@ -1,0 +1,87 @@
+"""What a store keeps of zone data: the version that next fire times were last computed with, and the clocks by it.
+
+In ``<jobs>_state``: the row ``zone data`` has the version as text, and ``zone clocks 2026a`` the clocks of all zones by that
+version (``zones/clocks.py``), so that a process with other data can tell which clocks differ, and since when.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from apscheduler.jobstores._sql.tables import ZONE_DATA
+from apscheduler.zones import clocks
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
+    from sqlalchemy.engine import Connection
+
+    from apscheduler.jobstores._sql.database import Database
+    from apscheduler.jobstores._sql.tables import Tables
+    from apscheduler.zones.clocks import Clocks
+
+_CLOCKS: Final = "zone clocks "
+_KEPT: Final = 3
+"""Clocks of so many versions are kept: those that processes of one store may have side by side."""
+
+
+class ZoneNotes:
+    """Reads and writes one store's notes."""
+
+    def __init__(self, database: Database, tables: Tables) -> None:
+        self._database = database
+        self._state = tables.state
+
+    def version(self) -> str | None:
+        """Return the version that is noted, ``None`` if none is."""
+        with self._database.reading() as connection:
+            return self._text(connection, ZONE_DATA)
+
+    def clocks(self, version: str) -> Clocks | None:
+        """Return the clocks by a version; ``None`` where they are not kept, or cannot be read."""
+        with self._database.reading() as connection:
+            text = self._text(connection, _CLOCKS + version)
+        try:
+            return None if text is None else clocks.from_text(text)
+        except (ValueError, TypeError, LookupError):
+            return None
+
+    def write(self, version: str, known: Clocks | None) -> None:
+        """Note a version.
+
+        :param known: the clocks by it; ``None`` leaves those that are kept
+        """
+
+        def written() -> None:
+            with self._database.transaction() as connection:
+                if known is not None:
+                    self._put(connection, _CLOCKS + version, known.text())
+                    self._remove_old(connection)
+                self._put(connection, ZONE_DATA, version)
+
+        try:
+            self._database.retried(written)
+        except IntegrityError:  # another process was first to insert a row: now it is there
+            self._database.retried(written)
+
+    def _text(self, connection: Connection, name: str) -> str | None:
+        text: str | None = connection.scalar(
+            select(self._state.c.text).where(self._state.c.name == name)
+        )
+        return text
+
+    def _put(self, connection: Connection, name: str, text: str) -> None:
+        state = self._state
+        there = select(state.c.name).where(state.c.name == name).with_for_update()
+        if connection.execute(there).first() is None:
+            connection.execute(state.insert().values(name=name, text=text))
+        else:
+            connection.execute(state.update().where(state.c.name == name).values(text=text))
+
+    def _remove_old(self, connection: Connection) -> None:
+        name = self._state.c.name
+        kept = sorted(connection.scalars(select(name).where(name.startswith(_CLOCKS))))
+        if kept[:-_KEPT]:
+            connection.execute(self._state.delete().where(name.in_(kept[:-_KEPT])))

@@ -1,0 +1,106 @@
+"""What the clocks of all zones will show, by one version of the zone data: kept where later data can be compared with it."""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_right
+from datetime import UTC, timedelta
+
+from apscheduler._engine.instants import SECOND, from_us
+from apscheduler._engine.records import Record
+from apscheduler.zones.likeness import moves
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Moves = list[tuple[int, int]]
+
+_AHEAD = timedelta(days=5 * 366)
+
+
+class Clocks(Record):
+    """The clocks of zones in a span of time.
+
+    :ivar since: the span's start, microseconds UTC
+    :ivar until: its end
+    :ivar moves: by zone the instants at which its clock is moved, each with its offset from then on (microseconds);
+        first the span's start
+    """
+
+    __slots__ = ("moves", "since", "until")
+
+    def __init__(self, since: int, until: int, moves: dict[str, Moves]) -> None:
+        self.since = since
+        self.until = until
+        self.moves = moves
+
+    def offset(self, zone: str, instant: int) -> int | None:
+        """Return a zone's offset at an instant, ``None`` where it is not known."""
+        known = self.moves.get(zone)
+        if not known or not self.since <= instant <= self.until:
+            return None
+        return known[bisect_right(known, instant, key=lambda each: each[0]) - 1][1]
+
+    def text(self) -> str:
+        """Return them as JSON, in seconds: zones of one clock together."""
+        alike: dict[tuple[tuple[int, int], ...], list[str]] = {}
+        for zone, known in self.moves.items():
+            key = tuple((instant // SECOND, offset // SECOND) for instant, offset in known)
+            alike.setdefault(key, []).append(zone)
+        clocks = [[zones, key] for key, zones in alike.items()]
+        span = [self.since // SECOND, self.until // SECOND]
+        return json.dumps({"span": span, "clocks": clocks}, separators=(",", ":"))
+
+
+def from_text(text: str) -> Clocks:
+    """Return clocks that were kept as text.
+
+    :raises ValueError, TypeError, LookupError: if it is something else
+    """
+    kept = json.loads(text)
+    since, until = (each * SECOND for each in kept["span"])
+    found: dict[str, Moves] = {}
+    for zones, known in kept["clocks"]:
+        known_us = [(instant * SECOND, offset * SECOND) for instant, offset in known]
+        found.update(dict.fromkeys(zones, known_us))
+    return Clocks(since, until, found)
+
+
+def of_today(since: int, between: Callable[[], bool]) -> Clocks | None:
+    """Return the clocks of all zones for five years by the data in use, in whole seconds.
+
+    :param since: the first instant, microseconds UTC
+    :param between: called before each zone (there are 600, of some milliseconds each); ``True`` gives up
+    :return: ``None`` if it was given up
+    """
+    from zoneinfo import ZoneInfo
+
+    from apscheduler.zones.names import known_names
+
+    first = since - since % SECOND
+    start = from_us(first, UTC)
+    span = start, start + _AHEAD
+    found: dict[str, Moves] = {}
+    for name in sorted(known_names()):
+        if between():
+            return None
+        found[name] = moves(ZoneInfo(name), span)
+    return Clocks(first, first + _AHEAD // timedelta(microseconds=1), found)
+
+
+def changed(before: Clocks, now: Clocks) -> set[str]:
+    """Return the zones whose clocks differ from the start of ``now`` on, as far as both are known."""
+    span = max(before.since, now.since), min(before.until, now.until)
+    return {
+        zone
+        for zone in before.moves.keys() & now.moves.keys()
+        if _within(before.moves[zone], span) != _within(now.moves[zone], span)
+    }
+
+
+def _within(known: Moves, span: tuple[int, int]) -> Moves:
+    first, last = span
+    at = bisect_right(known, first, key=lambda each: each[0]) - 1
+    later = [move for move in known[at + 1 :] if move[0] <= last]
+    return [(first, known[at][1]), *later]
