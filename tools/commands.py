@@ -8,13 +8,13 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tools import ROOT, debian, environments, machine_names, mutant_runs, option_page, packaging
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
 LONG_MARK = "TICKWRIGHT_LONG"
 LONG_TIMEOUT_SECONDS = "1800"
@@ -61,6 +61,8 @@ def _parser() -> argparse.ArgumentParser:
             _add_test_options(command)
         if name == "mutants":
             _add_mutant_options(command)
+        if name == "fuzz":
+            _add_fuzz_options(command)
     return parser
 
 
@@ -84,6 +86,10 @@ def _commands() -> dict[str, tuple[Callable[[argparse.Namespace], int], str]]:
         "mutants": (
             mutants,
             "break random lines of the core and say which of them no test notices",
+        ),
+        "fuzz": (
+            fuzz,
+            "play random programs on the reference implementation and on ours, and compare",
         ),
         "pythons": (pythons, "the fast tests on every other CPython >= 3.11 found here"),
     }
@@ -116,6 +122,15 @@ def _add_mutant_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--most", type=int, metavar="N", help="ask the N narrowest tests of a line only"
     )
+
+
+def _add_fuzz_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--seed", type=int, default=0, help="the first program's (default 0)")
+    command.add_argument("--count", type=int, default=2000, help="how many (default 2000)")
+    command.add_argument("--seconds", type=float, help="for so long at most")
+    command.add_argument("--play", type=int, metavar="SEED", help="show what one program does")
+    command.add_argument("--quick", action="store_true", help="do not make programs small")
+    command.add_argument("--strict", action="store_true", help="report what is still open, too")
 
 
 def _numbers(text: str) -> list[int]:
@@ -264,6 +279,13 @@ def mutants(options: argparse.Namespace) -> int:
         numbers=options.numbers,
         most=options.most,
     )
+
+
+def fuzz(options: argparse.Namespace) -> int:
+    from tools.fuzz import campaign
+
+    given = os.environ.get("TICKWRIGHT_REFERENCE_PYTHON")
+    return campaign.main(options, Path(given) if given else reference(), _environment())
 
 
 def pythons(_: argparse.Namespace) -> int:

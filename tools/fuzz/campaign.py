@@ -1,0 +1,163 @@
+"""Play many programs on both sides, and report what differs and stands on no line of the page."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tools.fuzz.accepted import OPEN, accepting, table
+from tools.fuzz.comparing import Difference, first_difference
+from tools.fuzz.generator import program as program_of
+from tools.fuzz.shrinking import shrunk
+from tools.fuzz.sides import Both
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+MOST_ACCEPTED = 5
+"""How often a program goes on without what an accepted difference comes from."""
+_EDITS = ("add_job", "modify_job", "reschedule_job")
+
+
+class Found(NamedTuple):
+    """A difference that nobody has accepted, and the program that shows it."""
+
+    program: dict[str, Any]
+    difference: Difference
+
+
+class Report:
+    """What a campaign has seen."""
+
+    def __init__(self) -> None:
+        self.programs = 0
+        self.steps = 0
+        self.seconds = 0.0
+        self.accepted: Counter[str] = Counter()
+        self.groups: dict[str, list[Found]] = {}
+
+    def add(self, found: Found) -> None:
+        self.groups.setdefault(found.difference.group, []).append(found)
+
+
+def run(
+    both: Both, seeds: Iterable[int], seconds: float | None = None, *, strict: bool = False
+) -> Report:
+    """Play the programs of seeds, for so many seconds at most.
+
+    :param strict: whether what is known and still open is reported, too
+    """
+    report = Report()
+    began = time.monotonic()
+    for seed in seeds:
+        if seconds is not None and time.monotonic() - began > seconds:
+            break
+        found = examined(both, program_of(seed), report, strict=strict)
+        if found is not None:
+            report.add(found)
+    report.seconds = time.monotonic() - began
+    return report
+
+
+def examined(
+    both: Both, program: dict[str, Any], report: Report, *, strict: bool = False
+) -> Found | None:
+    """Return a program's first difference that is not accepted; beyond accepted ones it goes on without their cause."""
+    report.programs += 1
+    report.steps += len(program["steps"])
+    for _ in range(MOST_ACCEPTED):
+        difference = first_difference(program, *both.play(program))
+        if difference is None:
+            return None
+        known = accepting(difference, strict=strict)
+        if known is None:
+            return Found(program, difference)
+        report.accepted[known.name] += 1
+        without = _without_cause(program, difference)
+        if len(without["steps"]) == len(program["steps"]):
+            return None
+        program = without
+    return None
+
+
+def _without_cause(program: dict[str, Any], difference: Difference) -> dict[str, Any]:
+    """Return the program without the step that differs, or without the job that differs in a pass."""
+    what = difference.what
+    steps = program["steps"]
+    if what["do"] in {"advance", "follow"} or what.get("name") in {"start", "resume"}:
+        ids = _ids(difference)
+        kept = [step for step in steps if not ids.intersection(_ids_of_step(step))]
+    else:
+        kept = [step for position, step in enumerate(steps) if position != difference.step]
+    return program | {"steps": kept}
+
+
+def _ids(difference: Difference) -> set[str]:
+    """Return the ids of the jobs that the entries tell of."""
+    found = set()
+    for entry in (difference.theirs, difference.ours):
+        if entry[0] == "event" and "job_id" in entry[2]:
+            found.add(entry[2]["job_id"])
+    listed = [
+        {json.dumps(job) for job in entry[2]} if entry[0] == "jobs" else set()
+        for entry in (difference.theirs, difference.ours)
+    ]
+    return found | {json.loads(job)[0] for job in listed[0] ^ listed[1]}
+
+
+def _ids_of_step(step: dict[str, Any]) -> Iterator[Any]:
+    if step["do"] == "decorate" or step.get("name") in _EDITS:
+        given = step["kwargs"].get("id", *step.get("args", [])[:1] or [None])
+        yield given if isinstance(given, str) else None
+
+
+def text(both: Both, report: Report, *, shrink: bool = True) -> Iterator[str]:
+    """Yield the lines of a report."""
+    differing = sum(map(len, report.groups.values()))
+    still_open = {each.name for each in table(OPEN)}
+    yield (
+        f"{report.programs:,} programs, {report.steps:,} steps, {report.seconds:.0f} s: "
+        f"{differing} with a difference that nothing lists"
+    )
+    for name, count in report.accepted.most_common():
+        yield f"  {count:6,} {name}{' (open)' if name in still_open else ''}"
+    for group, found in sorted(report.groups.items(), key=lambda each: -len(each[1])):
+        seeds = [each.program["seed"] for each in found[:6]]
+        yield f"\n{len(found)} times {group}; seeds {', '.join(map(str, seeds))}"
+        smallest = min(found, key=lambda each: len(each.program["steps"]))
+        program = shrunk(both, smallest.program, group) if shrink else smallest.program
+        yield from shown(program, first_difference(program, *both.play(program)))
+
+
+def shown(program: dict[str, Any], difference: Difference | None) -> Iterator[str]:
+    """Yield a program's steps and its difference."""
+    yield f"    now {program['now']}, look {program['look']}, watch {program['watch']}"
+    last = len(program["steps"]) if difference is None else difference.step + 1
+    for step in program["steps"][:last]:
+        yield f"    {json.dumps(step, ensure_ascii=False)}"
+    if difference is not None:
+        yield f"    3.11.3: {json.dumps(difference.theirs, ensure_ascii=False)}"
+        yield f"    ours:   {json.dumps(difference.ours, ensure_ascii=False)}"
+
+
+def main(options: argparse.Namespace, reference: Path, ours: Path) -> int:
+    """Run what ``dev.py fuzz`` was asked for, and return its exit status."""
+    with Both(reference, ours) as both:
+        if options.play is not None:
+            program = program_of(options.play)
+            difference = first_difference(program, *both.play(program))
+            known = None if difference is None else accepting(difference)
+            print(*shown(program, difference), sep="\n")
+            print(
+                f"    known as: {known.name}" if known else "    nothing lists it, or there is none"
+            )
+            return 0
+        seeds = range(options.seed, options.seed + options.count)
+        report = run(both, seeds, options.seconds, strict=options.strict)
+        for line in text(both, report, shrink=not options.quick):
+            print(line, flush=True)
+    return 1 if report.groups else 0
