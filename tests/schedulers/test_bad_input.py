@@ -110,8 +110,10 @@ def test_an_unknown_store_of_a_pending_job_is_reported_at_the_start():
     with pytest.raises(KeyError, match=r"'archiv'.*did you mean 'archive'"):
         scheduler.start()
     assert not scheduler.running
+    assert [job.id for job in scheduler.get_jobs()] == ["lost"]  # it waits for a store
+    scheduler.add_jobstore("memory", "archiv")
     scheduler.start()
-    assert [job.id for job in scheduler.get_jobs()] == ["fine"]
+    assert sorted(job.id for job in scheduler.get_jobs()) == ["fine", "lost"]
 
 
 @pytest.mark.trap(6)

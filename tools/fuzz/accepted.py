@@ -74,6 +74,15 @@ def one_of_two_pending_jobs(difference: Difference) -> bool:
     return len(ids) > len(set(ids))
 
 
+def after_a_start_that_failed(difference: Difference) -> bool:
+    """Return whether a start fails, or 3.11.3 lists what has been stored as pending."""
+    theirs, ours = difference.theirs, difference.ours
+    if difference.what.get("name") == "start" and theirs[0] == "raised":
+        return bool(ours[0] != "returned" or theirs[1][0] == "ConflictingIdError")
+    listed = theirs[0] == "jobs" == ours[0] and not theirs[1]
+    return listed and any(each[1] for each in theirs[2])
+
+
 _ANSWERS = ("returned", "raised")
 _FUNCTIONS = {
     each.__name__: each
@@ -81,6 +90,7 @@ _FUNCTIONS = {
         ours_lets_go_of_a_job_without_a_fire_time,
         seen_from_inside_a_run,
         one_of_two_pending_jobs,
+        after_a_start_that_failed,
     )
 }
 

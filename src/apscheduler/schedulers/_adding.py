@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from itertools import groupby
@@ -16,7 +17,7 @@ from apscheduler.events import (
     JobEvent,
 )
 from apscheduler.job import Job
-from apscheduler.jobstores.base import ConflictingIdError
+from apscheduler.jobstores.base import ConflictingIdError, JobLookupError
 from apscheduler.jobstores.standing import hand_on_time, pass_claims
 from apscheduler.markers import undefined
 from apscheduler.schedulers._calendars import CalendarRegistry, split_off, under
@@ -292,7 +293,8 @@ class JobAdding(CalendarRegistry):
         """Complete a job from the defaults and put it into its store."""
         store = self._claiming_store(jobstore_alias)
         self._complete(job)
-        if job._due == NEVER and job._shown is undefined:
+        if _is_never(job):
+            self._make_way(job, store, replace_existing)
             self._say_never(job, jobstore_alias)
             return
         job._jobstore_alias = jobstore_alias  # before the store has it: it may run at once
@@ -309,6 +311,19 @@ class JobAdding(CalendarRegistry):
             if self._lead is not None:
                 self._lead.added(jobstore_alias)
             self._wake_for(job._due)
+
+    def _make_way(self, job: Job, store: Store, replace_existing: bool) -> None:
+        """Remove the job in the place of which one comes that never runs.
+
+        :raises ConflictingIdError: if it may not be replaced
+        """
+        if store.lookup_job(job.id) is None:
+            return
+        if not replace_existing:
+            raise ConflictingIdError(job.id)
+        self._forget_in_executors(job.id)
+        with suppress(JobLookupError):  # gone meanwhile
+            store.remove_job(job.id)
 
     def _put(self, job: Job, store: Store, replace_existing: bool) -> None:
         try:
@@ -350,38 +365,64 @@ class JobAdding(CalendarRegistry):
         self._dispatch_event(JobEvent(EVENT_JOB_REMOVED, job.id, alias))
 
     def _add_pending_jobs(self, alias: str | None = None) -> None:
-        """Add the jobs that waited, all of them or those for one store; a failing one costs itself only."""
-        with self._jobstores_lock:
-            waiting = [each for each in self._pending_jobs if alias in (None, each[1])]
-            self._pending_jobs[:] = (
-                [each for each in self._pending_jobs if each not in waiting] if alias else []
-            )
-            if alias is None:
-                self._pending_index.clear()
+        """Add the jobs that waited, all of them or those for one store, and those that listeners add meanwhile.
+
+        A failing one costs itself only, and goes on waiting.
+        """
         first_error: Exception | None = None
+        failed: list[Entry] = []
+        try:
+            while waiting := self._take_pending(alias):
+                error = self._add_waiting(waiting, failed)
+                first_error = first_error or error
+        finally:
+            self._wait_again(failed)
+        if first_error is not None:
+            raise first_error
+
+    def _take_pending(self, alias: str | None) -> list[Entry]:
+        """Return the jobs that wait, which then do so no more."""
+        with self._jobstores_lock:
+            taken = [each for each in self._pending_jobs if alias in (None, each[1])]
+            self._pending_jobs[:] = [
+                each for each in self._pending_jobs if alias not in (None, each[1])
+            ]
+            for job, store_alias, _ in taken:
+                self._pending_index.pop((store_alias, job.id), None)
+        return taken
+
+    def _wait_again(self, entries: list[Entry]) -> None:
+        with self._jobstores_lock:
+            self._pending_jobs[:0] = entries
+            for job, store_alias, _ in entries:
+                self._pending_index.setdefault((store_alias, job.id), job)
+
+    def _add_waiting(self, waiting: list[Entry], failed: list[Entry]) -> Exception | None:
+        """Add what can be added, and put the others into ``failed``; return the first error."""
         if not is_ours(self._real_add_job):
-            first_error, waiting = self._add_one_by_one(waiting), []
+            return self._add_one_by_one(waiting, failed)
+        first_error: Exception | None = None
         for group in _alike(waiting):
             try:
                 self._real_add_jobs(group)
             except Exception:  # noqa: BLE001 - one of them is wrong: the others are added without it
-                error = self._add_one_by_one(group)
+                error = self._add_one_by_one(group, failed)
                 first_error = first_error or error
-        if first_error is not None:
-            raise first_error
+        return first_error
 
-    def _add_one_by_one(self, group: list[Entry]) -> Exception | None:
-        """Add what can be added; return the first error."""
+    def _add_one_by_one(self, group: list[Entry], failed: list[Entry]) -> Exception | None:
+        """Add what can be added, and put the others into ``failed``; return the first error."""
         first_error: Exception | None = None
-        for job, store_alias, replace_existing in group:
+        for entry in group:
             try:
-                self._real_add_job(job, store_alias, replace_existing)
+                self._real_add_job(*entry)
             except Exception as exc:  # noqa: BLE001 - the others are added without it
+                failed.append(entry)
                 first_error = first_error or exc
                 from apscheduler.schedulers._sinks import say_trouble
 
-                text = f"Pending job {job.id} could not be added"
-                say_trouble(self._logger, self._jobstores.get(store_alias), text, exc)
+                text = f"Pending job {entry[0].id} could not be added"
+                say_trouble(self._logger, self._jobstores.get(entry[1]), text, exc)
         return first_error
 
     def add_jobs(self, jobs: Iterable[Mapping[str, Any]]) -> list[Job]:
@@ -448,8 +489,8 @@ class JobAdding(CalendarRegistry):
         jobs: list[Job] = []
         for job, _, _ in group:
             self._complete(job)
-            if job._due == NEVER and job._shown is undefined:
-                self._say_never(job, alias)
+            if _is_never(job):
+                self._make_way(job, store, replace_existing)
             else:
                 job._jobstore_alias = alias
                 jobs.append(job)
@@ -459,10 +500,13 @@ class JobAdding(CalendarRegistry):
             for job in jobs:
                 job._jobstore_alias = None
             raise
-        self._say_added(jobs, alias)
+        self._say_added([job for job, _, _ in group], alias)
 
     def _say_added(self, jobs: list[Job], alias: str) -> None:
         for job in jobs:
+            if _is_never(job):
+                self._say_never(job, alias)
+                continue
             if self._logger.isEnabledFor(20):
                 self._logger.info('Added job "%s" to job store "%s"', job.name, alias)
             if self._is_told(EVENT_JOB_ADDED):
@@ -487,6 +531,11 @@ _OWN_PLUGIN = JobAdding._create_plugin_instance
 def _alike(entries: list[Entry]) -> list[list[Entry]]:
     """Return neighbours with the same store that all replace, or all do not, as groups."""
     return [list(group) for _, group in groupby(entries, key=lambda entry: entry[1:])]
+
+
+def _is_never(job: Job) -> bool:
+    """Return whether a complete job has no fire time at all; a paused one just has none now."""
+    return job._due == NEVER and job._shown is undefined
 
 
 def _parameters(cls: Any) -> Mapping[str, Any]:
