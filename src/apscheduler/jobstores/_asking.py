@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from typing import Any, Final
 
     from apscheduler.job import Job
-    from apscheduler.jobstores.standing import Revise
+    from apscheduler.jobstores.standing import Revise, Standing
 
 STILL_DUE_POLL: Final = SECOND // 4
 """So soon a job that a store says is due, and does not give to a pass, is looked for again."""
@@ -96,6 +96,20 @@ class Note(Record):
         self.revise = revise
         self.is_made = is_made
         self.left = left
+
+
+def revised(note: Note, job: Job) -> Revise:
+    """Return how the stored job is looked at for a newer version, which may be another object than the one noted."""
+
+    def revise(standing: Standing) -> None:
+        own = note.job
+        given = own._due
+        if note.revise is not None:
+            note.revise(standing)
+        if job is not own and job._due == given:
+            job._due, job._shown = own._due, own._shown
+
+    return revise
 
 
 class Notes:

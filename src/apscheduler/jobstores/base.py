@@ -175,11 +175,12 @@ class ClaimBatch:
     :ivar finished: jobs that were removed because no fire time follows
     :ivar broken: jobs whose trigger raised; they are looked at again later
     :ivar more: whether the limit cut the batch
+    :ivar moved: of a store some of whose methods are someone else's, what it has to tell them
     :ivar error: what was raised half-way, for the scheduler to raise; the claims made before it stand
     """
 
     __slots__ = (
-        *("broken", "claims", "dropped", "error", "finished", "held", "more"),
+        *("broken", "claims", "dropped", "error", "finished", "held", "more", "moved"),
         *("refused", "rolled", "skipped"),
     )
 
@@ -193,6 +194,7 @@ class ClaimBatch:
         self.broken: list[tuple[Job, BaseException]] = []
         self.held: dict[str, str] = {}
         self.more = False
+        self.moved: list[Any] = []
         self.error: BaseException | None = None
 
     @property
@@ -212,12 +214,13 @@ class ClaimRequest:
     :ivar plan: the plan for a job that is due at an instant, at a time; may call a foreign trigger, so no lock is held
     :ivar late_because: why a claim of a fire time (instant, grace) comes too late by itself, ``None`` if it does not
     :ivar sink: where the claims' outcomes go
+    :ivar ask: what the store has asked someone else's methods, ``None`` where all are its own
     :ivar is_real: whether ``now`` is the host's clock, not one that a test or a caller gave
     :ivar batch: the answer; a store that puts what it has committed there at once loses none of it by what raises later
     """
 
     __slots__ = (
-        *("batch", "has_executor", "is_real", "lanes", "late_because", "limit"),
+        *("ask", "batch", "has_executor", "is_real", "lanes", "late_because", "limit"),
         *("now", "plan", "sink", "slots"),
     )
 
@@ -243,6 +246,7 @@ class ClaimRequest:
         self.sink = sink
         self.slots = slots
         self.is_real = is_real
+        self.ask: Any = None
         self.batch = ClaimBatch()
 
 

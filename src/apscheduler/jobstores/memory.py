@@ -19,7 +19,15 @@ from apscheduler._engine.backoff import delay
 from apscheduler._engine.buckets import SHIFT, DueQueue
 from apscheduler._engine.instants import AT_NEXT_START, NEVER, SECOND, to_us
 from apscheduler._engine.planning import Plan
-from apscheduler.jobstores._asking import COPIED, Note, Notes, add_one_by_one, asked, own_methods
+from apscheduler.jobstores._asking import (
+    COPIED,
+    Note,
+    Notes,
+    add_one_by_one,
+    asked,
+    own_methods,
+    revised,
+)
 from apscheduler.jobstores._in_memory import ClaimsInMemory
 from apscheduler.jobstores._listing import Listing
 from apscheduler.jobstores.base import (
@@ -168,7 +176,7 @@ class MemoryJobStore(ClaimsInMemory, SharedJobStore):
         elif note.is_made:
             self._update_moved(job, note)
         else:
-            self._replace(job, note.revise or partial(pass_claims, job))
+            self._replace(job, revised(note, job))
 
     def replace_job(self, job: Job, revise: Revise) -> None:
         if asked(self, _OWN_WRITES):
@@ -293,8 +301,8 @@ class MemoryJobStore(ClaimsInMemory, SharedJobStore):
     # -- the claim -----------------------------------------------------------------------------------
 
     def next_due(self) -> int | None:
-        if asked(self, _OWN_CLAIMS):
-            return self._asking().next_due()
+        if self._asked_claims is not None and asked(self, _OWN_CLAIMS):
+            return self._asked_claims.next_due()
         with self._lock:
             return self._queue.next_instant()
 

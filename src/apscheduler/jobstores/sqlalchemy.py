@@ -40,6 +40,7 @@ from apscheduler.events import (
 )
 from apscheduler.forks import after_fork, look
 from apscheduler.job import Job
+from apscheduler.jobstores._asking import add_one_by_one, own_methods, revised
 from apscheduler.jobstores._sql.addresses import Secrets, address_text
 from apscheduler.jobstores._sql.alone import SharingRefusedError, alone_on
 from apscheduler.jobstores._sql.claiming import Claiming, LeaseOverError
@@ -48,6 +49,7 @@ from apscheduler.jobstores._sql.database import Database, leave_alone, make_engi
 from apscheduler.jobstores._sql.editing import Editing
 from apscheduler.jobstores._sql.ending import in_time
 from apscheduler.jobstores._sql.guarding import Guard, StoreHeldError
+from apscheduler.jobstores._sql.hooks import Hooks
 from apscheduler.jobstores._sql.leading import SQLLeaderLock
 from apscheduler.jobstores._sql.ledger import SQLLedger
 from apscheduler.jobstores._sql.listening import Listener
@@ -220,6 +222,9 @@ class SQLAlchemyJobStore(SharedJobStore):
         self._leader_lock = SQLLeaderLock(
             self._database, self._tables, lambda: self._membership, self._lease_us
         )
+        self._hooks = Hooks(self, _OWN)
+        self._loader.restorer = self._hooks.restorer
+        self._loader.writes_itself = self._hooks.may_write
         self._ledger = SQLLedger(self._database, self._statements, "default")
         self._looking = Looking(self._database, self._statements, self._secrets.mask_in)
         self._ready = False
@@ -470,14 +475,15 @@ class SQLAlchemyJobStore(SharedJobStore):
 
     def _reconstitute_job(self, job_state: bytes) -> Job:
         """Return a job from its bytes (a name of 3.x's that other code uses)."""
-        state = pickle.loads(job_state)  # noqa: S301 - 3.x's stores hold pickles
+        state = self._loader.state_of(job_state)
         job = Job.__new__(Job)
         job.__setstate__(state)
         self._link(job)
         return job
 
     def get_due_jobs(self, now: datetime) -> list[Job]:
-        return self._get_jobs(self.jobs_t.c.next_run_time <= to_us(now) / SECOND)
+        jobs = self._get_jobs(self.jobs_t.c.next_run_time <= to_us(now) / SECOND)
+        return self._hooks.with_offered(jobs)
 
     def get_next_run_time(self) -> datetime | None:
         column = self.jobs_t.c.next_run_time
@@ -522,9 +528,15 @@ class SQLAlchemyJobStore(SharedJobStore):
         return [job for job in found if job is not None]
 
     def add_job(self, job: Job) -> None:
-        self.add_jobs([job])
+        self._add([job])
 
     def add_jobs(self, jobs: Sequence[Job], *, replace: bool = False) -> None:
+        if self._hooks.writes:
+            add_one_by_one(self, jobs, replace=replace)
+        else:
+            self._add(jobs, replace=replace)
+
+    def _add(self, jobs: Sequence[Job], *, replace: bool = False) -> None:
         for job in jobs:
             job._refresh()
         if replace:
@@ -535,23 +547,44 @@ class SQLAlchemyJobStore(SharedJobStore):
             self._forget(job.id)
 
     def update_job(self, job: Job) -> None:
-        self.replace_job(job, partial(pass_claims, job))
+        note = self._hooks.notes.of(job.id)
+        if note is None:
+            self._replace(job, partial(pass_claims, job))
+        elif note.is_made:
+            self._editing.rewrite(job, note.left)
+        else:
+            self._replace(job, revised(note, job), by_word=note.left)
 
     def replace_job(self, job: Job, revise: Revise) -> None:
+        if self._hooks.writes:
+            self._hooks.replace(job, revise)
+        else:
+            self._replace(job, revise)
+
+    def _replace(self, job: Job, revise: Revise, *, by_word: bool = False) -> None:
         job._refresh()
-        self._editing.update(job, revise)
+        self._editing.update(job, revise, by_word=by_word)
         self._forget(job.id)
 
     def modify_job(self, job: Job, approved: dict[str, Any]) -> None:
+        if self._hooks.writes:
+            self._hooks.modify(job, approved)
+            return
         self._editing.modify(job, approved)
         self._forget(job.id)
 
     def edit_job(self, job: Job, change: Change) -> bool:
+        if self._hooks.writes:
+            return self._hooks.edit(job, change, self._editing.standing)
         changed = self._editing.change(job, change)
         self._forget(job.id)
         return changed
 
     def remove_job(self, job_id: str) -> None:
+        note = self._hooks.notes.of(job_id)
+        if note is not None and note.is_made:
+            self._editing.end(note.left)
+            return
         self._editing.remove(job_id)
         self._forget(job_id)
 
@@ -559,6 +592,7 @@ class SQLAlchemyJobStore(SharedJobStore):
         self._editing.remove_all()
 
     def _forget(self, job_id: str) -> None:
+        self._hooks.changed()
         if self._ready:
             self._claiming.forget(job_id)
 
@@ -570,9 +604,26 @@ class SQLAlchemyJobStore(SharedJobStore):
         try:
             with self._database.watch.named("claim"):
                 self._guard.check()
+                hooks = self._hooks.found()
+                self._loader.is_asked = "_reconstitute_job" in hooks
+                if hooks:
+                    return self._claim_asking(request, hooks)
                 batch = self._claiming.claim_due(request)
         except StoreHeldError:
             return request.batch
+        return self._claimed(batch)
+
+    def _claim_asking(self, request: ClaimRequest, hooks: frozenset[str]) -> ClaimBatch:
+        """Claim where methods are someone else's: ask what may be, and have written what was."""
+        offset = self._membership.offset.us
+        if not self._hooks.ask(request, hooks, self._claiming, offset):
+            return request.batch
+        try:
+            return self._claimed(self._claiming.claim_due(request))
+        finally:
+            self._hooks.tell(request.batch)
+
+    def _claimed(self, batch: ClaimBatch) -> ClaimBatch:
         self._wake_below = max(1, len(self._open.alive()) // 2) if self._claiming.starved else 0
         return batch
 
@@ -632,6 +683,7 @@ class SQLAlchemyJobStore(SharedJobStore):
         with self._database.watch.named("next due time"):
             moment = self._watching.earliest(claiming.claimed_at)
         due = NEVER if moment is None else from_float(moment) - offset
+        due = self._hooks.next_due(due, self._asked_at, offset)
         due = min(due, claiming.waiting_until)
         return None if due == NEVER else due
 
@@ -913,6 +965,12 @@ class SQLAlchemyJobStore(SharedJobStore):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} (url={address_text(self.engine.url)})>"
 
+
+_OWN = own_methods(
+    SQLAlchemyJobStore,
+    *("get_due_jobs", "_get_jobs", "get_next_run_time", "_reconstitute_job"),
+    *("add_job", "update_job", "remove_job"),
+)
 
 _living: WeakSet[SQLAlchemyJobStore] = WeakSet()
 

@@ -16,6 +16,7 @@ own (a node has just died) is read when one's own part is empty.
 from __future__ import annotations
 
 import time
+from functools import partial
 from threading import get_ident
 
 from sqlalchemy.exc import DataError
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
     from apscheduler.cluster.membership import Membership
+    from apscheduler.job import Job
+    from apscheduler.jobstores._sql.asking import Ask
     from apscheduler.jobstores._sql.database import Database
     from apscheduler.jobstores._sql.loading import Loader
     from apscheduler.jobstores._sql.outbox import Outbox
@@ -54,6 +57,7 @@ PATIENCE = 60 * SECOND
 """A due job whose executor this node lacks is left to other nodes for so long, then recorded as failed (rule 10)."""
 _SMALLEST_PAGE = 64
 _PAGES = 20
+_ALL = 1_000_000_000
 _LONGEST_BACKOFF = 64 * SECOND
 _FREE_RUNS_SECONDS = 1.0
 _APART_PASSES = 200
@@ -160,7 +164,10 @@ class Claiming:
         if left <= 0:
             self.starved = True
             return
-        self._claim_pages(request, batch, slots, left)
+        if request.ask is None or request.ask.rows is None:
+            self._claim_pages(request, batch, slots, left)
+        else:
+            self._claim_asked(request, batch, slots, left)
         if more and not self.starved:
             batch.more = True
         if self._outbox.catch_ups.alive:
@@ -205,6 +212,34 @@ class Claiming:
                 break
         else:
             batch.more = True
+        if left <= 0:
+            self.starved = sum(slots.values()) <= 0
+            batch.more = not self.starved
+
+    def due(self, now: int) -> dict[str, Sequence[Any]]:
+        """Return all rows that are due, by id, in order: id, next fire time, bytes and generation.
+
+        :param now: this host's time, microseconds UTC
+        """
+        rows = self._read(now + self._membership.offset.us, _ALL, apart=False)
+        return {row[0]: row for row in rows}
+
+    def free_jobs(self) -> dict[str, Job]:
+        """Return the jobs of runs that are free to be claimed, by id."""
+        return self._free_runs.jobs()
+
+    def _claim_asked(
+        self, request: ClaimRequest, batch: ClaimBatch, slots: dict[str, int], left: int
+    ) -> None:
+        """Claim what someone else's read has returned."""
+        rows = request.ask.due()
+        while rows and left > 0:
+            before, page = len(batch.claims), max(_SMALLEST_PAGE, left)
+            looked = self._claim_page(rows[:page], request, batch, slots, left)
+            left -= len(batch.claims) - before
+            if not looked.goes_on:
+                return
+            rows = rows[looked.rows :]
         if left <= 0:
             self.starved = sum(slots.values()) <= 0
             batch.more = not self.starved
@@ -352,11 +387,14 @@ class Claiming:
         """Return what can be claimed of these rows, and how many were looked at."""
         found: list[Candidate] = []
         considered = 0
+        load = self._loader.load_for_claim
+        if request.ask is not None:
+            load = partial(self._load_asked, request.ask)
         for row in rows:
             if left <= 0:
                 break
             considered += 1
-            candidate = self._candidate(row, request, batch, slots, waiting)
+            candidate = self._candidate(row, request, batch, slots, waiting, load)
             if batch.error is not None:
                 return [], considered
             if candidate is not None:
@@ -372,6 +410,7 @@ class Claiming:
         batch: ClaimBatch,
         slots: dict[str, int],
         waiting: set[str],
+        load: Callable[[str, bytes, float], Job],
     ) -> Candidate | None:
         id, moment, blob, generation = row
         now = request.now + self._offset
@@ -382,7 +421,7 @@ class Claiming:
         try:
             if generation.__class__ is not int or not 0 <= generation < LAST_GENERATION:
                 self._loader.check_generation(id, generation)
-            job = self._loader.load_for_claim(id, blob, moment)
+            job = load(id, blob, moment)
         except Unloadable:
             self._look_again(request.now + SECOND)
             return None
@@ -408,6 +447,13 @@ class Claiming:
         if found.plan.run and not found.refused and job.executor in slots:
             slots[job.executor] -= 1
         return found
+
+    def _load_asked(self, ask: Ask, id: str, blob: bytes, moment: float) -> Job:
+        """Return a job as someone else's read has returned it, or as its row has it where none was asked."""
+        given = ask.jobs.get(id)
+        if given is None:
+            return self._loader.load_for_claim(id, blob, moment)
+        return self._loader.placed(given, moment)
 
     def _look_again(self, at: int) -> None:
         self.waiting_until = min(self.waiting_until, at)
@@ -506,6 +552,7 @@ class Claiming:
         batch.skipped.extend(made.skipped)
         batch.held.update(made.held)
         batch.broken.extend(made.broken)
+        batch.moved.extend(made.moved)
         batch.dropped.extend(made.dropped)
         batch.rolled.extend(made.rolled)
         batch.refused.extend(made.refused)

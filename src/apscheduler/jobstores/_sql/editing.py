@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 
 from sqlalchemy import bindparam, select, type_coerce
@@ -11,7 +12,7 @@ from sqlalchemy.types import NullType
 from apscheduler._engine.records import Record
 from apscheduler.cluster.points import reached
 from apscheduler.jobstores._sql.database import is_disconnect
-from apscheduler.jobstores._sql.exchange import ChangedMeanwhileError, Exchange
+from apscheduler.jobstores._sql.exchange import ChangedMeanwhileError, Exchange, Seen
 from apscheduler.jobstores._sql.loading import Loader, Unloadable
 from apscheduler.jobstores._sql.rows import as_read, to_float
 from apscheduler.jobstores.base import ConflictingIdError, JobLookupError, QuarantinedJobError
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
     from apscheduler.job import Job
+    from apscheduler.jobstores._sql.asking import Moved
     from apscheduler.jobstores._sql.database import Database
-    from apscheduler.jobstores._sql.exchange import Seen
     from apscheduler.jobstores._sql.statements import Statements
     from apscheduler.jobstores.standing import Change, Revise
 
@@ -160,6 +161,8 @@ class Editing:
         connection: Connection,
         new: Sequence[Written],
         pairs: Sequence[tuple[Replacement, Seen]],
+        *,
+        by_word: bool = False,
     ) -> None:
         if new:
             self._insert(connection, new)
@@ -170,14 +173,16 @@ class Editing:
                 *(connection, old, values),
                 computed=new_schedule is not None,
                 new_schedule=new_schedule is not False,
+                told=written.moment if by_word else None,
                 whatever=new_schedule is None,
             )
 
     # -- changing --------------------------------------------------------------------------------------------
 
-    def update(self, job: Job, revise: Revise) -> None:
+    def update(self, job: Job, revise: Revise, *, by_word: bool = False) -> None:
         """Replace a job by this newer version, only if it is still what ``revise`` saw.
 
+        :param by_word: whether its next fire time is a user's word
         :raises JobLookupError: if it is not there
         """
         for _ in range(EDIT_TRIES):
@@ -186,8 +191,9 @@ class Editing:
                 raise JobLookupError(job.id)
             new = self._replacement(job, old, revise)
             reached("edit.computed")
+            put = partial(self._put, new=[], pairs=[(new, old)], by_word=by_word)
             try:
-                self._in_transaction(partial(self._put, new=[], pairs=[(new, old)]), [])
+                self._in_transaction(put, [])
             except ChangedMeanwhileError:
                 continue
             return
@@ -303,6 +309,65 @@ class Editing:
     def _claimed(self, seen: Seen) -> int:
         with self._database.reading() as connection:
             return self._exchange.claimed(connection, seen.id, seen.generation)
+
+    # -- what someone else's methods make of a claim ---------------------------------------------------------
+
+    def standing(self, job_id: str) -> Standing:
+        """Return a job as it is stored.
+
+        :raises JobLookupError: if it is not there
+        :raises QuarantinedJobError: if it cannot be restored now
+        """
+        seen = self._seen([job_id]).get(job_id)
+        if seen is None:
+            raise JobLookupError(job_id)
+        try:
+            stored = self._loader.load(seen.id, seen.blob, seen.moment)
+        except Unloadable as exc:
+            raise QuarantinedJobError(job_id, str(exc)) from None
+        return Standing(stored, self._claimed(seen), self._offset())
+
+    def rewrite(self, job: Job, moved: Moved) -> None:
+        """Write the bytes of a job that was just claimed, and its next fire time if that is another by now.
+
+        Whoever has changed it since has the last word.
+        """
+        new = Written(job, self._loader.dumps(job))
+        values: dict[str, Any] = {"job_state": new.blob}
+        moves = new.moment != moved.moment
+        if moves:
+            values["next_run_time"] = new.moment
+        trigger = job.trigger
+        new_schedule = trigger is not moved.trigger and not same_schedule(moved.trigger, trigger)
+        seen = Seen(job.id, moved.blob, moved.moment, moved.generation)
+        told = new.moment if moves else None
+
+        def work(connection: Connection) -> None:
+            self._exchange.write(
+                *(connection, seen, values), computed=True, new_schedule=new_schedule, told=told
+            )
+
+        with suppress(ChangedMeanwhileError):
+            self._in_transaction(work, [], notify=moves)
+        self._loader.forget(job.id)
+
+    def end(self, moved: Moved) -> None:
+        """Remove a job that has ended by a claim, unless somebody has changed it or added it anew since."""
+        statements, jobs = self._statements, self._statements.tables.jobs.c
+        these = statements.with_ids([moved.job.id])
+
+        def work(connection: Connection) -> None:
+            # Its last run, on any node, may have to start again when it is gone.
+            connection.execute(statements.keep_states, these)
+            left = (jobs.id == moved.job.id, jobs.job_state == moved.blob)
+            gone = statements.tables.jobs.delete().where(*left, jobs.next_run_time.is_(None))
+            if connection.execute(gone).rowcount != 1:
+                raise ChangedMeanwhileError
+            connection.execute(statements.delete_meta, these)
+
+        with suppress(ChangedMeanwhileError):
+            self._in_transaction(work, [], notify=False)
+        self._loader.forget(moved.job.id)
 
     # -- removing ----------------------------------------------------------------------------------------------
 

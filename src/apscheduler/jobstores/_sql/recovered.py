@@ -7,6 +7,8 @@ what was passed over there for want of a slot has its turn before the look moves
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from apscheduler._engine.instants import EARLIEST, LATEST, SECOND
 from apscheduler.cluster.points import reached
 from apscheduler.jobstores._sql.catching_up import CatchUps, permit_row, portion_maker
@@ -137,14 +139,16 @@ class FreeRuns:
         id, generation, _, fire, token, attempt, own, blob, *_ = row
         if blob is None or _chain(row) in self._chosen:
             return None
+        ask = request.ask
+        if ask is not None and not ask.permits(id):
+            return None
         numbers = (generation, fire, token, attempt)
         if not all(isinstance(each, int) for each in numbers) or not EARLIEST <= fire <= LATEST:
             return None  # somebody else wrote it; get_running() shows it, with what is wrong
         try:
-            if own:
-                job = self._loader.load_for_run(id, generation, blob, fire / SECOND)
-            else:
-                job = self._loader.load(id, blob, fire / SECOND)
+            job = self._loaded(row)
+            if ask is not None and id in ask.jobs and (not own or id in ask.offered):
+                job = self._loader.placed(ask.jobs[id], fire / SECOND)
         except Unloadable:
             return None
         if not request.has_executor(job.executor) or slots.get(job.executor, 1) <= 0:
@@ -154,6 +158,22 @@ class FreeRuns:
         if self._catch_ups.are_on:
             self._chosen.add(_chain(row))
         return job
+
+    def _loaded(self, row: Any) -> Job:
+        id, generation, _, fire, _, _, own, blob, *_ = row
+        if own:
+            return self._loader.load_for_run(id, generation, blob, fire / SECOND)
+        return self._loader.load(id, blob, fire / SECOND)
+
+    def jobs(self) -> dict[str, Job]:
+        """Return the jobs of the first of these runs, by id, each as if it were due then."""
+        found: dict[str, Job] = {}
+        rows = [*self._read(None), *(self._read(self._mark) if self._mark else ())]
+        for row in rows:
+            with suppress(Unloadable, ValueError):
+                if row[7] is not None and row[0] not in found:
+                    found[row[0]] = self._loaded(row)
+        return found
 
     def _take(
         self, connection: Any, row: Any, request: ClaimRequest, epoch: int, number: int

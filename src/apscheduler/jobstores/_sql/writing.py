@@ -5,6 +5,7 @@ from __future__ import annotations
 from apscheduler._engine.instants import NEVER
 from apscheduler._engine.records import Record
 from apscheduler.cluster.points import reached
+from apscheduler.jobstores._sql.asking import Moved
 from apscheduler.jobstores._sql.catching_up import portion_maker
 from apscheduler.jobstores._sql.claims import StoreClaim
 from apscheduler.jobstores._sql.holders import held_by_others
@@ -71,6 +72,7 @@ class Writing:
         number: int,
     ) -> None:
         self._found = found
+        self._ask = request.ask
         self._request = request
         self._statements = statements
         self._loader = loader
@@ -135,6 +137,8 @@ class Writing:
 
     def _keeps_state(self, each: Candidate) -> bool:
         """Keep a trigger that changes by firing; one that cannot be written any more costs its own job only."""
+        if self._ask is not None and self._ask.updates:
+            return True  # that writes it
         each.job._due = NEVER if each.plan.next is None else each.plan.next
         try:
             written = self._loader.dumps(each.job)
@@ -305,7 +309,7 @@ class Writing:
         gone: list[str] = []
         for each in free:
             following = each.plan.next
-            if following is None and not each.refused:
+            if following is None and not each.refused and not self._is_left(each):
                 gone.append(each.job.id)
             else:
                 moves.append((each.job.id, None if following is None else to_float(following)))
@@ -322,6 +326,10 @@ class Writing:
         jobs = self._statements.tables.jobs
         for id, blob in self._bytes.items():
             connection.execute(jobs.update().where(jobs.c.id == id).values(job_state=blob))
+
+    def _is_left(self, each: Candidate) -> bool:
+        """Return whether a job that ends is left to someone else's ``remove_job``."""
+        return bool(self._ask is not None and self._ask.removes and not each.refused)
 
     @property
     def running(self) -> list[Candidate]:
@@ -387,8 +395,13 @@ class Writing:
             self._loader.forget(job.id)
         elif each.job.id in self._bytes:
             self._loader.forget(job.id)
-        else:
+        elif self._ask is None or not self._ask.updates:
             self.moved.append(job.id)
+        if self._ask is not None:
+            blob = self._bytes.get(job.id, each.blob)
+            moment = None if following is None else to_float(following)
+            ends = following is None and not each.refused
+            batch.moved.append(Moved(job, blob, moment, each.generation, ends=ends))
 
 
 def _rollups(plan: Plan) -> list[tuple[Outcome, Rollup, str]]:
