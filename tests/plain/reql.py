@@ -1,7 +1,8 @@
 """Tables, and the terms of ReQL that the job store and 3.11.3 send: a term or option that is not known is an error.
 
-What is modelled where a simple guess is wrong: a secondary index holds no nulls; a filter passes over rows that lack the
-field it asks for; a row that is not there is skipped, and many that are not there are none.
+What is modelled where a simple guess is wrong: a secondary index holds no nulls, and cannot be used before somebody has
+waited for it; a filter passes over rows that lack the field it asks for; a row that is not there is skipped, and many that
+are not there are none.
 """
 
 from __future__ import annotations
@@ -106,7 +107,9 @@ class Run:
         return {"created": 1}
 
     def index_wait(self, place: Any, name: str) -> list[Row]:
-        assert name in self.value(place).indexes, name
+        table = self.value(place)
+        assert name in table.indexes, name
+        table.ready.add(name)
         return [{"index": name, "ready": True}]
 
     # -- finding ------------------------------------------------------------------------------------
@@ -209,6 +212,10 @@ _NOTHING = dict.fromkeys(("deleted", "errors", "inserted", "replaced", "skipped"
 def _indexed(found: Any, index: str) -> Some:
     if index not in found.table.indexes:
         raise ReqlError(f"Index `{index}` was not found on table.", _ERROR.OP_FAILED)
+    if index not in found.table.ready:
+        raise ReqlError(
+            f"Index `{index}` was accessed before its construction was finished.", _ERROR.OP_FAILED
+        )
     return Some(found.table, [row for row in found.rows if row.get(index) is not None])
 
 

@@ -31,11 +31,12 @@ class ReqlError(Exception):
 
 
 class Table:
-    """Rows by their ids, and the names of the secondary indexes."""
+    """Rows by their ids, the names of the secondary indexes, and which of these somebody has waited for."""
 
     def __init__(self) -> None:
         self.by_id: dict[str, Row] = {}
         self.indexes: list[str] = []
+        self.ready: set[str] = set()
 
     @property
     def table(self) -> Table:

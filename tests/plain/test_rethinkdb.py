@@ -6,6 +6,8 @@ installs on Debian 12. What RethinkDB itself does is not shown by these tests.
 
 from __future__ import annotations
 
+from math import inf, nextafter
+
 import pytest
 from plain.beside import BesideReference
 from plain.rethink_place import RethinkPlace
@@ -14,6 +16,7 @@ from rethinkdb.errors import ReqlOpFailedError
 from rethinkdb.ql2_pb2 import Term
 
 from apscheduler._engine.instants import SECOND
+from apscheduler.jobstores._sql.rows import LATEST_SECONDS
 from apscheduler.jobstores.rethinkdb import RethinkDBJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.testing._contract_jobs import NOW, moment
@@ -133,8 +136,52 @@ def test_the_time_beside_the_state_says_when_a_job_is_due(scheduler, place):
     place.documents["a"]["next_run_time"] = (NOW + 3) / SECOND
     store = scheduler._jobstores["default"]
     assert store.get_due_jobs(moment(NOW + 2)) == []
+    # The double of an instant may be its neighbour, where it was computed in another way.
+    place.documents["a"]["next_run_time"] = nextafter((NOW + 3) / SECOND, inf)
     (job,) = store.get_due_jobs(moment(NOW + 3))
     assert job.next_run_time == moment(NOW + 3)
+
+
+def test_a_job_may_wait_to_the_end_of_the_calendar(scheduler, place):
+    scheduler.add_job(FUNCTION, "interval", ["a"], seconds=10, id="a")
+    place.documents["a"]["next_run_time"] = LATEST_SECONDS
+    assert scheduler._jobstores["default"].get_next_run_time().year == 9999
+
+
+def write_anew(scheduler, store, place):
+    job = scheduler.get_job("good")
+    job.id = "bad"
+    store.update_job(job)
+
+
+def remove_in_store_and_look(scheduler, store, place):
+    place.documents.clear()
+    store.lookup_job("bad")
+
+
+def remove_in_store_and_list(scheduler, store, place):
+    place.documents.clear()
+    store.get_all_jobs()
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        write_anew,
+        remove_in_store_and_look,
+        remove_in_store_and_list,
+        lambda scheduler, store, place: store.remove_job("bad"),
+        lambda scheduler, store, place: store.remove_all_jobs(),
+    ],
+)
+def test_a_job_that_is_gone_or_written_anew_is_not_in_quarantine(scheduler, place, action):
+    for job_id in ("bad", "good"):
+        scheduler.add_job(FUNCTION, "interval", ["a"], seconds=10, id=job_id)
+    place.spoil("bad")
+    store = scheduler._jobstores["default"]
+    assert store.why_quarantined("bad")
+    action(scheduler, store, place)
+    assert store.quarantined() == []
 
 
 @pytest.mark.parametrize("odd", ["soon", 1e300, -1e300, {"a": 1}, [5]])

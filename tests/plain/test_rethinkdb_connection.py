@@ -76,20 +76,49 @@ def test_threads_use_the_one_connection_in_turn(scheduler, place):
             assert scheduler.get_job(job_id).id == job_id
             assert job_id in [job.id for job in scheduler.get_jobs()]
 
+    alone = []
     place.double.batch = 3
+    place.double.on_query = lambda term: alone.append(store_of(scheduler)._line._lock.locked())
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(work, range(4)))
     assert len(place.documents) == 40
+    assert all(alone)
 
 
 def test_a_child_process_opens_a_connection_of_its_own(scheduler):
     store = store_of(scheduler)
     parents = store.conn
-    store._line._process = -1  # as a child process finds it
+    store._line._process = (
+        -1
+    )  # as a child process finds it, while a thread of the parent asks something
+    store._line._lock.acquire()
     assert store.get_all_jobs() == []
     assert store.conn is not parents
     assert parents.is_open()
     parents.close()
+
+
+def test_a_child_process_that_ends_leaves_the_connection_open(place):
+    store = place.store()
+    scheduler = started(store)
+    parents = store.conn
+    store._line._process = -1  # as a child process finds it
+    scheduler.shutdown()
+    assert parents.is_open()
+    parents.close()
+
+
+def test_an_error_over_a_connection_that_is_open_is_not_asked_again(scheduler):
+    calls = []
+
+    def fail(found):
+        calls.append(found)
+        raise ReqlDriverError("not understood")
+
+    store = store_of(scheduler)
+    with pytest.raises(ReqlDriverError, match="not understood"):
+        store._line.read(store.r.db_list(), fail)
+    assert len(calls) == 1
 
 
 def test_a_shutdown_ends_a_query_that_has_no_answer(place, monkeypatch):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import pickle
-from contextlib import suppress
 from datetime import UTC, datetime
 from threading import Lock
 
@@ -251,8 +250,7 @@ class Line:
         is_free = self._lock.acquire(timeout=_PATIENCE)
         try:
             if _is_open(self.connection):
-                with suppress(ReqlDriverError):  # it was lost
-                    self.connection.close(noreply_wait=False)
+                self.connection.close(noreply_wait=False)
         finally:
             if is_free:
                 self._lock.release()
