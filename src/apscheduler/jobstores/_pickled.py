@@ -201,9 +201,9 @@ class PickledJobStore(KeepingJobStore):
         for job_id, note in list(self._notes.items()):
             if note.tries and not note.told:
                 note.told = True
-                self._tell(job_id, note.reason)
+                self._tell_of(job_id, note.reason)
 
-    def _tell(self, job_id: str, reason: str) -> None:
+    def _tell_of(self, job_id: str, reason: str) -> None:
         self._logger.error(
             "Job %r cannot be restored and is quarantined: %s. It stays in the store and is not run; "
             "it comes back by itself when it loads again",

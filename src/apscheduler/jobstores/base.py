@@ -312,8 +312,10 @@ class SharedJobStore(BaseJobStore):
     :cvar retry_interval: seconds until it is asked again after it failed, where that is less than the scheduler's
         ``jobstore_retry_interval``; ``None``: always the scheduler's
     :cvar paced: whether it leaves to others what the scheduler's executors cannot start soon
+    :cvar claims: whether it does claim; one that does not is used as a plain store
     """
 
+    claims = True
     retry_interval: float | None = None
     paced = False
 

@@ -45,9 +45,10 @@ from apscheduler.jobstores._sql.addresses import Secrets, address_text
 from apscheduler.jobstores._sql.alone import SharingRefusedError, alone_on
 from apscheduler.jobstores._sql.claiming import Claiming, LeaseOverError
 from apscheduler.jobstores._sql.claims import OpenClaims, StoreClaim
-from apscheduler.jobstores._sql.database import Database, leave_alone, make_engine
+from apscheduler.jobstores._sql.database import Database, kind_of, leave_alone, make_engine
 from apscheduler.jobstores._sql.editing import Editing
 from apscheduler.jobstores._sql.ending import in_time
+from apscheduler.jobstores._sql.engines import check_engine
 from apscheduler.jobstores._sql.guarding import Guard, StoreHeldError
 from apscheduler.jobstores._sql.hooks import Hooks
 from apscheduler.jobstores._sql.leading import SQLLeaderLock
@@ -73,7 +74,12 @@ from apscheduler.jobstores._sql.rows import (
 )
 from apscheduler.jobstores._sql.statements import statements_for
 from apscheduler.jobstores._sql.strangers import Strangers
-from apscheduler.jobstores._sql.tables import Tables, check_length, checked_table
+from apscheduler.jobstores._sql.tables import (
+    Tables,
+    check_length,
+    checked_table,
+    plain_jobs_table,
+)
 from apscheduler.jobstores._sql.watching import SAID, Watching
 from apscheduler.jobstores._sql.zones import tell_outdated
 from apscheduler.jobstores._troubles import Troubles
@@ -113,6 +119,9 @@ class RunLostError(RuntimeError):
 
 class SQLAlchemyJobStore(SharedJobStore):
     """Stores jobs, and what became of them, in a SQL database: PostgreSQL, MariaDB, MySQL or SQLite.
+
+    On any other database of SQLAlchemy it is a plain store: 3.x's table alone, for one scheduler process, the ledger in
+    memory. Of the new options only ``create_tables`` has a meaning there.
 
     :param url: a URL of SQLAlchemy (not needed with ``engine``)
     :param engine: an engine of SQLAlchemy, or a text reference to one
@@ -185,6 +194,13 @@ class SQLAlchemyJobStore(SharedJobStore):
             self.engine = make_engine(url, engine_options or {}, (connect, answer))
         else:
             raise ValueError("SQLAlchemyJobStore needs a url or an engine")
+        check_engine(self.engine)
+        self._secrets = Secrets(self.engine.url, engine_options or {})
+        if kind_of(self.engine) is None:
+            self._make_plain(
+                tablename, tableschema, metadata, pickle_protocol, serializer, create_tables
+            )
+            return
         self._database = Database(
             self.engine,
             is_own=engine is None,
@@ -215,7 +231,6 @@ class SQLAlchemyJobStore(SharedJobStore):
             self._quarantined,
             self._revived,
         )
-        self._secrets = Secrets(self.engine.url, engine_options or {})
         self._troubles = Troubles(self._secrets.mask, cause_of)
         self._keep_results = keep_results
         self._follow_zone_data = follow_zone_data
@@ -235,6 +250,27 @@ class SQLAlchemyJobStore(SharedJobStore):
             self._database, self._statements, self._loader, self._listener.notify, self._offset
         )
         _living.add(self)
+
+    def _make_plain(
+        self,
+        tablename: str,
+        tableschema: str | None,
+        metadata: Any,
+        pickle_protocol: int,
+        serializer: Serializer | None,
+        create_tables: bool,
+    ) -> None:
+        """Go on as a plain store, on a database for which there is no claim protocol."""
+        if serializer is not None:
+            raise ValueError(
+                f"serializer= needs PostgreSQL, MariaDB, MySQL or SQLite, and this is {self.engine.dialect.name}: jobs "
+                "are kept there as 3.x's pickles"
+            )
+        from apscheduler.jobstores._sql.plain import become_plain
+
+        name = checked_table(tablename)
+        jobs = plain_jobs_table(maybe_ref(metadata), name, tableschema, self.engine.dialect.name)
+        become_plain(self, jobs, pickle_protocol, create=create_tables)
 
     # -- life -----------------------------------------------------------------------------------------------
 

@@ -324,7 +324,8 @@ Store = SharedJobStore | PlainStore
 
 def as_claiming(store: BaseJobStore, alias: str, zone: Any) -> Store:
     """Return the store itself where it claims, else with the claim added."""
-    return store if isinstance(store, SharedJobStore) else PlainStore(store, alias, zone)
+    claims = isinstance(store, SharedJobStore) and store.claims
+    return store if claims else PlainStore(store, alias, zone)  # type: ignore[return-value]
 
 
 def is_private(store: Store) -> bool:

@@ -55,7 +55,7 @@ def findings(url: str, table: str, schema: str | None = None) -> Iterator[Findin
         return
     store = SQLAlchemyJobStore(url, tablename=table, tableschema=schema)
     try:
-        yield from _of(store)
+        yield from _of(store) if store.claims else _of_plain(store)
     finally:
         store.engine.dispose()
 
@@ -70,6 +70,8 @@ def adopt(url: str, table: str, schema: str | None = None) -> None:
         raise LookupError(missing)
     store = SQLAlchemyJobStore(url, tablename=table, tableschema=schema)
     try:
+        if not store.claims:
+            raise LookupError(f"the job store at {store!r} keeps no identity: nobody shares it")
         store.adopt()
     finally:
         store.engine.dispose()
@@ -77,12 +79,12 @@ def adopt(url: str, table: str, schema: str | None = None) -> None:
 
 def _missing_file(url: str) -> str | None:
     address = read(url)
-    if address.get_backend_name() != "sqlite":
+    if address.get_backend_name() not in ("sqlite", "duckdb"):
         return None
     if is_memory(address):
         return "a SQLite database in memory belongs to one process: there is nothing to look at"
     name = str(address.database)
-    there = name.startswith("file:") or Path(name).exists()
+    there = name.startswith(("file:", "md:", ":")) or Path(name).exists()
     return None if there else f"there is no file {name}"
 
 
@@ -108,6 +110,24 @@ def _of(store: Any) -> Iterator[Finding]:
             yield ("file system", said, None)
         if known.has_table(tables.state.name, tables.state.schema):
             yield from _identity(store, connection)
+
+
+def _of_plain(store: Any) -> Iterator[Finding]:
+    """Say what there is to say about a store on a database for which there is no claim protocol."""
+    table = store.jobs_t
+    with store.engine.connect() as connection:
+        if not inspect(connection).has_table(table.name, table.schema):
+            said = f"there is no table {table.name!r} at {store!r}"
+            yield ("store", said, "check the address and the table's name")
+            return
+        jobs = connection.scalar(select(func.count()).select_from(table))
+        kind = connection.dialect.name
+        yield (
+            "store",
+            f"{jobs} jobs in {table.name!r}, on {kind}: for one scheduler process",
+            None,
+        )
+        yield from _zones(connection, table)
 
 
 def _zones(connection: Connection, jobs: Any) -> Iterator[Finding]:

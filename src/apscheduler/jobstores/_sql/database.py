@@ -70,6 +70,8 @@ def make_engine(url: Any, options: Mapping[str, Any], bounds: tuple[float, float
         options.setdefault("poolclass", StaticPool)
         connect_args = {"check_same_thread": False, **options.get("connect_args", {})}
         options["connect_args"] = connect_args
+    elif parsed.get_backend_name() == "duckdb" and parsed.database in (None, "", ":memory:"):
+        options.setdefault("poolclass", StaticPool)
     elif parsed.get_backend_name() != "sqlite":
         # A server that was restarted left dead connections in the pool; the check costs a tenth of a millisecond.
         options.setdefault("pool_pre_ping", True)
@@ -115,6 +117,13 @@ def is_memory(url: URL) -> bool:
     return name in ("", ":memory:") or url.query.get("mode") == "memory" or ":memory:" in name
 
 
+def kind_of(engine: Engine) -> str | None:
+    """Return for which kind of database there is a claim protocol that an engine's speaks, ``None`` if for none."""
+    name = engine.dialect.name
+    kind = "mysql" if name == "mariadb" else name
+    return kind if kind in ("sqlite", "postgresql", "mysql") else None
+
+
 def is_disconnect(exc: BaseException) -> bool:
     """Return whether the connection is gone, so that what was asked may or may not have happened."""
     return isinstance(exc, DBAPIError) and (
@@ -149,12 +158,12 @@ class Database:
     ) -> None:
         check_engine(engine)
         self.engine = engine
-        name = engine.dialect.name
-        self.kind = "mysql" if name == "mariadb" else name
-        if self.kind not in ("sqlite", "postgresql", "mysql"):
+        kind = kind_of(engine)
+        if kind is None:
             raise ValueError(
-                f"a shared job store needs PostgreSQL, MariaDB, MySQL or SQLite, not {name}"
+                f"a shared job store needs PostgreSQL, MariaDB, MySQL or SQLite, not {engine.dialect.name}"
             )
+        self.kind = kind
         self.is_private = is_memory(engine.url)
         self._host_clock = HostClock()
         self._statement_ms = max(200, int(statement_seconds * 1000))

@@ -159,6 +159,21 @@ def jobs_table(metadata: MetaData, name: str, schema: str | None) -> Table:
     )
 
 
+def plain_jobs_table(metadata: MetaData | None, name: str, schema: str | None, on: str) -> Table:
+    """Return 3.x's table alone, for a database in which there is nothing else of ours.
+
+    :param on: which one, as its dialect is called
+    """
+    table = jobs_table(MetaData() if metadata is None else metadata, name, schema)
+    if on == "oracle":  # which has no FLOAT of a decimal precision, so that 3.11.3 cannot make it
+        from sqlalchemy.dialects import oracle
+
+        exact: Any = oracle.FLOAT
+        column = table.c.next_run_time
+        column.type = column.type.with_variant(exact(binary_precision=53), "oracle")
+    return table
+
+
 class Tables:
     """The tables of one store.
 

@@ -1,0 +1,231 @@
+"""A SQL store on a database for which there is no claim protocol: 3.x's table in 3.x's way, for one scheduler process.
+
+SQLAlchemy speaks to many databases (DuckDB, CockroachDB, Oracle, SQL Server, DB2); the protocol of claims is written and tested for
+three kinds. On any other one the eight methods of 3.x do what 3.x did, with its table alone: standard SQL that each dialect
+of SQLAlchemy has. The scheduler puts the claim around it, as around every plain store (``schedulers/_stores.py``).
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from datetime import UTC
+
+from sqlalchemy import select, type_coerce
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.types import NullType
+
+from apscheduler._engine.instants import SECOND, from_us, to_us
+from apscheduler.jobstores._pickled import Entry, PickledJobStore
+from apscheduler.jobstores._sql.remedies import put
+from apscheduler.jobstores._sql.rows import as_read, from_float, id_text, is_time, to_float
+from apscheduler.jobstores.base import (
+    ConflictingIdError,
+    JobLookupError,
+    SharedJobStore,
+    due_order,
+)
+from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+    from typing import Any
+
+    from sqlalchemy import Table
+    from sqlalchemy.engine import Connection
+
+    from apscheduler.job import Job
+
+_HALF_A_MICROSECOND = 0.5 / SECOND
+
+
+class PlainSQLAlchemyJobStore(PickledJobStore, SQLAlchemyJobStore):
+    """What a :class:`SQLAlchemyJobStore` is on any other database than PostgreSQL, MariaDB, MySQL and SQLite."""
+
+    claims = False
+    paced = False
+    _ready = False
+
+    # What a store says that nobody shares and that keeps no ledger.
+    adopt = SharedJobStore.adopt
+    knows = SharedJobStore.knows
+    last_word = SharedJobStore.last_word
+    leader_lock = SharedJobStore.leader_lock
+    live_runs = SharedJobStore.live_runs
+    nodes = SharedJobStore.nodes
+    waiting_for_start = SharedJobStore.waiting_for_start
+    withdraw = SharedJobStore.withdraw
+
+    jobs_t: Table
+    _create: bool
+    _pid: int
+
+    # -- life -----------------------------------------------------------------------------------------
+
+    def start(self, scheduler: Any, alias: str) -> None:
+        PickledJobStore.start(self, scheduler, alias)
+        self._logger.warning(
+            "This job store is on %s, for which there is no claim protocol: it works in the plain way of APScheduler 3, "
+            "for one scheduler process. Missing are sharing it, recovering what a process that died held, and a ledger "
+            "that outlives the process; these need PostgreSQL, MariaDB, MySQL or SQLite",
+            self.engine.dialect.name,
+        )
+        if self._create:
+            self._use_own_connections()
+            try:
+                self.jobs_t.create(self.engine, checkfirst=True)
+            except BaseException as exc:
+                self._secrets.mask_in(exc)
+                raise
+
+    def shutdown(self) -> None:
+        self.engine.dispose()
+
+    def forked(self) -> None:
+        self._use_own_connections()
+
+    def tell_trouble(self, text: str, exc: Exception) -> bool:
+        put(exc)
+        self._secrets.mask_in(exc)
+        return False
+
+    def ddl(self) -> str:
+        from sqlalchemy.schema import CreateIndex, CreateTable
+
+        parts: list[Any] = [CreateTable(self.jobs_t), *map(CreateIndex, self.jobs_t.indexes)]
+        return "\n".join(f"{str(part.compile(self.engine)).strip()};" for part in parts)
+
+    def _use_own_connections(self) -> None:
+        if self._pid != os.getpid():  # those that were made in the parent process are the parent's
+            self._pid = os.getpid()
+            self.engine.dispose(close=False)
+
+    # -- finding ---------------------------------------------------------------------------------------
+
+    def lookup_job(self, job_id: str) -> Job | None:
+        found = self._entries(self.jobs_t.c.id == job_id)
+        if not found:
+            self._forget(job_id)
+        jobs = self._restored(found)
+        return jobs[0] if jobs else None
+
+    def get_due_jobs(self, now: datetime) -> list[Job]:
+        # A moment is the double nearest to its microsecond, which may be another one than 3.x's arithmetic gives.
+        latest = to_us(now) / SECOND + _HALF_A_MICROSECOND
+        column = self.jobs_t.c.next_run_time
+        return due_order(self._restored_due(self._entries(column <= latest)))
+
+    def get_next_run_time(self) -> datetime | None:
+        # Those in quarantine have no say, and each stands before at most one of the others.
+        columns = self.jobs_t.c
+        statement = (
+            select(columns.id, columns.next_run_time)
+            .where(columns.next_run_time.is_not(None))
+            .order_by(columns.next_run_time)
+            .limit(len(self._notes) + 1)
+        )
+        for job_id, moment in self._all(statement):
+            if job_id not in self._notes and is_time(moment):
+                return from_us(from_float(moment), UTC)
+        return None
+
+    def get_all_jobs(self) -> list[Job]:
+        entries = self._entries()
+        self._forget_all_but({entry.id for entry in entries})
+        return due_order(self._restored(entries))
+
+    def _entries(self, *conditions: Any) -> list[Entry]:
+        columns = self.jobs_t.c
+        as_it_is = type_coerce(columns.job_state, NullType())
+        rows = self._all(select(columns.id, as_it_is, columns.next_run_time).where(*conditions))
+        return [
+            Entry(
+                *(id_text(id), as_read(state)),
+                None if moment is None or not is_time(moment) else float(moment),
+            )
+            for id, state, moment in rows
+        ]
+
+    def _all(self, statement: Any) -> Sequence[Any]:
+        self._use_own_connections()
+        with self.engine.connect() as connection:
+            found: Sequence[Any] = connection.execute(statement).all()
+            return found
+
+    # -- changing ----------------------------------------------------------------------------------------
+
+    def add_job(self, job: Job) -> None:
+        values = self._values(job)
+        self._use_own_connections()
+        try:
+            with self.engine.begin() as connection:
+                if self._has(connection, job.id):
+                    raise ConflictingIdError(job.id)
+                connection.execute(self.jobs_t.insert().values(id=job.id, **values))
+        except DBAPIError as exc:
+            if self._all(select(self.jobs_t.c.id).where(self.jobs_t.c.id == job.id)):
+                raise ConflictingIdError(job.id) from exc
+            raise
+        self._forget(job.id)
+
+    def update_job(self, job: Job) -> None:
+        values = self._values(job)
+        with self._changing(job.id) as connection:
+            of_job = self.jobs_t.c.id == job.id
+            connection.execute(self.jobs_t.update().where(of_job).values(**values))
+
+    def remove_job(self, job_id: str) -> None:
+        with self._changing(job_id) as connection:
+            connection.execute(self.jobs_t.delete().where(self.jobs_t.c.id == job_id))
+
+    def remove_all_jobs(self) -> None:
+        self._use_own_connections()
+        with self.engine.begin() as connection:
+            connection.execute(self.jobs_t.delete())
+        self._forget_all_but(())
+
+    def _values(self, job: Job) -> dict[str, Any]:
+        state = self._pickled(job.__getstate__())
+        return {"next_run_time": to_float(job._due), "job_state": state}
+
+    @contextmanager
+    def _changing(self, job_id: str) -> Iterator[Connection]:
+        """Enter a transaction that changes a job which is there; how many rows are changed not every driver says.
+
+        :raises JobLookupError: if it is not
+        """
+        self._use_own_connections()
+        with self.engine.begin() as connection:
+            if not self._has(connection, job_id):
+                raise JobLookupError(job_id)
+            yield connection
+        self._forget(job_id)
+
+    def _has(self, connection: Connection, job_id: str) -> bool:
+        found = select(self.jobs_t.c.id).where(self.jobs_t.c.id == job_id)
+        return connection.execute(found).first() is not None
+
+
+def become_plain(
+    store: SQLAlchemyJobStore, table: Table, pickle_protocol: int, *, create: bool
+) -> None:
+    """Make a store that is being made one of 3.x's kind.
+
+    :param table: 3.x's
+    :param create: whether its start makes the table
+    """
+    made: Any = store
+    cls = type(store)
+    if cls is SQLAlchemyJobStore:
+        made.__class__ = PlainSQLAlchemyJobStore
+    else:  # someone's own: what it overrides comes before ours
+        made.__class__ = type(
+            cls.__name__, (cls, PlainSQLAlchemyJobStore), {"__module__": cls.__module__}
+        )
+    made.pickle_protocol = pickle_protocol
+    made._notes = {}
+    made.jobs_t = table
+    made._create = create
+    made._pid = os.getpid()
