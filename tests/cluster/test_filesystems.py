@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -149,3 +150,21 @@ def test_without_a_mount_table_the_kernel_tells_by_a_number(tmp_path, monkeypatc
         assert shared_kind(str(folder / "not there")) == "fuse"
         Path(folder / "there").touch()
         assert shared_kind(str(folder / "there")) == "fuse"
+
+
+KERNELS_NUMBERS = Path("/usr/include/linux/magic.h")
+
+
+@pytest.mark.skipif(not KERNELS_NUMBERS.exists(), reason="the kernel's headers are not installed")
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        *(("NFS_SUPER_MAGIC", "nfs"), ("SMB_SUPER_MAGIC", "smbfs"), ("CIFS_SUPER_MAGIC", "cifs")),
+        *(("FUSE_SUPER_MAGIC", "fuse"), ("V9FS_MAGIC", "9p"), ("CEPH_SUPER_MAGIC", "ceph")),
+        *(("AFS_SUPER_MAGIC", "afs"), ("CODA_SUPER_MAGIC", "coda"), ("OCFS2_SUPER_MAGIC", "ocfs2")),
+        ("SMB2_SUPER_MAGIC", "smb3"),
+    ],
+)
+def test_the_numbers_are_the_kernels(name, kind):
+    found = re.search(rf"#define\s+{name}\s+(0x[0-9a-fA-F]+)", KERNELS_NUMBERS.read_text())
+    assert filesystems._MAGIC[int(found.group(1), 16)] == kind

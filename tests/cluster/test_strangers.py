@@ -284,6 +284,21 @@ def test_fire_times_that_both_run_are_noticed_where_other_jobs_are_watched_in_be
         assert len(heard.doubts) == noticed
 
 
+def test_a_fire_time_that_only_we_ran_clears_the_suspicion(heard, place, monkeypatch):
+    add(heard)
+    heard.scheduler.tick()
+    other = ThirdX(place)
+    for both_run, noticed in ((True, 0), (False, 0), (True, 0), (True, 1)):
+        read = other.due("a")
+        monkeypatch.setattr(strangers, "RIPE_SECONDS", 3.0)
+        heard.scheduler.advance(10)
+        monkeypatch.setattr(strangers, "RIPE_SECONDS", 0.0)
+        if both_run:
+            other.move("a", *read)
+        heard.scheduler.tick()
+        assert len(heard.doubts) == noticed
+
+
 def test_two_nodes_that_notice_write_one_row_between_them(heard, place, clock):
     fire = add(heard)._due
     second = Heard(place, clock)

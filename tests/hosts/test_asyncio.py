@@ -293,6 +293,68 @@ def test_a_coroutine_that_keeps_the_loop_beyond_its_timeout_is_recorded_as_timed
     asyncio.run(main())
 
 
+def test_a_coroutine_that_does_not_stop_at_its_timeout_has_its_outcome_all_the_same():
+    async def main():
+        executor, go_on = AsyncIOExecutor(), asyncio.Event()
+        executor.timeout_grace = 2 * PATIENCE
+        scheduler = made(executors={"default": executor})
+
+        async def does_not_stop():
+            try:
+                await asyncio.sleep(PATIENCE)
+            except asyncio.CancelledError:
+                await go_on.wait()
+
+        scheduler.start()
+        scheduler.add_job(does_not_stop, id="job", timeout=0.01)
+        await until(lambda: outcomes(scheduler))
+        assert outcomes(scheduler)[0][:2] == ("job", "timed_out")
+        go_on.set()
+        await scheduler.ashutdown()
+        assert len(outcomes(scheduler)) == 1
+
+    asyncio.run(main())
+
+
+def test_a_coroutine_is_logged_as_it_starts_and_as_it_ends(caplog):
+    async def main():
+        scheduler = made()
+        scheduler.start()
+        scheduler.add_job(nothing, id="job")
+        await until(lambda: outcomes(scheduler))
+        await scheduler.ashutdown()
+
+    with caplog.at_level(logging.INFO, logger="apscheduler.executors.default"):
+        asyncio.run(main())
+    assert sum("executed successfully" in each for each in caplog.messages) == 1
+
+
+@pytest.mark.parametrize("by", ["a coroutine function", "a function that returns a coroutine"])
+@pytest.mark.parametrize("executor", ["asyncio", "threads"])
+def test_what_a_coroutine_returns_is_in_its_event(executor, by):
+    async def main():
+        scheduler, told = made(executors={"threads": {"type": "threadpool"}}), []
+        if executor == "asyncio":
+            scheduler.add_executor("asyncio", "asyncio")
+        scheduler.add_listener(told.append, ev.EVENT_JOB_EXECUTED)
+
+        async def answers():
+            await asyncio.sleep(0)
+            return 42
+
+        def gives():
+            return answers()
+
+        function = answers if by == "a coroutine function" else gives
+        scheduler.start()
+        scheduler.add_job(function, id="job", executor=executor)
+        await until(lambda: told)
+        await scheduler.ashutdown()
+        assert [event.retval for event in told] == [42]
+
+    asyncio.run(main())
+
+
 # -- programs that own the loop ------------------------------------------------------------------------
 
 

@@ -16,12 +16,14 @@ from apscheduler.jobstores._sql.loading import Loader
 from apscheduler.jobstores.base import ClaimRequest
 from apscheduler.testing import ManualScheduler
 from apscheduler.testing._contract_jobs import (
+    INTERVAL,
     NOW,
     Claimed,
     ContractSink,
     RaisingTrigger,
     make_job,
     once,
+    repeating,
 )
 
 PLACES = ("sqlite-memory", *(pytest.param(name, marks=pytest.mark.slow) for name in SHARED))
@@ -387,3 +389,21 @@ def test_free_runs_are_gone_through_again_and_again(node):
     node.store._outbox.flush()
     assert free_runs_taken(node, 4) == []
     assert free_runs_taken(node, 3, {"later": 1, **FREE}) == ["wanted"]
+
+
+def test_of_a_job_with_several_free_runs_one_can_be_taken_by_itself(nodes, place):
+    one = nodes()
+    two = one if place.kind == "sqlite-memory" else nodes()
+    at = [NOW - (2 - number) * INTERVAL for number in range(3)]
+    one.add("job", due=at[0], trigger=repeating(at[0]), max_instances=3)
+    for claim in [one.ask(instant).batch.claims[0] for instant in at]:
+        one.store.give_back(claim)
+    one.store._outbox.flush()
+    found = []
+    for node in (one, two, one):
+        node.claiming.look_for_free_runs()
+        claimed = node.ask(at[-1], {"default": 1})
+        found += claimed.fires
+        claimed.finish()
+    assert found == [("job", instant) for instant in at]
+    assert not one.store.live_runs()
