@@ -62,6 +62,18 @@ def test_only_the_leader_runs_jobs_and_both_are_running(make):
     assert (second.running, second.is_leader) == (True, False)
 
 
+def test_who_follows_runs_nothing_however_often_it_looks(make):
+    first, second = make(), make()
+    ran_first, ran_second = ticking(first), ticking(second)
+    for _ in range(300):
+        first.clock.advance(0.1)
+        for each in (first, second):
+            each.tick()
+            each.tick()
+    assert (len(ran_first), len(ran_second)) == (3, 0)
+    assert not second.get_runs()
+
+
 def test_without_a_lock_a_scheduler_leads_while_it_runs(make):
     alone = make(leader_lock=None)
     assert not alone.is_leader
