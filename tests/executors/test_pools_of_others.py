@@ -9,6 +9,7 @@ import threading
 import time
 import weakref
 from concurrent.futures import BrokenExecutor
+from concurrent.futures import ThreadPoolExecutor as Threads
 
 import pytest
 from executors import sample_jobs
@@ -128,6 +129,26 @@ def test_a_run_that_was_called_off_before_it_began_is_cancelled(local, make_clai
     (result,) = recorder.wait(1)
     assert (result.outcome, result.started) == (Outcome.CANCELLED, 0)
     assert "before it began" in result.reason
+
+
+def test_what_waited_in_a_pool_of_threads_that_was_shut_down_is_cancelled(
+    started, make_claim, recorder
+):
+    began, go_on = threading.Event(), threading.Event()
+
+    def holds_the_worker():
+        began.set()
+        return go_on.wait(30)
+
+    pool = Threads(1)
+    executor = started(FuturesExecutor(pool))
+    executor.submit_claims([make_claim(holds_the_worker), make_claim(sample_jobs.add, 1)])
+    assert began.wait(30)
+    pool.shutdown(wait=False, cancel_futures=True)
+    (cancelled,) = recorder.wait(1)
+    assert (cancelled.outcome, cancelled.started) == (Outcome.CANCELLED, 0)
+    go_on.set()
+    assert [each.outcome for each in recorder.wait(2)] == [Outcome.CANCELLED, Outcome.EXECUTED]
 
 
 def test_where_nobody_knows_whether_it_had_begun_it_is_lost(executor, pool, make_claim, recorder):
