@@ -192,6 +192,12 @@ def wait_for(path):
     return path
 
 
+def say_and_wait(began, go):
+    """Say that it runs, and wait until a file is there."""
+    began.touch()
+    wait_for(go)
+
+
 async def thread_it_runs_in():
     return threading.current_thread().name
 

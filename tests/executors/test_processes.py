@@ -218,6 +218,23 @@ def test_a_stopped_idle_worker_does_not_hold_the_others_up(started, make_claim, 
     recorder.wait(8)
 
 
+def test_while_a_job_with_a_long_timeout_runs_the_manager_sleeps(
+    started, make_claim, recorder, tmp_path
+):
+    executor = started(ProcessPoolExecutor(1))
+    executor.submit_claims([make_claim(sample_jobs.pid)])
+    recorder.wait(1)  # its worker is there
+    began, go = tmp_path / "began", tmp_path / "go"
+    executor.submit_claims([make_claim(sample_jobs.say_and_wait, began, go, timeout=3600)])
+    try:
+        sample_jobs.wait_for(began)
+        pause = executor._pool._manager._pause()
+    finally:
+        go.touch()
+    recorder.wait(2)
+    assert pause > 3000
+
+
 def test_a_listener_may_shut_the_pool_down(started, make_claim, recorder):
     executor = started(ProcessPoolExecutor(1))
     done = threading.Event()
