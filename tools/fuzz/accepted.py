@@ -83,6 +83,14 @@ def after_a_start_that_failed(difference: Difference) -> bool:
     return listed and any(each[1] for each in theirs[2])
 
 
+def in_a_pass_with_calls(difference: Difference) -> bool:
+    """Return whether jobs or listeners called the scheduler in a pass that is told in another order."""
+    nearby = (*difference.before, difference.theirs, difference.ours)
+    return difference.what["do"] in {"advance", "follow"} and any(
+        entry[0] in {"listener", "inner"} for entry in nearby
+    )
+
+
 _ANSWERS = ("returned", "raised")
 _FUNCTIONS = {
     each.__name__: each
@@ -91,6 +99,7 @@ _FUNCTIONS = {
         seen_from_inside_a_run,
         one_of_two_pending_jobs,
         after_a_start_that_failed,
+        in_a_pass_with_calls,
     )
 }
 

@@ -55,6 +55,7 @@ def first_difference(
 ) -> Difference | None:
     """Return where 3.11.3's trace and ours part, ``None`` if they do not."""
     step = 0
+    theirs, ours = _in_order(theirs), _in_order(ours)
     for position in range(max(len(theirs), len(ours))):
         one = theirs[position] if position < len(theirs) else _END
         other = ours[position] if position < len(ours) else _END
@@ -66,6 +67,39 @@ def first_difference(
         if one[0] == "step":
             step = one[1]
     return None
+
+
+def _in_order(trace: list[Entry]) -> list[Entry]:
+    """Return a trace with what is told of each pass in an order of its own.
+
+    The page says in which order each side tells it. The runs stay in theirs. Where listeners or jobs call the scheduler, all
+    stays as it is.
+    """
+    ordered: list[Entry] = []
+    told: list[Entry] | None = None
+    for entry in trace:
+        if entry[0] == "pass":
+            told = []
+        elif entry[0] == "passed" and told is not None:
+            ordered += sorted(told, key=_place) if _is_plain(told) else told
+            told = None
+        elif told is None:
+            ordered.append(entry)
+        else:
+            told.append(entry)
+    return ordered + (told or [])
+
+
+def _is_plain(told: list[Entry]) -> bool:
+    return {entry[0] for entry in told} <= {"run", "event"}
+
+
+def _place(entry: Entry) -> tuple[int, str]:
+    if entry[0] == "run":
+        return 0, ""
+    if entry[1] in {"JOB_EXECUTED", "JOB_ERROR", "JOB_MISSED"}:
+        return 1, str(entry[2]["job_id"])
+    return 2, json.dumps(entry)
 
 
 def _same(theirs: Any, ours: Any) -> bool:

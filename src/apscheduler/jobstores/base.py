@@ -174,13 +174,14 @@ class ClaimBatch:
     :ivar refused: jobs whose executor the scheduler does not have, with what was recorded
     :ivar finished: jobs that were removed because no fire time follows
     :ivar broken: jobs whose trigger raised; they are looked at again later
+    :ivar due_at: by job id, since when a job is due, where the request asks for that (a store may leave it out)
     :ivar more: whether the limit cut the batch
     :ivar moved: of a store some of whose methods are someone else's, what it has to tell them
     :ivar error: what was raised half-way, for the scheduler to raise; the claims made before it stand
     """
 
     __slots__ = (
-        *("broken", "claims", "dropped", "error", "finished", "held", "more", "moved"),
+        *("broken", "claims", "dropped", "due_at", "error", "finished", "held", "more", "moved"),
         *("refused", "rolled", "skipped"),
     )
 
@@ -193,6 +194,7 @@ class ClaimBatch:
         self.finished: list[Job] = []
         self.broken: list[tuple[Job, BaseException]] = []
         self.held: dict[str, str] = {}
+        self.due_at: dict[str, int] = {}
         self.more = False
         self.moved: list[Any] = []
         self.error: BaseException | None = None
@@ -215,12 +217,13 @@ class ClaimRequest:
     :ivar late_because: why a claim of a fire time (instant, grace) comes too late by itself, ``None`` if it does not
     :ivar sink: where the claims' outcomes go
     :ivar ask: what the store has asked someone else's methods, ``None`` where all are its own
+    :ivar in_turn: whether an executor runs its share while it takes it, so that the order is to be 3.x's
     :ivar is_real: whether ``now`` is the host's clock, not one that a test or a caller gave
     :ivar batch: the answer; a store that puts what it has committed there at once loses none of it by what raises later
     """
 
     __slots__ = (
-        *("ask", "batch", "has_executor", "is_real", "lanes", "late_because", "limit"),
+        *("ask", "batch", "has_executor", "in_turn", "is_real", "lanes", "late_because", "limit"),
         *("now", "plan", "sink", "slots"),
     )
 
@@ -236,9 +239,11 @@ class ClaimRequest:
         slots: dict[str, int],
         *,
         is_real: bool = False,
+        in_turn: bool = False,
     ) -> None:
         self.now = now
         self.limit = limit
+        self.in_turn = in_turn
         self.lanes = lanes
         self.has_executor = has_executor
         self.plan = plan

@@ -315,6 +315,8 @@ class MemoryJobStore(ClaimsInMemory, SharedJobStore):
             due = self._queue.take(request.now, request.limit)
             batch.more = len(due) >= request.limit
             self._unlist(due)
+            if request.in_turn:
+                batch.due_at = {job.id: job._due for job in due}
             try:
                 others = self._claim_plain(due, request, batch)
             except Exception:  # noqa: BLE001 - planned one by one, the trigger that raised is found

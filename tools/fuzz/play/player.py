@@ -243,7 +243,12 @@ class Player:
         """Let time go by, and make passes."""
         for _ in range(step.get("passes", 1)):
             clock.advance(step["seconds"])
-            self.scheduler._process_jobs()
+            self.pass_once()
+
+    def pass_once(self) -> None:
+        self.note("pass")
+        self.scheduler._process_jobs()
+        self.note("passed")
 
     def do_follow(self, step: dict[str, Any]) -> None:
         """Make passes just when something is due."""
@@ -253,7 +258,7 @@ class Player:
                 break
             seconds = (min(times) - clock.now()).total_seconds()
             clock.advance(min(max(seconds, 0.0), step["most"]))
-            self.scheduler._process_jobs()
+            self.pass_once()
 
 
 def _details(event: Any) -> dict[str, Any]:

@@ -1,0 +1,102 @@
+"""The debug executor runs what is due in one pass in 3.x's order: by the time since when it is due, then by id."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from apscheduler import events as ev
+from apscheduler.executors.debug import DebugExecutor
+from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
+from apscheduler.testing import ManualScheduler
+
+NAMES = {
+    ev.EVENT_JOB_EXECUTED: "executed",
+    ev.EVENT_JOB_MISSED: "missed",
+    ev.EVENT_JOB_REMOVED: "removed",
+    ev.EVENT_JOB_SUBMITTED: "submitted",
+}
+MASK = sum(NAMES)
+BEGIN = datetime(2030, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def scheduler():
+    scheduler = ManualScheduler(executors={"default": DebugExecutor()}, timezone=UTC)
+    scheduler.start()
+    yield scheduler
+    scheduler.shutdown()
+
+
+@pytest.fixture(params=["memory", "sqlalchemy"])
+def on_each_store(request, tmp_path, scheduler):
+    if request.param == "sqlalchemy":
+        scheduler.remove_jobstore("default")
+        scheduler.add_jobstore(SQLAlchemyJobStore(f"sqlite:///{tmp_path}/jobs"), "default")
+    return scheduler
+
+
+ran = []
+
+
+def note(name):
+    ran.append(name)
+
+
+def add(scheduler, name, seconds, /, **options):
+    first = BEGIN + timedelta(seconds=seconds)
+    scheduler.add_job(
+        note, "interval", hours=1, args=[name], id=name, next_run_time=first, **options
+    )
+
+
+def test_jobs_run_in_the_order_in_which_they_fell_due(on_each_store) -> None:
+    scheduler = on_each_store
+    ran.clear()
+    add(scheduler, "plain", 5)
+    # It is missed, and planned apart from the plain ones:
+    add(scheduler, "late", 2, misfire_grace_time=1)
+    add(scheduler, "often", 1, coalesce=True, misfire_grace_time=None)
+    add(scheduler, "b", 3, misfire_grace_time=60)
+    add(scheduler, "a", 4, misfire_grace_time=None, max_instances=2)
+    scheduler.clock.advance(6)
+    scheduler._process_jobs()
+    assert ran == ["often", "b", "a", "plain"]
+
+
+def test_jobs_of_one_instant_run_in_the_order_of_their_ids(scheduler) -> None:
+    ran.clear()
+    names = ("z", "b", "ä", "2", "a", "10")
+    for name in names:
+        add(scheduler, name, 3, misfire_grace_time=None)
+    scheduler.clock.advance(4)
+    scheduler._process_jobs()
+    assert ran == ["10", "2", "a", "b", "z", "ä"]
+
+
+def test_a_job_with_several_fire_times_has_the_place_of_the_first(on_each_store) -> None:
+    scheduler = on_each_store
+    ran.clear()
+    add(scheduler, "z", 0, coalesce=True, misfire_grace_time=None)
+    add(scheduler, "plain", 5400, misfire_grace_time=None)
+    scheduler.clock.advance(7300)
+    scheduler._process_jobs()
+    assert ran == ["z", "plain"]
+
+
+def test_what_is_told_of_a_pass_and_when(scheduler) -> None:
+    told = []
+    scheduler.add_listener(lambda event: told.append((NAMES[event.code], event.job_id)), MASK)
+    add(scheduler, "b", 3, misfire_grace_time=None, coalesce=False)
+    scheduler.add_job(lambda: told.append("a runs"), id="a")
+    scheduler.modify_job("b", func=lambda name: told.append("b runs"))
+    scheduler.clock.advance(3700)
+    scheduler._process_jobs()
+    assert told == [
+        ("missed", "a"),
+        *["b runs", ("executed", "b")] * 2,
+        ("removed", "a"),
+        ("submitted", "a"),
+        ("submitted", "b"),
+    ]
