@@ -109,8 +109,7 @@ def divided(one: int, by: int = 1) -> float:
 def pool(request):
     scheduler = BackgroundScheduler(executors={"default": request.param(2)})
     executor = scheduler._executors["default"]
-    with pytest.raises(RuntimeError, match="start that first"):
-        executor._pool.submit(divided, 6)
+    assert executor._pool.submit(divided, 6, 4).result(30) == 1.5  # as soon as there is an executor
     scheduler.start()
     yield executor._pool
     assert scheduler.get_runs() == []

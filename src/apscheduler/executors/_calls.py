@@ -49,12 +49,10 @@ def called_in(
 ) -> Future[Any]:
     """Have a pool of ours call a function, and return its future.
 
-    :raises RuntimeError: if the pool takes nothing: its scheduler was not started, or it was shut down
+    :raises RuntimeError: if the pool was shut down
     """
     if pool.owner is None:
-        raise RuntimeError(
-            "the workers of this executor start with its scheduler: start that first"
-        )
+        pool.start(pool.maker)
     sink = FutureSink()
     job = Job(None, func=function, args=args, kwargs=kwargs, misfire_grace_time=None)
     pool.take([DirectClaim(job, None, [from_us(pool.owner._now_us(), UTC)], sink)])

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Sequence
 from datetime import datetime
 
 from apscheduler.executors._lines import log_start, log_success
-from apscheduler.executors.base import BaseExecutor
+from apscheduler.executors.base import BaseExecutor, run_job
+from apscheduler.job import Job
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
-
-    from apscheduler.job import Job
-
-_HOOKS = ("submit_job", "_do_submit_job", "_run_job_success", "_run_job_error")
 
 
 class OwnExecutor(BaseExecutor):
@@ -25,27 +23,46 @@ class OwnExecutor(BaseExecutor):
     """How many seconds a run that was told to stop at its timeout has, before its worker is replaced. New."""
 
     _hooked = False
+    _runs_by = ""
+    """The module in which 3.x's executor of this kind finds ``run_job``."""
     _info = False
 
     def start(self, scheduler: Any, alias: str) -> None:
         """Called by the scheduler; may be called again after ``shutdown()``."""
         super().start(scheduler, alias)
         self._info = self._logger.isEnabledFor(logging.INFO)
-        # Hooks into 3.x's way of submitting or answering must find themselves called.
-        self._hooked = any(self._is_hooked(name) for name in _HOOKS)
-        if type(self).lane:
-            self.lane = not self._hooked
-        if type(self).any_thread:
-            self.any_thread = not self._hooked
+        self._heed_hooks()
 
-    def _is_hooked(self, name: str) -> bool:
-        function = getattr(getattr(self, name), "__func__", None)
-        return function is not getattr(OwnExecutor, name)
+    def _heed_hooks(self) -> bool:
+        """Return whether somebody hooks into 3.x's way of submitting, running or answering: he is asked from now on."""
+        cls, given = self.__class__, self.__dict__
+        hooked = self._runner_of_others() is not None
+        for name, method in _OWN_WAY:
+            if getattr(cls, name) is not method or name in given:
+                hooked = True
+                break
+        if hooked is not self._hooked:
+            self._hooked = hooked
+            if cls.lane:
+                self.lane = not hooked
+            if cls.any_thread:
+                self.any_thread = not hooked
+        return hooked
+
+    def _runner_of_others(self) -> Any:
+        """Return the function that somebody has put in the place of ``run_job``, where 3.x looks it up."""
+        module = sys.modules.get(self._runs_by)
+        found = None if module is None else module.__dict__.get("run_job")
+        return None if found is _OWN_RUN_JOB else found
 
     def submit_claims(self, items: Sequence[Any]) -> list[tuple[Any, BaseException]]:
         """Take claims (and plain jobs, where ``lane`` is true); return those that were refused, with why."""
-        if self._hooked:
-            return super().submit_claims(items)
+        if self._heed_hooks():
+            jobs = [
+                item for item in items if item.__class__ is Job
+            ]  # taken just before somebody hooked in
+            others = [item for item in items if item.__class__ is not Job]
+            return [*self._submit(jobs), *super().submit_claims(others)]
         self._info = self._logger.isEnabledFor(logging.INFO)
         return self._submit(items)
 
@@ -54,11 +71,24 @@ class OwnExecutor(BaseExecutor):
         raise NotImplementedError
 
     def _do_submit_job(self, job: Job, run_times: list[datetime]) -> None:
+        run = self._runner_of_others()
+        if run is not None:
+            self._run_by(run, job, run_times)
+            return
         from apscheduler.executors._direct import DirectClaim, EventSink
 
         claim = DirectClaim(job, job._jobstore_alias, run_times, EventSink(self))
         for _, exc in self._submit([claim]):
             raise exc
+
+    def _run_by(self, run: Any, job: Job, run_times: list[datetime]) -> None:
+        """Have someone else's ``run_job`` run a job, and answer with what it returns."""
+        try:
+            events = run(job, job._jobstore_alias, run_times, self._logger.name)
+        except BaseException as exc:  # noqa: BLE001 - whatever it raises is the job's outcome, as in 3.x
+            self._run_job_error(job.id, exc, exc.__traceback__)
+        else:
+            self._run_job_success(job.id, events)
 
     def _log_start(self, job: Job, fire: int) -> None:
         if self._info and self._logger.isEnabledFor(logging.DEBUG):
@@ -67,6 +97,13 @@ class OwnExecutor(BaseExecutor):
     def _log_success(self, job: Job, fire: int, started: int, finished: int) -> None:
         if self._info:
             log_success(self._logger, job, _moment(job, fire), finished - started)
+
+
+_OWN_RUN_JOB = run_job
+_OWN_WAY = [
+    (name, getattr(OwnExecutor, name))
+    for name in ("submit_job", "_do_submit_job", "_run_job_success", "_run_job_error")
+]
 
 
 def _moment(job: Job, fire: int) -> object:

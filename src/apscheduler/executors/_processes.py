@@ -29,7 +29,10 @@ _ending = Ending(wait=lambda pool: pool.shutdown(wait=True), kill=lambda pool: p
 
 
 class ProcessPool:
-    """Processes that run claims: what others ask of it. What it does is its manager's (``_process_manager``)."""
+    """Processes that run claims: what others ask of it. What it does is its manager's (``_process_manager``).
+
+    :param maker: the executor whose pool it will be: a call before that is started has the pool start for it
+    """
 
     def __init__(
         self,
@@ -38,9 +41,12 @@ class ProcessPool:
         initializer: Callable[..., object] | None = None,
         initargs: tuple[Any, ...] = (),
         max_tasks_per_child: int | None = None,
+        *,
+        maker: Any = None,
     ) -> None:
         self._max_workers = max_workers
         self.owner: Any = None
+        self.maker = maker
         self.queue: deque[Claim | Rest] = deque()
         self.closing = False
         self._starts = WorkerStarts(mp_context, initializer, initargs, max_tasks_per_child)
@@ -65,7 +71,7 @@ class ProcessPool:
     def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Call any function in one of the workers and return its future, as ``concurrent.futures`` does.
 
-        :raises RuntimeError: if the pool was shut down, or its scheduler was not started yet
+        :raises RuntimeError: if the pool was shut down
         """
         from apscheduler.executors._calls import called_in
 

@@ -34,7 +34,10 @@ _pool_numbers = count()
 
 
 class WorkerPool:
-    """Threads that run claims and plain jobs."""
+    """Threads that run claims and plain jobs.
+
+    :param maker: the executor whose pool it will be: a call before that is started has the pool start for it
+    """
 
     def __init__(
         self,
@@ -42,6 +45,8 @@ class WorkerPool:
         thread_name_prefix: str = "",
         initializer: Callable[..., object] | None = None,
         initargs: tuple[Any, ...] = (),
+        *,
+        maker: Any = None,
     ) -> None:
         self._max_workers = max_workers
         self._prefix = thread_name_prefix or f"apscheduler-threads-{next(_pool_numbers)}"
@@ -51,6 +56,7 @@ class WorkerPool:
         self.parked: deque[Worker] = deque()
         self.closing = False
         self.owner: Any = None
+        self.maker = maker
         self._reset()
 
     def _reset(self) -> None:
@@ -99,7 +105,7 @@ class WorkerPool:
     def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Call any function in one of the workers and return its future, as ``concurrent.futures`` does.
 
-        :raises RuntimeError: if the pool was shut down, or its scheduler was not started yet
+        :raises RuntimeError: if the pool was shut down
         """
         from apscheduler.executors._calls import called_in
 

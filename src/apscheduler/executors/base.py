@@ -146,6 +146,10 @@ class BaseExecutor(metaclass=ABCMeta):
     def leave_behind(self) -> None:
         """Have the program's end not wait for what still runs here, where that is in our hands. New."""
 
+    def _heed_hooks(self) -> bool:
+        """Return whether somebody hooks into 3.x's way: here that is the only one."""
+        return True
+
     # -- 3.x's way in -----------------------------------------------------------------------------
 
     def submit_job(self, job: Job, run_times: list[datetime]) -> None:

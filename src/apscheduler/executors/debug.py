@@ -72,6 +72,7 @@ class DebugExecutor(OwnExecutor):
     inline = True
     lane = True
     capacity = 1
+    _runs_by = __name__
 
     _dog: Watchdog | None = None
 

@@ -10,11 +10,14 @@ from apscheduler.names import hint
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+    from datetime import datetime
     from typing import Any
 
     from apscheduler.executors._futures import FutureRuns
     from apscheduler.executors._processes import ProcessPool
     from apscheduler.executors._threads import WorkerPool
+    from apscheduler.job import Job
 
 
 class BasePoolExecutor(OwnExecutor):
@@ -24,6 +27,7 @@ class BasePoolExecutor(OwnExecutor):
     """
 
     _engine: Any = None
+    _runs_by = __name__
 
     def __init__(self, pool: Any) -> None:
         super().__init__()
@@ -50,6 +54,17 @@ class BasePoolExecutor(OwnExecutor):
         except RuntimeError as exc:
             return [(item, exc) for item in items]
         return refused
+
+    def _run_by(self, run: Any, job: Job, run_times: list[datetime]) -> None:
+        def answer(future: Future[Any]) -> None:
+            exc = future.exception()
+            if exc is None:
+                self._run_job_success(job.id, future.result())
+            else:
+                self._run_job_error(job.id, exc, exc.__traceback__)
+
+        args = (job, job._jobstore_alias, run_times, self._logger.name)
+        self._pool.submit(run, *args).add_done_callback(answer)
 
     def shutdown(self, wait: bool = True) -> None:
         """Take nothing more; what was submitted still runs.
@@ -120,7 +135,7 @@ class ThreadPoolExecutor(BasePoolExecutor):
     def _make_pool(self) -> WorkerPool:
         from apscheduler.executors._threads import WorkerPool
 
-        return WorkerPool(self._max_workers, **self._options)
+        return WorkerPool(self._max_workers, **self._options, maker=self)
 
     def _start_engine(self) -> None:
         if self._pool.closing:
@@ -197,7 +212,7 @@ class ProcessPoolExecutor(BasePoolExecutor):
     def _make_pool(self) -> ProcessPool:
         from apscheduler.executors._processes import ProcessPool
 
-        return ProcessPool(self._max_workers, **self._options)
+        return ProcessPool(self._max_workers, **self._options, maker=self)
 
     def _start_engine(self) -> None:
         if self._pool.closing:

@@ -48,10 +48,10 @@ def own_methods(cls: type, *names: str) -> dict[str, Any]:
 
 def asked(store: Any, own: dict[str, Any]) -> frozenset[str]:
     """Return which of a store's methods are not these of ours: the quick question, for each pass and edit."""
-    cls = store.__class__
+    cls, given = store.__class__, store.__dict__
     others = None
     for name, method in own.items():
-        if getattr(cls, name) is not method or name in store.__dict__:
+        if getattr(cls, name) is not method or name in given:
             others = [name] if others is None else [*others, name]
     return NOTHING if others is None else frozenset(others)
 

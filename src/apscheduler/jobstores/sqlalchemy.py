@@ -89,6 +89,7 @@ from apscheduler.references import maybe_ref
 from apscheduler.runs import reasons
 from apscheduler.runs.claims import ALL
 from apscheduler.serializers import PickleSerializer
+from apscheduler.serializers.pickle import checked_protocol
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -224,6 +225,7 @@ class SQLAlchemyJobStore(SharedJobStore):
         self._history_age = history_age
         self._poll_us = round(poll_interval * SECOND)
         self._statements = statements_for(self._database, self._tables)
+        self._pickle_protocol = pickle_protocol
         self._loader = Loader(
             PickleSerializer(pickle_protocol) if serializer is None else serializer,
             tablename,
@@ -271,6 +273,18 @@ class SQLAlchemyJobStore(SharedJobStore):
         name = checked_table(tablename)
         jobs = plain_jobs_table(maybe_ref(metadata), name, tableschema, self.engine.dialect.name)
         become_plain(self, jobs, pickle_protocol, create=create_tables)
+
+    @property
+    def pickle_protocol(self) -> int:
+        """The protocol in which jobs are pickled from now on."""
+        return self._pickle_protocol
+
+    @pickle_protocol.setter
+    def pickle_protocol(self, protocol: int) -> None:
+        self._pickle_protocol = checked_protocol(protocol)
+        loader = self.__dict__.get("_loader")
+        if loader is not None and type(loader.serializer) is PickleSerializer:
+            loader.serializer.protocol = protocol
 
     # -- life -----------------------------------------------------------------------------------------------
 

@@ -271,7 +271,12 @@ class Registry:
         """Return an empty list for each executor that takes jobs as they are."""
         if not self._finds_executors:
             return {}
-        return {alias: [] for alias, each in list(self._executors.items()) if each.lane is True}
+        lanes: dict[str, list[Job]] = {}
+        for alias, each in list(self._executors.items()):
+            # Asked first: somebody may have hooked into 3.x's way since it was started.
+            if each.lane is True and not each._heed_hooks():
+                lanes[alias] = []
+        return lanes
 
     def _executor_logger(self, alias: str) -> logging.Logger:
         return logger_named(f"apscheduler.executors.{alias}")
