@@ -194,6 +194,7 @@ def test_the_protocol_of_pickles_is_the_attributes() -> None:
     store.pickle_protocol = 4
     scheduler.modify_job("a", name="A")
     assert (store.pickle_protocol, protocols(store)) == (4, [4])
+    store.pickle_protocol = 99
     with pytest.raises(ValueError, match="protocol"):
-        store.pickle_protocol = 99
+        scheduler.add_job(print, id="b")
     scheduler.shutdown()

@@ -89,7 +89,6 @@ from apscheduler.references import maybe_ref
 from apscheduler.runs import reasons
 from apscheduler.runs.claims import ALL
 from apscheduler.serializers import PickleSerializer
-from apscheduler.serializers.pickle import checked_protocol
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -281,7 +280,7 @@ class SQLAlchemyJobStore(SharedJobStore):
 
     @pickle_protocol.setter
     def pickle_protocol(self, protocol: int) -> None:
-        self._pickle_protocol = checked_protocol(protocol)
+        self._pickle_protocol = protocol
         loader = self.__dict__.get("_loader")
         if loader is not None and type(loader.serializer) is PickleSerializer:
             loader.serializer.protocol = protocol
