@@ -144,7 +144,7 @@ def test_a_wrong_change_is_refused_with_the_exception_of_3_x_and_changes_nothing
     ("name", "value", "found"),
     [
         ("func", "math:sqrt", None),
-        ("args", [1], (1,)),
+        ("args", [1], [1]),
         ("args", iter([1]), (1,)),
         ("kwargs", {"k": 3}, {"k": 3}),
         ("name", "x", "x"),
@@ -415,3 +415,11 @@ class InNoZone(BaseTrigger):
 def test_fire_times_of_a_foreign_trigger_are_shown_in_the_schedulers_zone():
     job = complete(scheduler=Mock(timezone=BERLIN), trigger=InNoZone())
     assert job._at(to_us(FIRE)).utcoffset() == timedelta(hours=1)
+
+
+def test_a_list_of_arguments_stays_one_when_it_is_changed():
+    scheduler = ManualScheduler()
+    job = scheduler.add_job(print, "interval", hours=1, args=[1])
+    assert job.args == (1,)
+    assert job.modify(args=[2]).args == [2]
+    assert job.modify(args=(3,)).args == (3,)

@@ -287,7 +287,8 @@ class Job:
             raise TypeError(f"args must be a list or tuple of arguments, not {args!r}")
         if kwargs.__class__ is not dict and not isinstance(kwargs, Mapping):
             raise TypeError(f"kwargs must be a mapping of argument names to values, not {kwargs!r}")
-        args = tuple(args)
+        if args.__class__ is not list or not hasattr(self, "args"):  # as in 3.x
+            args = tuple(args)
         check_callable_args(func, args, kwargs)
         approved["func"] = func
         approved["func_ref"] = ref

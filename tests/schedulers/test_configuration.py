@@ -552,3 +552,11 @@ def test_pausing_twice_is_announced_once():
         ev.EVENT_SCHEDULER_RESUMED,
         ev.EVENT_SCHEDULER_SHUTDOWN,
     ]
+
+
+@pytest.mark.parametrize(
+    ("zone", "error"), [("", ValueError), (0, TypeError), (False, TypeError), ({}, TypeError)]
+)
+def test_what_is_no_zone_is_refused(zone, error):
+    with pytest.raises(error):
+        BackgroundScheduler(timezone=zone)

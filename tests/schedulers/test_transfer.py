@@ -249,18 +249,29 @@ def test_imported_jobs_know_their_scheduler_and_store(scheduler, golden):
     assert scheduler.get_job("paused") is None
 
 
-def test_jobs_of_the_same_id_are_replaced(scheduler, golden):
+def test_jobs_of_the_same_id_are_replaced_on_request(scheduler, golden):
     scheduler.add_job(canary, "interval", hours=1, id="paused")
-    scheduler.import_jobs(golden)
-    scheduler.import_jobs(golden)
+    scheduler.import_jobs(golden, replace_existing=True)
+    scheduler.import_jobs(golden, replace_existing=True)
     assert len(scheduler.get_jobs()) == 10
     assert scheduler.get_job("paused").next_run_time is None
+
+
+@pytest.mark.parametrize("started", [True, False])
+def test_an_id_that_is_taken_is_refused_and_nothing_is_imported(golden, started):
+    scheduler = ManualScheduler()
+    if started:
+        scheduler.start()
+    kept = scheduler.add_job(canary, "interval", hours=1, id="paused")
+    with pytest.raises(ConflictingIdError, match="paused"):
+        scheduler.import_jobs(golden)
+    assert scheduler.get_jobs() == [kept]
 
 
 def test_before_the_start_imported_jobs_are_pending(golden):
     scheduler = ManualScheduler()
     scheduler.import_jobs(golden)
-    scheduler.import_jobs(golden)
+    scheduler.import_jobs(golden, replace_existing=True)
     assert len(scheduler.get_jobs()) == 10
     assert all(job.pending for job in scheduler.get_jobs())
     scheduler.start(paused=True)

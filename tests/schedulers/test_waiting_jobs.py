@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 
 from apscheduler import events as ev
-from apscheduler.jobstores.base import ConflictingIdError
+from apscheduler.jobstores.base import ConflictingIdError, JobLookupError
 from apscheduler.testing import ManualScheduler
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.interval import IntervalTrigger
@@ -92,3 +94,27 @@ def test_additions_of_one_step_are_told_in_their_order():
     )
     scheduler.start()
     assert told == ["a", "b", "c"]
+
+
+def test_only_a_scheduler_without_pending_jobs_says_that_there_are_none():
+    scheduler = ManualScheduler()
+
+    def printed(**options):
+        out = io.StringIO()
+        scheduler.print_jobs(out=out, **options)
+        return out.getvalue()
+
+    assert printed() == "Pending jobs:\n    No pending jobs\n"
+    hourly(scheduler)
+    assert printed(jobstore="other") == "Pending jobs:\n"
+
+
+@pytest.mark.parametrize("jobstore", ["other", "gone"])
+def test_a_pending_job_is_found_under_its_own_stores_alias_only(jobstore):
+    scheduler = ManualScheduler()
+    hourly(scheduler)
+    assert scheduler.get_job("a", jobstore) is None
+    for change in (scheduler.pause_job, scheduler.remove_job, scheduler.modify_job):
+        with pytest.raises(JobLookupError):
+            change("a", jobstore)
+    assert scheduler.get_job("a", "default") is not None

@@ -85,10 +85,14 @@ def after_a_start_that_failed(difference: Difference) -> bool:
 
 def in_a_pass_with_calls(difference: Difference) -> bool:
     """Return whether jobs or listeners called the scheduler in a pass that is told in another order."""
-    nearby = (*difference.before, difference.theirs, difference.ours)
-    return difference.what["do"] in {"advance", "follow"} and any(
-        entry[0] in {"listener", "inner"} for entry in nearby
-    )
+    inside = difference.kinds & {"listener", "inner"}
+    return difference.what["do"] in {"advance", "follow"} and bool(inside)
+
+
+def stopped(difference: Difference) -> bool:
+    """Return whether the scheduler was not running at the last look."""
+    looks = [entry for entry in difference.before if entry[0] == "jobs"]
+    return not (looks and looks[-1][1])
 
 
 _ANSWERS = ("returned", "raised")
@@ -100,6 +104,7 @@ _FUNCTIONS = {
         one_of_two_pending_jobs,
         after_a_start_that_failed,
         in_a_pass_with_calls,
+        stopped,
     )
 }
 

@@ -24,6 +24,8 @@ class Difference(NamedTuple):
     ours: Entry
     before: list[Entry]
     """What both said just before."""
+    kinds: frozenset[str] = frozenset()
+    """The kinds of all entries of that step, on both sides."""
 
     @property
     def inside(self) -> str:
@@ -63,10 +65,21 @@ def first_difference(
             return None
         if not _same(one, other):
             before = theirs[max(0, position - _LOOKS) : position]
-            return Difference(step, program["steps"][step], one, other, before)
+            kinds = _kinds(theirs, position) | _kinds(ours, position)
+            return Difference(step, program["steps"][step], one, other, before, kinds)
         if one[0] == "step":
             step = one[1]
     return None
+
+
+def _kinds(trace: list[Entry], position: int) -> frozenset[str]:
+    """Return the kinds of the entries of the step in which a position lies."""
+    first = last = min(position, len(trace) - 1)
+    while first > 0 and trace[first][0] != "step":
+        first -= 1
+    while last + 1 < len(trace) and trace[last + 1][0] != "step":
+        last += 1
+    return frozenset(entry[0] for entry in trace[first : last + 1])
 
 
 def _in_order(trace: list[Entry]) -> list[Entry]:

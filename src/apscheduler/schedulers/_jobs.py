@@ -132,7 +132,7 @@ class JobOperations(JobAdding):
             self._pending_by = 0
             lines.append("Pending jobs:")
             lines.extend(_line_of(job) for job in self.get_jobs(jobstore))
-            if len(lines) == 1:
+            if not self._pending_jobs:
                 lines.append("    No pending jobs")
         else:
             for alias, store in sorted(self._claiming_stores()):

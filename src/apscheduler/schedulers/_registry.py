@@ -108,7 +108,7 @@ class Registry:
         given = maybe_ref(config.get("logger"))
         self._logger = own(given) if given else logger_named("apscheduler.scheduler")
         zone = config.get("timezone")
-        self.timezone = astimezone(zone) if zone else _local_zone()
+        self.timezone = _local_zone() if zone is None else astimezone(zone)
         self.jobstore_retry_interval = float(config.get("jobstore_retry_interval", 10))
         self._clock = config.get("clock")
         self._leader_lock = checked_leader_lock(config.get("leader_lock"))

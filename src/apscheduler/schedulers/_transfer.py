@@ -147,24 +147,28 @@ def _pickled(value: Any) -> dict[str, str]:
 # -- reading --------------------------------------------------------------------------------------------------
 
 
-def import_jobs(scheduler: Any, infile: Any, jobstore: str) -> None:
-    """Add the jobs of a path or file to a store, replacing those of the same id; pending before the start.
+def import_jobs(scheduler: Any, infile: Any, jobstore: str, *, replace_existing: bool) -> None:
+    """Add the jobs of a path or file to a store; pending before the start.
 
     :raises KeyError: if there is no such store
     :raises ValueError: for a file that is not an export, or a newer version's; nothing was imported
     :raises LookupError: if a callable or class it names is not there; nothing was imported
-    :raises ConflictingIdError: if the file has two jobs of one id; nothing was imported
+    :raises ConflictingIdError: if the file has two jobs of one id, or one that is taken; nothing was imported
     """
     stopped = scheduler.state == STATE_STOPPED
     if not (stopped and jobstore == "default"):
         scheduler._lookup_jobstore(jobstore)
     outlines = _outlines(_loaded(infile))
     jobs = [_read_job(scheduler, outline) for outline in outlines]
+    if not replace_existing:
+        for job in jobs:
+            if scheduler.get_job(job.id, jobstore) is not None:
+                raise ConflictingIdError(job.id)
     for job in jobs:
         if stopped:
-            scheduler._add_pending(job, jobstore, True)
+            scheduler._add_pending(job, jobstore, replace_existing)
         else:
-            scheduler._real_add_job(job, jobstore, True)
+            scheduler._real_add_job(job, jobstore, replace_existing)
 
 
 def _loaded(infile: Any) -> Any:

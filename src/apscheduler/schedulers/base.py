@@ -531,17 +531,21 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
 
         export_jobs(self, outfile, jobstore)
 
-    def import_jobs(self, infile: Any, jobstore: str = "default") -> None:
-        """Add jobs from a file that :meth:`export_jobs` (or 3.11) wrote, replacing those of the same id.
+    def import_jobs(
+        self, infile: Any, jobstore: str = "default", *, replace_existing: bool = False
+    ) -> None:
+        """Add jobs from a file that :meth:`export_jobs` (or 3.11) wrote.
 
         Such a file can name any callable and hold pickles: import only what you trust.
 
         :param infile: a path or a text file object
         :param jobstore: alias of the store to put them into
+        :param replace_existing: whether they take the places of jobs with the same ids. New.
+        :raises ConflictingIdError: if an id is taken; nothing was imported
         """
         from apscheduler.schedulers._transfer import import_jobs
 
-        import_jobs(self, infile, jobstore)
+        import_jobs(self, infile, jobstore, replace_existing=replace_existing)
 
     def to_ical(
         self,
