@@ -16,6 +16,7 @@ from sqlalchemy import event
 from zones.apart.conftest import look_in, write
 
 from apscheduler.events import EVENT_JOB_SKIPPED
+from apscheduler.jobstores._sql import rezoning
 from apscheduler.jobstores._sql.zone_notes import ZoneNotes
 from apscheduler.runs.outcomes import Outcome
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -303,11 +304,12 @@ def test_a_process_with_older_data_that_was_there_before_says_so_at_its_end(old,
         assert store._rezoning._notes.version() == OLD
 
 
-def test_jobs_get_lines_up_to_a_bound(old, sqlite, caplog):
-    stored(sqlite, *([JANUARY] * 25))
+def test_jobs_are_read_in_pages_and_get_lines_up_to_a_bound(old, place, caplog, monkeypatch):
+    monkeypatch.setattr(rezoning, "_PAGE", 5)
+    stored(place, *([JANUARY] * 25))
     look_in(())
     caplog.clear()
-    with started(sqlite) as (scheduler, _):
+    with started(place) as (scheduler, _):
         assert {each.hour for each in due(scheduler)} == {16}
         assert len(scheduler.get_runs(limit=100)) == 25
     assert caplog.text.count("was to run at") == 20
