@@ -13,6 +13,7 @@ APART = Path(__file__).parent / "apart"
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", sorted(path.name for path in APART.glob("test_*.py")))
 def test_the_tests_of_zone_data_pass_in_a_process_of_their_own(name):
     environment = os.environ | {"TICKWRIGHT_ZONES": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -22,7 +23,7 @@ def test_the_tests_of_zone_data_pass_in_a_process_of_their_own(name):
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(APART / name)],
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=280,
         env=environment,
         check=False,
     )
