@@ -17,7 +17,7 @@ from executors.pools_of_others import Keeping, OfThisHost
 
 from apscheduler.executors import _away, _pool_clocks, _pool_exit, _remote, _same_host
 from apscheduler.executors._alarm import call_in_time
-from apscheduler.executors.base import WorkerDiedError
+from apscheduler.executors.base import WorkerDiedError, now_us
 from apscheduler.executors.futures import FuturesExecutor
 from apscheduler.runs.outcomes import Outcome
 
@@ -167,11 +167,14 @@ def test_a_run_that_was_given_up_in_its_middle_has_the_outcome_it_comes_to(
 ):
     executor.submit_claims([make_claim(func)])
     board, slot, number = begin_beside(pool)
+    began = now_us()
+    time.sleep(0.02)
     pool.call_off()
     board.end(slot, number, 0, _away._CODES[outcome])
     (result,) = recorder.wait(1)
     assert result.outcome == outcome
     assert "did not arrive" in (result.reason or str(result.exception))
+    assert result.started < began + 1000  # two clocks
 
 
 def test_a_process_that_is_gone_ends_its_run_though_the_pool_says_nothing(
