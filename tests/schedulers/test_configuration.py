@@ -475,6 +475,10 @@ def test_a_configuration_that_fails_leaves_the_parts_of_before():
 # -- life ------------------------------------------------------------------------------------------------------------------
 
 
+def test_the_states_have_the_numbers_of_3x():
+    assert (STATE_STOPPED, STATE_RUNNING, STATE_PAUSED) == (0, 1, 2)
+
+
 @pytest.mark.trap(73)
 @pytest.mark.parametrize("paused", [False, True])
 @pytest.mark.parametrize("host", [ManualScheduler, BackgroundScheduler])

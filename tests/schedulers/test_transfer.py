@@ -385,3 +385,18 @@ def test_no_pickle_of_a_refused_file_is_opened(scheduler, damage):
     with pytest.raises((ValueError, KeyError)):
         import_text(scheduler, json.dumps(found))
     assert CALLS == []
+
+
+@pytest.mark.parametrize("text", ["the module is gone", None])
+def test_a_lookup_error_at_an_import_is_told_in_its_own_words(golden, monkeypatch, text):
+    given = KeyError(text) if text else KeyError()
+
+    def fails(reference):
+        raise given
+
+    monkeypatch.setattr("apscheduler.job.ref_to_obj", fails)
+    scheduler = ManualScheduler()
+    scheduler.start()
+    with pytest.raises(LookupError, match=r"cannot be imported: (the module is gone$|$)"):
+        scheduler.import_jobs(golden)
+    scheduler.shutdown()
