@@ -611,3 +611,14 @@ def test_jitter_delays_and_never_skips_far():
     assert [each.day for each in found] == list(range(1, 21))
     assert all(each.hour == 9 and each.minute in (0, 1) for each in found)
     assert len({each.second for each in found}) > 1
+
+
+@pytest.mark.parametrize("count", range(1, 12))
+@pytest.mark.parametrize(
+    "rule", ["DAILY;BYHOUR=9,17", "WEEKLY;BYDAY=MO,WE;BYHOUR=9,12,17", "HOURLY"]
+)
+def test_a_rule_with_a_count_has_so_many_fire_times(rule, count):
+    trigger = RRuleTrigger(
+        f"DTSTART:20300107T090000\nRRULE:FREQ={rule};COUNT={count}", timezone=UTC
+    )
+    assert len(list(fires(trigger))) == count

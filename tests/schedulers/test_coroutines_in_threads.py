@@ -1,0 +1,39 @@
+"""A coroutine function on a scheduler without a loop of its own: awaited to its end in a thread of the pool."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from datetime import UTC
+
+import pytest
+
+from apscheduler.events import EVENT_JOB_EXECUTED
+from apscheduler.schedulers.background import BackgroundScheduler
+
+
+async def answers(value):
+    await asyncio.sleep(0)
+    return value
+
+
+def gives(value):
+    return answers(value)
+
+
+@pytest.mark.parametrize("function", [answers, gives])
+def test_what_it_returns_is_the_outcome_each_time(function):
+    told, enough = [], threading.Event()
+
+    def note(event):
+        told.append(event.retval)
+        if len(told) >= 2:
+            enough.set()
+
+    scheduler = BackgroundScheduler(timezone=UTC)
+    scheduler.add_listener(note, EVENT_JOB_EXECUTED)
+    scheduler.add_job(function, "interval", args=[42], seconds=0.02)
+    scheduler.start()
+    assert enough.wait(30)
+    scheduler.shutdown()
+    assert set(told) == {42}
