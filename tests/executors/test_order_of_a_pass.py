@@ -100,3 +100,15 @@ def test_what_is_told_of_a_pass_and_when(scheduler) -> None:
         ("submitted", "a"),
         ("submitted", "b"),
     ]
+
+
+def test_of_many_misses_of_one_job_the_last_hundred_are_told_one_by_one(scheduler) -> None:
+    missed = []
+    scheduler.add_listener(
+        lambda event: missed.append(event.scheduled_run_time), ev.EVENT_JOB_MISSED
+    )
+    scheduler.add_job(note, "interval", seconds=1, args=["a"], coalesce=False, misfire_grace_time=1)
+    scheduler.clock.advance(500)
+    scheduler._process_jobs()
+    second = timedelta(seconds=1)
+    assert sorted(missed) == [BEGIN + n * second for n in (1, *range(399, 499))]

@@ -285,3 +285,10 @@ def test_a_series_that_begins_off_schedule_is_followed_too(name, minutes, late):
     while (coming := trigger.next_us(walked[-1], now)) <= now:
         walked.append(coming)
     assert trigger.latest_us(first, now) == walked[-1]
+
+
+def test_a_previous_fire_time_counts_by_its_day_in_the_triggers_zone() -> None:
+    trigger = CalendarIntervalTrigger(weeks=2, start_date="2023-12-02", timezone="Asia/Kolkata")
+    previous = datetime(2023, 12, 31, 23, 26, tzinfo=ZoneInfo("Europe/Berlin"))
+    following = trigger.get_next_fire_time(previous, previous)
+    assert following.isoformat() == "2024-01-15T00:00:00+05:30"  # 3.11.3 gives the 14th

@@ -273,3 +273,11 @@ def test_a_subclass_that_overrides_the_datetime_method_is_asked_through_it():
     trigger = Doubled(seconds=5, start_date=NOW)
     assert (trigger.native, trigger.step_us) == (False, 0)
     assert trigger.next_us(None, 0) == 10 * SECOND
+
+
+def test_the_first_fire_behind_a_clock_change_is_one_interval_away() -> None:
+    now = datetime(2024, 10, 27, 1, 52, tzinfo=BERLIN)
+    trigger = IntervalTrigger(hours=2, timezone=BERLIN)
+    trigger.begin_at(to_us(now))
+    first = trigger.get_next_fire_time(None, now)
+    assert first.isoformat() == "2024-10-27T02:52:00+01:00"  # 3.11.3 gives 03:52

@@ -24,8 +24,10 @@ class Difference(NamedTuple):
     ours: Entry
     before: list[Entry]
     """What both said just before."""
-    kinds: frozenset[str] = frozenset()
+    kinds: frozenset[str]
     """The kinds of all entries of that step, on both sides."""
+    steps: list[dict[str, Any]]
+    """All steps of the program."""
 
     @property
     def inside(self) -> str:
@@ -48,7 +50,7 @@ class Difference(NamedTuple):
 
     def as_text(self) -> dict[str, str]:
         """Return what patterns are matched against."""
-        parts = {"step": self.what, "theirs": self.theirs, "ours": self.ours}
+        parts = {"program": self.steps, "step": self.what, "theirs": self.theirs, "ours": self.ours}
         return {name: json.dumps(each, ensure_ascii=False) for name, each in parts.items()}
 
 
@@ -66,7 +68,8 @@ def first_difference(
         if not _same(one, other):
             before = theirs[max(0, position - _LOOKS) : position]
             kinds = _kinds(theirs, position) | _kinds(ours, position)
-            return Difference(step, program["steps"][step], one, other, before, kinds)
+            steps = program["steps"]
+            return Difference(step, steps[step], one, other, before, kinds, steps)
         if one[0] == "step":
             step = one[1]
     return None
