@@ -21,7 +21,7 @@ try:
     from sqlalchemy.types import NullType
 except ImportError as exc:
     raise ImportError(
-        "SQLAlchemyJobStore needs SQLAlchemy 2.0 or newer: pip install 'tickwright[sqlalchemy]'"
+        "SQLAlchemyJobStore needs SQLAlchemy 1.4 or newer: pip install 'tickwright[sqlalchemy]'"
     ) from exc
 
 from apscheduler import ends
@@ -48,7 +48,7 @@ from apscheduler.jobstores._sql.claims import OpenClaims, StoreClaim
 from apscheduler.jobstores._sql.database import Database, kind_of, leave_alone, make_engine
 from apscheduler.jobstores._sql.editing import Editing
 from apscheduler.jobstores._sql.ending import in_time
-from apscheduler.jobstores._sql.engines import check_engine
+from apscheduler.jobstores._sql.engines import as_of_2, check_engine
 from apscheduler.jobstores._sql.guarding import Guard, StoreHeldError
 from apscheduler.jobstores._sql.hooks import Hooks
 from apscheduler.jobstores._sql.leading import SQLLeaderLock
@@ -195,6 +195,7 @@ class SQLAlchemyJobStore(SharedJobStore):
         else:
             raise ValueError("SQLAlchemyJobStore needs a url or an engine")
         check_engine(self.engine)
+        self.engine = as_of_2(self.engine)
         self._secrets = Secrets(self.engine.url, engine_options or {})
         if kind_of(self.engine) is None:
             self._make_plain(

@@ -62,7 +62,7 @@ def dial(dialect: Any, cargs: Any, cparams: Any) -> Any:
     call: Call | None = getattr(_dialing, "call", None)
     if call is None or dialect.driver != "pymysql" or cparams.get("defer_connect"):
         return dialect.connect(*cargs, **cparams)
-    raw = dialect.loaded_dbapi.connect(*cargs, **{**cparams, "defer_connect": True})
+    raw = dialect.dbapi.connect(*cargs, **{**cparams, "defer_connect": True})
     call.ask(raw)
     usual, call.bound = call.bound, min(call.bound, call.connect)
     try:

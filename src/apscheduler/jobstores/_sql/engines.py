@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlalchemy
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import MissingGreenlet, NoSuchModuleError
 
@@ -149,3 +150,14 @@ def said_of_encoding(connection: Connection) -> str | None:
             "programs write in another encoding cannot be read. Make a database with ENCODING 'UTF8' TEMPLATE template0"
         )
     return None
+
+
+def as_of_2(engine: Any) -> Any:
+    """Return an engine that has the transactions of SQLAlchemy 2: one of 1.4 is seen so, with its own pool."""
+    if not sqlalchemy.__version__.startswith("1."):
+        return engine
+    from sqlalchemy import future
+
+    if isinstance(engine, future.Engine):
+        return engine
+    return future.Engine(engine.pool, engine.dialect, engine.url, echo=engine.echo)

@@ -182,7 +182,7 @@ def put(exc: BaseException) -> None:
 
 def as_error(dialect: Any, exc: Exception, statement: str = "", cursor: Any = None) -> Any:
     """Return SQLAlchemy's error for one that a driver raised past it; any other as it is."""
-    errors: Any = dialect.loaded_dbapi.Error
+    errors: Any = dialect.dbapi.Error
     if not isinstance(exc, errors):
         return exc
     lost = bool(dialect.is_disconnect(exc, None, cursor))

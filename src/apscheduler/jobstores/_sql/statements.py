@@ -475,7 +475,7 @@ class SQLite(Statements):
     @cached_property
     def _has_json(self) -> bool:
         """Whether this SQLite was built with its functions for JSON."""
-        dbapi: Any = self.database.engine.dialect.loaded_dbapi
+        dbapi: Any = self.database.engine.dialect.dbapi
         try:
             with closing(dbapi.connect(":memory:")) as connection:
                 connection.execute("SELECT value FROM json_each('[]')").fetchall()

@@ -74,13 +74,20 @@ _UNFIT = frozenset("%:\\")
 """Statements of text have meanings for them."""
 _SHORTENED = 40
 _LONGEST = {"postgresql": 63, "mysql": 64}
-_LONG_BLOB = LargeBinary().with_variant(mysql.LONGBLOB(), "mysql", "mariadb")
-_LONG_TEXT = Text().with_variant(mysql.MEDIUMTEXT(charset="utf8mb4"), "mysql", "mariadb")
+
+
+def _on_mysql(kind: Any, variant: Any) -> Any:
+    """Return a type that is another one on MySQL and MariaDB (one dialect a call: so SQLAlchemy 1.4 takes it too)."""
+    return kind.with_variant(variant, "mysql").with_variant(variant, "mariadb")
+
+
+_LONG_BLOB = _on_mysql(LargeBinary(), mysql.LONGBLOB())
+_LONG_TEXT = _on_mysql(Text(), mysql.MEDIUMTEXT(charset="utf8mb4"))
 
 
 def _id() -> Any:
     binary = mysql.VARCHAR(191, charset="utf8mb4", collation="utf8mb4_bin")
-    return Unicode(191).with_variant(binary, "mysql", "mariadb")
+    return _on_mysql(Unicode(191), binary)
 
 
 def _added(name: str, type_: Any) -> Column[Any]:
@@ -148,7 +155,7 @@ def jobs_table(metadata: MetaData, name: str, schema: str | None) -> Table:
     key = name if schema is None else f"{schema}.{name}"
     if key in metadata.tables:
         return metadata.tables[key]
-    precise = Float(25).with_variant(mysql.DOUBLE(), "mysql", "mariadb")
+    precise = _on_mysql(Float(25), mysql.DOUBLE())
     return Table(
         name,
         metadata,
