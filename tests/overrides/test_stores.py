@@ -294,7 +294,8 @@ def test_a_write_that_raises_costs_no_run(kind, started) -> None:
     add_due(scheduler, "b")
     store.fails = True
     scheduler._process_jobs()
-    scheduler._process_jobs()
+    assert sorted(ran) == ["a", "b"]
+    scheduler._dispatcher._retry_at.clear()
     scheduler._process_jobs()
     assert sorted(ran) == ["a", "b"]
     assert len(scheduler.get_runs()) == 2
@@ -407,3 +408,46 @@ def test_a_store_that_overrides_nothing_is_claimed_the_short_way() -> None:
     assert ran == ["a"]
     assert store._asked_claims is None
     scheduler.shutdown()
+
+
+@pytest.mark.parametrize("method", ["update_job", "remove_job"])
+def test_a_ctrl_c_in_a_write_keeps_no_claim_from_its_run(kind, started, method) -> None:
+    store = kind()
+    scheduler = started(store)
+    add_due(scheduler, "a")
+    scheduler.add_job(run, args=["b"], id="b")
+    with (
+        mock.patch.object(store, method, side_effect=KeyboardInterrupt),
+        pytest.raises(KeyboardInterrupt),
+    ):
+        scheduler._process_jobs()
+    scheduler._process_jobs()
+    assert sorted(ran) == ["a", "b"]
+    assert sorted(each.outcome for each in scheduler.get_runs()) == ["executed"] * 2
+    assert [job.id for job in scheduler.get_jobs()] == ["a"]
+
+
+def test_a_job_that_could_not_be_removed_is_removed_by_the_next_pass(kind, started) -> None:
+    store = noting(kind)
+    scheduler = started(store)
+    scheduler.jobstore_retry_interval = 0
+    scheduler.add_job(run, args=["b"], id="b")
+    with mock.patch.object(store, "remove_job", side_effect=OSError("no")):
+        scheduler._process_jobs()
+    assert [job.id for job in scheduler.get_jobs()] == ["b"]
+    scheduler._dispatcher._retry_at.clear()
+    scheduler._process_jobs()
+    assert scheduler.get_jobs() == []
+    assert ran == ["b"]
+
+
+def test_a_read_that_raises_claims_nothing_and_is_asked_again(kind, started) -> None:
+    store = kind()
+    scheduler = started(store)
+    scheduler.jobstore_retry_interval = 0
+    add_due(scheduler, "a")
+    with mock.patch.object(store, "get_due_jobs", side_effect=OSError("away")):
+        scheduler._process_jobs()
+    assert ran == []
+    scheduler._process_jobs()
+    assert ran == ["a"]

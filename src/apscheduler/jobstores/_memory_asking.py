@@ -10,6 +10,7 @@ from apscheduler.jobstores._asking import STILL_DUE_POLL, Note
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from apscheduler._engine.planning import Plan
@@ -29,11 +30,20 @@ class AskedClaims:
         self._store = store
         self._claimed_at = 0
         self._broken: dict[str, tuple[int, int]] = {}  # by job: failures of its trigger, retry at
+        self._ended: dict[str, tuple[Job, int]] = {}  # jobs that are to be removed still
+
+    @property
+    def waits(self) -> bool:
+        """Whether a job is to be removed still."""
+        return bool(self._ended)
 
     def claim(self, request: ClaimRequest, hooks: frozenset[str]) -> ClaimBatch:
-        """Claim until a method raises; what was claimed before stands in the batch."""
+        """Claim what may be; what a method raises waits in the batch."""
         store, batch = self._store, request.batch
         self._claimed_at = request.now
+        for ended, at in list(self._ended.values()):
+            if not self._guarded(batch, self._remove, ended, at):
+                return batch
         zone = getattr(store._scheduler, "timezone", None) or UTC
         taken = 0
         for given in store.get_due_jobs(from_us(request.now, zone)):
@@ -46,12 +56,30 @@ class AskedClaims:
             if self._broken.get(job.id, (0, 0))[1] > request.now:
                 continue
             taken += 1
-            try:
-                self._claim_one(job, given, request, hooks)
-            except BaseException as exc:  # noqa: BLE001 - raised when the claims so far are handed over
-                batch.error = exc
+            if not self._guarded(batch, self._claim_one, job, given, request, hooks):
                 break
         return batch
+
+    def _guarded(self, batch: ClaimBatch, act: Callable[..., None], *words: Any) -> bool:
+        """Do it, and keep what it raises until the claims are handed over; return whether to go on with other jobs."""
+        try:
+            act(*words)
+        except Exception as exc:  # noqa: BLE001 - whatever someone else's method raises costs this job only
+            batch.error = batch.error or exc
+        except BaseException as exc:  # noqa: BLE001 - a Ctrl-C
+            batch.error = exc
+            return False
+        return True
+
+    def _remove(self, job: Job, instant: int) -> None:
+        """Have a job that has ended removed; where that raises, the next pass tries again."""
+        store = self._store
+        self._ended[job.id] = job, instant
+        with store._notes.held(Note(job, is_made=True, left=job._due)):
+            store.remove_job(job.id)
+        del self._ended[job.id]
+        if job.id not in store._jobs:
+            job._due = NEVER + instant if instant > 0 else NEVER  # it shows when it ran
 
     def next_due(self) -> int | None:
         """Return the instant that ``get_next_run_time`` says; a job that was due already is looked for now and then."""
@@ -128,10 +156,8 @@ class AskedClaims:
     ) -> None:
         """Have the job written, or removed, by methods that are someone else's."""
         store = self._store
-        with store._notes.held(Note(job, is_made=True, left=job._due)):
-            if ends and "remove_job" in hooks:
-                store.remove_job(job.id)
-                if job.id not in store._jobs:
-                    job._due = NEVER + instant if instant > 0 else NEVER  # it shows when it ran
-            elif not ends and "update_job" in hooks:
+        if ends and "remove_job" in hooks:
+            self._remove(job, instant)
+        elif not ends and "update_job" in hooks:
+            with store._notes.held(Note(job, is_made=True, left=job._due)):
                 store.update_job(given)

@@ -308,7 +308,7 @@ class MemoryJobStore(ClaimsInMemory, SharedJobStore):
 
     def claim_due(self, request: ClaimRequest) -> ClaimBatch:
         hooks = asked(self, _OWN_CLAIMS)
-        if hooks:
+        if hooks or (self._asked_claims is not None and self._asked_claims.waits):
             return self._asking().claim(request, hooks)
         batch = request.batch
         with self._lock:

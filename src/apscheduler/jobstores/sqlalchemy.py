@@ -656,7 +656,7 @@ class SQLAlchemyJobStore(SharedJobStore):
                 self._guard.check()
                 hooks = self._hooks.found()
                 self._loader.is_asked = "_reconstitute_job" in hooks
-                if hooks:
+                if hooks or self._hooks.untold:
                     return self._claim_asking(request, hooks)
                 batch = self._claiming.claim_due(request)
         except StoreHeldError:

@@ -70,7 +70,7 @@ class Moved(Record):
 
     :ivar blob: its bytes
     :ivar moment: the column ``next_run_time``
-    :ivar ends: whether no fire time follows
+    :ivar ends: whether no fire time follows, and ``remove_job`` is to remove it
     """
 
     __slots__ = ("blob", "ends", "generation", "job", "moment", "trigger")

@@ -40,6 +40,8 @@ class Hooks:
         self._next_said = 0
         self._waits = False
         self._found: frozenset[str] = frozenset()
+        self.untold: list[Moved] = []
+        """What the next pass has to tell: a method raised, or a Ctrl-C came."""
 
     def found(self) -> frozenset[str]:
         """Return which are someone else's, as a pass begins."""
@@ -137,23 +139,26 @@ class Hooks:
 
     def tell(self, batch: ClaimBatch) -> None:
         """Have the jobs of a claim written, or removed, by methods that are someone else's; what they raise waits."""
-        moved, batch.moved = batch.moved, []
-        hooks = self._found
-        for each in moved:
+        moved, batch.moved = [*self.untold, *batch.moved], []
+        self.untold = []
+        for position, each in enumerate(moved):
             try:
-                self._tell_of(each, hooks)
+                self._tell_of(each)
             except Exception as exc:  # noqa: BLE001 - raised when the claims are handed over
                 batch.error = batch.error or exc
+                if each.ends:
+                    self.untold.append(each)
             except BaseException as exc:  # noqa: BLE001 - a Ctrl-C, likewise
                 batch.error = exc
+                self.untold += moved[position:]
                 return
 
-    def _tell_of(self, moved: Moved, hooks: frozenset[str]) -> None:
+    def _tell_of(self, moved: Moved) -> None:
         job = moved.job
         with self.notes.held(Note(job, is_made=True, left=moved)):
-            if moved.ends and "remove_job" in hooks:
+            if moved.ends:
                 self._store.remove_job(job.id)
-            elif not moved.ends and "update_job" in hooks:
+            elif "update_job" in self._found:
                 self._store.update_job(job)
 
     # -- edits ------------------------------------------------------------------------------------------------------

@@ -397,7 +397,7 @@ class Writing:
             self._loader.forget(job.id)
         elif self._ask is None or not self._ask.updates:
             self.moved.append(job.id)
-        if self._ask is not None:
+        if self._ask is not None and (following is not None or each.refused or self._ask.removes):
             blob = self._bytes.get(job.id, each.blob)
             moment = None if following is None else to_float(following)
             ends = following is None and not each.refused
