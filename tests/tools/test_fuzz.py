@@ -99,7 +99,7 @@ def test_each_accepted_difference_has_its_line_on_the_page() -> None:
 @pytest.mark.timeout(400)
 def test_ours_differs_from_3x_only_as_listed(reference_python) -> None:
     with Both(reference_python, sys.executable) as both:
-        report = campaign.run(both, range(600), seconds=120)
+        report = campaign.run(both, range(600), seconds=100)
         told = "\n".join(campaign.text(both, report))
     assert report.programs > 100
     assert report.groups == {}, told

@@ -87,7 +87,8 @@ def after_a_start_that_failed(difference: Difference) -> bool:
     if difference.what.get("name") == "start" and theirs[0] == "raised":
         return bool(ours[0] != "returned" or theirs[1][0] == "ConflictingIdError")
     listed = theirs[0] == "jobs" == ours[0] and not theirs[1]
-    return listed and any(each[1] for each in theirs[2])
+    began = "raised" in difference.kinds and difference.what.get("name") == "start"
+    return bool(listed and (began or any(each[1] or each[2] for each in theirs[2])))
 
 
 def in_a_pass_with_calls(difference: Difference) -> bool:
