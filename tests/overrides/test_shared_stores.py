@@ -112,6 +112,7 @@ def given_back(scheduler: Any, name: str) -> None:
     scheduler.shutdown()
 
 
+@pytest.mark.trap(113)
 def test_a_standby_leaves_all_to_others_until_it_is_opened(started) -> None:
     standby, active = started(Gated), started(SQLAlchemyJobStore)
     for name in "ab":
@@ -251,6 +252,7 @@ def test_a_signed_store_restores_by_a_method_that_asks_ours(started) -> None:
     assert ran == ["marked", "marked"]
 
 
+@pytest.mark.trap(112)
 def test_each_restored_job_is_asked_for(started) -> None:
     scheduler = started(SQLAlchemyJobStore)
     store = store_of(scheduler)

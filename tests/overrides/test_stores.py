@@ -140,6 +140,7 @@ def gated(cls: Any) -> Any:
     return Gated()
 
 
+@pytest.mark.trap(113)
 def test_a_gate_holds_jobs_back_and_lets_them_go(kind, started) -> None:
     store = gated(kind)
     scheduler = started(store)
