@@ -139,14 +139,6 @@ def test_an_engine_goes_before_a_url():
     assert SQLAlchemyJobStore("postgresql+psycopg://nowhere/x", engine=ENGINE).engine is ENGINE
 
 
-def test_a_database_that_is_not_known_is_refused():
-    engine = SimpleNamespace(
-        dialect=SimpleNamespace(name="oracle"), url=make_url("oracle://nowhere")
-    )
-    with pytest.raises(ValueError, match="not oracle"):
-        SQLAlchemyJobStore(engine=engine)
-
-
 def test_engine_options_reach_the_engine(tmp_path):
     store = SQLAlchemyJobStore(
         f"sqlite:///{tmp_path}/a.sqlite",

@@ -25,22 +25,30 @@ class OwnExecutor(BaseExecutor):
     _hooked = False
     _runs_by = ""
     """The module in which 3.x's executor of this kind finds ``run_job``."""
+    _runs_in: dict[str, Any] | None = None
+    """That module's names, once this executor was started."""
     _info = False
 
     def start(self, scheduler: Any, alias: str) -> None:
         """Called by the scheduler; may be called again after ``shutdown()``."""
         super().start(scheduler, alias)
         self._info = self._logger.isEnabledFor(logging.INFO)
+        module = sys.modules.get(self._runs_by)
+        self._runs_in = None if module is None else module.__dict__
         self._heed_hooks()
 
     def _heed_hooks(self) -> bool:
         """Return whether somebody hooks into 3.x's way of submitting, running or answering: he is asked from now on."""
-        cls, given = self.__class__, self.__dict__
-        hooked = self._runner_of_others() is not None
-        for name, method in _OWN_WAY:
-            if getattr(cls, name) is not method or name in given:
-                hooked = True
-                break
+        cls = self.__class__
+        # Asked once or twice a pass, and there may be ten thousand passes a second: no loop over names.
+        hooked = not (
+            cls.submit_job is _OWN_SUBMIT
+            and cls._do_submit_job is _OWN_DO_SUBMIT
+            and cls._run_job_success is _OWN_SUCCESS
+            and cls._run_job_error is _OWN_ERROR
+            and self.__dict__.keys().isdisjoint(_OWN_WAY)
+            and (self._runs_in is None or self._runs_in.get("run_job") in _OWN_RUNNERS)
+        )
         if hooked is not self._hooked:
             self._hooked = hooked
             if cls.lane:
@@ -51,13 +59,13 @@ class OwnExecutor(BaseExecutor):
 
     def _runner_of_others(self) -> Any:
         """Return the function that somebody has put in the place of ``run_job``, where 3.x looks it up."""
-        module = sys.modules.get(self._runs_by)
-        found = None if module is None else module.__dict__.get("run_job")
+        found = None if self._runs_in is None else self._runs_in.get("run_job")
         return None if found is _OWN_RUN_JOB else found
 
     def submit_claims(self, items: Sequence[Any]) -> list[tuple[Any, BaseException]]:
         """Take claims (and plain jobs, where ``lane`` is true); return those that were refused, with why."""
-        if self._heed_hooks():
+        # Who is given a lane was asked for hooks in the same pass.
+        if not (items and items[0].__class__ is Job) and self._heed_hooks():
             jobs = [
                 item for item in items if item.__class__ is Job
             ]  # taken just before somebody hooked in
@@ -100,10 +108,10 @@ class OwnExecutor(BaseExecutor):
 
 
 _OWN_RUN_JOB = run_job
-_OWN_WAY = [
-    (name, getattr(OwnExecutor, name))
-    for name in ("submit_job", "_do_submit_job", "_run_job_success", "_run_job_error")
-]
+_OWN_RUNNERS = (None, run_job)  # it is looked up in its own module until somebody asks for it there
+_OWN_SUBMIT, _OWN_DO_SUBMIT = OwnExecutor.submit_job, OwnExecutor._do_submit_job
+_OWN_SUCCESS, _OWN_ERROR = OwnExecutor._run_job_success, OwnExecutor._run_job_error
+_OWN_WAY = ("submit_job", "_do_submit_job", "_run_job_success", "_run_job_error")
 
 
 def _moment(job: Job, fire: int) -> object:

@@ -330,6 +330,17 @@ class MemoryJobStore(ClaimsInMemory, SharedJobStore):
                 break
         return batch
 
+    def _claims_itself(self) -> bool:
+        """Return whether no method is someone else's that a claim asks: ``asked`` without its loop, as it is asked each pass."""
+        cls = self.__class__
+        return (
+            cls.get_due_jobs is _OWN_DUE
+            and cls.get_next_run_time is _OWN_NEXT
+            and cls.update_job is _OWN_UPDATE
+            and cls.remove_job is _OWN_REMOVE
+            and self.__dict__.keys().isdisjoint(_OWN_CLAIMS)
+        )
+
     def _asking(self) -> AskedClaims:
         if self._asked_claims is None:
             from apscheduler.jobstores._memory_asking import AskedClaims
@@ -473,5 +484,6 @@ class MemoryJobStore(ClaimsInMemory, SharedJobStore):
 _OWN_CLAIMS = own_methods(
     MemoryJobStore, "get_due_jobs", "get_next_run_time", "update_job", "remove_job"
 )
+_OWN_DUE, _OWN_NEXT, _OWN_UPDATE, _OWN_REMOVE = _OWN_CLAIMS.values()
 _OWN_WRITES = own_methods(MemoryJobStore, "add_job", "update_job")
 _OWN_LISTS = own_methods(MemoryJobStore, "lookup_job", "get_all_jobs")

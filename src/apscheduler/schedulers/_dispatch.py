@@ -28,7 +28,7 @@ from apscheduler.job import CATCH_UP_LIMIT, Job
 from apscheduler.jobstores.base import ClaimRequest
 from apscheduler.logs import say
 from apscheduler.schedulers._clock_steps import ClockSteps
-from apscheduler.schedulers._handing_over import HandOver, is_inline
+from apscheduler.schedulers._handing_over import HandOver
 from apscheduler.schedulers._lateness import Lateness
 from apscheduler.schedulers._pace import Pace
 from apscheduler.schedulers._sinks import StoreSink, say_trouble
@@ -141,7 +141,7 @@ class Dispatcher:
                 self._sink(store),
                 self._slots() if store.paced else {},
                 is_real=self._is_real,
-                in_turn=any(map(is_inline, scheduler._executors.values())),
+                in_turn=scheduler._has_inline,
             )
             handing = HandOver(scheduler, request, lead)
             look = (

@@ -132,6 +132,7 @@ class Registry:
             specs["default"] = config["executor"]
         made = {alias: self._made_executor(spec, alias) for alias, spec in specs.items()}
         self._executors.clear()
+        self._look_for_inline()
         for alias, executor in made.items():
             self.add_executor(executor, alias)
 
@@ -218,6 +219,7 @@ class Registry:
                 raise ValueError(f"there already is an executor with the alias {alias!r}")
             made = self._as_executor(executor, f"executor {alias!r}", executor_opts)
             self._executors[alias] = made
+            self._look_for_inline()
         if self.state != STATE_STOPPED:
             made.start(self, alias)
         self._dispatch_event(SchedulerEvent(EVENT_EXECUTOR_ADDED, alias))
@@ -231,6 +233,7 @@ class Registry:
         executor = self._lookup_executor(alias)
         with self._executors_lock:
             self._executors.pop(alias, None)
+            self._look_for_inline()
         if shutdown:
             executor.shutdown()
         self._dispatch_event(SchedulerEvent(EVENT_EXECUTOR_REMOVED, alias))
@@ -277,6 +280,13 @@ class Registry:
             if each.lane is True and not each._heed_hooks():
                 lanes[alias] = []
         return lanes
+
+    _has_inline = False
+    """Whether an executor runs its share while it takes it."""
+
+    def _look_for_inline(self) -> None:
+        executors = self._executors.values()
+        self._has_inline = any(getattr(each, "inline", False) is True for each in executors)
 
     def _executor_logger(self, alias: str) -> logging.Logger:
         return logger_named(f"apscheduler.executors.{alias}")
