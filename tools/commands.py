@@ -20,7 +20,10 @@ LONG_MARK = "TICKWRIGHT_LONG"
 LONG_TIMEOUT_SECONDS = "1800"
 CAMPAIGNS = {"postgresql": 10_000, "mariadb": 2_000, "sqlite": 2_000}
 """How many processes the long tests kill on each store."""
-SERVERS_AND_POOLS = ("tests/servers", "tests/pools", "tests/dropin")
+SERVERS_AND_POOLS = (
+    *("tests/servers", "tests/pools", "tests/dropin", "tests/plain"),
+    "tests/tools/test_fuzz.py",
+)
 """Tests of other people's programs, which have minutes of their own in CI."""
 DOCUMENTATION = (
     "tests/test_docs.py",
@@ -177,7 +180,7 @@ def test(options: argparse.Namespace) -> int:
     began = time.monotonic()
     _make_environments()
     print(f"minutes of environments: {(time.monotonic() - began) / 60:.1f}", flush=True)
-    apart = [place for place in SERVERS_AND_POOLS if (ROOT / place).is_dir()]
+    apart = [place for place in SERVERS_AND_POOLS if (ROOT / place).exists()]
     together = ["-m", "not serial", *_parallel(), *patience]
     groups = {
         "alone": ["-m", "serial", *patience],
