@@ -13,6 +13,7 @@ import socketserver
 import struct
 from base64 import b64decode, b64encode
 from collections.abc import Callable
+from contextlib import suppress
 from hashlib import pbkdf2_hmac, sha256
 from hmac import digest
 from threading import Lock, Thread
@@ -56,9 +57,8 @@ class RethinkDouble:
                 with double._lock:
                     double._open.add(self.request)
                 try:
-                    _Session(double, self.request).serve()
-                except (EOFError, OSError):
-                    pass  # it hung up, or was hung up on
+                    with suppress(EOFError, OSError):  # it hung up, or was hung up on
+                        _Session(double, self.request).serve()
                 finally:
                     with double._lock:
                         double._open.discard(self.request)
