@@ -6,15 +6,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import threading
 from concurrent import futures
 from typing import Any
 from unittest import mock
 
 import pytest
+from overrides.playing import played_by, played_here
 from sqlalchemy import select
 
 from apscheduler.executors import debug, pool
@@ -30,21 +28,8 @@ PROGRAM = ROOT / "tests/overrides/executors.py"
 GOLDEN = json.loads((ROOT / "tests/data/overrides-of-executors-3.11.3.json").read_text("utf-8"))
 
 
-def played_by(python: str, *options: str, **environment: str) -> Any:
-    done = subprocess.run(
-        [python, *options, str(PROGRAM)],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=120,
-        cwd=ROOT.parent,
-        env={**os.environ, **environment},
-    )
-    return json.loads(done.stdout)
-
-
 def test_what_is_overridden_is_asked_where_3x_asks_it() -> None:
-    ours = played_by(sys.executable, PYTHONPATH=str(ROOT / "src"))
+    ours = played_here(PROGRAM)
     missing = {
         f"{kind}: {way}: {step}: {name}"
         for kind, ways in GOLDEN.items()
@@ -56,7 +41,7 @@ def test_what_is_overridden_is_asked_where_3x_asks_it() -> None:
 
 
 def test_the_golden_data_are_what_the_reference_says(reference_python) -> None:
-    assert played_by(str(reference_python), "-E") == GOLDEN
+    assert played_by(reference_python, PROGRAM) == GOLDEN
 
 
 # -- run_job --------------------------------------------------------------------------------------------------

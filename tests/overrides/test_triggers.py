@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import gc
 import json
-import os
-import subprocess
-import sys
 from abc import ABC
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest import mock
 
 import pytest
+from overrides.playing import played_by, played_here
 from overrides.recording import by_name, on_instance, patched, subclass, with_mixin
 
 from apscheduler.calendars import ClosedDays
@@ -59,25 +57,12 @@ KINDS: dict[str, tuple[type[Any], dict[str, Any]]] = {
 JITTERED = [kind for kind in KINDS if kind != "date"]
 
 
-def played_by(python: str, *options: str, **environment: str) -> Any:
-    done = subprocess.run(
-        [python, *options, str(PROGRAM)],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=120,
-        cwd=ROOT.parent,
-        env={**os.environ, **environment},
-    )
-    return json.loads(done.stdout)
-
-
 def test_what_is_overridden_is_asked_and_decides_as_in_3x() -> None:
-    assert played_by(sys.executable, PYTHONPATH=str(ROOT / "src")) == GOLDEN
+    assert played_here(PROGRAM) == GOLDEN
 
 
 def test_the_golden_data_are_what_the_reference_says(reference_python) -> None:
-    assert played_by(str(reference_python), "-E") == GOLDEN
+    assert played_by(reference_python, PROGRAM) == GOLDEN
 
 
 # -- each of ours ---------------------------------------------------------------------------------------------
