@@ -121,13 +121,15 @@ class DueQueue:
         """Remove and return up to ``limit`` items whose instant is at or before ``now``, earliest first."""
         taken: list[Any] = []
         while len(taken) < limit:
-            edge = min(now, self._late[0] >> 32) if self._late else now
-            part = self._take_front(edge, limit - len(taken))
-            if not part and self._late:
+            is_late = bool(self._late) and self._late[0] >> 32 <= now
+            part = self._take_front(self._late[0] >> 32 if is_late else now, limit - len(taken))
+            if not part and is_late:
                 rest = self._front_keys[self._at] if self._at < len(self._front) else now
                 part = self._take_late(min(now, rest), limit - len(taken))
-            taken.extend(part)
             if part:
+                if not taken and not is_late and self._at < len(self._front):
+                    return part  # the usual pass: the front goes on behind now
+                taken.extend(part)
                 continue
             if self._at < len(self._front) or self._late:
                 break
@@ -154,11 +156,12 @@ class DueQueue:
 
     def next_instant(self) -> int | None:
         """Return the instant of the earliest entry (which may be stale), ``None`` if there is none."""
-        self._drop_stale()
-        while self._at >= len(self._front) and not self._late:
+        while True:
+            self._drop_stale()
+            if self._at < len(self._front) or self._late:
+                break
             if not self._advance():
                 return None
-            self._drop_stale()
         front = self._front_keys[self._at] if self._at < len(self._front) else None
         late = self._late[0] >> 32 if self._late else None
         if front is None or late is None:

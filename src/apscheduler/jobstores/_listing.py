@@ -25,6 +25,9 @@ _order = attrgetter("_due", "id")
 class Listing:
     """Nothing until it is read for the first time; then the sorted jobs, but for those that have changed."""
 
+    is_kept = False
+    """Whether there is a list, which a change would put out of order."""
+
     def __init__(self) -> None:
         self._jobs: list[Job] | None = None
         self._out: dict[str, None] = {}
@@ -32,6 +35,7 @@ class Listing:
     def forget(self) -> None:
         """Sort anew at the next question."""
         self._jobs = None
+        self.is_kept = False
         self._out.clear()
 
     def will_change(self, job: Job) -> None:
@@ -56,6 +60,7 @@ class Listing:
         """Return all of ``jobs`` in order."""
         if self._jobs is None:
             self._jobs = due_order(jobs.values())
+            self.is_kept = True
         else:
             for job_id in self._out:
                 if job_id in jobs:

@@ -307,14 +307,16 @@ class MemoryJobStore(ClaimsInMemory, SharedJobStore):
             return self._queue.next_instant()
 
     def claim_due(self, request: ClaimRequest) -> ClaimBatch:
-        hooks = asked(self, _OWN_CLAIMS)
-        if hooks or (self._asked_claims is not None and self._asked_claims.waits):
-            return self._asking().claim(request, hooks)
+        if not self._claims_itself() or (
+            self._asked_claims is not None and self._asked_claims.waits
+        ):
+            return self._asking().claim(request, asked(self, _OWN_CLAIMS))
         batch = request.batch
         with self._lock:
             due = self._queue.take(request.now, request.limit)
             batch.more = len(due) >= request.limit
-            self._unlist(due)
+            if self._listing.is_kept:
+                self._unlist(due)
             if request.in_turn:
                 batch.due_at = {job.id: job._due for job in due}
             try:

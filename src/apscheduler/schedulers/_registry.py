@@ -246,15 +246,15 @@ class Registry:
 
     def _has_executor(self, alias: str) -> bool:
         """Return whether there is an executor of this alias, or ``_lookup_executor``, someone else's, finds one."""
-        return alias in self._executors or self._found_executor(alias) is not None
+        if alias in self._executors:
+            return True
+        try:
+            return self._lookup_executor(alias) is not None
+        except LookupError:
+            return False
 
-    @property
-    def _finds_executors(self) -> bool:
-        """Whether ``_lookup_executor`` is the one of this package."""
-        return (
-            type(self)._lookup_executor is _OWN_EXECUTOR_LOOKUP
-            and "_lookup_executor" not in self.__dict__
-        )
+    _finds_executors = True
+    """Whether ``_lookup_executor`` is the one of this package: asked once a pass."""
 
     def _found_executor(self, alias: str) -> BaseExecutor | None:
         """Return the executor that runs jobs of this alias, ``None`` if there is none."""
@@ -276,7 +276,7 @@ class Registry:
             return {}
         lanes: dict[str, list[Job]] = {}
         for alias, each in list(self._executors.items()):
-            # Asked first: somebody may have hooked into 3.x's way since it was started.
+            # Somebody may have hooked into 3.x's way since it was started.
             if each.lane is True and not each._heed_hooks():
                 lanes[alias] = []
         return lanes
@@ -410,10 +410,13 @@ class Registry:
         return found
 
     def _heed_overrides(self) -> None:
-        """Have all events told where ``_dispatch_event`` is someone else's: he may tell whom he likes."""
+        """See, once a pass, which methods are someone else's: where it is ``_dispatch_event``, all events are told."""
+        cls, given = type(self), self.__dict__
+        self._finds_executors = (
+            cls._lookup_executor is _OWN_EXECUTOR_LOOKUP and "_lookup_executor" not in given
+        )
         tells_itself = (
-            type(self)._dispatch_event is not self._own_dispatch[0]
-            or "_dispatch_event" in self.__dict__
+            cls._dispatch_event is not self._own_dispatch[0] or "_dispatch_event" in given
         )
         if tells_itself is not self._tells_itself:
             with self._listeners_lock:
