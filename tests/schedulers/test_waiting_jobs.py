@@ -118,3 +118,82 @@ def test_a_pending_job_is_found_under_its_own_stores_alias_only(jobstore):
         with pytest.raises(JobLookupError):
             change("a", jobstore)
     assert scheduler.get_job("a", "default") is not None
+
+
+def starting(scheduler, then, names="abc"):
+    """Add jobs, have ``then(event)`` called for each that is added, and start."""
+    for name in names:
+        scheduler.add_job(do_nothing, "interval", hours=1, id=name)
+    scheduler.add_listener(then, ev.EVENT_JOB_ADDED)
+    scheduler.start()
+
+
+@pytest.mark.parametrize("another", ["", "other"])
+def test_a_listener_finds_all_jobs_while_the_start_adds_them(another):
+    scheduler = ManualScheduler()
+    scheduler.add_jobstore("memory", "other")
+    seen = []
+
+    def look(event):
+        found = scheduler.get_job(event.job_id)
+        seen.append((found.id, found.pending, ids(scheduler.get_jobs())))
+
+    if another:  # a group of its own: these have not arrived when the first are told of
+        scheduler.add_job(do_nothing, "interval", hours=1, id="z", jobstore=another)
+    starting(scheduler, look)
+    names = ["z", "a", "b", "c"] if another else ["a", "b", "c"]
+    assert seen == [(name, False, names) for name in names]
+
+
+@pytest.mark.parametrize("store", ["memory", "sqlalchemy"])
+def test_a_listener_changes_jobs_while_the_start_adds_them(store, tmp_path):
+    options = {"url": f"sqlite:///{tmp_path}/jobs"} if store == "sqlalchemy" else {}
+    scheduler = ManualScheduler()
+    scheduler.add_jobstore(store, **options)
+
+    def change(event):
+        scheduler.modify_job(event.job_id, name=f"{event.job_id} was changed")
+
+    starting(scheduler, change)
+    names = [scheduler.get_job(name).name for name in "abc"]
+    scheduler.shutdown()
+    assert names == [f"{name} was changed" for name in "abc"]
+
+
+@pytest.mark.parametrize("by", ["id", "handle", "all"])
+def test_a_job_that_a_listener_removes_while_the_start_adds_it_is_gone(by):
+    scheduler = ManualScheduler()
+    scheduler.add_jobstore("memory", "other")
+    late = scheduler.add_job(do_nothing, "interval", hours=1, id="z", jobstore="other")
+    told = added_by(scheduler)
+
+    def remove(event):
+        if event.job_id != "a":
+            return
+        if by == "all":
+            scheduler.remove_all_jobs()
+            return
+        for name in ("b", "c", "x"):  # x has not arrived: its store is another
+            if by == "id":
+                scheduler.remove_job(name)
+            else:
+                scheduler.get_job(name).remove()
+
+    for name in "abc":
+        scheduler.add_job(do_nothing, "interval", hours=1, id=name)
+    scheduler.add_job(do_nothing, "interval", hours=1, id="x", jobstore="other")
+    scheduler.add_listener(remove, ev.EVENT_JOB_ADDED)
+    scheduler.start()
+    assert told == ["z", "a", "b", "c"]
+    assert ids(scheduler.get_jobs()) == ([] if by == "all" else ["z", "a"])
+    assert late in scheduler.get_jobs() or by == "all"
+    with pytest.raises(JobLookupError):
+        scheduler.remove_job("x")
+
+
+def test_a_job_that_never_fires_is_not_listed_when_the_start_has_left_it_out():
+    scheduler = ManualScheduler()
+    scheduler.add_job(do_nothing, Never(), id="never")
+    seen = []
+    starting(scheduler, lambda event: seen.append((event.job_id, ids(scheduler.get_jobs()))))
+    assert seen[-1] == ("c", ["a", "b", "c"])

@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
-from itertools import groupby
-from os import getpid
 
 from apscheduler._engine.instants import NEVER
 from apscheduler.events import (
@@ -20,9 +18,9 @@ from apscheduler.job import Job
 from apscheduler.jobstores.base import ConflictingIdError, JobLookupError
 from apscheduler.jobstores.standing import hand_on_time, pass_claims
 from apscheduler.markers import undefined
-from apscheduler.schedulers._calendars import CalendarRegistry, split_off, under
-from apscheduler.schedulers._environment import is_by_script
+from apscheduler.schedulers._calendars import split_off, under
 from apscheduler.schedulers._overrides import is_as_made, is_ours
+from apscheduler.schedulers._pending import PendingJobs, neighbours
 from apscheduler.schedulers._plugins import Plugins, load_plugin
 from apscheduler.schedulers._registry import (
     STATE_RUNNING,
@@ -36,10 +34,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, ClassVar, TypeVar
 
+    from apscheduler.schedulers._pending import Entry
     from apscheduler.schedulers._stores import Store
 
     F = TypeVar("F", bound=Callable[..., Any])
-    Entry = tuple[Job, str, bool]
 
 
 _JOB_OPTIONS = (
@@ -58,7 +56,7 @@ _REPLACE_KEEPING_TIME = 2
 """A value of ``replace_existing`` on its way to the store."""
 
 
-class JobAdding(CalendarRegistry):
+class JobAdding(PendingJobs):
     """Adding jobs: at once, or at the scheduler's start."""
 
     _trigger_plugins: MutableMapping[str, Any] = Plugins("triggers")
@@ -274,21 +272,6 @@ class JobAdding(CalendarRegistry):
             return self._trigger_class(alias)(**constructor_kwargs)
         return super()._create_plugin_instance(type_, alias, constructor_kwargs)
 
-    def _add_pending(self, job: Job, alias: str, replace_existing: bool) -> None:
-        if not self._pending_jobs:
-            self._pending_by = getpid() if is_by_script() else 0
-        with self._jobstores_lock:
-            taken = self._pending_index.get((alias, job.id))
-            if taken is not None and any(taken is entry[0] for entry in self._pending_jobs):
-                if not replace_existing:
-                    raise ConflictingIdError(job.id)
-                self._pending_jobs[:] = [
-                    each for each in self._pending_jobs if each[0] is not taken
-                ]
-            self._pending_jobs.append((job, alias, replace_existing))
-            self._pending_index[alias, job.id] = job
-        self._logger.info("Job %s waits for the scheduler's start", job.id)
-
     def _real_add_job(self, job: Job, jobstore_alias: str, replace_existing: bool) -> None:
         """Complete a job from the defaults and put it into its store."""
         store = self._claiming_store(jobstore_alias)
@@ -356,6 +339,7 @@ class JobAdding(CalendarRegistry):
         """Report a job that has no fire time at all; it is not kept."""
         job._shown = None
         job._jobstore_alias = alias
+        self._arriving.pop(id(job), None)
         self._logger.warning(
             'Job "%s" (%s) was not kept: its trigger has no fire time from now on',
             job.name,
@@ -363,67 +347,6 @@ class JobAdding(CalendarRegistry):
         )
         self._dispatch_event(JobEvent(EVENT_JOB_ADDED, job.id, alias))
         self._dispatch_event(JobEvent(EVENT_JOB_REMOVED, job.id, alias))
-
-    def _add_pending_jobs(self, alias: str | None = None) -> None:
-        """Add the jobs that waited, all of them or those for one store, and those that listeners add meanwhile.
-
-        A failing one costs itself only, and goes on waiting.
-        """
-        first_error: Exception | None = None
-        failed: list[Entry] = []
-        try:
-            while waiting := self._take_pending(alias):
-                error = self._add_waiting(waiting, failed)
-                first_error = first_error or error
-        finally:
-            self._wait_again(failed)
-        if first_error is not None:
-            raise first_error
-
-    def _take_pending(self, alias: str | None) -> list[Entry]:
-        """Return the jobs that wait, which then do so no more."""
-        with self._jobstores_lock:
-            taken = [each for each in self._pending_jobs if alias in (None, each[1])]
-            self._pending_jobs[:] = [
-                each for each in self._pending_jobs if alias not in (None, each[1])
-            ]
-            for job, store_alias, _ in taken:
-                self._pending_index.pop((store_alias, job.id), None)
-        return taken
-
-    def _wait_again(self, entries: list[Entry]) -> None:
-        with self._jobstores_lock:
-            self._pending_jobs[:0] = entries
-            for job, store_alias, _ in entries:
-                self._pending_index.setdefault((store_alias, job.id), job)
-
-    def _add_waiting(self, waiting: list[Entry], failed: list[Entry]) -> Exception | None:
-        """Add what can be added, and put the others into ``failed``; return the first error."""
-        if not is_ours(self._real_add_job):
-            return self._add_one_by_one(waiting, failed)
-        first_error: Exception | None = None
-        for group in _alike(waiting):
-            try:
-                self._real_add_jobs(group)
-            except Exception:  # noqa: BLE001 - one of them is wrong: the others are added without it
-                error = self._add_one_by_one(group, failed)
-                first_error = first_error or error
-        return first_error
-
-    def _add_one_by_one(self, group: list[Entry], failed: list[Entry]) -> Exception | None:
-        """Add what can be added, and put the others into ``failed``; return the first error."""
-        first_error: Exception | None = None
-        for entry in group:
-            try:
-                self._real_add_job(*entry)
-            except Exception as exc:  # noqa: BLE001 - the others are added without it
-                failed.append(entry)
-                first_error = first_error or exc
-                from apscheduler.schedulers._sinks import say_trouble
-
-                text = f"Pending job {entry[0].id} could not be added"
-                say_trouble(self._logger, self._jobstores.get(entry[1]), text, exc)
-        return first_error
 
     def add_jobs(self, jobs: Iterable[Mapping[str, Any]]) -> list[Job]:
         """Add several jobs in one step and return them: those of one store all or none, in one transaction. New.
@@ -443,7 +366,7 @@ class JobAdding(CalendarRegistry):
                 if not self._has_executor(job.executor):
                     raise KeyError(_unknown("executor", job.executor, self._executors))
                 self._claiming_store(alias)
-            for group in _alike(entries):
+            for group in neighbours(entries):
                 self._real_add_jobs(group)
         return [entry[0] for entry in entries]
 
@@ -520,17 +443,8 @@ class JobAdding(CalendarRegistry):
         """Wake the loop if this fire time comes before what it waits for (hosts may just wake it)."""
         self.wakeup()
 
-    _pending_index: dict[tuple[str, str], Job]
-    _pending_by = 0
-    """The process whose main script added the first of the jobs that wait for the start; 0: no script, or it looks at them."""
-
 
 _OWN_PLUGIN = JobAdding._create_plugin_instance
-
-
-def _alike(entries: list[Entry]) -> list[list[Entry]]:
-    """Return neighbours with the same store that all replace, or all do not, as groups."""
-    return [list(group) for _, group in groupby(entries, key=lambda entry: entry[1:])]
 
 
 def _is_never(job: Job) -> bool:

@@ -69,7 +69,7 @@ class JobOperations(JobAdding):
         :param pending: ignored, as in 3.x
         """
         if self.state == STATE_STOPPED:
-            return [job for job, alias, _ in self._pending_jobs if jobstore in (None, alias)]
+            return [job for job, _, _ in self._listed_pending(jobstore)]
         lists = [
             self._adopted(store.get_all_jobs(), alias)
             for alias, store in self._claiming_stores()
@@ -92,15 +92,13 @@ class JobOperations(JobAdding):
         :raises JobLookupError: if there is none
         """
         if self.state == STATE_STOPPED:
-            for job, alias, _ in self._pending_jobs:
-                if job.id == job_id and jobstore_alias in (None, alias):
-                    return job, None
-        else:
-            for alias, store in self._claiming_stores():
-                if jobstore_alias in (None, alias):
-                    found = store.lookup_job(job_id)
-                    if found is not None:
-                        return self._adopted([found], alias)[0], alias
+            job = self._pending_entry(job_id, jobstore_alias)[0]
+            return job, job._jobstore_alias
+        for alias, store in self._claiming_stores():
+            if jobstore_alias in (None, alias):
+                found = store.lookup_job(job_id)
+                if found is not None:
+                    return self._adopted([found], alias)[0], alias
         raise JobLookupError(job_id)
 
     def _job_to_change(self, job_id: str, jobstore_alias: str | None) -> tuple[Job, str | None]:
@@ -131,8 +129,9 @@ class JobOperations(JobAdding):
         if self.state == STATE_STOPPED:
             self._pending_by = 0
             lines.append("Pending jobs:")
-            lines.extend(_line_of(job) for job in self.get_jobs(jobstore))
-            if not self._pending_jobs:
+            jobs = self.get_jobs(jobstore)
+            lines.extend(map(_line_of, jobs))
+            if not jobs and not self._pending_jobs:
                 lines.append("    No pending jobs")
         else:
             for alias, store in sorted(self._claiming_stores()):
@@ -370,13 +369,7 @@ class JobOperations(JobAdding):
 
     def _remove(self, job_id: str, jobstore: str | None) -> str:
         if self.state == STATE_STOPPED:
-            with self._jobstores_lock:
-                for position, (job, alias, _) in enumerate(self._pending_jobs):
-                    if job.id == job_id and jobstore in (None, alias):
-                        del self._pending_jobs[position]
-                        self._pending_index.pop((alias, job_id), None)
-                        return alias
-            raise JobLookupError(job_id)
+            return self._remove_pending(job_id, jobstore)
         for alias, store in self._claiming_stores():
             if jobstore in (None, alias):
                 try:
@@ -389,14 +382,7 @@ class JobOperations(JobAdding):
     def remove_all_jobs(self, jobstore: str | None = None) -> None:
         """Remove all jobs of a store, or of all stores."""
         if self.state == STATE_STOPPED:
-            with self._jobstores_lock:
-                self._pending_jobs[:] = [
-                    each for each in self._pending_jobs if jobstore not in (None, each[1])
-                ]
-                self._pending_index.clear()
-                self._pending_index.update(
-                    {(each[1], each[0].id): each[0] for each in self._pending_jobs}
-                )
+            self._remove_all_pending(jobstore)
         else:
             for alias, store in self._claiming_stores():
                 if jobstore in (None, alias):

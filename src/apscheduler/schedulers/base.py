@@ -111,7 +111,6 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
     def __init__(self, gconfig: Mapping[str, Any] = {}, **options: Any) -> None:
         self.state = STATE_STOPPED
         super().__init__()
-        self._pending_index = {}
         self._ended_jobs = set()
         _living.add(self)
         self.configure(gconfig, **options)

@@ -1,0 +1,186 @@
+"""Jobs that wait for the scheduler's start, and their way into the stores.
+
+waiting    in ``_pending_jobs``, 3.x's list, and found by id in ``_pending_index``
+arriving   during a start, from the first that is stored until all are: listeners that are told of one find the others
+failed     wait again
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from itertools import chain, groupby
+from os import getpid
+
+from apscheduler.jobstores.base import ConflictingIdError, JobLookupError
+from apscheduler.schedulers._calendars import CalendarRegistry
+from apscheduler.schedulers._environment import is_by_script
+from apscheduler.schedulers._overrides import is_ours
+from apscheduler.schedulers._registry import STATE_STOPPED
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from apscheduler.job import Job
+
+    Entry = tuple[Job, str, bool]
+
+
+class PendingJobs(CalendarRegistry):
+    """The part of a scheduler that keeps what waits for the start. An entry is a job, its store's alias, and whether it replaces another."""
+
+    _pending_index: dict[tuple[str, str], Job]
+    _pending_by = 0
+    """The process whose main script added the first of the jobs that wait for the start; 0: no script, or it looks at them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pending_index = {}
+        self._arriving: dict[int, Entry] = {}
+
+    def _real_add_job(self, job: Job, jobstore_alias: str, replace_existing: bool) -> None:
+        """Put a job into its store."""
+        raise NotImplementedError
+
+    def _real_add_jobs(self, group: list[Entry]) -> None:
+        """Put jobs of one store, all of which replace or all of which do not, into it in one step."""
+        raise NotImplementedError
+
+    # -- what waits ---------------------------------------------------------------------------------------
+
+    def _add_pending(self, job: Job, alias: str, replace_existing: bool) -> None:
+        if not self._pending_jobs:
+            self._pending_by = getpid() if is_by_script() else 0
+        with self._jobstores_lock:
+            taken = self._pending_index.get((alias, job.id))
+            if taken is not None and any(taken is entry[0] for entry in self._pending_jobs):
+                if not replace_existing:
+                    raise ConflictingIdError(job.id)
+                self._pending_jobs[:] = [
+                    each for each in self._pending_jobs if each[0] is not taken
+                ]
+            self._pending_jobs.append((job, alias, replace_existing))
+            self._pending_index[alias, job.id] = job
+        self._logger.info("Job %s waits for the scheduler's start", job.id)
+
+    def _listed_pending(self, jobstore: str | None) -> Iterator[Entry]:
+        """Return the entries of a store (of all), those first that a start is just storing."""
+        for entry in chain(list(self._arriving.values()), list(self._pending_jobs)):
+            if jobstore in (None, entry[1]):
+                yield entry
+
+    def _pending_entry(self, job_id: str, jobstore: str | None) -> Entry:
+        """Return the entry of this id; its job has a ``_jobstore_alias`` once it is stored.
+
+        :raises JobLookupError: if there is none
+        """
+        for entry in self._listed_pending(jobstore):
+            if entry[0].id == job_id:
+                return entry
+        raise JobLookupError(job_id)
+
+    def _remove_pending(self, job_id: str, jobstore: str | None) -> str:
+        """Remove the job of this id, and return its store's alias.
+
+        :raises JobLookupError: if there is none
+        """
+        entry = self._pending_entry(job_id, jobstore)
+        self._forget_pending([entry])
+        return entry[1]
+
+    def _remove_all_pending(self, jobstore: str | None) -> None:
+        self._forget_pending(list(self._listed_pending(jobstore)))
+
+    def _forget_pending(self, entries: list[Entry]) -> None:
+        """Remove entries, and from their stores those that a start has stored already."""
+        gone = {id(job) for job, _, _ in entries}
+        with self._jobstores_lock:
+            self._pending_jobs[:] = [each for each in self._pending_jobs if id(each[0]) not in gone]
+            for job, alias, _ in entries:
+                self._arriving.pop(id(job), None)
+                if self._pending_index.get((alias, job.id)) is job:
+                    del self._pending_index[alias, job.id]
+        for job, alias, _ in entries:
+            if job._jobstore_alias is not None:
+                with suppress(JobLookupError):
+                    self._claiming_store(alias).remove_job(job.id)
+
+    # -- the start ----------------------------------------------------------------------------------------
+
+    def _add_pending_jobs(self, alias: str | None = None) -> None:
+        """Add the jobs that waited, all of them or those for one store, and those that listeners add meanwhile.
+
+        A failing one costs itself only, and goes on waiting.
+        """
+        first_error: Exception | None = None
+        failed: list[Entry] = []
+        try:
+            while waiting := self._take_pending(alias):
+                error = self._add_waiting(waiting, failed)
+                first_error = first_error or error
+        finally:
+            self._wait_again(failed)
+        if first_error is not None:
+            raise first_error
+
+    def _take_pending(self, alias: str | None) -> list[Entry]:
+        """Return the jobs that wait, which then do so no more."""
+        with self._jobstores_lock:
+            taken = [each for each in self._pending_jobs if alias in (None, each[1])]
+            self._pending_jobs[:] = [
+                each for each in self._pending_jobs if alias not in (None, each[1])
+            ]
+            for job, store_alias, _ in taken:
+                self._pending_index.pop((store_alias, job.id), None)
+            if self.state == STATE_STOPPED:
+                self._arriving.update((id(each[0]), each) for each in taken)
+        return taken
+
+    def _wait_again(self, entries: list[Entry]) -> None:
+        with self._jobstores_lock:
+            self._arriving.clear()
+            self._pending_jobs[:0] = entries
+            for job, store_alias, _ in entries:
+                self._pending_index.setdefault((store_alias, job.id), job)
+
+    def _add_waiting(self, waiting: list[Entry], failed: list[Entry]) -> Exception | None:
+        """Add what can be added, and put the others into ``failed``; return the first error."""
+        if not is_ours(self._real_add_job):
+            return self._add_one_by_one(waiting, failed)
+        first_error: Exception | None = None
+        for neighbouring in neighbours(waiting):
+            group = [each for each in neighbouring if self._is_wanted(each)]
+            if not group:
+                continue
+            try:
+                self._real_add_jobs(group)
+            except Exception:  # noqa: BLE001 - one of them is wrong: the others are added without it
+                error = self._add_one_by_one(group, failed)
+                first_error = first_error or error
+        return first_error
+
+    def _add_one_by_one(self, group: list[Entry], failed: list[Entry]) -> Exception | None:
+        """Add what can be added, and put the others into ``failed``; return the first error."""
+        first_error: Exception | None = None
+        for entry in group:
+            if not self._is_wanted(entry):
+                continue
+            try:
+                self._real_add_job(*entry)
+            except Exception as exc:  # noqa: BLE001 - the others are added without it
+                failed.append(entry)
+                first_error = first_error or exc
+                from apscheduler.schedulers._sinks import say_trouble
+
+                text = f"Pending job {entry[0].id} could not be added"
+                say_trouble(self._logger, self._jobstores.get(entry[1]), text, exc)
+        return first_error
+
+    def _is_wanted(self, entry: Entry) -> bool:
+        """Return whether no listener has removed a job before it was its turn to be stored."""
+        return self.state != STATE_STOPPED or id(entry[0]) in self._arriving
+
+
+def neighbours(entries: list[Entry]) -> list[list[Entry]]:
+    """Return neighbours with the same store that all replace, or all do not, as groups."""
+    return [list(group) for _, group in groupby(entries, key=lambda entry: entry[1:])]
