@@ -249,3 +249,22 @@ def test_a_run_that_is_skipped_is_one_short_line(lines):
         "and max_instances is 1; a timeout or a longer interval helps"
     )
     assert len(line) < LONG
+
+
+@pytest.mark.parametrize("store", ["memory", "sqlalchemy"])
+def test_what_was_missed_together_says_why_it_was_late(store, tmp_path, lines):
+    options = {"url": f"sqlite:///{tmp_path}/jobs"} if store == "sqlalchemy" else {}
+    scheduler = ManualScheduler(clock=FakeClock(datetime(2026, 3, 1, 9, tzinfo=UTC)))
+    scheduler.add_jobstore(store, **options)
+    scheduler.start()
+    overdue(scheduler, count=500, coalesce=False, misfire_grace_time=61)
+    missed = scheduler.get_runs(outcome="missed", limit=1000)
+    scheduler.shutdown()
+    assert {run.reason for run in missed} == {
+        "the process was asleep or held up, or the clock was set forward"
+    }
+    assert max(run.count for run in missed) == 399
+    assert (
+        'Job "read prices" (job) missed 399 runs (2026-03-01 09:01:00 to 15:39:00 UTC): '
+        "the process was asleep or held up, or the clock was set forward"
+    ) in [each.getMessage() for each in lines.records]

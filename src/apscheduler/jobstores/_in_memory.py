@@ -30,10 +30,8 @@ class ClaimsInMemory(RunsInMemory):
         refused: bool,
     ) -> Claim | None:
         """Return the claim that was put into the batch, if there is one."""
-        if planned.coalesced:
-            self._roll(batch, job, Outcome.COALESCED, planned.coalesced, request.now)
-        if planned.missed:
-            self._roll(batch, job, Outcome.MISSED, planned.missed, request.now)
+        for outcome, rollup in reasons.rollups(planned, late_because, job._grace, request.now):
+            self._roll(batch, job, outcome, rollup, request.now)
         if planned.dropped:
             self._drop(batch, job, planned.dropped, request.now)
         if not planned.run:
@@ -75,8 +73,6 @@ class ClaimsInMemory(RunsInMemory):
     def _roll(
         self, batch: ClaimBatch, job: Job, outcome: Outcome, rollup: Rollup, now: int
     ) -> None:
-        usual = reasons.COALESCED if outcome is Outcome.COALESCED else reasons.TOO_MANY
-        reason = rollup.reason or usual
-        detail = Detail(reason=reason, count=rollup.count, last=rollup.last)
+        detail = Detail(reason=rollup.reason, count=rollup.count, last=rollup.last)
         self.ledger.record(job.id, rollup.first, 0, now, outcome, detail)
         batch.rolled.append((job, outcome, rollup))

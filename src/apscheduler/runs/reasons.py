@@ -3,17 +3,41 @@
 from __future__ import annotations
 
 from apscheduler._engine.instants import NEVER
+from apscheduler._engine.planning import Rollup
+from apscheduler.runs.outcomes import Outcome
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from apscheduler._engine.planning import Plan
     from apscheduler.job import Job
 
 COALESCED = "rolled into a later fire time, because coalesce is set"
 TOO_MANY = "too many runs were overdue to catch up one by one"
+NOT_OURS = "it was due while another scheduler led, or none"
 
 MOVED_BY_ANOTHER = "another program moved this job's next fire time without a row (APScheduler 3.x on the same table?)"
+
+
+def rollups(plan: Plan, late: str | None, grace: int, now: int) -> list[tuple[Outcome, Rollup]]:
+    """Return the records of a plan that stand for several fire times, each with its reason.
+
+    :param late: why the first of them comes late, if it does
+    :param grace: how late a run may start, in microseconds
+    :param now: the time of the plan, as its fire times are counted
+    """
+    found = []
+    if plan.coalesced is not None:
+        found.append((Outcome.COALESCED, _because(plan.coalesced, COALESCED)))
+    if plan.missed is not None:
+        all_are_late = late is not None and now - plan.missed.last > grace
+        found.append((Outcome.MISSED, _because(plan.missed, late if all_are_late else TOO_MANY)))
+    return found
+
+
+def _because(rollup: Rollup, usual: str | None) -> Rollup:
+    return Rollup(rollup.count, rollup.first, rollup.last, rollup.reason or usual)
 
 
 def replanned(before: str, now: str, moment: datetime) -> str:

@@ -136,14 +136,10 @@ class Announcer:
                 )
             )
             return
-        if rollup.reason:
-            text = "Job %s missed %s (%s): %s"
-            say(scheduler._logger, logging.WARNING, text, *words, rollup.reason)
+        text = "Job %s missed %s (%s): %s"
+        say(scheduler._logger, logging.WARNING, text, *words, _why_missed(rollup))
+        if rollup.reason == reasons.NOT_OURS:
             return
-        text = (
-            "Job %s missed %s (%s): more than %d were overdue; with coalesce=True one runs for all"
-        )
-        say(scheduler._logger, logging.WARNING, text, *words, CATCH_UP_LIMIT)
         # Listeners of 3.x expect an execution event under this code.
         scheduler._dispatch_event(
             JobExecutionEvent(EVENT_JOB_MISSED, job.id, job._jobstore_alias, first)
@@ -183,3 +179,9 @@ class Announcer:
         scheduler._dispatch_event(
             JobSubmissionEvent(EVENT_JOB_MAX_INSTANCES, job.id, job._jobstore_alias, times)
         )
+
+
+def _why_missed(rollup: Rollup) -> str:
+    if rollup.reason == reasons.TOO_MANY:
+        return f"more than {CATCH_UP_LIMIT} were overdue; with coalesce=True one runs for all"
+    return str(rollup.reason)

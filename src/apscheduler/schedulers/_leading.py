@@ -17,6 +17,7 @@ from apscheduler.cluster.leading import FileLock
 from apscheduler.jobstores.base import BaseJobStore, SharedJobStore
 from apscheduler.logs import say
 from apscheduler.names import hint
+from apscheduler.runs import reasons
 from apscheduler.schedulers._sinks import say_trouble
 from apscheduler.schedulers._stores import is_private
 
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     Planner = Callable[[Job, int, int], Plan]
 
 _COMPLAINTS = 10 * SECOND
-NOT_OURS = "it was due while another scheduler led, or none"
 
 
 def store_of(given: Any, stores: Mapping[str, BaseJobStore]) -> BaseJobStore | None:
@@ -173,7 +173,7 @@ class Leading:
             return plan
 
         def planned(job: Job, due: int, now: int) -> Plan:
-            return without(plan(job, due, now), since, NOT_OURS)
+            return without(plan(job, due, now), since, reasons.NOT_OURS)
 
         return planned
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
-    from apscheduler._engine.planning import Plan, Rollup
+    from apscheduler._engine.planning import Rollup
     from apscheduler.cluster.membership import Membership
     from apscheduler.job import Job
     from apscheduler.jobstores._sql.catching_up import CatchUps
@@ -276,9 +276,14 @@ class Writing:
             )
 
         for each in (each for each in self._free if not each.plan.is_plain):
-            for outcome, rollup, reason in _rollups(each.plan):
+            for outcome, rollup in self._rollups(each):
                 add(
-                    each, rollup.first, outcome, count=rollup.count, last=rollup.last, reason=reason
+                    each,
+                    rollup.first,
+                    outcome,
+                    count=rollup.count,
+                    last=rollup.last,
+                    reason=rollup.reason,
                 )
             for drop in each.plan.dropped or ():
                 last = None if drop.count == 1 else drop.last
@@ -345,7 +350,7 @@ class Writing:
             self._placed(each, batch)
             if each.plan.is_plain:
                 continue
-            for outcome, rollup, _ in _rollups(each.plan):
+            for outcome, rollup in self._rollups(each):
                 batch.rolled.append((each.job, outcome, rollup))
             if each.plan.dropped:
                 batch.dropped.append((each.job, each.plan.dropped))
@@ -363,7 +368,7 @@ class Writing:
 
     def _claim_of(self, each: Candidate, run: list[int]) -> StoreClaim:
         request, member = self._request, self._membership
-        late = request.late_because(each.due - self._offset, each.job._grace)
+        late = self._late_because(each)
         size = self._sizes.get(each.job.id)
         if size is None:
             return StoreClaim(
@@ -387,6 +392,12 @@ class Writing:
         make = portion_maker(each.job, request.sink, options)
         return self._catch_ups.begun(make, run, each.plan.run[0], size)
 
+    def _late_because(self, each: Candidate) -> str | None:
+        return self._request.late_because(each.due - self._offset, each.job._grace)
+
+    def _rollups(self, each: Candidate) -> list[tuple[Outcome, Rollup]]:
+        return reasons.rollups(each.plan, self._late_because(each), each.job._grace, self._now)
+
     def _placed(self, each: Candidate, batch: ClaimBatch) -> None:
         job, following = each.job, each.plan.next
         job._due = NEVER if following is None else following
@@ -402,12 +413,3 @@ class Writing:
             moment = None if following is None else to_float(following)
             ends = following is None and not each.refused
             batch.moved.append(Moved(job, blob, moment, each.generation, ends=ends))
-
-
-def _rollups(plan: Plan) -> list[tuple[Outcome, Rollup, str]]:
-    rolled: list[tuple[Outcome, Rollup, str]] = []
-    if plan.coalesced:
-        rolled.append((Outcome.COALESCED, plan.coalesced, reasons.COALESCED))
-    if plan.missed:
-        rolled.append((Outcome.MISSED, plan.missed, plan.missed.reason or reasons.TOO_MANY))
-    return rolled
