@@ -143,6 +143,11 @@ def swallow_first(seconds, path):
         hang_and_swallow(seconds)
 
 
+async def time_out_async():
+    await asyncio.sleep(0)
+    raise TimeoutError("the job's own")
+
+
 async def hang_async(seconds):
     await asyncio.sleep(seconds)
 

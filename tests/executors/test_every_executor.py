@@ -208,6 +208,12 @@ def test_a_job_that_ends_within_its_timeout_is_executed(running, make_claim, rec
     assert {result.outcome for result in results} == {Outcome.EXECUTED}
 
 
+def test_a_timeout_error_of_a_coroutines_own_is_a_failure(running, make_claim, recorder):
+    (result,) = run(running, recorder, [make_claim(sample_jobs.time_out_async, timeout=30)])
+    assert result.outcome is Outcome.FAILED
+    assert (type(result.exception), str(result.exception)) == (TimeoutError, "the job's own")
+
+
 def test_an_interrupted_claim_goes_on_with_its_next_fire_time(
     running, make_claim, recorder, tmp_path
 ):

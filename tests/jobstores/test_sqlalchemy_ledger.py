@@ -307,6 +307,20 @@ def test_pruning_removes_what_is_too_old(place, opened):
     assert [second(run) for run in scheduler.get_runs()] == [100, 90, 80, 70, 60, 50]
 
 
+@pytest.mark.parametrize(("history", "removed"), [(3, 7), (8, 4)])
+def test_of_two_limits_the_one_counts_that_keeps_less(place, opened, history, removed):
+    scheduler = opened(history=history, history_age=timedelta(hours=1))
+    every(scheduler, "a")
+    scheduler.advance(105)
+    scheduler.get_runs()
+    place.change(
+        "UPDATE {t}_runs SET seq = seq - :age WHERE fire_us <= :until",
+        age=2 * 3600 * SECOND,
+        until=to_us(START) + 40 * SECOND,
+    )
+    assert store_of(scheduler).prune() == removed
+
+
 def test_without_limits_nothing_is_pruned(place, opened):
     scheduler = opened(history=None, history_age=None)
     every(scheduler, "a")

@@ -140,6 +140,20 @@ def test_a_gate_holds_jobs_back_and_lets_them_go(kind, started) -> None:
     assert ran == ["a"]
 
 
+def test_a_job_that_has_ended_still_shows_when_it_was_due(kind, started) -> None:
+    class Reading(kind):
+        def get_due_jobs(self, now):
+            return super().get_due_jobs(now)
+
+    scheduler = started(Reading())
+    moment = soon()
+    job = scheduler.add_job(run, "date", run_date=moment, args=["a"], id="a")
+    scheduler._process_jobs()
+    assert ran == ["a"]
+    assert scheduler.get_job("a") is None
+    assert job.next_run_time == moment
+
+
 def test_a_read_chooses_and_orders(kind, started) -> None:
     class Backwards(kind):
         def get_due_jobs(self, now):

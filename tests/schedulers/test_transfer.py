@@ -355,6 +355,13 @@ def test_a_job_that_is_not_right_keeps_all_others_out(scheduler, changes, error)
     assert "job" in str(caught.value)
 
 
+@pytest.mark.parametrize("change", [{"version": 9}, {"args": None}])
+def test_a_damaged_job_is_named_by_its_place_and_its_id(scheduler, change):
+    text = json.dumps(document(scheduler, id="b", **change))
+    with pytest.raises(ValueError, match=r"^job number 1 of this export \('b'\) "):
+        import_text(scheduler, text)
+
+
 def test_two_jobs_of_one_id_are_refused(scheduler):
     found = document(scheduler)
     found["jobs"] *= 2

@@ -463,3 +463,20 @@ def test_days_of_the_far_future_are_reached():
     found = trigger.get_next_fire_time(None, datetime(2024, 1, 1, tzinfo=UTC))
     assert found is not None
     assert found.date() == date(9999, 12, 31)
+
+
+@pytest.mark.parametrize(
+    ("year", "fires_instead"), [("1986", True), ("1984,1986", True), ("1985-1986", False)]
+)
+def test_a_gap_at_the_new_year_is_counted_on_over_where_the_old_year_matches_too(
+    year, fires_instead
+):
+    """Nepal moved its clocks from 00:00 to 00:15 on 1986-01-01; the instants are 3.11.3's answers."""
+    zone = ZoneInfo("Asia/Kathmandu")
+    trigger = CronTrigger(year=year, hour=0, minute=5, timezone=zone)
+    fire = trigger.get_next_fire_time(None, datetime(1985, 12, 31, 12, tzinfo=zone))
+    first, second = (
+        datetime(1986, 1, 1, 0, 20, tzinfo=zone),
+        datetime(1986, 1, 2, 0, 5, tzinfo=zone),
+    )
+    assert fire == (first if fires_instead else second)
