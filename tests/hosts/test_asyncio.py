@@ -152,6 +152,28 @@ async def ended_of(scheduler, job_id):
 # -- the shutdown -------------------------------------------------------------------------------------
 
 
+def test_a_job_that_shuts_down_without_waiting_cancels_the_others_and_goes_on():
+    async def main():
+        scheduler = made()
+        sleeper = Sleeper()
+        ended = []
+
+        async def ender():
+            await asyncio.wait_for(sleeper.began.wait(), PATIENCE)
+            scheduler.shutdown(wait=False)
+            await asyncio.sleep(0)
+            ended.append("ender")
+
+        scheduler.start()
+        scheduler.add_job(ender, id="ender")
+        scheduler.add_job(sleeper, id="sleeper")
+        while not (ended and sleeper.ended):
+            await asyncio.sleep(0)
+        assert (ended, sleeper.ended) == (["ender"], ["cancelled"])
+
+    asyncio.run(asyncio.wait_for(main(), PATIENCE))
+
+
 @pytest.mark.trap(92)
 def test_an_awaited_shutdown_waits_for_jobs_while_the_loop_goes_on():
     async def main():
