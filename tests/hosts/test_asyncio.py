@@ -44,6 +44,7 @@ class Sleeper:
 
     def __init__(self, seconds=3600.0):
         self.began = asyncio.Event()
+        self.over = asyncio.Event()
         self.ended: list[str] = []
         self._seconds = seconds
 
@@ -54,7 +55,10 @@ class Sleeper:
         except asyncio.CancelledError:
             self.ended.append("cancelled")
             raise
-        self.ended.append("well")
+        else:
+            self.ended.append("well")
+        finally:
+            self.over.set()
 
 
 # -- the loop -----------------------------------------------------------------------------------------
@@ -156,20 +160,19 @@ def test_a_job_that_shuts_down_without_waiting_cancels_the_others_and_goes_on():
     async def main():
         scheduler = made()
         sleeper = Sleeper()
-        ended = []
+        ended = asyncio.Event()
 
         async def ender():
             await asyncio.wait_for(sleeper.began.wait(), PATIENCE)
             scheduler.shutdown(wait=False)
             await asyncio.sleep(0)
-            ended.append("ender")
+            ended.set()
 
         scheduler.start()
         scheduler.add_job(ender, id="ender")
         scheduler.add_job(sleeper, id="sleeper")
-        while not (ended and sleeper.ended):
-            await asyncio.sleep(0)
-        assert (ended, sleeper.ended) == (["ender"], ["cancelled"])
+        await asyncio.gather(ended.wait(), sleeper.over.wait())
+        assert sleeper.ended == ["cancelled"]
 
     asyncio.run(asyncio.wait_for(main(), PATIENCE))
 

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from concurrent import futures
+from importlib import import_module
 from typing import Any
 from unittest import mock
 
@@ -15,14 +17,22 @@ import pytest
 from overrides.playing import played_by, played_here
 from sqlalchemy import select
 
+from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_EXECUTED
 from apscheduler.executors import debug, pool
-from apscheduler.executors.base import BaseExecutor, run_job
+from apscheduler.executors.base import BaseExecutor, run_coroutine_job, run_job
 from apscheduler.executors.debug import DebugExecutor
 from apscheduler.executors.pool import BasePoolExecutor, ProcessPoolExecutor, ThreadPoolExecutor
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.schedulers.tornado import TornadoScheduler
 from apscheduler.testing.manual import ManualScheduler
 from tools import ROOT
+
+
+def nothing() -> None:
+    pass
+
 
 PROGRAM = ROOT / "tests/overrides/executors.py"
 GOLDEN = json.loads((ROOT / "tests/data/overrides-of-executors-3.11.3.json").read_text("utf-8"))
@@ -78,6 +88,56 @@ def test_a_run_job_that_raises_fails_the_run() -> None:
     scheduler.tick()
     assert scheduler.get_runs()[0].outcome == "executed"
     scheduler.shutdown()
+
+
+@pytest.mark.parametrize("host", ["asyncio", "tornado"])
+def test_runners_of_ones_own_run_the_jobs_of_event_loops(host) -> None:
+    asked: list[Any] = []
+    module = import_module(f"apscheduler.executors.{host}")
+    scheduler_class = {"asyncio": AsyncIOScheduler, "tornado": TornadoScheduler}[host]
+
+    def run_function(job, alias, times, logger_name):
+        asked.append(("function", threading.current_thread() is threading.main_thread()))
+        return run_job(job, alias, times, logger_name)
+
+    async def run_coroutine(job, alias, times, logger_name):
+        asked.append(("coroutine", threading.current_thread() is threading.main_thread()))
+        if job.id == "broken":
+            raise OSError("no")
+        return await run_coroutine_job(job, alias, times, logger_name)
+
+    async def main() -> None:
+        ended = asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        async def job() -> None:
+            await asyncio.sleep(0)
+
+        def tell(event: Any) -> None:
+            if len(scheduler.get_runs()) == len(jobs):
+                loop.call_soon_threadsafe(ended.set)
+
+        scheduler = scheduler_class()
+        scheduler.start()
+        scheduler.add_listener(tell, EVENT_JOB_EXECUTED | EVENT_JOB_ERROR)
+        jobs = {"function": nothing, "coroutine": job, "broken": job}
+        for name, function in jobs.items():
+            scheduler.add_job(function, id=name)
+        await asyncio.wait_for(ended.wait(), 30)
+        outcomes = {run.job_id: (run.outcome, str(run.error)) for run in scheduler.get_runs()}
+        scheduler.shutdown()
+        assert outcomes == {
+            "function": ("executed", "None"),
+            "coroutine": ("executed", "None"),
+            "broken": ("failed", "OSError: no"),
+        }
+
+    with (
+        mock.patch.object(module, "run_job", run_function, create=True),
+        mock.patch.object(module, "run_coroutine_job", run_coroutine, create=True),
+    ):
+        asyncio.run(main())
+    assert sorted(asked) == [("coroutine", True), ("coroutine", True), ("function", False)]
 
 
 # -- hooks after the start ------------------------------------------------------------------------------------

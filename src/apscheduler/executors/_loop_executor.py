@@ -39,6 +39,9 @@ class LoopExecutor(OwnExecutor):
         """Return whether the job's function is to be called in the loop rather than in a thread. New."""
         return iscoroutinefunction_partial(job.func)
 
+    def _runner_of(self, job: Any) -> str:
+        return "run_coroutine_job" if self.is_coroutine_job(job) else "run_job"
+
     def _submit(self, items: Sequence[Any]) -> list[tuple[Any, BaseException]]:
         if self._runs is None:
             return [(item, RuntimeError("this executor was not started")) for item in items]

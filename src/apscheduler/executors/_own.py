@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from apscheduler.executors._lines import log_start, log_success
-from apscheduler.executors.base import BaseExecutor, run_job
+from apscheduler.executors.base import BaseExecutor, run_coroutine_job, run_job
 from apscheduler.job import Job
 
 TYPE_CHECKING = False
@@ -47,7 +47,13 @@ class OwnExecutor(BaseExecutor):
             and cls._run_job_success is _OWN_SUCCESS
             and cls._run_job_error is _OWN_ERROR
             and self.__dict__.keys().isdisjoint(_OWN_WAY)
-            and (self._runs_in is None or self._runs_in.get("run_job") in _OWN_RUNNERS)
+            and (
+                self._runs_in is None
+                or (
+                    self._runs_in.get("run_job") in _OWN_RUNNERS
+                    and self._runs_in.get("run_coroutine_job") in _OWN_RUNNERS
+                )
+            )
         )
         if hooked is not self._hooked:
             self._hooked = hooked
@@ -57,10 +63,14 @@ class OwnExecutor(BaseExecutor):
                 self.any_thread = not hooked
         return hooked
 
-    def _runner_of_others(self) -> Any:
-        """Return the function that somebody has put in the place of ``run_job``, where 3.x looks it up."""
-        found = None if self._runs_in is None else self._runs_in.get("run_job")
-        return None if found is _OWN_RUN_JOB else found
+    def _runner_of_others(self, job: Job) -> Any:
+        """Return the function that somebody has put in the place of that which runs such a job, where 3.x looks it up."""
+        found = None if self._runs_in is None else self._runs_in.get(self._runner_of(job))
+        return None if found in _OWN_RUNNERS else found
+
+    def _runner_of(self, _job: Job) -> str:
+        """Return the name of the function by which 3.x's executor of this kind runs a job."""
+        return "run_job"
 
     def submit_claims(self, items: Sequence[Any]) -> list[tuple[Any, BaseException]]:
         """Take claims (and plain jobs, where ``lane`` is true); return those that were refused, with why."""
@@ -79,7 +89,7 @@ class OwnExecutor(BaseExecutor):
         raise NotImplementedError
 
     def _do_submit_job(self, job: Job, run_times: list[datetime]) -> None:
-        run = self._runner_of_others()
+        run = self._runner_of_others(job)
         if run is not None:
             self._run_by(run, job, run_times)
             return
@@ -107,8 +117,8 @@ class OwnExecutor(BaseExecutor):
             log_success(self._logger, job, _moment(job, fire), finished - started)
 
 
-_OWN_RUN_JOB = run_job
-_OWN_RUNNERS = (None, run_job)  # it is looked up in its own module until somebody asks for it there
+# They are looked up in their own module until somebody asks for them in the executor's.
+_OWN_RUNNERS = (None, run_job, run_coroutine_job)
 _OWN_SUBMIT, _OWN_DO_SUBMIT = OwnExecutor.submit_job, OwnExecutor._do_submit_job
 _OWN_SUCCESS, _OWN_ERROR = OwnExecutor._run_job_success, OwnExecutor._run_job_error
 _OWN_WAY = ("submit_job", "_do_submit_job", "_run_job_success", "_run_job_error")

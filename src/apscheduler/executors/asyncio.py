@@ -15,6 +15,8 @@ class AsyncIOExecutor(AsyncioLoopExecutor):
     :raises RuntimeError: at the start, if the scheduler has no asyncio event loop
     """
 
+    _runs_by = __name__
+
 
 TYPE_CHECKING = False
 if not TYPE_CHECKING:

@@ -23,6 +23,7 @@ class TornadoExecutor(AsyncioLoopExecutor):
     """
 
     _pool_name = "the executor's pool of threads"
+    _runs_by = __name__
 
     def __init__(self, max_workers: int = 10) -> None:
         super().__init__()
