@@ -219,6 +219,8 @@ def test_a_scheduler_with_its_own_clock_sets_the_start():
         ({"months": -1}, ValueError, "not an interval of at least one day"),
         ({"months": 1, "days": -30}, ValueError, "not an interval of at least one day"),
         ({"days": "1"}, TypeError, "days must be a whole number, not '1'"),
+        ({"days": float("inf")}, TypeError, "days must be a whole number, not inf"),
+        ({"days": 1, "hour": float("nan")}, TypeError, "hour must be a whole number, not nan"),
         ({"days": 1.5}, TypeError, "days must be a whole number, not 1.5"),
         ({"days": 1, "hour": "5"}, TypeError, "hour must be a whole number"),
         ({"days": 1, "hour": 25}, ValueError, "hour must be in 0..23"),

@@ -281,3 +281,17 @@ def test_the_first_fire_behind_a_clock_change_is_one_interval_away() -> None:
     trigger.begin_at(to_us(now))
     first = trigger.get_next_fire_time(None, now)
     assert first.isoformat() == "2024-10-27T02:52:00+01:00"  # 3.11.3 gives 03:52
+
+
+def test_an_empty_text_is_no_start_and_no_jitter():
+    trigger = IntervalTrigger(hours=1, start_date="", jitter="", timezone=UTC)
+    plain = IntervalTrigger(hours=1, timezone=UTC)
+    assert timedelta(0) <= plain.start_date - trigger.start_date < timedelta(minutes=1)
+    assert (trigger.jitter, IntervalTrigger(hours=1, jitter=False).jitter) == (None, None)
+
+
+@pytest.mark.parametrize("name", ["start_date", "end_date", "jitter"])
+@pytest.mark.parametrize("nothing", [[], (), {}, b""])
+def test_what_is_empty_otherwise_is_refused(name, nothing):
+    with pytest.raises(TypeError, match=name):
+        IntervalTrigger(hours=1, **{name: nothing})

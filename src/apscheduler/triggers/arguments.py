@@ -30,12 +30,12 @@ def stored_zone(zone: Any) -> tzinfo:
 
 
 def checked_jitter(jitter: Any) -> float | None:
-    """Return the jitter if it is one.
+    """Return the jitter if it is one; ``False`` and an empty text stand for none, as in 3.x.
 
     :raises TypeError: if it is no number
     :raises ValueError: if it is negative or no finite number
     """
-    if jitter is None:
+    if jitter is None or jitter is False or jitter == "":
         return None
     if isinstance(jitter, bool) or not isinstance(jitter, int | float):
         raise TypeError(

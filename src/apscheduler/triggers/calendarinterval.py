@@ -277,7 +277,7 @@ def _shifted(day: date, months: int, again: int) -> date:
 
 
 def _whole(name: str, number: Any) -> int:
-    if isinstance(number, int | float) and int(number) == number:
+    if isinstance(number, int | float) and number % 1 == 0:
         return int(number)
     raise TypeError(f"{name} must be a whole number, not {number!r}")
 

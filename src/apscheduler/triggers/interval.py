@@ -71,6 +71,8 @@ class IntervalTrigger(BaseTrigger):
             self._step = _interval_us(weeks, days, hours, minutes, seconds)
         except TypeError:
             raise TypeError(_not_numbers(weeks, days, hours, minutes, seconds)) from None
+        if start_date == "":  # as in 3.x: a field of a form that was left empty
+            start_date = None
         self._zone = zone = zone_of(timezone, start_date, end_date)
         self._line = zone_line(zone)
         if start_date is None:
