@@ -70,6 +70,21 @@ def seen_from_inside_a_run(difference: Difference) -> bool:
     return difference.inside == "call" and theirs[0] in _ANSWERS and ours[0] in _ANSWERS
 
 
+def ours_keeps_a_job_without_its_executor(difference: Difference) -> bool:
+    """Return whether ours tells that a job's executor is not there, or lists the job where 3.11.3 has removed it."""
+    theirs, ours = difference.theirs, difference.ours
+    if theirs[0] == "jobs" == ours[0]:
+        kept = [job for job in ours[2] if job not in theirs[2]]
+        return bool(kept) and all(job[2] is None for job in kept) and len(theirs[2]) < len(ours[2])
+    return ours[:2] == ["event", "JOB_ERROR"] and ours[2].get("exception") == "LookupError"
+
+
+def in_a_start_that_is_listened_to(difference: Difference) -> bool:
+    """Return whether listeners called the scheduler while a start stored its jobs."""
+    inside = difference.kinds & {"listener", "inner"}
+    return difference.what.get("name") == "start" and bool(inside)
+
+
 def one_of_two_pending_jobs(difference: Difference) -> bool:
     """Return whether 3.11.3 lists two pending jobs of one id."""
     theirs = difference.theirs
@@ -160,6 +175,8 @@ _FUNCTIONS: dict[str, Callable[[Difference], bool]] = {
         ours_lets_go_of_a_job_without_a_fire_time,
         seen_from_inside_a_run,
         one_of_two_pending_jobs,
+        ours_keeps_a_job_without_its_executor,
+        in_a_start_that_is_listened_to,
         after_a_start_that_failed,
         in_a_pass_with_calls,
         stopped,
