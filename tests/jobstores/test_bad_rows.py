@@ -6,11 +6,12 @@ import io
 import json
 import logging
 import pickle
+import sqlite3
 from datetime import timedelta
 
 import pytest
 from databases import SHARED, Place
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
 
 from apscheduler.events import EVENT_JOB_QUARANTINED
 from apscheduler.jobstores._sql.writing import Writing
@@ -363,3 +364,27 @@ def test_a_value_that_the_database_refuses_costs_its_own_job_only(
     scheduler.advance(35)
     assert sorted(ran) == sorted(["a", "c", "d", "e"] * 3)
     assert any("(bad)" in line for line in heard.lines)
+
+
+def test_a_text_factory_of_ones_own_stays(tmp_path):
+    chosen = []
+
+    def factory(text):
+        chosen.append(text)
+        return text.decode()
+
+    def connect():
+        connection = sqlite3.connect(tmp_path / "jobs", check_same_thread=False)
+        connection.text_factory = factory
+        return connection
+
+    scheduler = ManualScheduler()
+    engine = create_engine(f"sqlite:///{tmp_path}/jobs", creator=connect)
+    scheduler.add_jobstore("sqlalchemy", engine=engine)
+    scheduler.start()
+    scheduler.add_job(note, "interval", seconds=10, id="mine", args=["mine"])
+    chosen.clear()
+    assert [job.id for job in scheduler.get_jobs()] == ["mine"]
+    assert b"mine" in chosen
+    scheduler.shutdown()
+    engine.dispose()

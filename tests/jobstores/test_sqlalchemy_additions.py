@@ -18,7 +18,7 @@ from databases import SERVERS, SHARED, Place
 from sqlalchemy import inspect, text
 
 from apscheduler.jobstores._sql.additions import ADDITIONS
-from apscheduler.jobstores._sql.tables import HOST_COLUMNS
+from apscheduler.jobstores._sql.tables import HOST_COLUMNS, PERMITTED, Tables
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.testing import FakeClock, ManualScheduler
 
@@ -282,3 +282,9 @@ def test_the_first_version_starts_and_runs_beside_ours_on_a_store_with_additions
     assert ours.get_job("of the first") is not None
     ours.remove_job("of the first")
     works(ours)
+
+
+def test_released_additions_keep_their_numbers_and_what_they_add():
+    tables = Tables("jobs", None, None, partial_indexes=True)
+    parts = {each.number: [part.name for part in each.parts(tables)] for each in ADDITIONS}
+    assert parts == {1: list(HOST_COLUMNS), 2: [PERMITTED]}
