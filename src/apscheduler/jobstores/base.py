@@ -174,7 +174,7 @@ class ClaimBatch:
     :ivar refused: jobs whose executor the scheduler does not have, with what was recorded
     :ivar finished: jobs that were removed because no fire time follows
     :ivar broken: jobs whose trigger raised; they are looked at again later
-    :ivar due_at: by job id, since when a job is due, where the request asks for that (a store may leave it out)
+    :ivar due_at: by id of a claim's job, since when it is due, where the request asks for that (a store may leave it out)
     :ivar more: whether the limit cut the batch
     :ivar moved: of a store some of whose methods are someone else's, what it has to tell them
     :ivar error: what was raised half-way, for the scheduler to raise; the claims made before it stand

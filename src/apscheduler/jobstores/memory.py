@@ -317,12 +317,12 @@ class MemoryJobStore(ClaimsInMemory, SharedJobStore):
             batch.more = len(due) >= request.limit
             if self._listing.is_kept:
                 self._unlist(due)
-            if request.in_turn:
-                batch.due_at = {job.id: job._due for job in due}
             try:
                 others = self._claim_plain(due, request, batch)
             except Exception:  # noqa: BLE001 - planned one by one, the trigger that raised is found
                 others = [(job, job._due) for job in due if job._due <= request.now]
+        if request.in_turn:
+            batch.due_at = {job.id: instant for job, instant in others}
         for position, (job, instant) in enumerate(others):
             try:
                 self._claim_planned(job, instant, request, batch)

@@ -9,6 +9,8 @@ What is no error of one part (a Ctrl-C) is raised when everything is handed over
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 from apscheduler.events import EVENT_JOB_SUBMITTED
 from apscheduler.executors.base import (
     InterpreterEndingError,
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
     from apscheduler.jobstores.base import ClaimBatch, ClaimRequest
     from apscheduler.schedulers._leading import Leading
     from apscheduler.schedulers._stores import Store
+
+
+_by_id, _by_fire = attrgetter("id"), attrgetter("_fire")
 
 
 class HandOver:
@@ -96,15 +101,27 @@ class HandOver:
         executors = self._scheduler._executors
         inline = [alias for alias in shares if is_inline(executors.get(alias))]
         for alias in inline:
-            if self._batch.due_at:  # other stores answer in that order
-                shares[alias].sort(key=self._turn)
+            self._put_in_turn(shares[alias])
             self._submit(alias, shares[alias])
         return inline
 
+    def _put_in_turn(self, items: list[Any]) -> None:
+        """Put what runs one after another into 3.x's order, by time and id; stores of others answer in that order.
+
+        Of so many that one batch cannot hold them, each batch has those that came first: they are in order of time.
+        """
+        if self._batch.more:
+            return
+        if not self._batch.claims:  # so all are plain jobs
+            items.sort(key=_by_id)
+            items.sort(key=_by_fire)
+        elif self._batch.due_at:
+            items.sort(key=self._turn)
+
     def _turn(self, item: Any) -> tuple[int, str]:
-        """Return the place of an item among those that run one after another: as in 3.x, by time and id."""
-        job_id = item.id if isinstance(item, Job) else item.job.id
-        return self._batch.due_at.get(job_id, 0), job_id
+        if isinstance(item, Job):
+            return item._fire, item.id
+        return self._batch.due_at.get(item.job.id, 0), item.job.id
 
     def _announce(self, shares: dict[str, list[Any]], inline: list[str]) -> None:
         batch, announcer = self._batch, self._announcer
