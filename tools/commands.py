@@ -131,6 +131,7 @@ def _add_fuzz_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--seed", type=int, default=0, help="the first program's (default 0)")
     command.add_argument("--count", type=int, default=2000, help="how many (default 2000)")
     command.add_argument("--seconds", type=float, help="for so long at most")
+    command.add_argument("--jobs", type=int, default=2, help="how many side by side (default 2)")
     command.add_argument("--play", type=int, metavar="SEED", help="show what one program does")
     command.add_argument("--quick", action="store_true", help="do not make programs small")
     command.add_argument("--strict", action="store_true", help="report what is still open, too")

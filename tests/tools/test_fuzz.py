@@ -40,6 +40,23 @@ def test_a_program_does_the_same_each_time_it_is_played(twins) -> None:
     assert (report.programs, report.groups, report.accepted) == (15, {}, {})
 
 
+@pytest.mark.slow
+def test_two_pairs_side_by_side_see_what_one_sees(reference_python) -> None:
+    def seen(report):
+        groups = {
+            group: sorted(each.program["seed"] for each in found)
+            for group, found in report.groups.items()
+        }
+        return report.programs, report.steps, report.accepted, groups
+
+    with (
+        Both(reference_python, sys.executable) as one,
+        Both(reference_python, sys.executable) as other,
+    ):
+        alone = campaign.run(one, range(40), strict=True)
+        assert seen(alone) == seen(campaign.run_side_by_side([one, other], range(40), strict=True))
+
+
 def test_a_job_runs_when_the_program_lets_time_go_by(twins) -> None:
     added = call("add_job", func="play.workload:note", trigger="interval", minutes=1, id="a")
     trace, _ = twins.play(program(call("start"), added, {"do": "advance", "seconds": 60}))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tools.fuzz.accepted import OPEN, accepting, table
@@ -15,7 +17,7 @@ from tools.fuzz.sides import Both
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
 MOST_ACCEPTED = 5
@@ -43,6 +45,16 @@ class Report:
     def add(self, found: Found) -> None:
         self.groups.setdefault(found.difference.group, []).append(found)
 
+    def __add__(self, other: Report) -> Report:
+        both = Report()
+        both.programs = self.programs + other.programs
+        both.steps = self.steps + other.steps
+        both.accepted = self.accepted + other.accepted
+        for each in (self, other):
+            for group, found in each.groups.items():
+                both.groups.setdefault(group, []).extend(found)
+        return both
+
 
 def run(
     both: Both, seeds: Iterable[int], seconds: float | None = None, *, strict: bool = False
@@ -59,6 +71,21 @@ def run(
         found = examined(both, program_of(seed), report, strict=strict)
         if found is not None:
             report.add(found)
+    report.seconds = time.monotonic() - began
+    return report
+
+
+def run_side_by_side(
+    pairs: Sequence[Both], seeds: Sequence[int], seconds: float | None = None, *, strict: bool
+) -> Report:
+    """Do what :func:`run` does with several pairs of processes, each of which plays its share of the seeds."""
+    began = time.monotonic()
+    with ThreadPoolExecutor(len(pairs)) as pool:
+        parts = [
+            pool.submit(run, both, seeds[number :: len(pairs)], seconds, strict=strict)
+            for number, both in enumerate(pairs)
+        ]
+        report = sum((part.result() for part in parts), Report())
     report.seconds = time.monotonic() - began
     return report
 
@@ -146,7 +173,9 @@ def shown(program: dict[str, Any], difference: Difference | None) -> Iterator[st
 
 def main(options: argparse.Namespace, reference: Path, ours: Path) -> int:
     """Run what ``dev.py fuzz`` was asked for, and return its exit status."""
-    with Both(reference, ours) as both:
+    with ExitStack() as stack:
+        pairs = [stack.enter_context(Both(reference, ours)) for _ in range(options.jobs)]
+        both = pairs[0]
         if options.play is not None:
             program = program_of(options.play)
             difference = first_difference(program, *both.play(program))
@@ -157,7 +186,7 @@ def main(options: argparse.Namespace, reference: Path, ours: Path) -> int:
             )
             return 0
         seeds = range(options.seed, options.seed + options.count)
-        report = run(both, seeds, options.seconds, strict=options.strict)
+        report = run_side_by_side(pairs, seeds, options.seconds, strict=options.strict)
         for line in text(both, report, shrink=not options.quick):
             print(line, flush=True)
     return 1 if report.groups else 0
