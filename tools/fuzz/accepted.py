@@ -74,8 +74,7 @@ def ours_keeps_a_job_without_its_executor(difference: Difference) -> bool:
     """Return whether ours tells that a job's executor is not there, or lists the job where 3.11.3 has removed it."""
     theirs, ours = difference.theirs, difference.ours
     if theirs[0] == "jobs" == ours[0]:
-        kept = [job for job in ours[2] if job not in theirs[2]]
-        return bool(kept) and all(job[2] is None for job in kept) and len(theirs[2]) < len(ours[2])
+        return len(theirs[2]) < len(ours[2]) and all(job in ours[2] for job in theirs[2])
     return ours[:2] == ["event", "JOB_ERROR"] and ours[2].get("exception") == "LookupError"
 
 
