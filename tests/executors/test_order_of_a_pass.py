@@ -9,6 +9,7 @@ import pytest
 from apscheduler import events as ev
 from apscheduler.executors.debug import DebugExecutor
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
+from apscheduler.schedulers._dispatch import BATCH
 from apscheduler.testing import ManualScheduler
 
 NAMES = {
@@ -44,10 +45,10 @@ def note(name):
     ran.append(name)
 
 
-def add(scheduler, name, seconds, /, **options):
+def add(scheduler, name, seconds, /, hours=1, **options):
     first = BEGIN + timedelta(seconds=seconds)
     scheduler.add_job(
-        note, "interval", hours=1, args=[name], id=name, next_run_time=first, **options
+        note, "interval", hours=hours, args=[name], id=str(name), next_run_time=first, **options
     )
 
 
@@ -112,3 +113,18 @@ def test_of_many_misses_of_one_job_the_last_hundred_are_told_one_by_one(schedule
     scheduler._process_jobs()
     second = timedelta(seconds=1)
     assert sorted(missed) == [BEGIN + n * second for n in (1, *range(399, 499))]
+
+
+def test_more_than_a_batch_run_in_the_order_in_which_they_fell_due(scheduler) -> None:
+    ran.clear()
+    count = BATCH + 100
+    for number in range(
+        count
+    ):  # each seventh is due several times, and so planned apart from the plain ones
+        hours = 9 if number % 7 else 1
+        add(scheduler, number, number, hours=hours, coalesce=False, misfire_grace_time=None)
+    scheduler.clock.advance(count + 3600)
+    scheduler.tick()
+    firsts = list(dict.fromkeys(ran))
+    assert len(ran) > len(firsts) == count
+    assert firsts == sorted(firsts)

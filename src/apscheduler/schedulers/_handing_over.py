@@ -108,15 +108,13 @@ class HandOver:
     def _put_in_turn(self, items: list[Any]) -> None:
         """Put what runs one after another into 3.x's order, by time and id; stores of others answer in that order.
 
-        Of so many that one batch cannot hold them, each batch has those that came first: they are in order of time.
+        Plain jobs come in order of time. Where one batch cannot hold all that is due, that is left at it.
         """
-        if self._batch.more:
-            return
-        if not self._batch.claims:  # so all are plain jobs
+        if self._batch.due_at:
+            items.sort(key=self._turn)
+        elif not self._batch.claims and not self._batch.more:
             items.sort(key=_by_id)
             items.sort(key=_by_fire)
-        elif self._batch.due_at:
-            items.sort(key=self._turn)
 
     def _turn(self, item: Any) -> tuple[int, str]:
         if isinstance(item, Job):
