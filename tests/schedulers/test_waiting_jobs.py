@@ -8,6 +8,7 @@ import pytest
 
 from apscheduler import events as ev
 from apscheduler.jobstores.base import ConflictingIdError, JobLookupError
+from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.testing import ManualScheduler
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.interval import IntervalTrigger
@@ -197,3 +198,49 @@ def test_a_job_that_never_fires_is_not_listed_when_the_start_has_left_it_out():
     seen = []
     starting(scheduler, lambda event: seen.append((event.job_id, ids(scheduler.get_jobs()))))
     assert seen[-1] == ("c", ["a", "b", "c"])
+
+
+class Interrupted(MemoryJobStore):
+    """Meets a Ctrl-C at one job, once."""
+
+    at = "b"
+
+    def add_job(self, job):
+        if job.id == self.at:
+            self.at = ""
+            raise KeyboardInterrupt
+        super().add_job(job)
+
+
+def test_jobs_that_a_ctrl_c_kept_from_their_store_wait_for_the_next_start():
+    scheduler = ManualScheduler(jobstores={"default": Interrupted(), "other": MemoryJobStore()})
+    for name in "abc":
+        scheduler.add_job(do_nothing, "interval", hours=1, id=name)
+    scheduler.add_job(do_nothing, "interval", hours=1, id="z", jobstore="other")
+    with pytest.raises(KeyboardInterrupt):
+        scheduler.start()
+    assert ids(scheduler.get_jobs()) == ["a", "b", "c", "z"]
+    scheduler.start()
+    assert ids(scheduler.get_jobs()) == ["a", "b", "c", "z"]
+    assert scheduler._pending_jobs == []
+
+
+def test_after_a_ctrl_c_in_a_listener_those_wait_that_no_store_has():
+    scheduler = ManualScheduler(jobstores={"default": MemoryJobStore(), "other": MemoryJobStore()})
+    interrupts = [KeyboardInterrupt()]
+
+    def interrupt(event):
+        if interrupts:
+            scheduler.remove_job("y")  # it is not to come back
+            raise interrupts.pop()
+
+    for name in "ab":
+        scheduler.add_job(do_nothing, "interval", hours=1, id=name)
+    for name in "yz":
+        scheduler.add_job(do_nothing, "interval", hours=1, id=name, jobstore="other")
+    scheduler.add_listener(interrupt, ev.EVENT_JOB_ADDED)
+    with pytest.raises(KeyboardInterrupt):
+        scheduler.start()
+    assert ids(scheduler.get_jobs()) == ["z"]
+    scheduler.start()
+    assert ids(scheduler.get_jobs()) == ["a", "b", "z"]

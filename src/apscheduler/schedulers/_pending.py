@@ -2,7 +2,7 @@
 
 waiting    in ``_pending_jobs``, 3.x's list, and found by id in ``_pending_index``
 arriving   during a start, from the first that is stored until all are: listeners that are told of one find the others
-failed     wait again
+left       what failed, or was not tried because a Ctrl-C came, waits again
 """
 
 from __future__ import annotations
@@ -113,20 +113,21 @@ class PendingJobs(CalendarRegistry):
         A failing one costs itself only, and goes on waiting.
         """
         first_error: Exception | None = None
-        failed: list[Entry] = []
+        left: dict[int, Entry] = {}
         try:
-            while waiting := self._take_pending(alias):
-                error = self._add_waiting(waiting, failed)
+            while waiting := self._take_pending(alias, left):
+                error = self._add_waiting(waiting, left)
                 first_error = first_error or error
         finally:
-            self._wait_again(failed)
+            self._wait_again(left)
         if first_error is not None:
             raise first_error
 
-    def _take_pending(self, alias: str | None) -> list[Entry]:
-        """Return the jobs that wait, which then do so no more."""
+    def _take_pending(self, alias: str | None, left: dict[int, Entry]) -> list[Entry]:
+        """Return the jobs that wait, which then do so no more, and put them into ``left``."""
         with self._jobstores_lock:
             taken = [each for each in self._pending_jobs if alias in (None, each[1])]
+            left.update((id(each[0]), each) for each in taken)
             self._pending_jobs[:] = [
                 each for each in self._pending_jobs if alias not in (None, each[1])
             ]
@@ -136,17 +137,23 @@ class PendingJobs(CalendarRegistry):
                 self._arriving.update((id(each[0]), each) for each in taken)
         return taken
 
-    def _wait_again(self, entries: list[Entry]) -> None:
+    def _wait_again(self, left: dict[int, Entry]) -> None:
+        """Have those wait again that are in no store, unless a listener has removed them."""
         with self._jobstores_lock:
+            entries = [
+                entry
+                for entry in left.values()
+                if self._is_wanted(entry) and entry[0]._jobstore_alias is None
+            ]
             self._arriving.clear()
             self._pending_jobs[:0] = entries
             for job, store_alias, _ in entries:
                 self._pending_index.setdefault((store_alias, job.id), job)
 
-    def _add_waiting(self, waiting: list[Entry], failed: list[Entry]) -> Exception | None:
-        """Add what can be added, and put the others into ``failed``; return the first error."""
+    def _add_waiting(self, waiting: list[Entry], left: dict[int, Entry]) -> Exception | None:
+        """Add what can be added, and take it out of ``left``; return the first error."""
         if not is_ours(self._real_add_job):
-            return self._add_one_by_one(waiting, failed)
+            return self._add_one_by_one(waiting, left)
         first_error: Exception | None = None
         for neighbouring in neighbours(waiting):
             group = [each for each in neighbouring if self._is_wanted(each)]
@@ -155,12 +162,15 @@ class PendingJobs(CalendarRegistry):
             try:
                 self._real_add_jobs(group)
             except Exception:  # noqa: BLE001 - one of them is wrong: the others are added without it
-                error = self._add_one_by_one(group, failed)
+                error = self._add_one_by_one(group, left)
                 first_error = first_error or error
+            else:
+                for job, _, _ in group:
+                    del left[id(job)]
         return first_error
 
-    def _add_one_by_one(self, group: list[Entry], failed: list[Entry]) -> Exception | None:
-        """Add what can be added, and put the others into ``failed``; return the first error."""
+    def _add_one_by_one(self, group: list[Entry], left: dict[int, Entry]) -> Exception | None:
+        """Add what can be added, and take it out of ``left``; return the first error."""
         first_error: Exception | None = None
         for entry in group:
             if not self._is_wanted(entry):
@@ -168,12 +178,13 @@ class PendingJobs(CalendarRegistry):
             try:
                 self._real_add_job(*entry)
             except Exception as exc:  # noqa: BLE001 - the others are added without it
-                failed.append(entry)
                 first_error = first_error or exc
                 from apscheduler.schedulers._sinks import say_trouble
 
                 text = f"Pending job {entry[0].id} could not be added"
                 say_trouble(self._logger, self._jobstores.get(entry[1]), text, exc)
+            else:
+                del left[id(entry[0])]
         return first_error
 
     def _is_wanted(self, entry: Entry) -> bool:
