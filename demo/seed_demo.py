@@ -6,6 +6,8 @@ Ctrl-C twice, and looks at each scheduler just before.
 
 from __future__ import annotations
 
+import io
+import os
 import re
 import signal
 import sys
@@ -58,16 +60,25 @@ class Presser:
     ended: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
+        """Look and press; whatever happens to it, the example is ended."""
+        try:
+            self.accompany()
+        except Exception as error:  # noqa: BLE001 - main() raises it, when the example has ended
+            self.failure = error
+            self.stopped.set()
+        # The example swallows its first Ctrl-C, so a person's may have to be pressed again.
+        while not self.ended.wait(AGAIN_SECONDS):
+            self.press()
+
+    def accompany(self) -> None:
+        """Say what runs, and press Ctrl-C after each part."""
         titles = ("worker threads", "worker processes")
         for title, seconds in zip(titles, self.seconds, strict=True):
-            heading(f"The seed's example on {title}, for {seconds:.0f} s (Ctrl-C ends the demo)")
+            heading(f"The README's example on {title}, for {seconds:.0f} s (Ctrl-C ends the demo)")
             self.stopped.wait(seconds)
             self.look(title)
             if self.stopped.is_set():
                 break
-            self.press()
-        # The example swallows its first Ctrl-C, so a person's may have to be pressed again.
-        while not self.ended.wait(AGAIN_SECONDS):
             self.press()
 
     def look(self, title: str) -> None:
@@ -114,7 +125,7 @@ def sentence(job: Any, runs: Sequence[Any]) -> str:
     """Return what became of a job's fire times, each outcome that is no success with its reason."""
     counts = Counter(str(run.outcome or "running") for run in runs)
     summary = ", ".join(f"{outcome} {count}" for outcome, count in sorted(counts.items()))
-    parts = [f"{job.name}, {job.trigger}: {summary or 'no run yet'}"]
+    parts = [f"{job.name}, {job.trigger}: {summary or 'no run has ended yet'}"]
     if runs:
         parts.append(f"last at {clock(max(run.fire_time for run in runs))}")
     parts.append(f"next at {clock(job.next_run_time)}" if job.next_run_time else "paused")
@@ -180,5 +191,14 @@ def press_until_ended(presser: Presser, example: types.CodeType) -> None:
         signal.signal(signal.SIGINT, before)
 
 
+def bear_any_encoding() -> None:
+    """Show what a terminal's encoding has not as question marks, here and in worker processes, instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    os.environ["PYTHONIOENCODING"] = f"{sys.stdout.encoding}:replace"
+
+
 if __name__ == "__main__":
+    bear_any_encoding()
     sys.exit(main())

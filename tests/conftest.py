@@ -10,9 +10,15 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tools import commands
+from tools import commands, slow_tests
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# The asserts of what tests share say what they saw, as those of the tests themselves do. (The suite in hosts/ is started
+# by a program that has imported that folder before.)
+SHARING = ("cluster", "executors", "jobstores", "plain", "pools", "schedulers", "zones")
+for folder in SHARING:
+    pytest.register_assert_rewrite(folder, f"tests.{folder}")
 
 # A shell starts what it puts into the background with SIGINT ignored, and children inherit that: their Ctrl-C would do
 # nothing. A handler of our own is not inherited.
@@ -24,7 +30,28 @@ settings.register_profile(
     "normal", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.register_profile("long", settings.get_profile("normal"), max_examples=5000)
-settings.load_profile("long" if os.environ.get(commands.LONG_MARK) else "normal")
+settings.register_profile("fast", settings.get_profile("normal"), max_examples=10)
+PROFILES = {commands.LONG_MARK: "long", commands.FAST_MARK: "fast"}
+settings.load_profile(next((PROFILES[mark] for mark in PROFILES if os.environ.get(mark)), "normal"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Time the tests where that is asked for."""
+    file = os.environ.get(slow_tests.MEASURES)
+    if file and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(slow_tests.Stopwatch(Path(file)))
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest chooses by marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with long files, and mark what is slow by measure."""
+    items[:] = [items[at] for at in slow_tests.in_order([item.nodeid for item in items])]
+    if os.environ.get(slow_tests.MEASURES):
+        return
+    slow = slow_tests.listed()
+    for item in items:
+        if slow_tests.function_of(item.nodeid) in slow:
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")

@@ -126,7 +126,16 @@ def test_help_shows_the_examples_line_by_line() -> None:
     [
         (["next", "corn"], "no trigger 'corn'; the closest is 'cron'"),
         (["next", "xyz"], "known are calendarinterval, cron, crontab, date, interval, rrule"),
-        (["next", "cron", "hour"], "'hour' was given where NAME=VALUE is expected"),
+        (
+            ["next", "cron", "hour"],
+            "'hour' was given where NAME=VALUE is expected, such as hour=10.",
+        ),
+        (
+            ["next", "date", "2026-13-01"],
+            "'2026-13-01' was given where NAME=VALUE is expected: write run_date=2026-13-01.",
+        ),
+        (["next", "date", "2026-01-01 10:00"], "write 'run_date=2026-01-01 10:00'."),
+        (["next", "interval", "5"], "'5' was given where NAME=VALUE is expected, such as hours=1."),
         (["next", "cron", "=5"], "NAME=VALUE"),
         (["next", "cron", "hour=25"], "cron: "),
         (["next", "crontab", "0 10 * * mon-fir"], "did you mean fri?"),

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import sqlite3
 import sys
+import time
 import zoneinfo
 from base64 import urlsafe_b64encode
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
 
 from apscheduler import doctor
 from apscheduler.cli import main
+from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
+from apscheduler.schedulers.background import BackgroundScheduler
 
 pytestmark = pytest.mark.usefixtures("newest_zone_data")
 
@@ -49,6 +54,18 @@ def test_installed_and_missing_extras_are_told_apart_without_blame(monkeypatch):
     assert "zookeeper" in missing.said
     assert "pip install 'tickwright[NAME]'" in missing.said
     assert installed.remedy is missing.remedy is None
+
+
+def test_who_needs_apscheduler_is_said_of_one_and_of_many_and_not_of_itself(monkeypatch):
+    def requiring(name: str) -> SimpleNamespace:
+        return SimpleNamespace(metadata={"Name": name}, version="1", requires=["APScheduler[x]"])
+
+    monkeypatch.setattr(doctor, "distributions", lambda: [requiring("APScheduler")])
+    assert said("clients") == []
+    monkeypatch.setattr(doctor, "distributions", lambda: [requiring("b"), requiring("APScheduler")])
+    assert said("clients")[0].said.startswith("b 1 needs APScheduler")
+    monkeypatch.setattr(doctor, "distributions", lambda: [requiring("b"), requiring("a")])
+    assert said("clients")[0].said.startswith("a 1, b 1 need APScheduler")
 
 
 def test_a_local_zone_that_does_not_exist_is_wrong(monkeypatch):
@@ -166,6 +183,16 @@ def test_a_file_that_is_missing_is_named(site):
     assert "reinstall" in finding.remedy
 
 
+@pytest.mark.parametrize("place", ["../bin", "../../../bin", "/usr/bin", "..\\..\\Scripts"])
+def test_commands_that_lie_elsewhere_or_belong_to_another_are_no_fault(site, place):
+    (site.parent / "bin").mkdir()
+    (site.parent / "bin/apscheduler").write_text("# another installation's")
+    record = site / "tickwright-0.1.0.dist-info/RECORD"
+    with record.open("a") as file:
+        file.writelines(f"{place}/{name},sha256=abc,1\n" for name in ("apscheduler", "tickwright"))
+    assert said("files") == WHOLE
+
+
 @pytest.mark.parametrize(
     ("url", "told"),
     [
@@ -195,3 +222,53 @@ def test_a_table_that_3x_alone_has_used_is_said_to_be_so(tmp_path):
     assert asked.exit_code == 0, asked.output
     assert "no scheduler of ours has used this store yet" in asked.output
     assert "0 jobs" in asked.output
+
+
+def test_the_processes_that_a_store_knows_are_listed(tmp_path):
+    url = f"sqlite:///{tmp_path}/jobs.sqlite"
+
+    def listed() -> list[str]:
+        asked = CliRunner().invoke(main, ["doctor", "--store", url])
+        return [line for line in asked.output.splitlines() if " processes " in line]
+
+    scheduler = BackgroundScheduler(jobstores={"default": SQLAlchemyJobStore(url)})
+    scheduler.start()
+    deadline = time.monotonic() + 30
+    while not scheduler.nodes():  # one that is started paused joins when it is resumed
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    (node,) = scheduler.nodes()
+    (line,) = listed()
+    assert f"{node.name}, process {os.getpid()}, works on it since " in line
+    scheduler.shutdown()
+    (line,) = listed()
+    assert line.endswith("none that claims runs is known")
+
+
+def test_a_process_that_was_killed_is_listed_until_its_runs_are_recovered(tmp_path):
+    url = f"sqlite:///{tmp_path}/jobs.sqlite"
+    scheduler = BackgroundScheduler(jobstores={"default": SQLAlchemyJobStore(url)})
+    scheduler.start(paused=True)
+    scheduler.shutdown()
+    with closing(sqlite3.connect(tmp_path / "jobs.sqlite")) as database:
+        columns = "epoch, name, pid, beat, batch, lease_us, lease_until, started_us"
+        values = "7, 'far-1-a', 1, 1, 0, 15000000, 1767225600000000, 1767225000000000"
+        database.execute(f"INSERT INTO apscheduler_jobs_nodes ({columns}) VALUES ({values})")
+        database.commit()
+    asked = CliRunner().invoke(main, ["doctor", "--store", url])
+    assert (
+        "far-1-a, process 1, has said nothing since its lease ended at 2026-01-01 00:00:00 UTC"
+        in (asked.output)
+    )
+
+
+def test_the_driver_of_a_store_is_named_with_its_database(tmp_path):
+    path = tmp_path / "jobs.sqlite"
+    scheduler = BackgroundScheduler(jobstores={"default": SQLAlchemyJobStore(f"sqlite:///{path}")})
+    scheduler.start(paused=True)
+    scheduler.shutdown()
+    asked = CliRunner().invoke(main, ["doctor", "--store", f"sqlite:///{path}"])
+    (driver,) = (line for line in asked.output.splitlines() if "driver " in line)
+    assert driver.startswith("ok ")
+    assert driver.endswith(f"sqlite3, with sqlite {sqlite3.sqlite_version}")
+    assert "pooler " not in asked.output

@@ -146,6 +146,8 @@ def test_a_wrong_change_is_refused_with_the_exception_of_3_x_and_changes_nothing
         ("func", "math:sqrt", None),
         ("args", [1], [1]),
         ("args", iter([1]), (1,)),
+        ("args", {1}, (1,)),
+        ("args", {1: 2}, (1,)),
         ("kwargs", {"k": 3}, {"k": 3}),
         ("name", "x", "x"),
         ("misfire_grace_time", None, None),
@@ -167,6 +169,25 @@ def test_a_right_change_is_made(name, value, found):
     job = complete()
     job._modify(**{name: value}) if name != "func" else job._modify(func=value, args=[4])
     assert name == "func" or getattr(job, name) == found
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"next_run_time": "", "misfire_grace_time": {}}, "TypeError: misfire_grace_time"),
+        ({"next_run_time": "", "trigger": 3}, "TypeError: trigger"),
+        ({"trigger": 3, "max_instances": "x"}, "TypeError: max_instances"),
+        ({"max_instances": "x", "coalesce": object(), "name": ""}, "TypeError: name"),
+        ({"colour": 1, "next_run_time": ""}, "ValueError: next_run_time"),
+        ({"colour": 1, "executor": "fast"}, "AttributeError: these attributes"),
+        ({"next_run_time": "", "func": 3}, "TypeError: func"),
+    ],
+)
+def test_of_several_wrong_changes_that_is_told_which_3_x_meets_first(changes, error):
+    with pytest.raises((TypeError, ValueError, AttributeError)) as caught:
+        complete()._modify(**changes)
+    assert f"{caught.type.__name__}: {caught.value}".startswith(error)
+    assert not isinstance(caught.value.__context__, KeyError)
 
 
 def test_an_empty_id_is_a_new_one():
@@ -220,7 +241,12 @@ def test_defaults_may_be_texts_of_a_configuration_file(name, text, value):
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("max_instances", "x"), ("max_instances", "1.5"), ("coalesce", "maybe")]
+    ("name", "value"),
+    [
+        *(("max_instances", text) for text in ("x", "1.5", "", "none")),
+        ("coalesce", "maybe"),
+        ("misfire_grace_time", "soon"),
+    ],
 )
 def test_a_default_that_is_no_value_is_refused(name, value):
     with pytest.raises(ValueError):

@@ -18,6 +18,7 @@ PACKAGE = "apscheduler"
 LAYERS = (
     {"_engine"},
     {
+        "amounts",
         "callables",
         "elsewhere",
         "ends",
@@ -35,7 +36,7 @@ LAYERS = (
     },
     {"calendars"},
     {"triggers"},
-    {"events", "job", "job_options"},
+    {"events", "job", "job_hooks", "job_options"},
     {"serializers"},
     {"runs"},
     {"cluster"},

@@ -25,7 +25,8 @@ def test_no_file_but_code_lies_in_the_package_unnamed() -> None:
     found = {
         str(path.relative_to(ROOT))
         for path in (ROOT / "src").rglob("*")
-        if path.is_file() and path.suffix not in {".py", ".pyc"} and path.name != "py.typed"
+        if path.suffix != ".py" and path.name != "py.typed" and "__pycache__" not in path.parts
+        if path.is_file()
     }
     assert {name for name in found if ".egg-info" not in name} <= NAMED
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import unicodedata
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -14,7 +15,7 @@ from apscheduler.jobstores._troubles import Troubles
 from apscheduler.logs import own, traceback_of
 from apscheduler.runs.ledger import one_line
 from apscheduler.testing import ManualScheduler
-from apscheduler.texts import block, line
+from apscheduler.texts import block, counted, line, name_of
 
 FORGED = "2030-01-01 00:00:00 CRITICAL root: all is lost"
 ODD = [
@@ -196,3 +197,12 @@ def test_a_users_logger_keeps_the_users_records_as_they_are():
     scheduler.shutdown()
     assert is_clean(stream.getvalue())
     assert f"x\\n{FORGED}" in stream.getvalue()
+
+
+def test_one_thing_is_said_in_the_singular():
+    assert [counted(number, "job") for number in (0, 1, 2)] == ["0 jobs", "1 job", "2 jobs"]
+
+
+def test_a_job_is_called_by_its_name_and_id_or_by_the_id_where_that_says_both():
+    assert name_of(SimpleNamespace(id="b6e7", name="My Hang")) == "My Hang (b6e7)"
+    assert name_of(SimpleNamespace(id="a", name="a")) == name_of(SimpleNamespace(id="a")) == "a"

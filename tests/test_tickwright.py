@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -15,12 +16,14 @@ from pathlib import Path
 import pytest
 
 import tickwright
+from apscheduler import installation
 from tests.test_layers import imports, modules
 from tests.test_start_path import loaded_by
+from tickwright import _whose
 from tools import ROOT
 
 SOURCE = (ROOT / "src/tickwright/__init__.py").read_text("utf-8")
-CURE = "run: pip uninstall APScheduler, then install tickwright again"
+CURE = "run: pip uninstall APScheduler, then, in a checkout of tickwright: pip install --force-reinstall"
 
 # -- the names ----------------------------------------------------------------------------------------------
 
@@ -116,6 +119,7 @@ class Site:
         for name in ("apscheduler", "tickwright"):
             ignored = shutil.ignore_patterns("__pycache__", "_words", "dialects", "cluster", "runs")
             shutil.copytree(ROOT / "src" / name, folder / name, ignore=ignored)
+        shutil.copy(ROOT / "src/tickwright_command.py", folder)
         self.ours = folder / "apscheduler"
         self.record = folder / "tickwright-0.1.0.dist-info" / "RECORD"
         self.record.parent.mkdir()
@@ -129,16 +133,19 @@ class Site:
 
     def imported(self, *before: Path, code: str = "import tickwright; print('ours')") -> str:
         """Import it in a process of its own; return what was said."""
+        ended = self.run(*before, words=["-c", code])
+        return (ended.stdout + ended.stderr).strip().splitlines()[-1]
+
+    def run(self, *before: Path, words: list[str]) -> subprocess.CompletedProcess[str]:
         paths = os.pathsep.join(map(str, [*before, self.folder]))
-        ended = subprocess.run(
-            [sys.executable, "-S", "-c", code],  # without this environment's own packages
+        return subprocess.run(
+            [sys.executable, "-S", *words],  # without this environment's own packages
             cwd=self.folder.parent,
             env={**os.environ, "PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1"},
             capture_output=True,
             text=True,
             timeout=60,
         )
-        return (ended.stdout + ended.stderr).strip().splitlines()[-1]
 
 
 @pytest.fixture
@@ -186,13 +193,98 @@ def test_what_was_done_to_our_files_is_said_in_one_sentence_with_the_cure(site, 
     assert CURE in said
 
 
+COMMANDS = [
+    "next cron hour=10",
+    "next crontab '0 10 * * *'",
+    "describe cron",
+    "--version",
+    "doctor",
+]
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        *((kind, COMMANDS[0]) for kind in DAMAGE),
+        *((next(iter(DAMAGE)), each) for each in COMMANDS[1:]),
+    ],
+)
+def test_the_command_says_that_sentence_and_fails(site, kind, words) -> None:
+    DAMAGE[kind][0](site)
+    script = "import tickwright_command; tickwright_command.main()"
+    ended = site.run(words=["-c", script, *shlex.split(words)])
+    first, *further = ended.stderr.splitlines()
+    assert first == f"Error: {site.imported().removeprefix('ImportError: ')}"
+    # The doctor finds no click here; tests/dropin asks it where there is one.
+    expected = ["The doctor cannot be started: No module named 'click'"]
+    assert further == (expected if words == "doctor" else [])
+    assert (ended.returncode, ended.stdout) == (1, "")
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        *((kind, COMMANDS[0]) for kind in DAMAGE),
+        *((next(iter(DAMAGE)), each) for each in COMMANDS[1:]),
+    ],
+)
+def test_python_m_tickwright_says_what_the_command_says_without_a_traceback(
+    site, kind, words
+) -> None:
+    DAMAGE[kind][0](site)
+    ended = site.run(words=["-m", "tickwright", *shlex.split(words)])
+    script = "import tickwright_command; tickwright_command.main()"
+    command = site.run(words=["-c", script, *shlex.split(words)])
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == command.stderr
+    assert ended.stderr.startswith("Error: the package 'apscheduler' is not tickwright's: ")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import runpy; runpy.run_module('tickwright')",
+        "import runpy; runpy.run_module('tickwright', run_name='__main__', alter_sys=True)",
+        "import sys; sys.argv = ['-m']; import tickwright",
+        "import importlib; importlib.import_module('tickwright')",
+    ],
+)
+def test_whoever_imports_it_gets_the_error(site, code) -> None:
+    theirs(site)
+    said = site.imported(code=code)
+    assert said.startswith("ImportError: the package 'apscheduler' is not tickwright's: ")
+
+
+def test_a_program_that_is_run_by_m_gets_the_error(site) -> None:
+    theirs(site)
+    for name in ("__init__", "__main__"):
+        file = site.folder / "program" / f"{name}.py"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("import tickwright\n")
+    ended = site.run(words=["-m", "program"])
+    assert ended.returncode == 1
+    assert "Traceback" in ended.stderr
+    assert ended.stderr.splitlines()[-1].startswith("ImportError: the package 'apscheduler' is not")
+
+
+def test_its_second_name_as_a_module_says_it_where_that_is_left(site) -> None:
+    theirs(site)
+    ended = site.run(words=["-m", "apscheduler", "--version"])
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.startswith("Error: the package 'apscheduler' is not tickwright's: ")
+
+
+def test_the_doctor_and_the_log_name_the_same_cure() -> None:
+    assert _whose.CURE == installation.REMEDY
+
+
 def test_intact_files_are_ours(site) -> None:
     assert site.imported() == "ours"
 
 
 def test_another_apscheduler_before_ours_is_said_with_its_place(site, tmp_path) -> None:
     other = tmp_path / "other"
-    (other / "apscheduler").mkdir(parents=True)
+    (other / "apscheduler/triggers").mkdir(parents=True)
     (other / "apscheduler/__init__.py").write_text(THEIRS)
     said = site.imported(other)
     assert f"it is found in {other} and not beside tickwright in {site.folder}" in said
@@ -201,13 +293,48 @@ def test_another_apscheduler_before_ours_is_said_with_its_place(site, tmp_path) 
 
 def test_a_package_that_was_imported_before_is_looked_at_too(site, tmp_path) -> None:
     other = tmp_path / "other"
-    (other / "apscheduler").mkdir(parents=True)
+    (other / "apscheduler/triggers").mkdir(parents=True)
     (other / "apscheduler/__init__.py").write_text(THEIRS)
     code = (
         f"import sys; sys.path.insert(0, {str(other)!r}); import apscheduler; "
         "del sys.path[0]; import tickwright"
     )
     assert "and not beside tickwright" in site.imported(code=code)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "print('hello')",
+        "from tickwright import BackgroundScheduler",
+        "import apscheduler.job",
+        "1 / 0",
+    ],
+)
+@pytest.mark.parametrize("name", ["apscheduler.py", "apscheduler/__init__.py"])
+@pytest.mark.parametrize("imported", ["by tickwright", "before"])
+def test_a_file_of_ones_own_with_that_name_is_named_to_be_renamed(
+    site, tmp_path, name, text, imported
+) -> None:
+    file = tmp_path / "own" / name
+    file.parent.mkdir(parents=True)
+    file.write_text(text)
+    before = "with contextlib.suppress(Exception): import apscheduler\n" * (imported == "before")
+    code = f"import contextlib\n{before}import tickwright"
+    ended = site.run(tmp_path / "own", words=["-c", code])
+    named = f"the file {file}" if name == "apscheduler.py" else f"the folder {file.parent}"
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1] == (
+        f"ImportError: the package 'apscheduler' is not tickwright's: {named} has its name, and is found first; rename it"
+    )
+
+
+def test_a_program_of_that_name_is_told_before_it_runs_twice(site, tmp_path) -> None:
+    program = tmp_path / "apscheduler.py"
+    program.write_text("print('runs')\nfrom tickwright import BackgroundScheduler\n")
+    ended = site.run(words=[str(program)])
+    assert ended.stdout == "runs\n"
+    assert f"the file {program} has its name, and is found first; rename it" in ended.stderr
 
 
 @pytest.mark.parametrize("kind", ["no record", "an empty record", "two records", "no sizes"])

@@ -45,13 +45,13 @@ def returned(function) -> list[str]:
 
 REASONS = [
     reason
-    for function in (Lateness._cause, WorkerPool.why_late, TaskRuns.why_late)
+    for function in (Lateness._cause, WorkerPool.why_late, reasons.all_busy, TaskRuns.why_late)
     for reason in returned(function)
 ]
 
 
 def test_there_are_reasons_to_look_for() -> None:
-    assert len(REASONS) == 10
+    assert len(REASONS) == 11
 
 
 @pytest.mark.parametrize("reason", REASONS)

@@ -11,12 +11,22 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tools import ROOT, debian, environments, machine_names, mutant_runs, option_page, packaging
+from tools import (
+    ROOT,
+    debian,
+    environments,
+    machine_names,
+    mutant_runs,
+    option_page,
+    packaging,
+    slow_tests,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 LONG_MARK = "TICKWRIGHT_LONG"
+FAST_MARK = mutant_runs.FAST_MARK
 LONG_TIMEOUT_SECONDS = "1800"
 CAMPAIGNS = {"postgresql": 10_000, "mariadb": 2_000, "sqlite": 2_000}
 """How many processes the long tests kill on each store."""
@@ -25,6 +35,8 @@ SERVERS_AND_POOLS = (
     "tests/tools/test_fuzz.py",
 )
 """Tests of other people's programs, which have minutes of their own in CI."""
+OF_THE_INTERPRETER = ("tests/executors", "tests/runs")
+"""Tests of what differs from one CPython to the next: threads, processes, signals, event loops."""
 DOCUMENTATION = (
     "tests/test_docs.py",
     "tests/test_doc_links.py",
@@ -35,6 +47,8 @@ DOCUMENTATION = (
 )
 """Tests that hold the pages against the code."""
 WORKERS = 2
+SUITE_WORKERS = 3
+"""One more than cores: the tests of stores and processes wait for a third of their time."""
 _NOTHING_COLLECTED = 5  # pytest's exit status
 
 
@@ -44,6 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if rest and options.command not in {"test", "bench"}:
         _parser().error(f"{options.command} takes no {' '.join(rest)}")
     options.rest = rest
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # thousands of processes import the same
     command: Callable[[argparse.Namespace], int] = options.run
     try:
         return command(options)
@@ -94,7 +109,14 @@ def _commands() -> dict[str, tuple[Callable[[argparse.Namespace], int], str]]:
             fuzz,
             "play random programs on the reference implementation and on ours, and compare",
         ),
-        "pythons": (pythons, "the fast tests on every other CPython >= 3.11 found here"),
+        "pythons": (
+            pythons,
+            "the fast tests, and all of executors, on every other CPython >= 3.11 found here",
+        ),
+        "slow": (
+            slow,
+            "measure which tests `test --fast` leaves out, and which files the suite begins with",
+        ),
     }
 
 
@@ -105,7 +127,7 @@ def command_names() -> set[str]:
 
 def _add_test_options(command: argparse.ArgumentParser) -> None:
     extent = command.add_mutually_exclusive_group()
-    extent.add_argument("--fast", action="store_true", help="leave out what takes seconds")
+    extent.add_argument("--fast", action="store_true", help="leave out what takes long")
     extent.add_argument(
         "--long",
         action="store_true",
@@ -134,6 +156,9 @@ def _add_fuzz_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--jobs", type=int, default=2, help="how many side by side (default 2)")
     command.add_argument("--play", type=int, metavar="SEED", help="show what one program does")
     command.add_argument("--quick", action="store_true", help="do not make programs small")
+    command.add_argument(
+        "--odd", action="store_true", help="no random programs: every odd value in every place"
+    )
     command.add_argument("--strict", action="store_true", help="report what is still open, too")
 
 
@@ -159,7 +184,11 @@ def demo(_: argparse.Namespace) -> int:
 def demo_environment() -> dict[str, str]:
     """What worker processes print is seen at once, in the document's own language; nothing need be installed."""
     paths = os.pathsep.join(filter(None, [str(ROOT / "src"), os.environ.get("PYTHONPATH")]))
-    return {"PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1", "PYTHONPATH": paths}
+    speech = {
+        "PYTHONUTF8": "1",
+        "PYTHONIOENCODING": "utf-8",
+    }  # the second one would override the first
+    return {"PYTHONUNBUFFERED": "1", "PYTHONPATH": paths, **speech}
 
 
 def demo_python() -> Path:
@@ -175,18 +204,17 @@ def test(options: argparse.Namespace) -> int:
     patience = ["--timeout", LONG_TIMEOUT_SECONDS] if options.long else []
     if options.fast:
         chosen = ["-m", "not slow and not serial", *_parallel()]
-        return _pytest(python, [*chosen, *options.rest], environment)
+        return _pytest(python, [*chosen, *options.rest], environment | {FAST_MARK: "1"})
     if options.rest:
         return _pytest(python, [*patience, *options.rest], environment)
     began = time.monotonic()
     _make_environments()
     print(f"minutes of environments: {(time.monotonic() - began) / 60:.1f}", flush=True)
     apart = [place for place in SERVERS_AND_POOLS if (ROOT / place).exists()]
-    together = ["-m", "not serial", *_parallel(), *patience]
     groups = {
         "alone": ["-m", "serial", *patience],
-        "suite": [*together, *(f"--ignore={place}" for place in apart)],
-        "servers and pools": [*together, *apart],
+        "suite": [*_suite(), *patience],
+        "servers and pools": ["-m", "not serial", *_parallel(), *patience, *apart],
     }
     failed = _in_groups(python, groups, environment)
     return failed or (_campaigns(python) if options.long else 0)
@@ -216,8 +244,14 @@ def _campaigns(python: Path) -> int:
     return failed
 
 
-def _parallel() -> list[str]:
-    return ["-n", str(WORKERS), "--dist", "loadfile"]
+def _suite() -> list[str]:
+    """Return what chooses the tests of our own parts."""
+    apart = (f"--ignore={place}" for place in SERVERS_AND_POOLS)
+    return ["-m", "not serial", *_parallel(SUITE_WORKERS), *apart]
+
+
+def _parallel(workers: int = WORKERS) -> list[str]:
+    return ["-n", str(workers), "--dist", "loadfile", "--no-loadscope-reorder"]
 
 
 def check(_: argparse.Namespace) -> int:
@@ -301,7 +335,14 @@ def pythons(_: argparse.Namespace) -> int:
         print(f"The fast tests on CPython {version}:", flush=True)
         options = argparse.Namespace(fast=True, long=False, python=interpreter, rest=["-q"])
         failed |= test(options)
+        print(f"The slow tests of {' '.join(OF_THE_INTERPRETER)} on CPython {version}:", flush=True)
+        chosen = ["-q", "-m", "slow and not serial", *_parallel(), *OF_THE_INTERPRETER]
+        failed |= _pytest(_environment(interpreter), chosen, os.environ | {})
     return failed
+
+
+def slow(_: argparse.Namespace) -> int:
+    return slow_tests.measure(str(_environment()), {FAST_MARK: "1"}, _suite())
 
 
 def reference() -> Path:

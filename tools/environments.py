@@ -117,7 +117,7 @@ def _make(
     home: Path, requirements: str, *, project: bool, shim: bool, bootstrap: bool, interpreter: str
 ) -> None:
     began = time.monotonic()
-    _say(f"Making {home.name} from requirements/{requirements}.txt …")
+    _say(f"Making {home.name} from requirements/{requirements}.txt ...")
     _new_environment(home, interpreter)
     python = python_of(home)
     if bootstrap:

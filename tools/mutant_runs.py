@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
 WORK = ROOT / ".mutants"
+FAST_MARK = "TICKWRIGHT_FAST"
+"""Set where only the fast tests run: they generate fewer examples."""
 _TESTS_SECONDS = 900
 _PLUGIN = """
 import json, os, pathlib
@@ -161,26 +163,28 @@ class _Trial:
             (
                 name
                 for name, some in groups.items()
-                if self._notices(mutant, some[: self._most], original)
+                if self._notices(mutant, some[: self._most], original, fast=name == "fast")
             ),
             None,
         )
         return Verdict(mutant, killed_by, time.monotonic() - began)
 
-    def _notices(self, mutant: mutation.Mutant, tests: list[str], original: str) -> bool:
+    def _notices(
+        self, mutant: mutation.Mutant, tests: list[str], original: str, *, fast: bool
+    ) -> bool:
         target = self._tree / mutant.path
         while asked := [each for each in tests if each not in self.unsound]:
             target.write_text(mutant.applied(original), encoding="utf-8")
             try:
-                failed = self._failed(asked)
+                failed = self._failed(asked, fast=fast)
             finally:
                 target.write_text(original, encoding="utf-8")
-            if not failed or not self._failed(failed):
+            if not failed or not self._failed(failed, fast=fast):
                 return bool(failed)
             self.unsound.update(failed)
         return False
 
-    def _failed(self, tests: list[str]) -> list[str]:
+    def _failed(self, tests: list[str], *, fast: bool) -> list[str]:
         """Return the first test that fails, all of them where the run ended without saying it.
 
         Tests that take too long together have not noticed; each by itself has a limit that fails it.
@@ -188,14 +192,14 @@ class _Trial:
         failures, chosen = self._folder / "failed", self._folder / "chosen.json"
         failures.unlink(missing_ok=True)
         chosen.write_text(json.dumps(tests), encoding="utf-8")
-        status = _status(self._python, self._tree, chosen, failures)
+        status = _status(self._python, self._tree, chosen, failures, fast=fast)
         if not status:
             return []
         told = failures.read_text(encoding="utf-8").split("\n") if failures.exists() else []
         return [each for each in told if each] or tests
 
 
-def _status(python: Path, tree: Path, chosen: Path, failures: Path) -> int:
+def _status(python: Path, tree: Path, chosen: Path, failures: Path, *, fast: bool) -> int:
     """Return the exit status of pytest over the chosen tests; 0 where they take too long together."""
     tests = json.loads(chosen.read_text(encoding="utf-8"))
     files = sorted({each.partition("::")[0] for each in tests})
@@ -206,6 +210,7 @@ def _status(python: Path, tree: Path, chosen: Path, failures: Path) -> int:
         "TICKWRIGHT_FAILED": str(failures),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
+    environment |= {FAST_MARK: "1"} if fast else {}
     running = subprocess.Popen(
         [*command, "--timeout", "60", *files],
         cwd=tree,

@@ -78,7 +78,8 @@ scheduler = BackgroundScheduler(
 ```
 
 `type` is an alias of the sections below, or `class` a reference such as `mypackage.stores:MyStore`; what stands beside it is
-what that class takes. A name that nothing reads is an `UnknownOptionWarning` with the closest one that there is.
+what that class takes, and another name there a `TypeError`. A name of a scheduler's option or of a job default that nothing
+reads is an `UnknownOptionWarning`. Both say the closest name that there is.
 
 ### Every scheduler
 """
@@ -89,9 +90,10 @@ _JOB = """\
 ## A job
 
 What `add_job(…)` takes; `add_jobs([{…}, {…}])` takes mappings of it. The decorator `@scheduled_job(trigger, …)` takes the same
-but `replace_existing` and `keep_next_run_time`: it always replaces. Those marked so may stand in the scheduler's `job_defaults`,
-and the default is theirs where these say nothing. `modify_job(id, …)` and `job.modify(…)` change those that are marked so;
-`reschedule_job(id, …)` and `job.reschedule(…)` take another trigger.
+but `replace_existing`, which is a `TypeError` there: it always replaces. Those marked so may stand in the scheduler's `job_defaults`,
+and the default is theirs where these say nothing. `modify_job(id, …)` and `job.modify(…)` change those that are marked so,
+`trigger` by an object only, such as `CronTrigger(hour=6)`; `reschedule_job(id, …)` and `job.reschedule(…)` take another
+trigger by its name too.
 """
 _TRIGGERS = """\
 ## Triggers
@@ -180,10 +182,7 @@ def _job_table(options: Iterable[Option]) -> str:
     ]
     for each in options:
         default = f"`{JOB_DEFAULTS[each.name]}`" if each.name in JOB_DEFAULTS else _default(each)
-        marks = [
-            "yes" if each.name in names else ""
-            for names in (JOB_DEFAULTS, CHANGEABLE - {"trigger"})
-        ]
+        marks = ["yes" if each.name in names else "" for names in (JOB_DEFAULTS, CHANGEABLE)]
         cells = (f"`{_shown(each)}`", default, *marks, each.meaning)
         rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows) + "\n"

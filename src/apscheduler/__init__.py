@@ -6,6 +6,8 @@ third-party code compares them. Tickwright's own version is that of its distribu
 
 from __future__ import annotations
 
+import sys
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from apscheduler.runs.context import current_run
@@ -21,26 +23,39 @@ __all__ = ["__version__", "current_run", "release", "version", "version_info"]
 def __getattr__(name: str) -> object:
     """Load :func:`current_run` when it is first asked for: programs that don't ask pay nothing."""
     if name != "current_run":
-        raise _missing(name)
+        raise _missing(__name__, name)
     from apscheduler.runs.context import current_run
 
     globals()[name] = current_run
     return current_run
 
 
-def _missing(name: str) -> Exception:
-    """Return the error for a name that is not here; an import statement shows only words of an ImportError."""
-    import sys
-
-    error: type[Exception] = AttributeError
+def _missing(package: str, name: str) -> Exception:
+    """Return the error for a name that is not there; an import statement shows only words of an ImportError."""
     said = None
     if not name.startswith("_"):
-        from apscheduler.other_releases import advice
+        from apscheduler.other_releases import advice, is_import
 
-        said = advice(name)
-    if said and sys._getframe(2).f_globals.get("__name__") in {
-        "_frozen_importlib",
-        "importlib._bootstrap",
-    }:
-        error = ImportError
-    return error(said or f"module {__name__!r} has no attribute {name!r}")
+        said = advice(name, package)
+    error: type[Exception] = ImportError if said and is_import(sys._getframe(2)) else AttributeError
+    return error(said or f"module {package!r} has no attribute {name!r}")
+
+
+class _OtherReleases:
+    """The finder that is asked last, for modules that nobody has: says what those of other releases are here."""
+
+    @staticmethod
+    def find_spec(name: str, *_: object, **__: object) -> None:
+        if not name.startswith("apscheduler.") or name == "apscheduler.other_releases":
+            return
+        try:
+            from apscheduler.other_releases import error_of_import
+        except ImportError:  # the package is another one by now
+            return
+        error = error_of_import(name, sys._getframe(2))
+        if error is not None:
+            raise error
+
+
+if not any(getattr(each, "__name__", "") == "_OtherReleases" for each in sys.meta_path):
+    sys.meta_path.append(_OtherReleases)  # once, however often this package is imported anew

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from apscheduler.cli import main
+from tickwright_command import main
 
 if __name__ == "__main__":
     main(prog_name="python -m apscheduler")

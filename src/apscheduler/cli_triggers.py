@@ -83,7 +83,8 @@ def _keywords(trigger: str, arguments: tuple[str, ...], timezone: str | None) ->
         if argument in words:
             continue
         if not equals or not name:
-            raise click.UsageError(f"{argument!r} was given where NAME=VALUE is expected.")
+            meant = _meant(trigger, argument)
+            raise click.UsageError(f"{argument!r} was given where NAME=VALUE is expected{meant}.")
         if name in _OF_SCHEDULERS:
             raise click.UsageError(
                 f"{name} cannot be given here: calendars belong to a scheduler, whose preview() shows what they leave out."
@@ -92,6 +93,20 @@ def _keywords(trigger: str, arguments: tuple[str, ...], timezone: str | None) ->
             raise click.UsageError(f"{name} was given twice.")
         keywords[name] = _value(trigger, name, value)
     return keywords
+
+
+def _meant(trigger: str, argument: str) -> str:
+    """Return what to write in the place of a value without a name, in words."""
+    example = {
+        "date": f"run_date={argument}",
+        "interval": "hours=1",
+        "cron": "hour=10",
+        "calendarinterval": "days=1",
+    }.get(trigger)
+    if example is None:
+        return ""
+    shown = f"'{example}'" if " " in example else example
+    return f": write {shown}" if trigger == "date" else f", such as {shown}"
 
 
 def _is_expression(trigger: str, argument: str) -> bool:

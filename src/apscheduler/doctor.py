@@ -119,7 +119,7 @@ def _files() -> Iterator[Finding]:
         yield Finding("files", "an editable installation: nothing was copied")
         return
     record = _record(own)
-    hashed = {name: digest for name, digest in record.items() if digest}
+    hashed = {name: digest for name, digest in record.items() if digest and not _is_script(name)}
     if not hashed:
         yield Finding("files", "whoever installed them recorded no hashes to compare them with")
         return
@@ -147,6 +147,11 @@ def _record(own: Distribution) -> dict[str, str]:
     # Not Distribution.files: from Python 3.12 on it leaves out those that are missing.
     rows = csv.reader((own.read_text("RECORD") or "").splitlines())
     return {row[0]: "".join(row[1:2]) for row in rows if row}
+
+
+def _is_script(name: str) -> bool:
+    """Return whether a recorded file lies outside: ``pip install --target`` moves commands, and records where they were."""
+    return name.startswith("..") or Path(name).is_absolute()
 
 
 def _strays(record: dict[str, str]) -> Iterator[str]:
@@ -221,11 +226,13 @@ def _clients() -> Iterator[Finding]:
         f"{each.metadata['Name']} {each.version}"
         for each in distributions()
         if any(asking.match(wanted) for wanted in each.requires or ())
+        and each.metadata["Name"].casefold() != "apscheduler"  # its extras name itself
     }
     if names:
         shim = _version("APScheduler")
+        need = "needs" if len(names) == 1 else "need"
         fulfilled = "" if shim else " (no shim is installed: pip would install APScheduler for it)"
-        yield Finding("clients", f"{', '.join(sorted(names))} need APScheduler{fulfilled}")
+        yield Finding("clients", f"{', '.join(sorted(names))} {need} APScheduler{fulfilled}")
 
 
 def _time_zones() -> Iterator[Finding]:

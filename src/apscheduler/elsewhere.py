@@ -45,6 +45,9 @@ _HOMES = {
     "inspect": "isbuiltin isclass iscoroutinefunction isfunction ismethod signature",
     "logging": "getLogger",
     "math": "ceil",
+    "sqlalchemy": "Column Float LargeBinary MetaData Table Unicode and_ create_engine null select",
+    "sqlalchemy.exc": "IntegrityError",
+    "tornado.gen": "convert_yielded",
     "threading": "Event RLock TIMEOUT_MAX Thread",
     "traceback": "format_tb",
     "typing": "Any",
@@ -58,12 +61,17 @@ _MODULES = frozenset(
         "concurrent",
         "logging",
         "multiprocessing",
+        "pickle",
         "random",
         "re",
         "sys",
         "traceback",
         "warnings",
     ]
+)
+_STORES = (
+    "BaseJobStore ConflictingIdError Job JobLookupError datetime_to_utc_timestamp maybe_ref pickle "
+    "utc_timestamp_to_datetime"
 )
 _PLACES = {
     "executors.asyncio": "BaseExecutor iscoroutinefunction_partial run_coroutine_job run_job sys",
@@ -72,7 +80,20 @@ _PLACES = {
         "defaultdict format_tb logging sys timedelta timezone traceback"
     ),
     "executors.debug": "BaseExecutor run_job sys",
+    "executors.gevent": "BaseExecutor run_job sys",
     "executors.pool": "BaseExecutor BrokenProcessPool abstractmethod concurrent multiprocessing run_job",
+    "executors.tornado": "BaseExecutor convert_yielded iscoroutinefunction_partial run_coroutine_job run_job sys",
+    "executors.twisted": "BaseExecutor run_job",
+    "jobstores.base": "ABCMeta abstractmethod logging",
+    "jobstores.etcd": f"{_STORES} datetime timezone",
+    "jobstores.memory": "BaseJobStore datetime_to_utc_timestamp",
+    "jobstores.mongodb": _STORES,
+    "jobstores.redis": f"{_STORES} datetime timezone",
+    "jobstores.rethinkdb": _STORES,
+    "jobstores.sqlalchemy": (
+        f"{_STORES} Column Float IntegrityError LargeBinary MetaData Table Unicode and_ create_engine null select"
+    ),
+    "jobstores.zookeeper": f"{_STORES} datetime timezone",
     "job": (
         "BaseTrigger Iterable Mapping UTC check_callable_args convert_to_datetime datetime_repr get_callable_name "
         "isclass ismethod obj_to_ref ref_to_obj timezone uuid4"
@@ -87,6 +108,10 @@ _PLACES = {
         "timedelta undefined warnings"
     ),
     "schedulers.blocking": "BaseScheduler Event STATE_STOPPED TIMEOUT_MAX",
+    "schedulers.gevent": "BaseScheduler BlockingScheduler Event RLock",
+    "schedulers.qt": "BaseScheduler",
+    "schedulers.tornado": "BaseScheduler SchedulerNotRunningError maybe_ref timedelta wraps",
+    "schedulers.twisted": "BaseScheduler SchedulerNotRunningError maybe_ref wraps",
     "triggers.base": "ABCMeta abstractmethod random timedelta",
     "triggers.calendarinterval": (
         "Any BaseTrigger asdate astimezone date datetime get_localzone time timedelta timezone_repr tzinfo"

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 SITE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120 - start-up time
 """The folder the package lies in."""
 REMEDY = (
-    "run: pip uninstall APScheduler, then: pip install --force-reinstall --no-deps tickwright. "
+    "run: pip uninstall APScheduler, then, in a checkout of tickwright: pip install --force-reinstall --no-deps . "
+    "(or with its built wheel in place of the dot). "
     "Libraries that need APScheduler: docs/how-to/libraries-that-need-apscheduler.md"
 )
 _NAME = "apscheduler"

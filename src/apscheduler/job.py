@@ -248,19 +248,30 @@ class Job:
             approved["id"] = self._checked_id(changes.pop("id"))
         if "func" in changes or "args" in changes or "kwargs" in changes:
             self._check_call(changes, approved)
-        for key, value in changes.items():
-            try:
-                check = CHECKS[key]
-            except KeyError:
-                raise unknown_attributes(self, changes) from None
-            approved[key] = check(self, value)
-        return approved
+        try:
+            for key, value in changes.items():
+                approved[key] = CHECKS[key](self, value)
+        except Exception as exc:  # noqa: BLE001 - raised below, or the one that 3.x meets first
+            fault = exc
+        else:
+            return approved
+        raise self._first_fault(changes, fault)
+
+    def _first_fault(self, changes: dict[str, Any], fault: Exception) -> Exception:
+        """Return what is wrong with the first change in 3.x's order, whatever the order in which they were given."""
+        for key, check in CHECKS.items():
+            if key in changes:
+                try:
+                    check(self, changes[key])
+                except Exception as exc:  # noqa: BLE001 - it is returned
+                    return exc
+        return fault if changes.keys() <= CHECKS.keys() else unknown_attributes(self, changes)
 
     def _checked_id(self, value: object) -> str:
+        if hasattr(self, "id") and isinstance(value, str):
+            raise ValueError(f"the id of a job cannot be changed ({self.id!r} to {value!r})")
         if not isinstance(value, str) or not value:
             raise TypeError(f"a job's id must be a nonempty string, not {value!r}")
-        if hasattr(self, "id"):
-            raise ValueError(f"the id of a job cannot be changed ({self.id!r} to {value!r})")
         return value
 
     def _check_call(self, changes: dict[str, Any], approved: dict[str, Any]) -> None:
@@ -303,7 +314,7 @@ class Job:
         self._grace = grace_us(self.misfire_grace_time)
         plain = self.timeout is None and self.max_instances == 1
         # What must be asked is asked without a lock, so not by whoever takes jobs as they are.
-        plain = plain and self.trigger.native and not self.trigger.guarded
+        plain = plain and self.trigger.native and not self.trigger.guarded and self.__class__ is Job
         self._lane = self.executor if plain else None
 
     def _get_run_times(self, now: datetime) -> list[datetime]:

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 from apscheduler._engine.instants import NEVER, SECOND, from_us, to_us
-from apscheduler.moments import asbool, convert_to_datetime
+from apscheduler.amounts import read_option, read_truth
+from apscheduler.moments import convert_to_datetime
 from apscheduler.names import closest
 from apscheduler.triggers.base import BaseTrigger
 
@@ -131,19 +132,19 @@ def checked_default(name: str, value: Any) -> Any:
     :raises ValueError, TypeError: if it is not right for the attribute
     """
     if isinstance(value, str) and name != "delivery":
-        value = asbool(value) if name == "coalesce" else _number(name, value)
+        value = read_truth(name, value) if name == "coalesce" else _number(name, value)
     return CHECKS[name](_NO_JOB, value)
 
 
 def _number(name: str, text: str) -> float | None:
+    if name == "max_instances":
+        return read_option(int, name, text, "a whole number above 0")
     if text.strip().lower() in {"", "none"}:
         return None
     try:
         return int(text)
     except ValueError:
-        if name == "max_instances":
-            raise
-        return float(text)
+        return read_option(float, name, text, 'a number of seconds, or "none" for no limit')
 
 
 _NO_JOB: Any = None

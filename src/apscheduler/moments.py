@@ -98,6 +98,10 @@ def zone_named(name: str) -> tzinfo:
         raise ZoneInfoNotFoundError(
             "'local' is not the name of a time zone: leave the timezone out to get the local one"
         )
+    if name.startswith("right/"):
+        from apscheduler.zones.names import plain
+
+        name = plain(name)
     try:
         return ZoneInfo(name)
     except (LookupError, ValueError, OSError) as error:
@@ -106,7 +110,7 @@ def zone_named(name: str) -> tzinfo:
         found = zone_called(name)
         if found is not None:
             return found
-        if isinstance(error, ZoneInfoNotFoundError):
+        if isinstance(error, ZoneInfoNotFoundError | OSError):  # a folder, or too long a name
             raise ZoneInfoNotFoundError(unknown(name)) from None
         raise ValueError(f"{unknown(name)} ({error})") from None
 

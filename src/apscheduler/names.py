@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 
 def closest(name: object, known: Iterable[str]) -> str | None:
-    """Return the known name that is most like this one, ``None`` if none is."""
+    """Return the known name that is most like this one, in whatever letters, ``None`` if none is."""
     from difflib import get_close_matches
 
-    near = get_close_matches(str(name), list(known), n=1)
-    return near[0] if near else None
+    names = list(known)
+    near = get_close_matches(str(name), names, n=1)
+    if near:
+        return near[0]
+    folded = {each.casefold(): each for each in reversed(names)}
+    near = get_close_matches(str(name).casefold(), folded, n=1)
+    return folded[near[0]] if near else None
 
 
 def hint(name: object, known: Iterable[str]) -> str:
@@ -18,3 +27,42 @@ def hint(name: object, known: Iterable[str]) -> str:
     names = sorted(known)
     near = closest(name, names)
     return f"did you mean {near!r}?" if near else f"known are: {', '.join(names) or 'none'}"
+
+
+def not_taken(
+    what: str, unknown: Iterable[str], known: Iterable[str], others: Iterable[str] = ()
+) -> str:
+    """Return the words for arguments that there are not: each with the closest name, and all that are taken.
+
+    :param what: what was to take them, "the 'cron' trigger"
+    :param others: names that could have been meant too, though they are not taken
+    """
+    taken = list(known)
+    hints = [
+        f"{key!r}"
+        + (f" (did you mean {near!r}?)" if (near := closest(key, [*taken, *others])) else "")
+        for key in unknown
+    ]
+    takes = f"takes {', '.join(taken)}" if taken else "has no options"
+    return f"{what} does not take {', '.join(hints)}; it {takes}"
+
+
+def known_to(cls: Any) -> tuple[list[str], bool]:
+    """Return what a class or function takes by name, and whether it hands on what else it is given."""
+    names, takes_others = _taken(cls)
+    if takes_others:
+        for base in getattr(cls, "__mro__", (cls,))[1:-1]:
+            names += _taken(base)[0]
+    return list(dict.fromkeys(names)), takes_others
+
+
+def _taken(function: Any) -> tuple[list[str], bool]:
+    from inspect import Parameter, signature
+
+    try:
+        parameters = signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return [], True
+    by_name = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
+    names = [each.name for each in parameters if each.kind in by_name and each.name != "self"]
+    return names, any(each.kind is each.VAR_KEYWORD for each in parameters)

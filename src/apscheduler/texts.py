@@ -9,7 +9,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Final
+    from typing import Any, Final
 
 _NAMED: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _BIDI: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -35,6 +35,17 @@ def block(text: str) -> str:
     """Return a text of several lines of which none begins at the margin."""
     lines = map(line, text.expandtabs(4).split("\n"))
     return "\n".join(each if not each or each[0] == " " else _INDENT + each for each in lines)
+
+
+def counted(number: int, thing: str) -> str:
+    """Return a number of things in words: ``1 job``, ``2 jobs``."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def name_of(job: Any) -> str:
+    """Return a job's name and id, or its id alone where that says both."""
+    key, name = str(job.id), getattr(job, "name", None)
+    return f"{name} ({key})" if isinstance(name, str) and name != key else key
 
 
 class Block(str):

@@ -267,7 +267,8 @@ _HOME_OF = {
 def __getattr__(name: str) -> object:
     """Load a name from the module that has it.
 
-    :raises ImportError: if that needs a library that is not installed, with the extra that brings it
+    :raises ImportError: if that needs a library that is not installed, with the extra that brings it, or if an import
+        statement asks for a name of APScheduler 4, with what it is here
     """
     if name == "__version__":
         value: object = _version()
@@ -276,7 +277,9 @@ def __getattr__(name: str) -> object:
 
         value = getattr(import_module(_HOME_OF[name]), name)
     else:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from apscheduler import _missing
+
+        raise _missing(__name__, name)
     globals()[name] = value
     return value
 

@@ -16,20 +16,65 @@ if TYPE_CHECKING:
 
 SITE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120 - start-up time
 CURE = (
-    "run: pip uninstall APScheduler, then install tickwright again with --force-reinstall --no-deps. "
+    "run: pip uninstall APScheduler, then, in a checkout of tickwright: pip install --force-reinstall --no-deps . "
+    "(or with its built wheel in place of the dot). "
     "Libraries that need APScheduler: docs/how-to/libraries-that-need-apscheduler.md"
 )
 _MARK = "apscheduler/__init__.py"
 
 
 def check() -> None:
-    """Check it.
+    """Check it; ``python -m tickwright`` ends with the sentence, as the command does.
 
     :raises ImportError: if it is another package, in one sentence with what to do
     """
+    hidden = _hidden()
+    fault = (hidden and f"{hidden} has its name, and is found first; rename it") or _overwritten()
+    if not fault:
+        return
+    error = ImportError(f"the package 'apscheduler' is not tickwright's: {fault}")
+    if _is_run():
+        from tickwright_command import refuse
+
+        refuse(error, "python -m tickwright")
+    raise error
+
+
+def _is_run() -> bool:
+    """Return whether Python's ``-m`` imports us, on its way to our ``__main__``: nothing of ours has run that could catch it."""
+    if sys.argv[:1] != ["-m"]:  # what stands there while Python looks for the module to run
+        return False
+    frame = sys._getframe()
+    here = {__name__, __package__, "_frozen_importlib", "importlib._bootstrap"}
+    here |= {"_frozen_importlib_external", "importlib._bootstrap_external"}
+    while frame.f_back is not None and frame.f_globals.get("__name__") in here:
+        frame = frame.f_back
+    return frame.f_globals.get("__name__") == "runpy"
+
+
+def _hidden() -> str | None:
+    """Return the file or folder of a program's own that an import would take for it; nothing of theirs is run."""
+    if "apscheduler" in sys.modules:
+        spec = getattr(sys.modules["apscheduler"], "__spec__", None)
+    else:
+        finders = (getattr(each, "find_spec", None) for each in sys.meta_path)
+        found = (find("apscheduler", None) for find in finders if find)
+        spec = next((each for each in found if each), None)
+    if spec is None or not spec.has_location:
+        return None
+    if spec.submodule_search_locations is None:
+        return f"the file {spec.origin}"
+    folder = os.path.dirname(spec.origin)  # noqa: PTH120 - start-up time
+    if os.path.isdir(os.path.join(folder, "triggers")):  # noqa: PTH112, PTH118 - every APScheduler has it
+        return None
+    here = os.path.realpath(os.path.dirname(folder)) == os.path.realpath(SITE)  # noqa: PTH120
+    return None if here else f"the folder {folder}"
+
+
+def _overwritten() -> str | None:
+    """Return how another APScheduler came before ours, with the cure."""
     fault = _misplaced() or _changed(SITE) or _foreign()
-    if fault:
-        raise ImportError(f"the package 'apscheduler' is not tickwright's: {fault}; {CURE}")
+    return f"{fault}; {CURE}" if fault else None
 
 
 def _misplaced() -> str | None:

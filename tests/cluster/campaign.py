@@ -30,6 +30,9 @@ POINTS = (
     *("free.begun", "free.taken", "free.committed"),
 )
 """Every named point between two steps of the protocol."""
+LEAVING = ("run.starting", "run.ended", "claim.committed", "settle.begun")
+TAKING = tuple(point for point in POINTS if point.startswith("free."))
+"""Points that a scheduler comes to only while somebody's runs are free."""
 
 
 class Campaign:
@@ -76,10 +79,15 @@ class Campaign:
             if now_dead > dead:
                 dead, since = now_dead, time.monotonic()
         for point, each in victims.items():
-            self.reached[point] += each.is_dead
+            self.reached[point] += each.was_killed
             each.kill()
-            self.killed += 1
+            self.killed += each.was_killed
         self.forget_dead()
+
+    def kill_while_taking_over(self) -> None:
+        """Cut runs in the middle, which leaves some free, and kill those that take them."""
+        self.kill_at(LEAVING, patience=1.0, after=1)
+        self.kill_at(TAKING, patience=2.5, after=1)
 
     def stop_at(self, points, *, patience: float, seconds: float) -> None:
         """Stop one victim at each point for longer than its lease, let all go on, and end them."""
@@ -108,7 +116,7 @@ class Campaign:
                 one = self.victim()
                 time.sleep(self.dice.random() * 0.4)
                 one.kill()
-            self.killed += 1
+            self.killed += one.was_killed
         self.forget_dead()
 
     def kill_many_by_chance(self, count: int) -> None:
@@ -121,7 +129,7 @@ class Campaign:
             time.sleep(0.02)
         for each in victims:
             each.kill()
-        self.killed += count
+        self.killed += sum(each.was_killed for each in victims)
         self.forget_dead()
 
     def verdict(self):
@@ -148,6 +156,8 @@ def run(kind: str, kills: int, seed: int, folder: Path, minutes: float = 600.0) 
             elif kind_of < 0.2:
                 points = campaign.dice.choices(POINTS, k=6)
                 campaign.kill_at(tuple(dict.fromkeys(points)), patience=2.0)
+            elif kind_of < 0.22:
+                campaign.kill_while_taking_over()
             elif kind_of < 0.985:
                 campaign.kill_many_by_chance(12)
             else:

@@ -39,8 +39,8 @@ class Nursery:
                 env={**os.environ, "PYTHONPATH": path},
             )
         self.pids: dict[str, int] = {}
-        self.ready: set[int] = set()
-        self.exits: dict[int, int] = {}
+        self.ready: set[str] = set()
+        self.exits: dict[str, int] = {}
         self.changed = threading.Condition()
         self.listener = threading.Thread(target=self._listen, daemon=True)
         self.listener.start()
@@ -86,8 +86,8 @@ class Worker:
 
     def wait_ready(self) -> None:
         """Wait until it schedules, or is killed."""
-        self.nursery.wait(lambda: self.pid in self.nursery.ready or self.is_dead)
-        if self.nursery.exits.get(self.pid, 0) not in (0, signal.SIGKILL):
+        self.nursery.wait(lambda: self.name in self.nursery.ready or self.is_dead)
+        if self.nursery.exits.get(self.name, 0) not in (0, signal.SIGKILL):
             raise AssertionError(f"{self.name} did not start: {self.said()}")
 
     def said(self) -> str:
@@ -95,7 +95,12 @@ class Worker:
 
     @property
     def is_dead(self) -> bool:
-        return self.pid in self.nursery.exits
+        return self.name in self.nursery.exits
+
+    @property
+    def was_killed(self) -> bool:
+        """Whether it is dead by SIGKILL."""
+        return self.nursery.exits.get(self.name) == signal.SIGKILL
 
     @property
     def is_stopped(self) -> bool:

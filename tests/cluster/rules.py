@@ -343,6 +343,7 @@ def a_job_that_is_set_back_by_its_user_runs_again(stage: Stage) -> None:
     stage.a.add("other", due=NOW + INTERVAL)
     stage.a.add("job")
     settle(stage.a.claim())
+    stage.a.store._outbox.flush()
     job = stage.b.store.lookup_job("job")
     stage.b.store.modify_job(job, job._checked({"next_run_time": moment(NOW)}))
     assert stage.b.claim().fires == [("job", NOW)]

@@ -9,6 +9,8 @@ import time
 from threading import Event
 from types import SimpleNamespace
 
+import psycopg
+import psycopg2
 import pytest
 from cluster.support.poolers import PgBouncer, Pgpool
 from cluster.support.servers import require
@@ -18,6 +20,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
 from apscheduler.jobstores._sql import listening
+from apscheduler.jobstores._sql.checkup import findings
 from apscheduler.jobstores._sql.database import is_retryable
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -26,6 +29,10 @@ pytestmark = [pytest.mark.serial, pytest.mark.slow, pytest.mark.timeout(120)]
 
 CALL = "pooled_work:call"
 WAIT = 30.0
+VERSIONS = {
+    "psycopg": psycopg.__version__,
+    "psycopg2": psycopg2.__version__.split()[0],
+}
 POOLERS = {
     "PgBouncer, transactions": lambda url: PgBouncer(url, "transaction"),
     "PgBouncer, sessions": lambda url: PgBouncer(url, "session"),
@@ -94,6 +101,22 @@ def test_schedulers_work_behind_a_pooler(place, pooler, called, started, caplog,
         assert goes_on(called)
     assert outcomes(scheduler) <= {"executed", "coalesced"}  # a slow machine coalesces
     assert not [each for each in caplog.records if "failed" in each.getMessage()], caplog.text
+
+
+@pytest.mark.parametrize("driver", ["psycopg", "psycopg2"])
+def test_the_doctor_names_the_driver_and_a_pooler(place, pooler, started, driver):
+    started(place.url, place, paused=True)
+
+    def found(url):
+        asked = make_url(url).set(drivername=f"postgresql+{driver}")
+        said = findings(asked.render_as_string(hide_password=False), place.table)
+        return {topic: (text, remedy) for topic, text, remedy in said}
+
+    direct, pooled = found(place.url), found(pooler.url)
+    assert direct["driver"][0].startswith(f"{driver} {VERSIONS[driver]}, with postgresql ")
+    assert direct["pooler"] == ("none was noticed", None)
+    hides = pooler.name == "pgpool-II"  # it tells which process of the server answers
+    assert pooled["pooler"][0].startswith("none was" if hides else "one is between")
 
 
 def test_what_others_add_behind_a_pooler_is_seen_soon(place, pooler, called, started, monkeypatch):

@@ -32,6 +32,7 @@ from apscheduler._engine.instants import SECOND
 from apscheduler.cluster import lease as lease_module
 from apscheduler.cluster import membership as membership_module
 from apscheduler.cluster import points
+from apscheduler.jobstores import sqlalchemy as sqlalchemy_module
 from apscheduler.jobstores._sql.claiming import LeaseOverError
 from apscheduler.jobstores._sql.loading import from_float
 from apscheduler.jobstores._sql.tables import AT_MOST_ONCE, FINAL, LOST, RUNNING, STATES
@@ -126,6 +127,7 @@ class Process(Node):
     def close(self) -> None:
         """End without a word: what waits to be written is lost, and no row is signed off."""
         self.store._ready = False
+        sqlalchemy_module._living.discard(self.store)  # it has no last word when this process ends
         self.store._listener.stop()
         self.store._roll.finish()
         self.store.engine.dispose()  # as the kernel closes what a dead process had open

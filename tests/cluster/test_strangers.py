@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import pickle
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
@@ -115,6 +116,23 @@ def heard(place, clock):
 def add(heard, job_id="a", **options):
     options = {"seconds": 10, "misfire_grace_time": None, **options}
     return heard.scheduler.add_job(nothing, "interval", id=job_id, **options)
+
+
+def test_it_watches_so_many_jobs_at_once_and_no_more(monkeypatch):
+    monkeypatch.setattr(strangers, "WATCHED_JOBS", 3)
+    watch = strangers.Strangers(None, None)
+
+    def candidates(*names):
+        trigger, plan = SimpleNamespace(native=False), SimpleNamespace(next=20 * SECOND)
+        jobs = [SimpleNamespace(id=name, trigger=trigger) for name in names]
+        return [SimpleNamespace(job=job, moment=10.0, generation=1, plan=plan) for job in jobs]
+
+    watch.claimed(candidates("a", "b"))
+    watch.claimed(candidates("c", "d"))
+    watch.claimed(candidates("e"))
+    assert list(watch._expected) == ["a", "b", "c"]
+    watch.lost(candidates("f"))
+    assert list(watch._expected) == ["a", "b", "c"]
 
 
 def test_a_fire_time_that_3x_took_gets_its_row_when_it_has_passed(heard, place, caplog):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import socket
 import threading
@@ -9,8 +10,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
+from cluster.processes import Cluster
 from cluster.support import judge, ports
 from cluster.support.commits import Answer, Watch
 from cluster.support.proxy import Proxy
@@ -21,7 +24,7 @@ from cluster.support.servers import (
     ServerMissing,
     require,
 )
-from databases import URLS
+from databases import URLS, Place
 from databases import require as require_running
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError
@@ -656,3 +659,36 @@ def test_a_verdict_lists_only_the_first_of_many_faults():
     assert "100 lost" in text
     assert str(many[0]) in text
     assert str(many[50]) not in text
+
+
+# The nursery
+
+
+def test_a_worker_whose_process_id_was_anothers_before_is_alive_until_it_is_killed(tmp_path):
+    """A long campaign uses process ids again: who goes by them takes a living worker for a dead one."""
+    last_pid = Path("/proc/sys/kernel/ns_last_pid")
+    if not os.access(last_pid, os.W_OK):
+        pytest.skip(
+            "process ids cannot be chosen here: /proc/sys/kernel/ns_last_pid is not ours to write"
+        )
+    place = Place("sqlite", tmp_path)
+    cluster = Cluster(place, tmp_path)
+    try:
+        first = cluster.start()
+        first.wait_ready()
+        first.kill()
+        assert first.was_killed
+        for _ in range(50):
+            last_pid.write_text(str(first.pid - 1))
+            second = cluster.start()
+            if second.pid == first.pid:
+                break
+            second.kill()
+        assert second.pid == first.pid, "the process id is not given out again"
+        second.wait_ready()
+        assert not second.is_dead
+        second.kill()
+        assert second.was_killed
+    finally:
+        cluster.close()
+        place.close()

@@ -9,6 +9,7 @@ from databases import SERVERS, Place
 from apscheduler._engine.instants import SECOND
 from apscheduler.cluster import lease as lease_module
 from apscheduler.cluster import membership as membership_module
+from apscheduler.jobstores._sql.claiming import LeaseOverError
 from apscheduler.runs.outcomes import Outcome
 from apscheduler.testing._contract_jobs import INTERVAL, NOW
 
@@ -90,6 +91,36 @@ def seen(stage, node):
     stage.b.claim(NOW - INTERVAL)
     rows, _ = stage.b.store._roll.listed()
     return next(row for row in rows if row.epoch == node.epoch)
+
+
+def test_a_node_whose_lease_the_store_ended_early_and_that_was_buried_since_goes_on(stage):
+    """A store's clock that is set forward ends leases that hold here. Then others may take the row away."""
+    stage.a.add("job")
+    stage.a.claim(NOW - INTERVAL)
+    epoch = stage.a.epoch
+    stage.lease_ends(stage.a)
+    with pytest.raises(LeaseOverError):
+        stage.a.claim()
+    stage.b.claim(NOW - INTERVAL)
+    stage.b.sweep()
+    stage.clock.now += int(LEASE * SECOND) + 1
+    stage.b.store._membership.beat()
+    assert epoch not in {each.epoch for each in stage.b.store.nodes()}
+    stage.a.store._membership.beat()
+    assert stage.a.store.held is None
+    assert stage.a.claim().fires == [("job", NOW)]
+
+
+def test_a_node_whose_row_vanishes_while_its_lease_holds_claims_nothing(stage):
+    stage.a.add("job")
+    stage.a.claim(NOW - INTERVAL)
+    stage.place.change("DELETE FROM {t}_nodes WHERE epoch = :e", e=stage.a.epoch)
+    with pytest.raises(LeaseOverError):
+        stage.a.claim()
+    for seconds in (LEASE / 2, LEASE):
+        stage.clock.now += int(seconds * SECOND)
+        assert stage.a.claim().fires == []
+        assert "vanished" in stage.a.store.held
 
 
 def test_a_node_that_came_back_is_not_buried(stage):

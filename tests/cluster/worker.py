@@ -2,7 +2,8 @@
 
 ``python worker.py`` reads one JSON object per line and forks a scheduler for each: what is to be killed thousands of
 times must start in milliseconds. Nothing is shared by the forks but imported modules. It writes one JSON object per
-line: ``{"pid": …, "name": …}``, ``{"ready": pid}``, ``{"exit": pid, "status": …}``.
+line: ``{"pid": …, "name": …}``, ``{"ready": name}``, ``{"exit": name, "status": …}``. Names, since a campaign of
+thousands uses process ids again.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ def serve(told: dict) -> None:
     hook_for(told)
     try:
         scheduler.start()
-        say(ready=os.getpid())
+        say(ready=told["name"])
         while os.getppid() == parent:
             time.sleep(0.2)
     finally:
@@ -88,9 +89,11 @@ def serve(told: dict) -> None:
             scheduler.shutdown()
 
 
-def fork(told: dict) -> None:
+def fork(told: dict, names: dict[int, str]) -> None:
+    """Fork a scheduler, and note its name under its process id as long as that is its own."""
     pid = os.fork()
     if pid:
+        names[pid] = told["name"]
         say(pid=pid, name=told["name"])
         return
     status = 1
@@ -111,6 +114,7 @@ def fork(told: dict) -> None:
 
 def main() -> None:
     buffer = b""
+    names: dict[int, str] = {}
     while True:
         readable, _, _ = select.select([0], [], [], 0.02)
         if readable:
@@ -120,13 +124,13 @@ def main() -> None:
             buffer += read
             *lines, buffer = buffer.split(b"\n")
             for line in lines:
-                fork(json.loads(line))
+                fork(json.loads(line), names)
         with suppress(ChildProcessError):
             while True:
                 pid, status = os.waitpid(-1, os.WNOHANG)
                 if not pid:
                     break
-                say(exit=pid, status=status)
+                say(exit=names.pop(pid), status=status)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -44,7 +45,7 @@ def test_the_report_says_each_job_by_name_with_its_outcomes_and_reasons() -> Non
 
 def test_the_report_of_a_paused_job_that_never_ran_says_so() -> None:
     shown = seed_demo.report(a_scheduler(next_run_time=None))
-    assert shown == "my_job, interval[0:00:05]: no run yet; paused."
+    assert shown == "my_job, interval[0:00:05]: no run has ended yet; paused."
 
 
 def test_what_is_said_fits_a_terminal_of_80_columns() -> None:
@@ -73,7 +74,7 @@ def test_what_is_special_happens_for_real(tmp_path) -> None:
         "long-backup": "executed",
         "hourly-check": "missed",
     }
-    assert "all 1 workers of executor 'narrow' were busy" in shown.stdout
+    assert "the only worker of executor 'narrow' was busy" in shown.stdout
     assert max(map(len, shown.stdout.splitlines())) <= 80
 
 
@@ -94,6 +95,42 @@ def test_the_demo_shows_runs_of_both_versions_and_ends_by_itself() -> None:
     assert "The demo took" in demo.stdout
 
 
+ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}
+
+
+@pytest.mark.slow
+def test_the_demo_is_readable_where_the_environment_asks_for_ascii(monkeypatch) -> None:
+    for name, value in ASCII.items():
+        monkeypatch.setenv(name, value)
+    demo = subprocess.run(**options(), capture_output=True, timeout=60)
+    assert (demo.returncode, "Error" in demo.stderr) == (0, False), demo.stderr
+    assert demo.stdout.count("任务运行时间") == 1
+    assert demo.stdout.count("interval[0:00:05]: executed 1") == 2
+
+
+@pytest.mark.slow
+def test_the_demo_that_is_started_by_hand_ends_where_only_ascii_can_be_shown() -> None:
+    given = options()
+    given["env"] |= ASCII
+    demo = subprocess.run(**given, capture_output=True, timeout=60)
+    assert demo.returncode == 0, demo.stderr
+    assert demo.stdout.count("interval[0:00:05]: executed 1") == 2
+    assert "Job executed" in demo.stdout
+
+
+def test_whatever_happens_to_the_presser_the_example_is_ended(monkeypatch) -> None:
+    def fail(_):
+        raise UnicodeEncodeError("ascii", "x", 0, 1, "not in range")
+
+    presser = seed_demo.Presser({}, (0.0, 0.0))
+    monkeypatch.setattr(seed_demo, "heading", fail)
+    monkeypatch.setattr(seed_demo, "AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(presser, "press", presser.ended.set)
+    presser.run()
+    assert isinstance(presser.failure, UnicodeEncodeError)
+    assert presser.ended.is_set()
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Ctrl-C is another thing on Windows")
 def test_ctrl_c_ends_the_demo_cleanly() -> None:
@@ -104,7 +141,8 @@ def test_ctrl_c_ends_the_demo_cleanly() -> None:
             break
     output, errors = demo.communicate(timeout=30)
     assert (demo.returncode, errors) == (0, "")
-    assert "my_job, interval[0:00:05]: executed 1" in output
+    # It printed and was interrupted, so its run may have ended by now or not.
+    assert re.search(r"my_job, interval\[0:00:05\]: (executed 1|no run has ended yet);", output)
     assert "What is special" not in output
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
+import subprocess
+import sys
 from importlib.metadata import Distribution
 from pathlib import Path
 
 import pytest
 
-from tools import packaging
+from tools import ROOT, packaging
 
 pytestmark = pytest.mark.slow
 
@@ -45,6 +48,24 @@ def import_of(environment) -> str:
     return said[-1] if said else ""
 
 
+COMMANDS = ["next cron hour=10", "next crontab '0 10 * * *'", "describe cron hour=10", "--version"]
+
+
+def command(environment, name: str, words: str):
+    return environment.run(environment.python.with_name(name), *shlex.split(words))
+
+
+def says_what_the_import_says(environment) -> None:
+    """Check that each command of both names says what an import does, and nothing else."""
+    expected = f"Error: {import_of(environment).removeprefix('ImportError: ')}\n"
+    for name in ("tickwright", "apscheduler"):
+        for words in COMMANDS:
+            ended = command(environment, name, words)
+            assert (ended.returncode, ended.stdout, ended.stderr) == (1, "", expected), words
+    ended = environment.run("-m", "tickwright", "--version")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (1, "", expected)
+
+
 def test_beside_the_shim_a_start_is_silent_and_the_doctor_content(environment, wheels):
     environment.install(wheels, "tickwright")
     environment.install(wheels, "apscheduler")
@@ -79,6 +100,7 @@ def test_written_over_by_apscheduler_the_doctor_names_the_files(environment, whe
     assert found.returncode == 1, found.stdout + found.stderr
     assert "apscheduler/__init__.py was overwritten" in found.stdout
     assert f"overwritten by APScheduler {reference.version}; run: pip uni" in import_of(environment)
+    says_what_the_import_says(environment)
 
     # Removing APScheduler takes the files of both; the doctor still starts.
     environment.uv("uninstall", "APScheduler")
@@ -86,12 +108,43 @@ def test_written_over_by_apscheduler_the_doctor_names_the_files(environment, whe
     assert found.returncode == 1, found.stdout + found.stderr
     assert "apscheduler/__init__.py is missing" in found.stdout
     assert "its __init__.py is missing from" in import_of(environment)
-    assert "pip install --force-reinstall --no-deps tickwright" in found.stdout
+    says_what_the_import_says(environment)
+    assert "in a checkout of tickwright: pip install --force-reinstall --no-deps ." in found.stdout
 
     environment.install(wheels, "tickwright")
     found = environment.doctor()
     assert found.returncode == 0, found.stdout
     assert import_of(environment) == ""
+
+
+def test_before_an_editable_installation_apscheduler_is_told_too(environment, reference, tmp_path):
+    build = "import sys; from hatchling.build import build_editable; build_editable(sys.argv[1])"
+    subprocess.run([sys.executable, "-c", build, tmp_path], cwd=ROOT, check=True)
+    environment.install(tmp_path, "tickwright")
+    assert import_of(environment) == ""
+    assert command(environment, "tickwright", "next cron hour=10").returncode == 0
+    install_apscheduler(environment, reference)
+    assert f"it is found in {environment.site} and not beside tickwright" in import_of(environment)
+    says_what_the_import_says(environment)
+    found = environment.doctor()
+    assert found.returncode == 1, found.stdout + found.stderr
+    said = f"WRONG  APScheduler  {reference.version} is installed in {environment.site}, elsewhere"
+    assert said in found.stdout
+    assert f"Error: {import_of(environment).removeprefix('ImportError: ')}\n" == found.stderr
+
+
+def test_an_installation_into_a_target_folder_is_well(environment, wheels, tmp_path):
+    """Installed by pip, which leaves the commands there and records them where they would lie otherwise."""
+    target = tmp_path / "target"
+    (wheel,) = wheels.glob("tickwright-*.whl")
+    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-index", "--target"]
+    subprocess.run([*pip, target, wheel], check=True)
+    (record,) = target.glob("tickwright-*.dist-info/RECORD")
+    assert "../../bin/apscheduler" in record.read_text("utf-8")
+    Path(environment.site, "target.pth").write_text(str(target))
+    found = environment.run(target / "bin/tickwright", "doctor")
+    assert (found.returncode, found.stderr) == (0, ""), found.stdout
+    assert "are as they were installed" in found.stdout
 
 
 def test_modules_that_apscheduler_left_behind_are_named(environment, wheels, reference):

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import logging
+import signal
 import threading
 import time
 from datetime import UTC, datetime
 
 import pytest
+from executors.workers_of_a_test import Pool, Starts, opened
 
 from apscheduler.events import EVENT_JOB_EXECUTED
+from apscheduler.executors import _remote
+from apscheduler.executors._futures import FutureRuns
 from apscheduler.executors.base import now_us
+from apscheduler.executors.pool import ProcessPoolExecutor
 from apscheduler.job import Job
 from apscheduler.runs.claims import Claim
 from apscheduler.runs.ledger import Ledger
@@ -162,3 +167,58 @@ def started(scheduler):
 @pytest.fixture(autouse=True)
 def _quiet():
     logging.getLogger("apscheduler").setLevel(logging.NOTSET)
+
+
+@pytest.fixture
+def suites_alarm():
+    """Give the suite its own alarm back: a timeout in the main thread needs the only one there is."""
+    handler = signal.getsignal(signal.SIGALRM)
+    began, left = time.monotonic(), signal.setitimer(signal.ITIMER_REAL, 0)[0]
+    yield
+    signal.signal(signal.SIGALRM, handler)
+    if left:
+        signal.setitimer(signal.ITIMER_REAL, max(0.01, left - (time.monotonic() - began)))
+
+
+@pytest.fixture
+def own_runner(monkeypatch):
+    """Give the test's coroutines in the main thread a loop that ends with it."""
+    monkeypatch.setattr(_remote, "_runner", None)
+    yield
+    if _remote._runner is not None:
+        _remote._runner.close()
+
+
+@pytest.fixture
+def answered_at_once(monkeypatch):
+    """Have the answers of other people's pools taken where they come, and nobody look at the clock but the test."""
+    monkeypatch.setattr(FutureRuns, "_ensure_thread", lambda runs: None)
+
+
+@pytest.fixture
+def owner(scheduler):
+    """Return a pool executor that was not started; here and below, what the tests of its manager stand on."""
+    owner = ProcessPoolExecutor(2)
+    owner._alias = "mine"
+    return owner
+
+
+@pytest.fixture
+def workers():
+    return 2
+
+
+@pytest.fixture
+def pool(owner, workers):
+    return Pool(owner, workers)
+
+
+@pytest.fixture
+def starts():
+    return Starts()
+
+
+@pytest.fixture
+def manager(pool, starts):
+    with opened(pool, starts) as manager:
+        yield manager

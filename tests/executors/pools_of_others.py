@@ -49,3 +49,13 @@ class OfThisHost(Keeping):
     """Its workers are processes of this host, as is known of its package."""
 
     __module__ = "deadpool"
+
+
+def begun_beside(pool):
+    """Have a process of this host begin with the last call, and stop in the middle of it."""
+    _, _, (_, _, _, _, ticket) = pool.calls[-1]
+    _, _, number, path, slot, _ = ticket
+    board = _away._board_at(path)
+    assert board.begin(slot, number)
+    assert board.go_on(slot, number, 0)
+    return board, slot, number

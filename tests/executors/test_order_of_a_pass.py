@@ -86,6 +86,16 @@ def test_a_job_with_several_fire_times_has_the_place_of_the_first(on_each_store)
     assert ran == ["z", "plain"]
 
 
+def test_what_becomes_due_while_the_store_before_is_served_runs_in_the_same_pass(scheduler) -> None:
+    ran.clear()
+    scheduler.add_jobstore("memory", "later")
+    scheduler.add_job(lambda: scheduler.clock.advance(60), "interval", hours=1, next_run_time=BEGIN)
+    add(scheduler, "due meanwhile", 30, jobstore="later", misfire_grace_time=None)
+    scheduler.clock.set(BEGIN)
+    scheduler._process_jobs()
+    assert ran == ["due meanwhile"]
+
+
 def test_what_is_told_of_a_pass_and_when(scheduler) -> None:
     told = []
     scheduler.add_listener(lambda event: told.append((NAMES[event.code], event.job_id)), MASK)

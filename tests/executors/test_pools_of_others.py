@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor as Threads
 
 import pytest
 from executors import sample_jobs
-from executors.pools_of_others import Keeping, OfThisHost
+from executors.pools_of_others import Keeping, OfThisHost, begun_beside
 
 from apscheduler.executors import _away, _pool_clocks, _pool_exit, _remote, _same_host
 from apscheduler.executors._alarm import call_in_time
@@ -49,16 +49,6 @@ def gone(monkeypatch):
     return pids
 
 
-def begin_beside(pool):
-    """Have a process of this host begin with the call, and stop in the middle of it."""
-    _, _, (_, _, _, _, ticket) = pool.calls[-1]
-    _, _, number, path, slot, _ = ticket
-    board = _away._board_at(path)
-    assert board.begin(slot, number)
-    assert board.go_on(slot, number, 0)
-    return board, slot, number
-
-
 # -- calls are told apart ----------------------------------------------------------------------------
 
 
@@ -85,7 +75,7 @@ def test_a_future_is_let_go_once_it_has_answered(executor, pool, make_claim, rec
 
 def test_a_call_that_is_begun_again_is_not_run_again(executor, pool, make_claim, recorder, gone):
     executor.submit_claims([make_claim(sample_jobs.add, 1)])
-    begin_beside(pool)
+    begun_beside(pool)
     gone.add(os.getpid())
     pool.answer(pool.run_beside())
     (result,) = recorder.wait(1)
@@ -166,7 +156,7 @@ def test_a_run_that_was_given_up_in_its_middle_has_the_outcome_it_comes_to(
     executor, pool, make_claim, recorder, func, outcome
 ):
     executor.submit_claims([make_claim(func)])
-    board, slot, number = begin_beside(pool)
+    board, slot, number = begun_beside(pool)
     began = now_us()
     time.sleep(0.02)
     pool.call_off()
@@ -181,7 +171,7 @@ def test_a_process_that_is_gone_ends_its_run_though_the_pool_says_nothing(
     executor, pool, make_claim, recorder, gone
 ):
     executor.submit_claims([make_claim(sample_jobs.add, 1)])
-    begin_beside(pool)
+    begun_beside(pool)
     gone.add(os.getpid())
     (result,) = recorder.wait(1)
     assert isinstance(result.exception, WorkerDiedError)
@@ -192,7 +182,7 @@ def test_an_answer_that_never_comes_is_not_waited_for_beyond_the_timeout(
     executor, pool, make_claim, recorder
 ):
     executor.submit_claims([make_claim(sample_jobs.nothing, timeout=0.2)])
-    board, slot, number = begin_beside(pool)
+    board, slot, number = begun_beside(pool)
     board.end(slot, number, 0, _away._CODES["executed"])
     (result,) = recorder.wait(1)
     assert result.outcome is Outcome.EXECUTED
@@ -203,7 +193,7 @@ def test_a_call_that_hangs_in_another_process_is_timed_out_by_our_clock(
     executor, pool, make_claim, recorder
 ):
     executor.submit_claims([make_claim(sample_jobs.nothing, timeout=0.2, fires=2)])
-    begin_beside(pool)
+    begun_beside(pool)
     (result,) = recorder.wait(1, 0)
     assert result.outcome is Outcome.TIMED_OUT
     deadline = time.monotonic() + 10
@@ -389,7 +379,7 @@ def test_at_the_end_of_the_program_what_runs_is_lost_and_what_has_not_begun_is_c
     pool = local._pool
     running, waiting = make_claim(sample_jobs.add, 1), make_claim(sample_jobs.add, 2)
     local.submit_claims([running])
-    begin_beside(pool)
+    begun_beside(pool)
     local.submit_claims([waiting])
     _pool_exit._end()
     recorder.wait(2)

@@ -19,6 +19,7 @@ import pytest
 from apscheduler import events as ev
 from apscheduler.executors.asyncio import AsyncIOExecutor
 from apscheduler.jobstores.base import JobLookupError
+from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers import SchedulerNotRunningError
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -241,16 +242,39 @@ def test_an_awaited_shutdown_leaves_a_thread_that_goes_on_to_itself_and_names_it
             loop.call_soon_threadsafe(began.set)
             go_on.wait(PATIENCE)
 
-        scheduler.add_job(stubborn, id="stubborn")
+        scheduler.add_job(stubborn, id="stubborn", name="stuck")
         await asyncio.wait_for(began.wait(), PATIENCE)
         await scheduler.ashutdown(timeout=0.05)
-        assert "these jobs still run: stubborn" in caplog.text
+        assert "these jobs still run: stuck (stubborn)" in caplog.text
         go_on.set()
 
     asyncio.run(main())
 
 
 @pytest.mark.trap(91, 92)
+@pytest.mark.parametrize(
+    ("options", "said"), [({"timeout": 5}, ["withdraws", "ends"]), ({}, ["ends"])]
+)
+def test_an_awaited_shutdown_that_is_bounded_lets_others_have_what_has_not_begun(options, said):
+    told = []
+
+    class Telling(MemoryJobStore):
+        def withdraw(self):
+            told.append("withdraws")
+
+        def shutdown(self):
+            told.append("ends")
+            super().shutdown()
+
+    async def main():
+        scheduler = made(jobstores={"default": Telling()})
+        scheduler.start()
+        await scheduler.ashutdown(**options)
+
+    asyncio.run(main())
+    assert told == said
+
+
 def test_an_awaited_shutdown_waits_for_what_async_listeners_still_do():
     heard = []
 

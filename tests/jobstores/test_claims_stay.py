@@ -23,6 +23,7 @@ from apscheduler._engine.instants import to_us
 from apscheduler.cluster import points
 from apscheduler.events import EVENT_ALL
 from apscheduler.executors.base import BaseExecutor
+from apscheduler.jobstores._sql import callwatch
 from apscheduler.runs.claims import Result
 from apscheduler.runs.outcomes import Outcome
 from apscheduler.testing import FakeClock, ManualScheduler
@@ -177,6 +178,7 @@ def setup(request, tmp_path):
     setup.finish()
     setup.store._open.clear()  # what a failed assertion still holds must not keep the node draining
     setup.scheduler.shutdown()
+    assert getattr(callwatch._dialing, "call", None) is None, "this thread is in no call any more"
     place.close()
     gc.collect()  # here, where the warning of a connection that was interrupted is expected
 

@@ -10,12 +10,14 @@ import sqlite3
 import time
 import traceback
 from contextlib import contextmanager, suppress
+from urllib.parse import quote_plus
 
 import pytest
 from click.testing import CliRunner
 from databases import URLS, require
 from sqlalchemy import create_engine, text
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
 
 from apscheduler import cli
 from apscheduler.cluster.leading import FileLock
@@ -69,6 +71,135 @@ ADDRESSES = {
     "no address": lambda folder: (f"user={CANARY} password={CANARY}", {}),
     "a port that is none": lambda folder: (f"mysql+pymysql://a:b@host:{CANARY}/db", {}),
 }
+
+
+HOSTS = ["127.0.0.1:1/db", "127.0.0.1"]
+SCHEMES = ["postgresql+psycopg", "postgresql", "mysql+pymysql", "postgres", "postgresql+asyncpg"]
+SCHEMES += ["nonsense", "cockroachdb"]
+# The pieces of a password that a reader of addresses may take for user, host, port, database or query.
+PIECES = ["k4n4r1", "n1ght1n", "g4l3s"]
+ENDS = "@/?:#"
+PASSWORDS = [
+    *(f"{PIECES[0]}{end}{PIECES[1]}" for end in ENDS),
+    *(f"{PIECES[0]}{one}{PIECES[1]}{other}{PIECES[2]}" for one in ENDS for other in ENDS),
+    "k4n4r1@n1ght1n/g4l3s@k4n4r1/n1ght1n",
+    "k4n4r1/n1ght1n@g4l3s/k4n4r1@n1ght1n",
+    "k4n4r1@1234/n1ght1n",
+    *("k4n4r1&n1ght1n", "k4n4r1=@n1ght1n", "k4n4r1%n1ght1n", "[k4n4r1]@n1ght1n", "k4n4r1 @n1ght1n"),
+    "k4n4r1@n1ght1n?g4l3s=k4n4r1",
+    "k4n4r1@n1ght1n/g4l3s?k4n4r1=n1ght1n",
+    "k4n4r1@127.0.0.1/n1ght1n",
+    "@/k4n4r1",
+    "/@k4n4r1",
+]
+USERS = ["user:{}@", "{}:x@", "{}@", "/user:{}@"]
+
+
+def pieces_in(text):
+    return [piece for piece in PIECES if piece in text]
+
+
+def said_by(url):
+    """Return what making a store of this address, and connecting, says: of a traceback the errors' own words."""
+    try:
+        store = SQLAlchemyJobStore(url, connect_timeout=2)
+        said = [repr(store)]
+    except Exception as exc:
+        return "\n".join(traceback.format_exception_only(exc))
+    try:
+        store.engine.connect().close()
+    except Exception as exc:
+        while exc is not None:
+            said += traceback.format_exception_only(exc)
+            exc = exc.__cause__ or exc.__context__
+    return "\n".join(said)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("scheme", "user"),
+    [
+        *((scheme, user) for scheme in SCHEMES for user in USERS),
+        ("sqlite", "user:{}@"),  # the others may be the path of a file
+    ],
+)
+def test_no_piece_of_a_password_shows_whatever_is_in_it(scheme, user, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # for what is read as the path of a file
+    monkeypatch.setattr("socket.getaddrinfo", lookups_fail)
+    monkeypatch.setattr("psycopg.connect", connections_fail)
+    shown = {}
+    for password in PASSWORDS:
+        for host in HOSTS:
+            url = f"{scheme}://{user.format(password)}{host}"
+            said = said_by(url)
+            if pieces_in(said):
+                shown[url] = said
+    assert not shown, next(iter(shown.items()))
+
+
+def lookups_fail(host, *_, **__):
+    raise OSError(-2, f"Name or service not known: {host!r}")
+
+
+def connections_fail(*_, **given):
+    import psycopg
+
+    raise psycopg.OperationalError(f"connection failed: {given!r}")
+
+
+SURELY_STRAY = [
+    "postgresql://user:a@b/c@127.0.0.1:1/db",
+    "postgresql://user:a@b/c@host/db",
+    "postgresql://user:a@b?c@host/db",
+    "postgresql://us/er:a@host/db",
+    "postgresql:///user:a@host/db",
+    "mysql+pymysql://user:a@1234/b@host/db",
+    "sqlite://user:a@b/c@host/db",
+]
+
+
+@pytest.mark.parametrize("url", SURELY_STRAY)
+def test_an_address_that_no_database_has_is_refused_with_what_to_write(url):
+    with pytest.raises(
+        ArgumentError, match=r"has an @ behind its host: percent-encode .* is %2F; "
+    ):
+        SQLAlchemyJobStore(url)
+
+
+@pytest.mark.parametrize("url", ["sqlite://user:x@host/db", "sqlite://jobs.db?mode=ro"])
+def test_an_address_of_sqlite_has_no_host(url):
+    with pytest.raises(ArgumentError, match="neither user nor host: write sqlite:///path"):
+        SQLAlchemyJobStore(url)
+
+
+def test_a_password_that_is_encoded_is_taken_as_it_is():
+    url = f"postgresql+psycopg://user:{quote_plus('a@b/c?d:e@f')}@host/db"
+    store = SQLAlchemyJobStore(url)
+    assert store.engine.url.password == "a@b/c?d:e@f"
+    assert repr(store) == "<SQLAlchemyJobStore (url=postgresql+psycopg://***@host/db)>"
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql+psycopg://u:p@h/d@x", "postgresql+psycopg://***@x"),
+        ("postgresql+psycopg://u@server:p@h/d", "postgresql+psycopg://***@h/d"),
+        ("postgresql+psycopg://u:p@h/d?options=-cx%3Da@b", "postgresql+psycopg://***"),
+        ("sqlite:////a@b/c.db", "sqlite:////a%40b/c.db"),
+        ("sqlite:///a@b.db", "sqlite:///a%40b.db"),
+        (URL.create("postgresql+psycopg", "u", "p", "h", database="a@b/c"), "postgresql+psycopg://***@b/c"),
+    ],
+)  # fmt: skip
+def test_what_may_be_meant_is_taken_and_not_shown(url, shown):
+    assert repr(SQLAlchemyJobStore(url)) == f"<SQLAlchemyJobStore (url={shown})>"
+
+
+def test_an_error_of_a_doubtful_address_says_what_may_be_wrong(monkeypatch):
+    monkeypatch.setattr("socket.getaddrinfo", lookups_fail)
+    said = said_by("mysql+pymysql://user:a@k4n4r1/n1ght1n@127.0.0.1")
+    assert "has an @ behind its host: if the password has it, percent-encode" in said
+    assert not pieces_in(said)
 
 
 @pytest.fixture

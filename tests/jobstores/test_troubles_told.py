@@ -68,6 +68,8 @@ def one_sentence(error: BaseException, *words: str) -> None:
 
 
 # -- addresses and engines --------------------------------------------------------------------------------------
+# Neighbours tried beyond the reported ones: every driver for coroutines, files without an address in seven spellings, drivers
+# that are missing, databases and drivers by another's name, an @ in a user or a password once and twice, in each dialect.
 
 ADDRESSES = [
     ("postgres://u@h/d", NoSuchModuleError, "postgresql://"),
@@ -109,6 +111,14 @@ ADDRESSES += [  # what was given, and what to write, whole
     ("sqlite:/var/jobs.db", ArgumentError, "'sqlite:////var/jobs.db'"),
     (" sqlite:///jobs.db\n", ArgumentError, "blanks"),
     ("user:secret@host/db", ArgumentError, "dialect://user:password@host:port/database"),
+    ("duckdb://", NoSuchModuleError, "install duckdb-engine"),
+    ("duckdb:///x.db", NoSuchModuleError, "duckdb:///x.db install duckdb-engine"),
+    ("cockroachdb://u@h/d", NoSuchModuleError, "install sqlalchemy-cockroachdb"),
+    ("sqlite3:///x.db", NoSuchModuleError, "write sqlite:///x.db"),
+    ("sqlite3://", NoSuchModuleError, "write sqlite://"),
+    ("pgsql://u:p@h/d", NoSuchModuleError, "write postgresql://***@h/d"),
+    ("postgresql+psycopg3://u:p@h/d", NoSuchModuleError, "write postgresql+psycopg://***@h/d"),
+    ("postgres+psycopg3://u:p@h/d", NoSuchModuleError, "write postgresql+psycopg://***@h/d"),
 ]
 
 
@@ -124,10 +134,20 @@ def test_no_password_is_repeated_with_an_address():
         "postgres://u:secret@h/d",
         "postgresql+asyncpg://u:secret@h/d",
         "user:secret@host/db",
+        *(f"{each}://u:p@secret@h/d" for each in ("postgresql", "mysql", "mariadb", "postgres")),
+        "postgresql://u@corp:p@secret@h:1/d",
+        "postgresql://u:p@secret@x@h/d",
     ):
         with pytest.raises(Exception) as caught:
             SQLAlchemyJobStore(url)
         assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("user", ["u:p@ss", "u:@", "u:p@@ss", "u@corp:p@ss"])
+def test_an_unescaped_at_sign_is_told_with_the_cure(user):
+    with pytest.raises(ArgumentError) as caught:
+        SQLAlchemyJobStore(f"postgresql://{user}@localhost/d")
+    one_sentence(caught.value, "percent-encode user and password", "%40")
 
 
 def test_a_driver_that_is_missing_names_its_package():

@@ -405,5 +405,6 @@ def test_of_a_job_with_several_free_runs_one_can_be_taken_by_itself(nodes, place
         claimed = node.ask(at[-1], {"default": 1})
         found += claimed.fires
         claimed.finish()
+        node.store._outbox.flush()
     assert found == [("job", instant) for instant in at]
     assert not one.store.live_runs()

@@ -1,6 +1,7 @@
 """Which names the modules of 3.11.3 have: their own, and those that they import.
 
-Run by 3.11.3 in an environment of its own, from outside a checkout, it writes the golden data:
+Run by 3.11.3 in an environment of its own, with all that its extras and PySide6 need, from outside a checkout, it
+writes the golden data (etcd3 wants PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION=python):
 
     python -E tests/overrides/names.py > tests/data/names-3.11.3.json
 """
@@ -16,12 +17,27 @@ MODULES = [
     "executors.asyncio",
     "executors.base",
     "executors.debug",
+    "executors.gevent",
     "executors.pool",
+    "executors.tornado",
+    "executors.twisted",
     "job",
+    "jobstores.base",
+    "jobstores.etcd",
+    "jobstores.memory",
+    "jobstores.mongodb",
+    "jobstores.redis",
+    "jobstores.rethinkdb",
+    "jobstores.sqlalchemy",
+    "jobstores.zookeeper",
     "schedulers.asyncio",
     "schedulers.background",
     "schedulers.base",
     "schedulers.blocking",
+    "schedulers.gevent",
+    "schedulers.qt",
+    "schedulers.tornado",
+    "schedulers.twisted",
     "triggers.base",
     "triggers.calendarinterval",
     "triggers.combining",

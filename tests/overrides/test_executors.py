@@ -17,12 +17,26 @@ import pytest
 from overrides.playing import played_by, played_here
 from sqlalchemy import select
 
-from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_EXECUTED
+from apscheduler.events import (
+    EVENT_JOB_ERROR,
+    EVENT_JOB_EXECUTED,
+    EVENT_JOB_MAX_INSTANCES,
+    EVENT_JOB_SUBMITTED,
+    JobExecutionEvent,
+    SchedulerEvent,
+)
 from apscheduler.executors import debug, pool
-from apscheduler.executors.base import BaseExecutor, run_coroutine_job, run_job
+from apscheduler.executors.base import (
+    BaseExecutor,
+    MaxInstancesReachedError,
+    run_coroutine_job,
+    run_job,
+)
 from apscheduler.executors.debug import DebugExecutor
 from apscheduler.executors.pool import BasePoolExecutor, ProcessPoolExecutor, ThreadPoolExecutor
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
+from apscheduler.runs.claims import Result
+from apscheduler.runs.outcomes import Outcome
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.schedulers.tornado import TornadoScheduler
@@ -221,6 +235,101 @@ def test_a_pool_takes_calls_before_the_start(kind) -> None:
     scheduler.shutdown()
 
 
+def in_init(cls, pool):
+    class Mine(cls):
+        def __init__(self):
+            super().__init__()
+            self._pool = pool()
+
+    return Mine()
+
+
+def instead_of_init(cls, pool):
+    class Mine(cls):
+        def __init__(self):
+            BasePoolExecutor.__init__(self, pool())
+
+    return Mine()
+
+
+def before_start(cls, pool):
+    class Mine(cls):
+        def start(self, scheduler, alias):
+            self._pool = pool()
+            super().start(scheduler, alias)
+
+    return Mine()
+
+
+def after_start(cls, pool):
+    class Mine(cls):
+        def start(self, scheduler, alias):
+            super().start(scheduler, alias)
+            self._pool = pool()
+
+    return Mine()
+
+
+class PoolOnes(BasePoolExecutor):
+    def __init__(self):
+        super().__init__(futures.ThreadPoolExecutor(1, thread_name_prefix="given"))
+
+
+@pytest.mark.parametrize("way", [in_init, instead_of_init, before_start, after_start])
+@pytest.mark.parametrize("cls", [ThreadPoolExecutor, ProcessPoolExecutor, PoolOnes])
+def test_a_pool_that_is_put_in_the_place_of_one_is_used(cls, way) -> None:
+    executor = way(cls, lambda: futures.ThreadPoolExecutor(1, thread_name_prefix="mine"))
+    scheduler = BackgroundScheduler(executors={"default": executor})
+    names = []
+    for _ in range(2):
+        done = threading.Event()
+
+        def work(done=done) -> None:
+            names.append(threading.current_thread().name)
+            done.set()
+
+        scheduler.start()
+        scheduler.add_job(work)
+        assert done.wait(30)
+        pool = executor._pool
+        scheduler.shutdown()
+        with pytest.raises(RuntimeError):
+            pool.submit(work)
+    assert [name.partition("_")[0] for name in names] == ["mine", "mine"]
+
+
+@pytest.mark.parametrize("cls", [ThreadPoolExecutor, PoolOnes])
+def test_a_pool_that_is_patched_for_a_while_is_used_for_so_long(cls) -> None:
+    executor = cls()
+    scheduler = BackgroundScheduler(executors={"default": executor})
+    scheduler.start()
+    own = executor._pool
+    names = []
+
+    def run() -> None:
+        done = threading.Event()
+
+        def work() -> None:
+            names.append(threading.current_thread().name.startswith("mine"))
+            done.set()
+
+        scheduler.add_job(work)
+        assert done.wait(30)
+
+    run()
+    with (
+        futures.ThreadPoolExecutor(1, thread_name_prefix="mine") as mine,
+        mock.patch.object(executor, "_pool", mine),
+    ):
+        run()
+    assert executor._pool is own
+    run()
+    scheduler.shutdown()
+    assert names == [False, True, False]
+    with pytest.raises(RuntimeError):
+        own.submit(run)
+
+
 # -- pickles --------------------------------------------------------------------------------------------------
 
 
@@ -243,3 +352,189 @@ def test_the_protocol_of_pickles_is_the_attributes() -> None:
     with pytest.raises(ValueError, match="protocol"):
         scheduler.add_job(print, id="b")
     scheduler.shutdown()
+
+
+# -- a submit_job that refuses --------------------------------------------------------------------------------
+
+
+class Refusing:
+    def submit_job(self, job, run_times):
+        raise MaxInstancesReachedError(job)
+
+
+class RefusingThreads(Refusing, ThreadPoolExecutor):
+    pass
+
+
+class RefusingDebug(Refusing, DebugExecutor):
+    pass
+
+
+class RefusingOther(Refusing, BaseExecutor):
+    def _do_submit_job(self, job, run_times):
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize("kind", [RefusingThreads, RefusingDebug, RefusingOther])
+def test_an_executor_that_refuses_an_instance_has_only_that_told(kind, caplog) -> None:
+    scheduler = ManualScheduler(executors={"default": kind(), "other": DebugExecutor()})
+    told: list[Any] = []
+    mask = EVENT_JOB_SUBMITTED | EVENT_JOB_MAX_INSTANCES
+    scheduler.add_listener(lambda event: told.append((event.job_id, event.code)), mask)
+    scheduler.start()
+    scheduler.add_job(nothing, "interval", hours=1, id="refused")
+    scheduler.add_job(nothing, "interval", hours=1, id="taken", executor="other")
+    scheduler.advance(3600)
+    assert sorted(told) == [
+        ("refused", EVENT_JOB_MAX_INSTANCES),
+        ("taken", EVENT_JOB_SUBMITTED),
+    ]
+    assert "still running" not in caplog.text
+    assert "executor 'default' refused it as one instance too many" in caplog.text
+    [run] = scheduler.get_runs("refused")
+    assert run.outcome == "skipped"
+    assert "refused it" in run.reason
+    scheduler.shutdown()
+
+
+def test_an_executor_of_ones_own_that_takes_a_job_has_it_told_as_submitted() -> None:
+    class Taking(ThreadPoolExecutor):
+        def submit_job(self, job, run_times):
+            if job.id == "no":
+                raise MaxInstancesReachedError(job)
+            super().submit_job(job, run_times)
+
+    scheduler = ManualScheduler(executors={"default": Taking()})
+    told: list[Any] = []
+    mask = EVENT_JOB_SUBMITTED | EVENT_JOB_MAX_INSTANCES
+    scheduler.add_listener(lambda event: told.append((event.job_id, event.code)), mask)
+    scheduler.start()
+    for name in ("no", "yes"):
+        scheduler.add_job(nothing, "interval", hours=1, id=name)
+    scheduler.advance(3600)
+    scheduler.shutdown()
+    assert sorted(told) == [("no", EVENT_JOB_MAX_INSTANCES), ("yes", EVENT_JOB_SUBMITTED)]
+
+
+# -- what is done to the events of a run ----------------------------------------------------------------------
+
+
+class HostEvent(JobExecutionEvent):
+    """An event of someone's own."""
+
+
+def masked(events):
+    for event in events:
+        event.retval, event.host = "***", "here"
+    return events
+
+
+def replaced(events):
+    return [HostEvent(each.code, each.job_id, "x", each.scheduled_run_time) for each in events]
+
+
+CHANGES = {
+    "masked": (masked, [(JobExecutionEvent, EVENT_JOB_EXECUTED, "***", "here")]),
+    "replaced": (replaced, [(HostEvent, EVENT_JOB_EXECUTED, None, None)]),
+    "dropped": (lambda events: [], []),
+    "twice": (lambda events: events * 2, [(JobExecutionEvent, EVENT_JOB_EXECUTED, 3, None)] * 2),
+    "one more": (
+        lambda events: [*events, SchedulerEvent(EVENT_JOB_ERROR)],
+        [
+            (JobExecutionEvent, EVENT_JOB_EXECUTED, 3, None),
+            (SchedulerEvent, EVENT_JOB_ERROR, None, None),
+        ],
+    ),
+}
+
+
+def three() -> int:
+    return 3
+
+
+def seen_by_a_listener(scheduler: Any) -> list[Any]:
+    told: list[Any] = []
+
+    def tell(event: Any) -> None:
+        values = getattr(event, "retval", None), getattr(event, "host", None)
+        told.append((type(event), event.code, *values))
+
+    scheduler.add_listener(tell, EVENT_JOB_EXECUTED | EVENT_JOB_ERROR)
+    scheduler.start()
+    scheduler.add_job(three, "interval", hours=1, id="a")
+    scheduler.advance(3600)
+    scheduler.shutdown()
+    return told
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("kind", [DebugExecutor, ThreadPoolExecutor])
+def test_listeners_get_the_events_that_a_hook_hands_on(kind, change) -> None:
+    changed, expected = CHANGES[change]
+
+    class Mine(kind):
+        def _run_job_success(self, job_id, events):
+            super()._run_job_success(job_id, changed(events))
+
+    scheduler = ManualScheduler(executors={"default": Mine()})
+    assert seen_by_a_listener(scheduler) == expected
+    assert [run.outcome for run in scheduler.get_runs()] == ["executed"]
+    assert scheduler._executors["default"]._known_ends == {}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_listeners_get_the_events_that_a_run_job_returns(change, caplog) -> None:
+    changed, expected = CHANGES[change]
+
+    def mine(*arguments):
+        return changed(run_job(*arguments))
+
+    scheduler = ManualScheduler(executors={"default": DebugExecutor()})
+    with mock.patch.object(debug, "run_job", mine):
+        assert seen_by_a_listener(scheduler) == expected
+    outcome = "lost" if change == "dropped" else "executed"
+    assert [run.outcome for run in scheduler.get_runs()] == [outcome]
+    assert ("without a word" in caplog.text) is (change == "dropped")
+
+
+def test_listeners_get_the_events_that_a_run_coroutine_job_returns() -> None:
+    module = import_module("apscheduler.executors.asyncio")
+    told: list[Any] = []
+
+    async def mine(*arguments):
+        return masked(await run_coroutine_job(*arguments))
+
+    async def job() -> int:
+        return 3
+
+    async def main() -> None:
+        ended = asyncio.Event()
+
+        def tell(event: Any) -> None:
+            told.append((event.retval, event.host))
+            ended.set()
+
+        scheduler = AsyncIOScheduler()
+        scheduler.add_listener(tell, EVENT_JOB_EXECUTED)
+        scheduler.start()
+        scheduler.add_job(job)
+        await asyncio.wait_for(ended.wait(), 30)
+        scheduler.shutdown()
+
+    with mock.patch.object(module, "run_coroutine_job", mine, create=True):
+        asyncio.run(main())
+    assert told == [("***", "here")]
+
+
+def test_a_late_answer_to_a_run_that_was_settled_is_told_to_nobody() -> None:
+    class Late(BaseExecutor):
+        def _do_submit_job(self, job, run_times):
+            [claim] = self._open_claims[job.id]
+            [fire] = claim.fires
+            claim.sink.settle(claim, Result(fire, Outcome.CANCELLED, 0, fire))
+            event = JobExecutionEvent(EVENT_JOB_EXECUTED, job.id, "default", run_times[0])
+            self._run_job_success(job.id, [event])
+
+    scheduler = ManualScheduler(executors={"default": Late()})
+    assert seen_by_a_listener(scheduler) == []
+    assert [run.outcome for run in scheduler.get_runs()] == ["cancelled"]

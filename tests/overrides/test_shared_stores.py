@@ -10,12 +10,14 @@ from unittest import mock
 
 import pytest
 from databases import Place
-from sqlalchemy import select
+from sqlalchemy import Column, Double, LargeBinary, MetaData, String, Table, select
 
 from apscheduler.events import EVENT_JOBSTORE_DOUBTED
 from apscheduler.executors.debug import DebugExecutor
 from apscheduler.job import Job
+from apscheduler.jobstores.base import BaseJobStore
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
+from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.schedulers.base import BaseScheduler
 from apscheduler.serializers import SignedPickleSerializer
 
@@ -384,3 +386,57 @@ def test_a_plain_store_asks_nothing_more(started) -> None:
         add_due(scheduler, "a")
         scheduler._process_jobs()
     assert ran == ["a"]
+
+
+# -- tables that belong to somebody else ------------------------------------------------------------------------
+
+
+class OfMigrations(SQLAlchemyJobStore):
+    """Leaves the making of tables to somebody else, as its authors did on 3.x."""
+
+    def start(self, scheduler, alias):
+        BaseJobStore.start(self, scheduler, alias)
+
+
+def table_of_migrations(store: Any) -> Table:
+    return Table(
+        f"{store.jobs_t.name}_own",
+        MetaData(),
+        Column("id", String(191), primary_key=True),
+        Column("next_run_time", Double),
+        Column("job_state", LargeBinary(60_000), nullable=False),
+        Column("tenant", String(20), server_default="x"),
+    )
+
+
+class OnATableOfItsOwn(SQLAlchemyJobStore):
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.jobs_t = table_of_migrations(self)
+
+
+@pytest.mark.parametrize("cls", [OfMigrations, OnATableOfItsOwn])
+def test_jobs_of_a_table_that_migrations_made_run_and_stay_in_it(started, place, cls) -> None:
+    made = cls(place.url, tablename=place.table)
+    made.jobs_t.create(made.engine)
+    assert BackgroundScheduler(jobstores={"default": made}).get_runs() == []
+    for name in ("a", "b"):
+        scheduler = started(cls)
+        add_due(scheduler, name)
+        scheduler._process_jobs()
+        scheduler.shutdown()
+    with made.engine.connect() as connection:
+        ids = connection.scalars(select(made.jobs_t.c.id).order_by(made.jobs_t.c.id)).all()
+    assert (ran, ids) == (["a", "b"], ["a", "b"])
+    store = cls(place.url, tablename=place.table)
+    runs = BackgroundScheduler(jobstores={"default": store}).get_runs()
+    assert sorted(each.job_id for each in runs) == ["a", "b"]
+    made.engine.dispose()
+
+
+def test_a_job_table_of_ones_own_is_made_where_it_is_missing(started) -> None:
+    scheduler = started(OnATableOfItsOwn)
+    add_due(scheduler, "a")
+    scheduler._process_jobs()
+    assert ran == ["a"]
+    assert [job.id for job in scheduler.get_jobs()] == ["a"]

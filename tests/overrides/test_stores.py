@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import json
+import pickle
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 from unittest import mock
 
 import pytest
@@ -276,6 +277,41 @@ def test_a_write_may_move_what_was_claimed(kind, started) -> None:
     assert ran == ["a"]
     assert wait > 80000 * 3
     assert scheduler.get_job("a").next_run_time == later
+
+
+def test_a_write_may_bring_a_version_of_its_own_of_what_was_claimed(kind, started) -> None:
+    class Renaming(kind):
+        def update_job(self, job):
+            version = pickle.loads(pickle.dumps(job))
+            version._scheduler = job._scheduler
+            version.name = "written"
+            super().update_job(version)
+
+    scheduler = started(Renaming())
+    add_due(scheduler, "a")
+    moment = scheduler.get_job("a").next_run_time
+    scheduler._process_jobs()
+    job = scheduler.get_job("a")
+    assert (ran, job.name) == (["a"], "written")
+    assert job.next_run_time > moment
+
+
+def test_several_are_added_by_ones_own_add_job_and_replace_what_is_there(kind, started) -> None:
+    class Noting(kind):
+        noted: ClassVar[list[str]] = []
+
+        def add_job(self, job):
+            self.noted.append(job.id)
+            super().add_job(job)
+
+    store = Noting()
+    scheduler = started(store)
+    add_due(scheduler, "a")
+    version = pickle.loads(pickle.dumps(scheduler.get_job("a")))
+    version._scheduler, version.name = scheduler, "newer"
+    store.add_jobs([version], replace=True)
+    assert scheduler.get_job("a").name == "newer"
+    assert store.noted == ["a", "a"]
 
 
 def test_a_write_that_raises_costs_no_run(kind, started) -> None:

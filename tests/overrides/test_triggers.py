@@ -353,6 +353,18 @@ def test_a_patched_field_is_asked_as_long_as_the_patch_lasts() -> None:
     assert CronTrigger(hour="*", timezone=UTC).native
 
 
+def test_a_patch_of_the_class_stays_above_patched_fields() -> None:
+    trigger = CronTrigger(hour="*", timezone=UTC)
+    own = CronTrigger.get_next_fire_time
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(CronTrigger, "get_next_fire_time", lambda *_: NOW)
+        with patched(DayOfMonthField, ["get_value"], set()):
+            assert trigger.get_next_fire_time(None, NOW) is NOW
+        assert trigger.get_next_fire_time(None, NOW) is NOW
+    assert CronTrigger.get_next_fire_time is own
+    assert trigger.native
+
+
 def test_a_cron_trigger_whose_fields_are_asked_can_be_collected() -> None:
     gc.collect()
     made = [odd_days() for _ in range(10)]

@@ -37,6 +37,10 @@ class Place:
         """Put the job's pickle back."""
         raise NotImplementedError
 
+    def is_bare(self) -> bool:
+        """Return whether the server holds nothing, not even what a store makes as it starts."""
+        return not self.raw()
+
     def close(self) -> None:
         """Remove everything."""
 

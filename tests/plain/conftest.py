@@ -7,12 +7,9 @@ from importlib.util import find_spec
 
 import pytest
 from cluster.support.servers import require
-
-pytest.register_assert_rewrite("plain.beside", "plain.running")
-
-from plain.beside import Reference  # noqa: E402 - after the line above, so that its asserts speak
-from plain.running import started  # noqa: E402 - the same
-from plain.servers import Etcd, ZooKeeper  # noqa: E402 - the same
+from plain.beside import Reference
+from plain.running import started
+from plain.servers import Etcd, ZooKeeper
 
 CLIENTS = {
     "test_etcd.py": "etcd3gw",

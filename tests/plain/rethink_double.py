@@ -83,7 +83,8 @@ class RethinkDouble:
         """Close every connection."""
         with self._lock:
             for each in self._open:
-                each.shutdown(socket.SHUT_RDWR)
+                with suppress(OSError):  # its client hung up this moment
+                    each.shutdown(socket.SHUT_RDWR)
 
     def run(self, term: Any, database: Any) -> tuple[bool, Any]:
         """Return whether the result is a stream, and the result."""

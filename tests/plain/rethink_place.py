@@ -40,6 +40,9 @@ class RethinkPlace(Place):
         }
         return found, self.table.indexes
 
+    def is_bare(self):
+        return "kept" not in self.double.tables.databases
+
     def raw_bytes(self, job_id):
         return b64decode(self.documents[job_id]["job_state"]["data"])
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -13,12 +15,15 @@ from apscheduler.jobstores.base import (
     JobLookupError,
     QuarantinedJobError,
     SharedJobStore,
+    UnknownJobError,
 )
 from apscheduler.runs.outcomes import Outcome
 from apscheduler.testing import FakeClock, ManualScheduler
 from apscheduler.testing._contract_jobs import NOW, moment
 
 FUNCTION = "posixpath:join"
+GONE = "shop_of_yesterday:update"
+TOKYO = ZoneInfo("Asia/Tokyo")
 
 
 def started(store):
@@ -27,6 +32,26 @@ def started(store):
     made.add_jobstore(store, "default")
     made.start()
     return made
+
+
+def add_gone(scheduler, **options):
+    """Add a job at nine in Tokyo, whose function is not to be found any more."""
+    scheduler.add_job(
+        FUNCTION, "cron", hour=9, timezone=TOKYO, args=["a"], id="daily", name="update prices"
+    )
+    job = scheduler.get_job("daily")
+    job._apply(options)
+    job.func_ref = GONE
+    scheduler._jobstores["default"].update_job(job)
+    return job.next_run_time
+
+
+def printed(scheduler):
+    """Return the line of the only job."""
+    out = io.StringIO()
+    scheduler.print_jobs(out=out)
+    (line,) = [each for each in out.getvalue().split("\n") if "quarantined" in each]
+    return line.strip()
 
 
 class RunsFromPlace:
@@ -38,6 +63,17 @@ class RunsFromPlace:
         assert not isinstance(store, SharedJobStore)
         assert repr(store).startswith(f"<{type(store).__name__}")
         store.shutdown()
+
+    def test_an_empty_place_is_read_before_the_start_and_nothing_is_made_there(self, place):
+        reader = ManualScheduler(jobstores={"shop": place.store()})
+        for alias in (None, "shop"):
+            assert reader.get_runs(jobstore=alias) == []
+            assert reader.nodes(alias) == reader.get_quarantined(alias) == []
+            with pytest.raises(UnknownJobError):
+                reader.get_runs("never", alias)
+        assert (reader.get_running(), reader.outcome_counts()) == ([], {})
+        reader._jobstores["shop"].shutdown()
+        assert place.is_bare()
 
     def test_jobs_run_when_they_are_due_and_the_next_time_is_written(self, scheduler, place):
         scheduler.add_job(FUNCTION, "interval", ["a"], seconds=10, id="each")
@@ -90,6 +126,39 @@ class RunsFromPlace:
         scheduler.advance(timedelta(seconds=10))
         assert {run.job_id for run in scheduler.get_runs()} == {"bad", "good"}
 
+    def test_a_job_whose_function_is_gone_is_shown_with_its_name_trigger_and_next_run(
+        self, scheduler, place
+    ):
+        nine = add_gone(scheduler)
+        reader = ManualScheduler(clock=scheduler._clock, jobstores={"shop": place.store()})
+        for asked, alias in ((scheduler, "default"), (reader, "shop")):
+            (kept,) = asked.get_quarantined()
+            assert (kept.job_id, kept.jobstore, kept.is_paused) == ("daily", alias, False)
+            assert (kept.name, kept.trigger, kept.func) == ("update prices", "cron[hour='9']", GONE)
+            assert kept.next_run_time == nine
+            assert kept.next_run_time.tzinfo == TOKYO
+            assert "shop_of_yesterday" in kept.reason
+            with pytest.raises(JobLookupError):
+                asked.get_runs("never")
+            assert asked.get_runs("daily") == []
+        reader._jobstores["shop"].shutdown()
+        shown = "update prices [daily] (trigger: cron[hour='9'], next run at: "
+        assert printed(scheduler).startswith(f"{shown}{nine:%Y-%m-%d} 09:00:00 JST; quarantined: ")
+
+    def test_a_paused_job_whose_function_is_gone_is_shown_as_paused(self, scheduler):
+        add_gone(scheduler, next_run_time=None)
+        (kept,) = scheduler.get_quarantined()
+        assert (kept.is_paused, kept.next_run_time, kept.name) == (True, None, "update prices")
+        shown = "update prices [daily] (trigger: cron[hour='9'], paused; quarantined: "
+        assert printed(scheduler).startswith(shown)
+
+    def test_a_job_that_cannot_be_read_is_not_said_to_be_paused(self, scheduler, place):
+        scheduler.add_job(FUNCTION, "interval", ["a"], seconds=10, id="bad")
+        place.spoil("bad")
+        (kept,) = scheduler.get_quarantined()
+        assert not kept.is_paused
+        assert "paused" not in printed(scheduler)
+
     def test_a_job_that_cannot_be_restored_can_be_removed_and_replaced(self, scheduler, place):
         for job_id in ("gone", "again"):
             scheduler.add_job(FUNCTION, "interval", ["a"], seconds=10, id=job_id)
@@ -102,6 +171,27 @@ class RunsFromPlace:
         )
         assert scheduler.get_quarantined() == []
         assert [job.id for job in scheduler.get_jobs()] == ["again"]
+
+    @pytest.mark.parametrize("how", ["removed elsewhere", "written anew"])
+    def test_what_is_removed_elsewhere_or_written_anew_is_in_quarantine_no_more(
+        self, scheduler, place, how
+    ):
+        for job_id in ("bad", "good"):
+            scheduler.add_job(FUNCTION, "interval", ["a"], seconds=10, id=job_id)
+        place.spoil("bad")
+        store = scheduler._jobstores["default"]
+        assert place.complaint in store.why_quarantined("bad")
+        if how == "removed elsewhere":
+            other = place.store()
+            other.start(ManualScheduler(), "default")
+            other.remove_job("bad")
+            other.shutdown()
+            assert [job.id for job in store.get_all_jobs()] == ["good"]
+        else:
+            job = scheduler.get_job("good")
+            job.id = "bad"
+            store.update_job(job)
+        assert store.quarantined() == []
 
     def test_a_due_job_that_cannot_be_restored_is_looked_for_now_and_then_only(self, place):
         store = place.store()

@@ -43,6 +43,9 @@ class MongoPlace(Place):
         }
         return found, self.double.indexes
 
+    def is_bare(self):
+        return not self.double.collections
+
     def raw_bytes(self, job_id):
         return bytes(self.documents[job_id]["job_state"])
 
@@ -134,6 +137,14 @@ def test_the_time_beside_the_state_says_when_a_job_is_due(scheduler, place):
     assert store.get_due_jobs(moment(NOW + 2)) == []
     (job,) = store.get_due_jobs(moment(NOW + 3))
     assert job.next_run_time == moment(NOW + 3)
+
+
+@pytest.mark.parametrize("odd", ["tomorrow", float("inf"), -1e300])
+def test_a_quarantined_document_whose_time_is_none_is_listed_all_the_same(scheduler, place, odd):
+    scheduler.add_job("posixpath:join", "interval", ["a"], seconds=10, id="a")
+    place.documents["a"].update(next_run_time=odd, job_state=b"no pickle")
+    (kept,) = scheduler.get_quarantined()
+    assert (kept.next_run_time, kept.is_paused) == (None, False)
 
 
 def test_a_document_without_a_state_is_quarantined(scheduler, place):

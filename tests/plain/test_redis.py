@@ -39,6 +39,9 @@ class RedisPlace(Place):
             "times": self.redis.zrange(self.times, 0, -1, withscores=True),
         }
 
+    def is_bare(self):
+        return not self.redis.exists(self.jobs, self.times)
+
     def raw_bytes(self, job_id):
         return self.redis.hget(self.jobs, job_id)
 

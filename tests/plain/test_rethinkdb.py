@@ -70,10 +70,9 @@ def test_an_empty_name_is_refused(options):
         RethinkDBJobStore(**options)
 
 
-def test_an_argument_that_the_driver_does_not_know_is_refused_at_the_start(place):
-    store = place.store(bogus=1)
+def test_an_argument_that_the_driver_does_not_know_is_refused_before_the_start(place):
     with pytest.raises(TypeError, match="bogus"):
-        store.start(None, "default")
+        place.store(bogus=1)
 
 
 def test_the_constructor_takes_its_arguments_by_position(place):

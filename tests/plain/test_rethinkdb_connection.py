@@ -61,8 +61,10 @@ def test_while_the_server_is_away_jobs_wait_and_one_line_says_so(scheduler, plac
     with pytest.raises(ReqlDriverError, match="Could not connect"):
         scheduler.get_jobs()
     (told,) = [record for record in caplog.records if record.name.startswith("apscheduler")]
-    assert "its jobs wait" in told.getMessage()
-    assert "Could not connect" in str(told.exc_info[1])
+    assert told.getMessage().startswith(
+        f"Job store 'default' at 127.0.0.1:{place.double.port} is not reachable (Connection refused); its jobs wait"
+    )
+    assert told.exc_info is None
     place.double.__enter__()
     scheduler.advance(25)
     assert [run.job_id for run in scheduler.get_runs()] == ["a"] * 3

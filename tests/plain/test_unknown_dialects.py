@@ -52,6 +52,9 @@ class StrangerPlace(Place):
         rows = self.rows("SELECT id, next_run_time, job_state FROM apscheduler_jobs ORDER BY id")
         return [(name, due, plain_state(pickle.loads(state))) for name, due, state in rows]
 
+    def is_bare(self):
+        return not self.rows("SELECT name FROM sqlite_master")
+
     def raw_bytes(self, job_id):
         ((state,),) = self.rows("SELECT job_state FROM apscheduler_jobs WHERE id = ?", job_id)
         return state
@@ -180,8 +183,9 @@ def test_the_doctor_counts_its_jobs_and_there_is_nothing_to_adopt(place):
     scheduler = started(place)
     scheduler.add_job("os:getpid", "interval", hours=1, id="a")
     scheduler.shutdown()
-    (found,) = checkup.findings(place.url, "apscheduler_jobs")
-    assert found[1] == "1 jobs in 'apscheduler_jobs', on stranger: for one scheduler process"
+    found, driver = checkup.findings(place.url, "apscheduler_jobs")
+    assert driver == ("driver", f"sqlite3, with stranger {sqlite3.sqlite_version}", None)
+    assert found[1] == "1 job in 'apscheduler_jobs', on stranger: for one scheduler process"
     ((_, said, _),) = checkup.findings(place.url, "nowhere")
     assert said.startswith("there is no table 'nowhere'")
     with pytest.raises(LookupError, match="keeps no identity"):

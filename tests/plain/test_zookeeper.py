@@ -30,6 +30,9 @@ class ZooKeeperPlace(Documents, Place):
         names = self.kazoo.get_children(self.path)
         return {name: plain_document(self.raw_bytes(name)) for name in names}
 
+    def is_bare(self):
+        return self.kazoo.exists(self.path) is None
+
     def raw_bytes(self, job_id):
         return self.kazoo.get(f"{self.path}/{job_id}")[0]
 

@@ -28,6 +28,10 @@ def takes(a, b=2, *, c):
     pass
 
 
+def takes_any(**named):
+    pass
+
+
 class Owner:
     def method(self, a):
         pass
@@ -155,6 +159,9 @@ def test_a_plugin_that_refuses_its_options_leaves_the_alias_free():
         ("args", 4, TypeError),
         ("args", "text", TypeError),
         ("kwargs", 4, TypeError),
+        ("kwargs", "x", ValueError),
+        ("kwargs", [1], TypeError),
+        ("kwargs", [("a", 1, 2)], ValueError),
         ("id", 4, TypeError),
         ("name", 4, TypeError),
         ("name", "", TypeError),
@@ -175,6 +182,33 @@ def test_an_option_of_the_wrong_kind_is_refused_by_its_name_and_value(
     scheduler, option, value, error
 ):
     refused(scheduler, error, option, **{**HOURLY, option: value})
+
+
+@pytest.mark.parametrize("given", [None, {}, [], "", {"c": 3}, [("c", 3)]])
+def test_named_arguments_are_what_dict_takes(given):
+    alone = ManualScheduler().add_job(takes_any, kwargs=given, **HOURLY)
+    (among,) = ManualScheduler().add_jobs([{"func": takes_any, "kwargs": given, **HOURLY}])
+    assert alone.kwargs == among.kwargs == dict(given or {})
+
+
+@pytest.mark.parametrize(("given", "error"), [("x", ValueError), ([1], TypeError), (4, TypeError)])
+def test_named_arguments_of_several_jobs_are_refused_alike(scheduler, given, error):
+    with pytest.raises(error, match="kwargs must be a mapping"):
+        scheduler.add_jobs([{"func": takes_any, "kwargs": given, **HOURLY}])
+
+
+@pytest.mark.parametrize("alias", [[], {}, ["x"], {"x"}])
+def test_an_alias_that_is_no_text_is_refused_at_once(scheduler, alias):
+    with pytest.raises(TypeError):
+        scheduler.add_job(do_nothing, jobstore=alias, **HOURLY)
+
+
+@pytest.mark.parametrize("job_id", ["", "b", "a"])
+def test_no_text_can_become_the_id_of_a_job_that_has_one(job_id):
+    scheduler = ManualScheduler()
+    scheduler.add_job(print, id="a", **HOURLY)
+    with pytest.raises(ValueError, match="the id of a job cannot be changed"):
+        scheduler.modify_job("a", id=job_id)
 
 
 @pytest.mark.parametrize(

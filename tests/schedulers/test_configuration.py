@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor as FuturesPool
 from datetime import UTC, timedelta
@@ -141,7 +142,9 @@ def test_job_defaults_of_a_configuration_file_are_texts(name, text, value):
     [
         ("max_instances", "many", ValueError),
         ("max_instances", 0, TypeError),
-        ("misfire_grace_time", -1, TypeError),
+        *(("max_instances", value, TypeError) for value in (None, -1, 1.5, True, float("inf"))),
+        ("max_instances", "", ValueError),
+        *(("misfire_grace_time", value, TypeError) for value in (0, -1, True, float("nan"))),
         ("coalesce", "perhaps", ValueError),
         ("timeout", 0, ValueError),
     ],
@@ -149,6 +152,20 @@ def test_job_defaults_of_a_configuration_file_are_texts(name, text, value):
 def test_a_wrong_job_default_is_refused_at_once(name, value, error):
     with pytest.raises(error):
         ManualScheduler(job_defaults={name: value})
+
+
+@pytest.mark.parametrize(
+    ("defaults", "error"),
+    [
+        ({"max_instances": "", "coalesce": "x", "misfire_grace_time": {}}, TypeError),
+        ({"max_instances": [], "coalesce": "x", "misfire_grace_time": "x"}, ValueError),
+        ({"max_instances": [], "coalesce": "x"}, ValueError),
+        ({"coalesce": True, "max_instances": []}, TypeError),
+    ],
+)
+def test_the_first_of_several_wrong_job_defaults_is_the_one_that_3x_refuses(defaults, error):
+    with pytest.raises(error):
+        ManualScheduler(job_defaults=defaults)
 
 
 @pytest.mark.trap(35)
@@ -174,6 +191,22 @@ def test_a_configuration_of_the_wrong_shape_is_a_type_error(config, words):
         ManualScheduler(config)
 
 
+@pytest.mark.parametrize("nothing", [None, "", 0, [], False, {}])
+@pytest.mark.parametrize("option", ["jobstores", "executors", "job_defaults"])
+def test_a_group_of_options_may_be_empty_in_any_way(option, nothing):
+    scheduler = ManualScheduler({f"apscheduler.{option}": nothing})
+    scheduler.configure(**{option: nothing})
+    scheduler.start()
+    assert scheduler.add_job(do_nothing, "interval", hours=1).max_instances == 1
+
+
+@pytest.mark.parametrize("odd", ["x", 5, True, ["x"], 1.5])
+@pytest.mark.parametrize("option", ["jobstores", "executors", "job_defaults"])
+def test_a_group_of_options_that_is_no_mapping_is_named(option, odd):
+    with pytest.raises(TypeError, match=f"'{option}' must be a mapping, not"):
+        ManualScheduler(**{option: odd})
+
+
 # -- names that nobody knows ------------------------------------------------------------------------------
 
 
@@ -196,6 +229,123 @@ def test_the_warning_of_an_unknown_name_points_at_the_callers_line(host):
 def test_an_unknown_job_default_warns_with_the_closest_name():
     with pytest.warns(UnknownOptionWarning, match="job default 'coalesc'.*'coalesce'"):
         ManualScheduler(job_defaults={"coalesc": True})
+
+
+@pytest.mark.parametrize(
+    ("group", "given", "said"),
+    [
+        (
+            "executors",
+            {"type": "threadpool", "max_worker": 3},
+            "'threadpool' does not take 'max_worker' (did you mean 'max_workers'?); it takes max_workers, pool",
+        ),
+        (
+            "executors",
+            {"class": "apscheduler.executors.debug:DebugExecutor", "workers": 3},
+            "the executor 'x' (class apscheduler.executors.debug:DebugExecutor) does not take 'workers'; it has no",
+        ),
+        (
+            "jobstores",
+            {"type": "memory", "histroy": 3},
+            "the job store 'memory' does not take 'histroy' (did you mean 'history'?); it takes history",
+        ),
+        (
+            "jobstores",
+            {"type": "etcd", "pathh": "/x"},
+            "the job store 'etcd' does not take 'pathh' (did you mean 'path'?); it takes path, client, ",
+        ),
+    ],
+)
+def test_an_unknown_option_of_what_is_made_is_refused_with_those_there_are(group, given, said):
+    with pytest.raises(TypeError, match=re.escape(said)):
+        ManualScheduler({f"apscheduler.{group}.x": given})
+
+
+@pytest.mark.parametrize(
+    ("given", "closest"), [({"job_key": "x"}, "jobs_key"), ({"hots": "h", "port": 1}, "host")]
+)
+def test_an_unknown_option_of_a_stores_client_is_refused_with_the_closest_one(given, closest):
+    pytest.importorskip("redis")
+    with pytest.raises(TypeError, match=rf"'redis' does not take '\w+' \(did you mean '{closest}'"):
+        ManualScheduler(jobstores={"x": {"type": "redis", **given}})
+
+
+SECONDS = "must be a number of seconds"
+COUNT = "must be a whole number above 0"
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "error", "said"),
+    [
+        ("jobstore_retry_interval", "x", ValueError, SECONDS),
+        ("jobstore_retry_interval", "", ValueError, SECONDS),
+        ("jobstore_retry_interval", None, TypeError, SECONDS),
+        ("job_defaults.max_instances", "1,5", ValueError, COUNT),
+        ("job_defaults.misfire_grace_time", "x", ValueError, f'{SECONDS}, or "none" for no limit'),
+        ("job_defaults.timeout", "x", ValueError, f'{SECONDS}, or "none" for no limit'),
+        ("threadpool.max_workers", "x", ValueError, COUNT),
+        ("threadpool.max_workers", None, TypeError, COUNT),
+        ("processpool.max_workers", "1.5", ValueError, COUNT),
+        ("processpool.max_workers", float("inf"), OverflowError, COUNT),
+        ("memory.history", "x", TypeError, "must be a whole number of runs above 0"),
+        ("redis.db", "x", ValueError, "must be the number of a database"),
+        ("sqlalchemy.lease", "x", TypeError, SECONDS),
+        ("sqlalchemy.poll_interval", "x", TypeError, SECONDS),
+        ("sqlalchemy.connect_timeout", "x", TypeError, SECONDS),
+        ("sqlalchemy.answer_timeout", "x", TypeError, SECONDS),
+        (
+            "sqlalchemy.history",
+            "x",
+            TypeError,
+            "must be a whole number of runs, or None for no limit",
+        ),
+        ("sqlalchemy.history_age", "x", TypeError, "must be a timedelta, or None for no limit"),
+    ],
+)
+def test_an_option_that_is_no_number_is_named_with_what_it_must_be(option, value, error, said):
+    where, _, name = option.rpartition(".")
+    if where == "redis":
+        pytest.importorskip("redis")
+    group = "executors" if where.endswith("pool") else "jobstores"
+    given = {"type": where, name: value, **({"url": "sqlite://"} if where == "sqlalchemy" else {})}
+    config = {option: value} if where in ("", "job_defaults") else {f"{group}.x": given}
+    with pytest.raises(error, match=re.escape(f"{name} {said}, not {value!r}")) as caught:
+        ManualScheduler({f"apscheduler.{key}": each for key, each in config.items()})
+    assert type(caught.value) is error
+
+
+def test_an_option_that_is_neither_true_nor_false_is_named():
+    with pytest.raises(ValueError, match=r"^coalesce: 'x' is neither true nor false"):
+        ManualScheduler(job_defaults={"coalesce": "x"})
+    with pytest.raises(ValueError, match=r"^daemon: 'x' is neither true nor false"):
+        BackgroundScheduler(daemon="x")
+    with pytest.raises(ValueError, match=r"^handle_signals: 'x' is neither true nor false"):
+        BlockingScheduler(handle_signals="x")
+
+
+def test_an_executor_that_is_added_by_its_name_refuses_an_unknown_option_as_well():
+    with pytest.raises(TypeError, match="did you mean 'max_workers'"):
+        ManualScheduler().add_executor("processpool", "x", max_worker=3)
+
+
+class HandsOn(ThreadPoolExecutor):
+    def __init__(self, **options):
+        super().__init__(**options)
+
+
+def test_a_class_that_hands_its_options_on_is_asked_for_its_bases_ones():
+    with pytest.raises(TypeError, match="did you mean 'max_workers'"):
+        ManualScheduler(executors={"x": {"class": HandsOn, "max_worker": 3}})
+
+
+class Raises(ThreadPoolExecutor):
+    def __init__(self, **options):
+        raise TypeError("its own words")
+
+
+def test_what_a_class_itself_says_of_its_options_stays():
+    with pytest.raises(TypeError, match=r"^its own words$"):
+        ManualScheduler(executors={"x": {"class": Raises, "max_worker": 3}})
 
 
 def test_keys_without_the_prefix_are_none_of_the_schedulers_business():

@@ -115,6 +115,19 @@ def test_a_script_that_adds_jobs_and_starts_nothing_is_told(tmp_path, kind, host
     assert "Call its start()" in said
 
 
+def test_a_scheduler_that_was_shut_down_was_not_started_again(tmp_path):
+    said = told(
+        tmp_path,
+        f"""
+        scheduler = BackgroundScheduler()
+        scheduler.start()
+        scheduler.shutdown()
+        scheduler.add_job(print, "interval", {HOUR})
+        """,
+    )
+    assert "this BackgroundScheduler was not started again: 1 job was added" in said
+
+
 # -- no word ------------------------------------------------------------------------------------------------
 
 SILENT = {
@@ -305,7 +318,7 @@ def test_ctrl_c_beside_a_hanging_job_says_what_is_waited_for(tmp_path, then, who
     script = Script(tmp_path, HANGING.format(executor="ThreadPoolExecutor()", then=then))
     script.send_once_it_says("hangs", 2)
     first = script.running.stderr.readline()
-    assert first.startswith(f"{who} for jobs that still run: hang\\n. Ctrl-C ends the wait"), first
+    assert first.startswith(f"{who} for jobs that still run: hang (hang\\n). Ctrl-C ends"), first
     script.running.send_signal(2)
     if then != "pass":  # shutdown() raised it; the program's end waits once more
         for line in script.running.stderr:
@@ -373,12 +386,12 @@ def test_a_shutdown_that_waits_long_says_for_what_and_one_that_does_not_says_not
     monkeypatch.setattr(_waited_for, "PATIENCE", 0.01)
     scheduler = BackgroundScheduler(timezone="UTC")
     scheduler.start()
-    scheduler.add_job(job, id="slow", misfire_grace_time=None)
+    scheduler.add_job(job, id="b6e7dd", name="My Hang", misfire_grace_time=None)
     assert began.wait(30)
     lines = Noting()
     with _waited_for.Telling(scheduler._executors.values(), lines):
         assert said.wait(30)
-    assert lines[0].startswith("shutdown() waits for jobs that still run: slow. ")
+    assert lines[0].startswith("shutdown() waits for jobs that still run: My Hang (b6e7dd). ")
     scheduler.shutdown()
     with _waited_for.Telling(scheduler._executors.values(), lines):
         pass
@@ -389,4 +402,5 @@ def test_many_jobs_are_told_by_the_first_ten():
     from apscheduler.executors._waited_for import told as words
 
     assert words([f"j{n}" for n in range(12)]).endswith("j9 and 2 more")
+    assert words([f"j{n}" for n in range(10)]).endswith(", j8, j9")
     assert words(["a", "b"]) == "a, b"

@@ -1,4 +1,9 @@
-"""A failure says what failed: in the log record that handlers get, in the ledger, once, wherever the function ran."""
+"""A failure says what failed: in the log record that handlers get, in the ledger, once, wherever the function ran.
+
+Neighbours tried beyond the reported ones: causes, contexts and ``from None``, exceptions that do not travel between
+processes, ``SystemExit``, texts of two lines and with escapes that would forge a record, coroutines, greenlets, executors
+and pools of someone else's in threads, loops and processes, a store of rows, other log levels, the locals of the frames.
+"""
 
 from __future__ import annotations
 

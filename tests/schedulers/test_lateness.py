@@ -11,6 +11,7 @@ import pytest
 
 from apscheduler.events import EVENT_JOB_EXECUTED, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED
 from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.schedulers.blocking import LONGEST_WAIT
 from apscheduler.testing import FakeClock, ManualScheduler
@@ -186,6 +187,16 @@ def test_each_miss_names_its_cause(scheduler, before, reason):
     assert missed.reason == reason
 
 
+def test_a_job_that_was_added_in_time_was_not_added_too_late(scheduler):
+    scheduler.add_job(print, "interval", hours=1, id="other")
+    scheduler.tick()
+    scheduler.add_job(print, "interval", minutes=1, id="job")
+    scheduler.clock.advance(90)
+    scheduler.tick()
+    (missed,) = scheduler.get_runs("job", outcome="missed")
+    assert missed.reason == "the process was asleep or held up, or the clock was set forward"
+
+
 def test_a_run_from_before_the_start_is_missed_for_that():
     scheduler = ManualScheduler()
     when = scheduler.clock.now() - timedelta(minutes=1)
@@ -194,6 +205,37 @@ def test_a_run_from_before_the_start_is_missed_for_that():
     scheduler.tick()
     (missed,) = scheduler.get_runs("job")
     assert missed.reason == "the scheduler was not running, or the job was not there yet"
+    scheduler.shutdown()
+
+
+class _Away(MemoryJobStore):
+    """Cannot be read while it is told to be away."""
+
+    away = False
+
+    def get_due_jobs(self, now):
+        if self.away:
+            raise OSError("server has gone away")
+        return super().get_due_jobs(now)
+
+
+def test_a_run_whose_store_was_away_is_missed_for_that_and_the_next_is_not(caplog):
+    store = _Away()
+    scheduler = ManualScheduler(jobstores={"default": store})
+    scheduler.start()
+    scheduler.add_job(print, "interval", minutes=1, id="job")
+    scheduler.tick()
+    store.away = True
+    scheduler.advance(65)
+    store.away = False
+    scheduler.advance(45)  # its retry interval is over
+    (missed,) = scheduler.get_runs("job", outcome="missed")
+    assert missed.reason == "job store 'default' was not reachable"
+    assert missed.reason in caplog.text
+    scheduler.clock.advance(65)
+    scheduler.tick()
+    missed, _ = scheduler.get_runs("job", outcome="missed")
+    assert missed.reason == "the process was asleep or held up, or the clock was set forward"
     scheduler.shutdown()
 
 

@@ -104,11 +104,13 @@ def test_a_removed_listener_is_told_nothing_more(scheduler):
     listener = seen.append
     scheduler.add_listener(listener, ev.EVENT_JOB_ADDED)
     scheduler.add_listener(listener, ev.EVENT_JOB_REMOVED)
-    scheduler.remove_listener(listener)
+    others: list[object] = []
+    scheduler.add_listener(others.append, ev.EVENT_JOB_REMOVED)
+    scheduler.add_listener(listener)
+    scheduler.remove_listener(listener)  # it was added three times, twice of them in a row
     scheduler.add_job(do_nothing, "interval", hours=1).remove()
-    assert [event.code for event in seen] == [ev.EVENT_JOB_REMOVED]
-    scheduler.remove_listener(listener)
-    assert scheduler._listeners == []
+    assert seen == []
+    assert len(others) == len(scheduler._listeners) == 1
 
 
 def test_removing_a_listener_that_is_none_does_nothing(scheduler):

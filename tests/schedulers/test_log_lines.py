@@ -1,4 +1,9 @@
-"""What the log says of a normal day: one line for each run, in order, short enough to read."""
+"""What the log says of a normal day: one line for each run, in order, short enough to read.
+
+Neighbours tried beyond the reported ones: runs that are coalesced, missed, too many or skipped, a span over midnight, jobs
+that end, executors whose runs are not logged, a plain store and an executor of 3.x's kind, exceptions with long texts, long
+classes, line breaks, escapes and wide letters, names of up to 400 characters.
+"""
 
 from __future__ import annotations
 
@@ -162,6 +167,82 @@ def test_a_farewell_comes_after_a_failure_also_where_runs_are_not_logged(
         own = [text for text in told if job_id in text and "Added" not in text]
         assert ["raised an exception" in text for text in own] == [True] * count + [False]
         assert own[-1] == f"Job {job_id} has no further fire time and was removed"
+
+
+def a_page():
+    raise ValueError(f"no price: {PAGE}")
+
+
+def lines_and_controls():
+    raise ValueError("\n\x1b[31m\u2028" * 300 + PAGE)
+
+
+def of_a_long_class():
+    raise type("E" * 300, (Exception,), {})(PAGE)
+
+
+def behind_another():
+    try:
+        a_page()
+    except ValueError as exc:
+        raise RuntimeError(PAGE * 2) from exc
+
+
+PAGE = "定x" * 800 + "end"
+LONG_TEXTS = {
+    a_page: "ValueError: no price: 定x",
+    lines_and_controls: "ValueError: ",
+    of_a_long_class: "EEEEEE",
+    behind_another: "RuntimeError: 定x",
+}
+
+
+@pytest.mark.parametrize(
+    ("executor", "func"),
+    [
+        (executor, func)
+        for executor in EXECUTORS
+        for func in LONG_TEXTS
+        if executor != "processes" or func is not of_a_long_class  # which does not travel
+    ],
+)
+def test_a_long_text_of_an_exception_is_cut_in_the_headline_and_whole_below_it(
+    executor, func, lines
+):
+    day(MemoryJobStore(), EXECUTORS[executor](), func)
+    failures = [each for each in lines.records if "raised an exception" in each.getMessage()]
+    assert len(failures) == 3
+    for each in failures:
+        headline = each.getMessage()
+        assert len(headline) < LONG
+        assert headline.endswith("…")
+        assert LONG_TEXTS[func] in headline
+        assert "end" in logging.Formatter().format(each)
+        assert "end" in str(each.exc_info[1])
+
+
+@pytest.mark.parametrize("length", [30, 50, 100, 400])
+def test_a_long_name_leaves_room_for_the_beginning_of_what_failed(length, lines):
+    scheduler = ManualScheduler(clock=FakeClock(datetime(2026, 3, 1, 9, tzinfo=UTC)))
+    scheduler.start()
+    scheduler.add_job(a_page, "interval", minutes=1, id="job", name="n" * length)
+    scheduler.advance(60)
+    scheduler.shutdown()
+    (headline,) = [
+        each.getMessage() for each in lines.records if "raised an exception" in each.getMessage()
+    ]
+    assert f'"{"n" * length}" (job)' in headline
+    assert "ValueError: no price: 定" in headline
+    assert headline.endswith("…")
+    assert len(headline) < LONG or length >= 100
+
+
+@pytest.mark.parametrize("executor", ["threads", "debug"])
+def test_a_short_text_of_an_exception_is_not_cut(executor, lines):
+    day(MemoryJobStore(), EXECUTORS[executor](), fail)
+    failures = [each.getMessage() for each in lines.records if "no price" in each.getMessage()]
+    assert len(failures) == 3
+    assert all(each.endswith("ValueError: no price") for each in failures)
 
 
 def overdue(scheduler, **options):

@@ -214,6 +214,33 @@ def test_listeners_are_pairs_of_callback_and_mask(scheduler):
     listener.assert_called_once_with(event)
 
 
+@pytest.mark.parametrize("way", ["appended", "put in the list's place"])
+def test_a_listener_that_is_put_into_the_list_is_told(way):
+    scheduler, told = ManualScheduler(), []
+    scheduler.start()
+
+    def listener(event):
+        told.append(event.code)
+
+    if way == "appended":
+        scheduler._listeners.append((listener, ev.EVENT_ALL))
+    else:
+        scheduler._listeners = [(listener, ev.EVENT_ALL)]
+    scheduler.add_job(do_nothing, id="a")
+    scheduler.tick()
+    scheduler.pause()
+    scheduler._listeners.clear()
+    scheduler.resume()
+    scheduler.shutdown()
+    assert told == [
+        ev.EVENT_JOB_ADDED,
+        ev.EVENT_JOB_EXECUTED,
+        ev.EVENT_JOB_REMOVED,
+        ev.EVENT_JOB_SUBMITTED,
+        ev.EVENT_SCHEDULER_PAUSED,
+    ]
+
+
 def test_pending_jobs_are_triples_of_job_store_and_whether_to_replace():
     scheduler = ManualScheduler()
     job = scheduler.add_job(do_nothing, "interval", hours=1, jobstore="s", replace_existing=True)

@@ -317,6 +317,32 @@ def test_a_listener_may_shut_its_scheduler_down(tmp_path, kind, code, cancelled,
     assert [": cancelled" in line for line in done.err.splitlines()] == [True] * cancelled
 
 
+@pytest.mark.trap(74)
+def test_a_listener_may_shut_it_down_before_start_has_returned(tmp_path):
+    done = Script(
+        tmp_path,
+        """
+        ended = Event()
+        def stop(event):
+            scheduler.shutdown(wait=False)
+            ended.set()
+            Event().wait(0.5)  # the program has ended long since
+        class HeldUp(threading.Thread):
+            def start(self):
+                super().start()
+                ended.wait(20)
+        from apscheduler.schedulers import background
+        background.Thread = HeldUp
+        scheduler = BackgroundScheduler()
+        scheduler.add_listener(stop, events.EVENT_JOB_SUBMITTED)
+        scheduler.add_job(int)
+        scheduler.start()
+        """,
+    ).end()
+    assert done.running.returncode == 0
+    assert [": cancelled" in line for line in done.err.splitlines()] == [True]
+
+
 # -- other hosts ------------------------------------------------------------------------------------
 
 

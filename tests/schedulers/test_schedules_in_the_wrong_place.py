@@ -1,7 +1,8 @@
 """A schedule in the place of a trigger's name, or of ``args``: taken where it is clear, else told what to write.
 
 Neighbours tried beyond the reported ones: ``@daily``, rules with DTSTART, dates and intervals in the place of ``args``,
-``scheduled_job``, ``reschedule_job``, rules of dateutil's, real arguments beside a rule that is given by name.
+``scheduled_job``, ``reschedule_job``, rules of dateutil's, real arguments beside a rule that is given by name, a mapping in the place of
+``args`` for each trigger, mappings of other names.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def test_arguments_beside_a_schedule_given_by_name_stay_arguments(scheduler, nam
 
 @pytest.mark.parametrize(
     "line",
-    ["0 10 * * *", "@daily", "*/5 9-17 * * mon-fri", "0 0 10 * * *", "0 25 * * *", "0 10 L * ?"],
+    ["0 10 * * *", "@daily", "*/5 9-17 * * mon-fri", "0 0 10 * * *", "0 10 L * ?"],
 )
 def test_a_crontab_line_as_a_triggers_name_says_what_to_write(scheduler, line):
     for call in (
@@ -98,3 +99,34 @@ def test_a_schedule_in_the_place_of_args_says_what_to_write(scheduler, trigger, 
     assert words in str(caught.value)
     assert scheduler.get_jobs() == []
     assert isinstance(CronTrigger.from_crontab("0 10 * * *"), CronTrigger)
+
+
+@pytest.mark.parametrize("given", [5, float("nan"), "0 10 * * *"])
+def test_what_is_wrong_with_the_trigger_is_told_first_as_in_3x(scheduler, given):
+    with pytest.raises(ValueError, match="no date"):
+        scheduler.add_job(func, "interval", given, start_date="no date")
+
+
+@pytest.mark.parametrize(
+    ("trigger", "given", "advised"),
+    [
+        ("cron", {"hour": 5}, "hour=5"),
+        ("cron", {"hour": "5", "minute": "*/5"}, "hour='5', minute='*/5'"),
+        ("interval", {"hours": 5}, "hours=5"),
+        ("date", {"run_date": "2099-01-01"}, "run_date='2099-01-01'"),
+        ("calendarinterval", {"days": 2}, "days=2"),
+        ("crontab", {"expression": "@daily"}, "expression='@daily'"),
+    ],
+)
+def test_a_triggers_arguments_in_the_place_of_args_are_said(scheduler, trigger, given, advised):
+    with pytest.raises(TypeError) as caught:
+        scheduler.add_job(func, trigger, given)
+    assert f'write add_job(func, "{trigger}", {advised})' in str(caught.value)
+    assert scheduler.add_job(func, trigger, **given).args == ()
+
+
+@pytest.mark.parametrize(
+    ("given", "more"), [({"hour": 5}, {"minute": 5}), ({"name": 1}, {}), ({1: 2}, {}), ({}, {})]
+)
+def test_other_mappings_are_arguments_as_in_3x(scheduler, given, more):
+    assert scheduler.add_job(func, "cron", given, **more).args == tuple(given)

@@ -244,3 +244,15 @@ def test_after_a_ctrl_c_in_a_listener_those_wait_that_no_store_has():
     assert ids(scheduler.get_jobs()) == ["z"]
     scheduler.start()
     assert ids(scheduler.get_jobs()) == ["a", "b", "z"]
+
+
+@pytest.mark.parametrize("starts", [False, True])
+def test_no_store_has_an_empty_alias(starts):
+    scheduler = ManualScheduler()
+    if starts:
+        scheduler.start()
+    hourly(scheduler)
+    scheduler.remove_all_jobs("")
+    assert ids(scheduler.get_jobs()) == ["a"]
+    scheduler.remove_all_jobs("default")
+    assert scheduler.get_jobs() == []

@@ -137,7 +137,7 @@ def test_dev_py_explains_itself(words, code) -> None:
     assert "dev.py" in asked.stdout + asked.stderr
 
 
-TOGETHER = ["-m", "not serial", "-n", "2", "--dist", "loadfile"]
+FILES = ["--dist", "loadfile", "--no-loadscope-reorder"]
 APART = [place for place in commands.SERVERS_AND_POOLS if (ROOT / place).exists()]
 LEFT_OUT = [f"--ignore={place}" for place in APART]
 
@@ -145,11 +145,15 @@ LEFT_OUT = [f"--ignore={place}" for place in APART]
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ([], [["-m", "serial"], [*TOGETHER, *LEFT_OUT], [*TOGETHER, *APART]]),
         (
-            ["--fast", "-q"],
-            [["-m", "not slow and not serial", "-n", "2", "--dist", "loadfile", "-q"]],
+            [],
+            [
+                ["-m", "serial"],
+                ["-m", "not serial", "-n", "3", *FILES, *LEFT_OUT],
+                ["-m", "not serial", "-n", "2", *FILES, *APART],
+            ],
         ),
+        (["--fast", "-q"], [["-m", "not slow and not serial", "-n", "2", *FILES, "-q"]]),
         (["tests/test_cli.py", "-k", "next"], [["tests/test_cli.py", "-k", "next"]]),
     ],
 )

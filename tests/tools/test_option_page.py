@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
 from datetime import UTC
 from importlib import import_module
@@ -20,6 +21,7 @@ PLUGINS = {
     for group in ("triggers", "jobstores", "executors")
     for alias, where in option_page.plugins(group).items()
 }
+REFERENCE = json.loads((ROOT / "tests/data/api-3.11.3.json").read_text("utf-8"))
 CLASSES = [*PLUGINS.values(), option_page.FUTURES]
 
 
@@ -31,6 +33,21 @@ def loaded(where: str):
 def taken(function) -> dict[str, inspect.Parameter]:
     """What a callable takes, but for ``self``."""
     return {n: p for n, p in inspect.signature(function).parameters.items() if n != "self"}
+
+
+def is_new(text: str) -> bool:
+    return text.endswith("**New.**")
+
+
+def known_by_reference(where: str, method: str = "__init__") -> set[str] | None:
+    """What a class or method of 3.11.3 takes, ``None`` where it has none of that name."""
+    module, _, name = where.partition(":")
+    found = REFERENCE.get(module, {}).get(name)
+    if found is None:
+        return None
+    while method not in found["methods"] and found["bases"][0] in REFERENCE[module]:
+        found = REFERENCE[module][found["bases"][0]]
+    return set(re.findall(r"(\w+)(?=[,)=:])", found["methods"].get(method, "()")))
 
 
 def documented_of(scheduler: type) -> set[str]:
@@ -111,9 +128,28 @@ def test_each_option_of_a_job_is_on_the_page_and_means_something() -> None:
     assert [option.name for option in options] == list(taken(BackgroundScheduler.add_job))
     assert [option.name for option in options if not option.meaning] == []
     decorator = set(taken(BackgroundScheduler.scheduled_job))
-    assert set(taken(BackgroundScheduler.add_job)) - decorator == {
-        *("func", "replace_existing", "keep_next_run_time")
-    }
+    assert set(taken(BackgroundScheduler.add_job)) - decorator == {"func", "replace_existing"}
+
+
+def test_what_the_page_calls_new_is_what_the_reference_has_not() -> None:
+    described_ones = [(each, described(each), known_by_reference(each)) for each in CLASSES]
+    whole = {where for where, _, known in described_ones if known is None}
+    assert {where for where, found, _ in described_ones if is_new(found.summary)} == whole
+    known_ones = [(found, known) for _, found, known in described_ones if known is not None]
+    add_job = described(option_page.ADD_JOB, method="add_job")
+    known_ones.append(
+        (add_job, known_by_reference(option_page.EVERY_SCHEDULER, "add_job") or set())
+    )
+    for found, known in known_ones:
+        new = {option.name for option in found.options if is_new(option.meaning)}
+        assert new == {option.name for option in found.options} - known, found.summary
+
+
+def test_the_options_of_a_scheduler_that_are_new_are_called_so() -> None:
+    pages = (option_page.EVERY_SCHEDULER, *option_page.SCHEDULERS)
+    options = [option for where in pages for option in described(where).options]
+    new = {option.name for option in options if is_new(option.meaning)}
+    assert new == {"executor", "leader_lock", "clock", "handle_signals"}
 
 
 def test_a_job_that_is_given_nothing_has_the_defaults_on_the_page() -> None:
@@ -129,6 +165,10 @@ def test_a_job_that_is_given_nothing_has_the_defaults_on_the_page() -> None:
 
 def test_what_the_page_calls_changeable_is_what_a_job_can_change() -> None:
     assert {*CHECKS, "func", "args", "kwargs"} == option_page.CHANGEABLE
+    written = option_page.page().partition("## A job")[2]
+    for name in option_page.CHANGEABLE:
+        row = next(line for line in written.splitlines() if line.startswith(f"| `{name}` |"))
+        assert row.split(" | ")[3] == "yes"
 
 
 def test_the_tests_of_the_pages_are_there() -> None:

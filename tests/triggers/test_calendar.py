@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice, pairwise
 from zoneinfo import ZoneInfo
 
+import holidays
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -188,8 +189,6 @@ def test_it_comes_back_from_a_pickle(calendar):
 
 
 def test_a_holidays_object_is_a_calendar():
-    import holidays
-
     germany = holidays.country_holidays("DE")
     trigger = CalendarTrigger(CronTrigger(hour=9, timezone=BERLIN), germany)
     assert germany[date(2027, 1, 1)] in trigger.why_closed(datetime(2027, 1, 1, 9, tzinfo=BERLIN))
@@ -225,6 +224,13 @@ def test_what_may_be_dropped_is_not_combined_but_wrapped():
     ("make", "error", "words"),
     [
         (lambda: BusinessDays("XX"), ValueError, "no country"),
+        (lambda: BusinessDays("nyse"), ValueError, r"a market, .* holidays\.NYSE\(\)"),
+        (
+            lambda: BusinessDays(holidays.Germany),
+            TypeError,
+            r"not as its class: holidays\.Germany\(\)",
+        ),
+        (lambda: BusinessDays(dict), TypeError, r"not as its class: dict\(\)"),
         (lambda: BusinessDays("DE-ZZ"), ValueError, "no subdivision"),
         (lambda: BusinessDays(weekend=["son"]), ValueError, "did you mean"),
         (lambda: BusinessDays(weekend=range(7)), ValueError, "all seven"),

@@ -225,6 +225,37 @@ def test_and_ends_when_one_of_its_triggers_ends():
     assert hours(series(trigger, 9)) == [0, 2, 4]
 
 
+def test_and_does_not_count_an_interval_on_from_a_time_that_was_set():
+    trigger = AndTrigger([every(10 * MINUTE, HOUR)])
+    assert trigger.next_us(START_US + SECOND, START_US + MINUTE) == START_US + HOUR
+    assert (
+        trigger.next_us(START_US + HOUR + 1, START_US + HOUR + 2) == START_US + HOUR + 10 * MINUTE
+    )
+
+
+def test_and_keeps_a_date_that_lies_behind_a_time_that_was_set():
+    trigger = AndTrigger([DateTrigger(START + timedelta(hours=1), timezone=UTC)])
+    assert trigger.next_us(START_US, START_US + SECOND) == START_US + HOUR
+    assert trigger.next_us(START_US + HOUR, START_US + HOUR + 1) is None
+
+
+def test_and_does_not_fire_before_the_start_of_its_cron_after_a_time_that_was_set():
+    cron = CronTrigger(minute="*", start_date=START + timedelta(hours=1), timezone=UTC)
+    trigger = AndTrigger([cron])
+    assert trigger.next_us(START_US + SECOND, START_US + SECOND) == START_US + HOUR
+
+
+@pytest.mark.parametrize("turned", [1, -1])
+@pytest.mark.parametrize("more", [0, 1])
+def test_and_does_not_search_beyond_the_end_of_an_interval(turned, more, caplog):
+    ending = every(3 * MINUTE, SECOND, end_date=START + timedelta(hours=4))
+    later = CronTrigger(month=2, hour="*/4", minute="*/25", timezone=UTC)
+    others = [CronTrigger(day="12-25", timezone=UTC)] * more
+    with caplog.at_level(logging.WARNING, "apscheduler"):
+        assert AndTrigger([ending, later, *others][::turned]).next_us(None, START_US) is None
+    assert caplog.text == "", "it was not searched for"
+
+
 @pytest.mark.parametrize(
     ("cls", "expected"), [(OrTrigger, [0, 2, 3, 4, 6, 8]), (AndTrigger, [0, 6, 12, 18])]
 )

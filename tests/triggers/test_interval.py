@@ -135,7 +135,7 @@ def test_a_negative_interval_is_refused(parts):
     [
         ({"seconds": "5"}, TypeError, "made of numbers, not seconds='5'"),
         ({"hours": None, "days": "1"}, TypeError, "not days='1', hours=None"),
-        ({"jitter": -1}, ValueError, "cannot be -1: give 0 or more"),
+        ({"jitter": -1}, ValueError, "cannot be -1: give 0 to "),
         ({"jitter": float("nan")}, ValueError, "cannot be nan"),
         ({"jitter": "5"}, TypeError, "jitter must be a number of seconds or None, not str"),
         ({"jitter": True}, TypeError, "jitter must be a number"),

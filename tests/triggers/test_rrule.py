@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from triggers.rfc5545 import EXAMPLES
 
 from apscheduler._engine.instants import LATEST, to_us
+from apscheduler.triggers import rrule as rrule_module
 from apscheduler.triggers.rrule import RRuleTrigger
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -74,7 +75,8 @@ def rules(draw):
     if frequency != "WEEKLY":
         pool["BYMONTHDAY"] = numbers(1, 31, True)
     if frequency == "YEARLY":
-        pool |= {"BYYEARDAY": numbers(1, 366, True), "BYWEEKNO": numbers(1, 53, True)}
+        # 52 and 53 are asked below: dateutil errs in years that begin on a Saturday (findings/)
+        pool |= {"BYYEARDAY": numbers(1, 366, True), "BYWEEKNO": numbers(1, 51, True)}
     for key in draw(st.lists(st.sampled_from(sorted(pool)), max_size=3, unique=True)):
         parts[key] = draw(pool[key])
     if "BYWEEKNO" in parts:
@@ -122,6 +124,24 @@ def test_positions_in_the_first_week_count_the_days_before_the_start():
     assert next(iter(rrulestr(rule, dtstart=start))) == datetime(
         2027, 1, 8, 9
     )  # dateutil's mistake
+
+
+@pytest.mark.parametrize("week", [1, 52, 53, -1, -52, -53])
+def test_week_numbers_are_those_of_iso_8601(week):
+    """Dateutil errs where a week lies in two years: 1 January 2022 is no week 53, 30 December 2019 is week -53 of 2020."""
+    first, last = datetime(1994, 1, 1), datetime(2039, 12, 31)
+    rule = f"FREQ=YEARLY;BYWEEKNO={week};BYDAY={','.join(WEEKDAYS)};UNTIL=20391231"
+    every = (first + timedelta(days=days) for days in range((last - first).days + 1))
+    assert naive(fires(RRuleTrigger(rule, start_date=first, timezone=UTC))) == [
+        day for day in every if week in numbers_of_week(day)
+    ]
+
+
+def numbers_of_week(day):
+    """Return the number of the day's week, counted from the first and from the last of its ISO year."""
+    year, week, _ = day.isocalendar()
+    weeks = datetime(year, 12, 28).isocalendar().week
+    return week, week - weeks - 1
 
 
 @given(rules(), st.datetimes(datetime(1990, 1, 1), datetime(2030, 1, 1)), st.integers(1, 10))
@@ -199,6 +219,74 @@ def test_a_date_that_is_excluded_takes_out_its_whole_day(line):
     assert by_the_second.previous_us(to_us(after)) == to_us(before)
     plain = "DTSTART;VALUE=DATE:20270101\nRRULE:FREQ=DAILY;COUNT=5\n" + line
     assert days_of(plain, timezone="Asia/Tokyo") == ["01 00:00", "03 00:00", "05 00:00"]
+
+
+START = "DTSTART:20260101T000000Z\nRRULE:FREQ="
+ALL_HOURS = ",".join(map(str, range(24)))
+
+
+@pytest.mark.parametrize(
+    ("text", "now", "found"),
+    [
+        ("MINUTELY\nEXRULE:FREQ=MINUTELY;BYMONTH=8", "2026-07-31T23:59:30", "2026-09-01T00:00:00"),
+        (
+            "SECONDLY;INTERVAL=10\nEXRULE:FREQ=SECONDLY;BYDAY=SA,SU",
+            "2026-11-27T23:59:55",
+            "2026-11-30T00:00:00",
+        ),
+        (
+            f"MINUTELY\nEXRULE:FREQ=HOURLY;BYMINUTE={','.join(map(str, range(60)))};BYMONTH=2,3,4",
+            "2026-01-31T23:59:30",
+            "2026-05-01T00:00:00",
+        ),
+        (
+            "MINUTELY\nEXRULE:FREQ=MINUTELY;BYMONTH=8\nRDATE:20260815T120030Z",
+            "2026-07-31T23:59:30",
+            "2026-08-15T12:00:30",
+        ),
+        (
+            "MINUTELY\nRRULE:FREQ=DAILY;BYHOUR=9;BYSECOND=5\nEXRULE:FREQ=MINUTELY;BYMONTH=8",
+            "2026-08-01T09:00:06",
+            "2026-08-02T09:00:05",
+        ),
+        (f"HOURLY\nEXRULE:FREQ=DAILY;BYHOUR={ALL_HOURS}", "2026-07-31T23:59:30", None),
+        ("DAILY\nEXRULE:FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR,SA,SU", "2026-07-31T23:59:30", None),
+    ],
+)
+def test_days_that_an_exrule_takes_out_whole_are_left_out_at_once(text, now, found):
+    trigger = RRuleTrigger(START + text)
+    expected = None if found is None else datetime.fromisoformat(found).replace(tzinfo=UTC)
+    moment = datetime.fromisoformat(now).replace(tzinfo=UTC)
+    assert trigger.get_next_fire_time(None, moment) == expected
+
+
+EXRULES = [
+    "FREQ=HOURLY;INTERVAL=6",
+    "FREQ=HOURLY;INTERVAL=7;BYDAY=MO,TU",
+    "FREQ=HOURLY;BYDAY=SA,SU;COUNT=60",
+    "FREQ=DAILY;BYHOUR=0,1,2,3,4,5,6,7,8,9,10,11;BYMINUTE=0,20,40",
+    "FREQ=HOURLY;BYMINUTE=0,20,40;BYMONTH=3,10",
+    "FREQ=MONTHLY;BYDAY=MO;BYSETPOS=1",
+    "FREQ=MINUTELY;INTERVAL=20;BYDAY=MO,WE;UNTIL=20270401T000000Z",
+    "FREQ=MINUTELY;INTERVAL=20;BYDAY=SA,SU,MO",
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/Santiago", "Australia/Lord_Howe"])
+@pytest.mark.parametrize("rule", ["HOURLY", "MINUTELY;INTERVAL=20", "DAILY;BYHOUR=0,5,23"])
+def test_what_is_left_by_an_exrule_is_what_is_left_one_by_one(zone, rule, monkeypatch):
+    def walk(text, starts):
+        trigger = RRuleTrigger(text)
+        return [trigger.get_next_fire_time(None, each) for each in starts]
+
+    starts = [datetime(2027, 1, 1, tzinfo=UTC) + timedelta(hours=53 * n) for n in range(160)]
+    for exrule in EXRULES:
+        text = f"DTSTART;TZID={zone}:20270101T000000\nRRULE:FREQ={rule}\nEXRULE:{exrule}"
+        monkeypatch.setattr(rrule_module, "_FEW", 5)
+        quick = walk(text, starts)
+        monkeypatch.setattr(rrule_module, "_FEW", rrule_module.EXCLUDED)
+        assert quick == walk(text, starts), text
 
 
 def test_an_excluded_date_is_the_day_of_the_rules_own_zone():
@@ -444,6 +532,12 @@ NEVER = [
     "FREQ=MONTHLY;INTERVAL=5;BYMONTHDAY=30;BYMONTH=2",
     "FREQ=YEARLY;BYDAY=MO;BYSETPOS=366",
     "FREQ=MONTHLY;BYDAY=2MO,3MO;BYSETPOS=5",
+    "FREQ=MONTHLY;BYDAY=MO;BYSETPOS=6",
+    "FREQ=MONTHLY;BYMONTHDAY=1,2;BYSETPOS=3",
+    "FREQ=YEARLY;BYMONTH=2;BYDAY=MO;BYSETPOS=6",
+    "FREQ=MONTHLY;INTERVAL=12;BYMONTH=3",
+    "FREQ=MONTHLY;INTERVAL=24;BYMONTH=3;BYMONTHDAY=1",
+    "FREQ=MONTHLY;INTERVAL=6;BYMONTH=5;BYDAY=MO;BYSETPOS=1",
     "FREQ=WEEKLY;BYMONTH=2;BYHOUR=1,2,3;BYSETPOS=40",
     "FREQ=DAILY;BYHOUR=7,8;BYSETPOS=3",
 ]
@@ -473,8 +567,8 @@ def test_the_first_answer_comes_at_once(rule, start):
         trigger.get_next_fire_time(None, datetime(2027, 1, 1, 14, 0, 31, tzinfo=UTC))
         return time.process_time() - began
 
-    # 10 ms here; others' machines are slower, and the answers it guards against took 300 ms and more
-    assert min(first_answer() for _ in range(3)) < 0.05
+    # A third of it here; others' machines are slower, and the answers it guards against took 300 ms and more.
+    assert min(first_answer() for _ in range(5)) < 0.03
 
 
 @pytest.mark.parametrize(
@@ -503,7 +597,13 @@ def test_count_ends_with_the_same_one_whether_it_is_asked_first_or_last(rule):
     assert at_the_end.get_next_fire_time(None, wanted[-1] + timedelta(seconds=1)) is None
 
 
-@pytest.mark.parametrize("rule", NEVER)
+@pytest.mark.parametrize(
+    "rule",
+    [
+        *NEVER,
+        "FREQ=SECONDLY;INTERVAL=86399;BYHOUR=3;BYMINUTE=3;BYSECOND=3;BYMONTH=2;BYMONTHDAY=29",
+    ],
+)
 def test_a_rule_that_never_matches_says_so_in_bounded_time(rule):
     trigger = RRuleTrigger(rule, start_date="2027-01-01 09:00:30", timezone="America/New_York")
     now = datetime(2027, 1, 1, 14, 0, 31, tzinfo=UTC)

@@ -4,4 +4,27 @@ from __future__ import annotations
 
 import os
 
+import pytest
+from databases import Place
+from zones.old_notes import DUBAI, NOW, TOKYO
+
+from apscheduler.jobstores._sql import rezoning
+from apscheduler.jobstores._sql.database import Database
+from apscheduler.zones import names
+
 collect_ignore = [] if os.environ.get("TICKWRIGHT_ZONES") else ["apart"]
+
+
+@pytest.fixture
+def few_zones(newest_zone_data, monkeypatch):
+    """Have two zones only, as the clocks of 600 take a second; a store's time stands still."""
+    monkeypatch.setattr(names, "known_names", lambda: frozenset({TOKYO, DUBAI}))
+    monkeypatch.setattr(rezoning, "_today", {})
+    monkeypatch.setattr(Database, "now", lambda *_: NOW)
+
+
+@pytest.fixture
+def place(tmp_path):
+    place = Place("sqlite", tmp_path)
+    yield place
+    place.close()

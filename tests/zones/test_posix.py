@@ -1,4 +1,8 @@
-"""Rules of POSIX in TZ: the hour that this machine's C library shows, or a refusal."""
+"""Rules of POSIX in TZ: the hour that this machine's C library shows, or a refusal.
+
+Neighbours tried beyond the reported ones: rules made at random with every sign, length of name and form of date, the rule at the
+end of each zone's file, names that read like UTC's, rules without dates, the zone's text and ``doctor``.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,10 @@ from importlib.resources import files
 from zoneinfo import ZoneInfoNotFoundError
 
 import pytest
+import tzlocal
+from tzlocal import unix
 
+from apscheduler.zones.checkup import of_local_zone
 from apscheduler.zones.names import known_names
 from apscheduler.zones.posix import is_posix, posix_zone
 
@@ -107,7 +114,9 @@ def test_no_rule_is_followed_to_another_hour_than_libcs():
     [
         ("CST-8", timezone(timedelta(hours=8), "CST")),
         (":CST-8", timezone(timedelta(hours=8), "CST")),
-        ("UTC+3", timezone(timedelta(hours=-3), "UTC")),
+        ("UTC+3", timezone(timedelta(hours=-3))),
+        ("GMT-5:30", timezone(timedelta(hours=5, minutes=30))),
+        ("<utc>+1", timezone(timedelta(hours=-1))),
         ("<+03>-3", timezone(timedelta(hours=3), "+03")),
         ("UTC0", UTC),
     ],
@@ -132,6 +141,24 @@ def test_a_rule_with_summer_time_is_the_zone_that_keeps_it_so_that_it_can_be_sto
     zone = posix_zone(rule)
     assert str(zone) == key
     assert pickle.loads(pickle.dumps(zone)) is zone
+
+
+@pytest.mark.parametrize(
+    ("rule", "shown"),
+    [
+        ("UTC+3", "UTC-03:00, found"),
+        ("GMT-5:30", "UTC+05:30, found"),
+        ("CST-8", "CST (UTC+08:00), found"),
+        ("<+03>-3", "+03 (UTC+03:00), found"),
+        ("UTC0", "UTC, found"),
+    ],
+)
+def test_the_doctor_shows_the_offset(rule, shown, monkeypatch):
+    monkeypatch.setenv("TZ", rule)
+    monkeypatch.setattr(tzlocal, "get_localzone", unix._get_localzone)  # which remembers nothing
+    said, remedy = of_local_zone()
+    assert said.startswith(shown)
+    assert remedy is None
 
 
 PROGRAM = """

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tools.fuzz import oddities
 from tools.fuzz.accepted import OPEN, accepting, table
 from tools.fuzz.comparing import Difference, first_difference
 from tools.fuzz.generator import program as program_of
@@ -17,7 +18,7 @@ from tools.fuzz.sides import Both
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
 MOST_ACCEPTED = 5
@@ -57,18 +58,24 @@ class Report:
 
 
 def run(
-    both: Both, seeds: Iterable[int], seconds: float | None = None, *, strict: bool = False
+    both: Both,
+    seeds: Iterable[int],
+    seconds: float | None = None,
+    *,
+    strict: bool = False,
+    make: Callable[[int], dict[str, Any]] = program_of,
 ) -> Report:
     """Play the programs of seeds, for so many seconds at most.
 
     :param strict: whether what is known and still open is reported, too
+    :param make: returns the program of a seed
     """
     report = Report()
     began = time.monotonic()
     for seed in seeds:
         if seconds is not None and time.monotonic() - began > seconds:
             break
-        found = examined(both, program_of(seed), report, strict=strict)
+        found = examined(both, make(seed), report, strict=strict)
         if found is not None:
             report.add(found)
     report.seconds = time.monotonic() - began
@@ -76,13 +83,18 @@ def run(
 
 
 def run_side_by_side(
-    pairs: Sequence[Both], seeds: Sequence[int], seconds: float | None = None, *, strict: bool
+    pairs: Sequence[Both],
+    seeds: Sequence[int],
+    seconds: float | None = None,
+    *,
+    strict: bool,
+    make: Callable[[int], dict[str, Any]] = program_of,
 ) -> Report:
     """Do what :func:`run` does with several pairs of processes, each of which plays its share of the seeds."""
     began = time.monotonic()
     with ThreadPoolExecutor(len(pairs)) as pool:
         parts = [
-            pool.submit(run, both, seeds[number :: len(pairs)], seconds, strict=strict)
+            pool.submit(run, both, seeds[number :: len(pairs)], seconds, strict=strict, make=make)
             for number, both in enumerate(pairs)
         ]
         report = sum((part.result() for part in parts), Report())
@@ -93,7 +105,10 @@ def run_side_by_side(
 def examined(
     both: Both, program: dict[str, Any], report: Report, *, strict: bool = False
 ) -> Found | None:
-    """Return a program's first difference that is not accepted; beyond accepted ones it goes on without their cause."""
+    """Return a program's first difference that is not accepted; beyond accepted ones it goes on without their cause.
+
+    What comes of an accepted one may show first in a program that does not look: it is played again and looks.
+    """
     report.programs += 1
     report.steps += len(program["steps"])
     for _ in range(MOST_ACCEPTED):
@@ -102,7 +117,12 @@ def examined(
             return None
         known = accepting(difference, strict=strict)
         if known is None:
-            return Found(program, difference)
+            looking = program | {"look": True, "watch": True}
+            earlier = first_difference(looking, *both.play(looking))
+            known = None if earlier is None else accepting(earlier, strict=strict)
+            if earlier is None or known is None:
+                return Found(program, difference)
+            program, difference = looking, earlier
         report.accepted[known.name] += 1
         without = _without_cause(program, difference)
         if len(without["steps"]) == len(program["steps"]):
@@ -142,8 +162,11 @@ def _ids_of_step(step: dict[str, Any]) -> Iterator[Any]:
         yield given if isinstance(given, str) else None
 
 
-def text(both: Both, report: Report, *, shrink: bool = True) -> Iterator[str]:
-    """Yield the lines of a report."""
+def text(both: Both, report: Report, *, shrink: bool = True, strict: bool = False) -> Iterator[str]:
+    """Yield the lines of a report.
+
+    :param strict: whether it was made so
+    """
     differing = sum(map(len, report.groups.values()))
     still_open = {each.name for each in table(OPEN)}
     yield (
@@ -156,7 +179,9 @@ def text(both: Both, report: Report, *, shrink: bool = True) -> Iterator[str]:
         seeds = [each.program["seed"] for each in found[:6]]
         yield f"\n{len(found)} times {group}; seeds {', '.join(map(str, seeds))}"
         smallest = min(found, key=lambda each: len(each.program["steps"]))
-        program = shrunk(both, smallest.program, group) if shrink else smallest.program
+        program = smallest.program
+        if shrink:
+            program = shrunk(both, program, group, strict=strict)
         yield from shown(program, first_difference(program, *both.play(program)))
 
 
@@ -185,8 +210,12 @@ def main(options: argparse.Namespace, reference: Path, ours: Path) -> int:
                 f"    known as: {known.name}" if known else "    nothing lists it, or there is none"
             )
             return 0
+        make: Callable[[int], dict[str, Any]] = program_of
         seeds = range(options.seed, options.seed + options.count)
-        report = run_side_by_side(pairs, seeds, options.seconds, strict=options.strict)
-        for line in text(both, report, shrink=not options.quick):
+        if options.odd:
+            odd = list(oddities.programs())
+            seeds, make = range(len(odd)), odd.__getitem__
+        report = run_side_by_side(pairs, seeds, options.seconds, strict=options.strict, make=make)
+        for line in text(both, report, shrink=not options.quick, strict=options.strict):
             print(line, flush=True)
     return 1 if report.groups else 0

@@ -9,8 +9,7 @@ from zoneinfo import ZoneInfo
 
 Entry = list[Any]
 _END: Entry = ["end"]
-_LOOKS = 12
-"""How many entries before a difference say where it is."""
+_BOUNDS = frozenset({"step", "pass", "passed"})
 
 
 class Difference(NamedTuple):
@@ -23,11 +22,13 @@ class Difference(NamedTuple):
     theirs: Entry
     ours: Entry
     before: list[Entry]
-    """What both said just before."""
+    """What both said before."""
     kinds: frozenset[str]
     """The kinds of all entries of that step, on both sides."""
     steps: list[dict[str, Any]]
     """All steps of the program."""
+    told: tuple[list[Entry], list[Entry]] = ([], [])
+    """What 3.11.3 tells of the pass in which the traces part, and what ours does; outside of passes, of the step."""
 
     @property
     def inside(self) -> str:
@@ -41,6 +42,27 @@ class Difference(NamedTuple):
         return ""
 
     @property
+    def taken(self) -> list[dict[str, Any]]:
+        """Return the steps that are being taken where the traces part: the program's, then those inside of it."""
+        inner: list[dict[str, Any]] = []
+        ended = 0
+        for entry in reversed(self.before):
+            if entry[0] == "step":
+                break
+            if entry[0] in {"returned", "raised"}:
+                ended += 1
+            elif entry[0] == "inner":
+                inner[:0] = [] if ended else [step_of(entry)]
+                ended = max(0, ended - 1)
+        return [self.what, *inner]
+
+    @property
+    def taken_before(self) -> list[dict[str, Any]]:
+        """Return the steps that were taken inside of the program's before the traces part."""
+        first = max((n for n, entry in enumerate(self.before) if entry[0] == "step"), default=0)
+        return [step_of(entry) for entry in self.before[first:] if entry[0] == "inner"]
+
+    @property
     def group(self) -> str:
         """What kinds of things differ, for differences of one cause to stand together."""
         name = self.what["do"]
@@ -50,8 +72,15 @@ class Difference(NamedTuple):
 
     def as_text(self) -> dict[str, str]:
         """Return what patterns are matched against."""
-        parts = {"program": self.steps, "step": self.what, "theirs": self.theirs, "ours": self.ours}
-        return {name: json.dumps(each, ensure_ascii=False) for name, each in parts.items()}
+        parts = {"program": self.steps, "theirs": self.theirs, "ours": self.ours}
+        texts = {name: json.dumps(each, ensure_ascii=False) for name, each in parts.items()}
+        steps = (json.dumps(step, ensure_ascii=False) for step in self.taken)
+        return texts | {"step": "\n".join(steps)}
+
+
+def step_of(entry: Entry) -> dict[str, Any]:
+    """Return the step inside of another that an entry tells of; an empty one for other entries and what is no step."""
+    return entry[1] if entry[0] == "inner" and isinstance(entry[1], dict) else {}
 
 
 def first_difference(
@@ -59,20 +88,41 @@ def first_difference(
 ) -> Difference | None:
     """Return where 3.11.3's trace and ours part, ``None`` if they do not."""
     step = 0
-    theirs, ours = _in_order(theirs), _in_order(ours)
+    end_together = theirs.count(["pass"]) == ours.count(["pass"]) and _is_a_bound(theirs[-1])
+    theirs, ours = _in_order(theirs), _in_order(ours, cuts_calls=end_together)
     for position in range(max(len(theirs), len(ours))):
         one = theirs[position] if position < len(theirs) else _END
         other = ours[position] if position < len(ours) else _END
-        if one[0] == "long" == other[0]:
+        if one[0] == "long" == other[0] or _hang_both(theirs[position:], ours[position:]):
             return None
-        if not _same(one, other):
-            before = theirs[max(0, position - _LOOKS) : position]
+        if not same(one, other):
+            before = theirs[:position]
             kinds = _kinds(theirs, position) | _kinds(ours, position)
             steps = program["steps"]
-            return Difference(step, steps[step], one, other, before, kinds, steps)
+            told = _around(theirs, position), _around(ours, position)
+            return Difference(step, steps[step], one, other, before, kinds, steps, told)
         if one[0] == "step":
             step = one[1]
     return None
+
+
+def _hang_both(theirs: list[Entry], ours: list[Entry]) -> bool:
+    """Return whether both sides end in the step that goes on, because it takes them too long."""
+    return all(
+        rest[-1:] == [["hang"]] and "step" not in {entry[0] for entry in rest}
+        for rest in (theirs, ours)
+    )
+
+
+def _around(trace: list[Entry], position: int) -> list[Entry]:
+    """Return the entries of the pass in which a position lies, or which ends there; or else those of the step."""
+    last = min(position, len(trace))
+    while last < len(trace) and trace[last][0] not in _BOUNDS:
+        last += 1
+    first = last
+    while first > 0 and trace[first - 1][0] not in _BOUNDS:
+        first -= 1
+    return trace[first:last]
 
 
 def _kinds(trace: list[Entry], position: int) -> frozenset[str]:
@@ -85,25 +135,36 @@ def _kinds(trace: list[Entry], position: int) -> frozenset[str]:
     return frozenset(entry[0] for entry in trace[first : last + 1])
 
 
-def _in_order(trace: list[Entry]) -> list[Entry]:
+def _in_order(trace: list[Entry], *, cuts_calls: bool = True) -> list[Entry]:
     """Return a trace with what is told of each pass in an order of its own.
 
     The page says in which order each side tells it. The runs stay in theirs. Where listeners or jobs call the scheduler, all
     stays as it is.
+
+    :param cuts_calls: whether a bound of the player stands for such a pass, too, that it ended
     """
     ordered: list[Entry] = []
     told: list[Entry] | None = None
     for entry in trace:
-        if entry[0] == "pass":
-            told = []
+        if entry[0] in {"pass", "step"}:  # an exception may have ended the pass before
+            ordered += [*(told or []), entry]
+            told = [] if entry[0] == "pass" else None
         elif entry[0] == "passed" and told is not None:
             ordered += sorted(told, key=_place) if _is_plain(told) else told
+            ordered.append(entry)
             told = None
         elif told is None:
             ordered.append(entry)
         else:
             told.append(entry)
-    return ordered + (told or [])
+    told = told or []
+    is_cut = bool(told) and _is_a_bound(told[-1]) and (cuts_calls or _is_plain(told[:-1]))
+    return ordered + (told[-1:] if is_cut else told)
+
+
+def _is_a_bound(entry: Entry) -> bool:
+    """Return whether the player ended the program there."""
+    return entry[0] in {"long", "hang"}
 
 
 def _is_plain(told: list[Entry]) -> bool:
@@ -118,7 +179,8 @@ def _place(entry: Entry) -> tuple[int, str]:
     return 2, json.dumps(entry)
 
 
-def _same(theirs: Any, ours: Any) -> bool:
+def same(theirs: Any, ours: Any) -> bool:
+    """Return whether a value of 3.11.3 and ours stand for the same."""
     if theirs == ours:
         return True
     if type(theirs) is not type(ours):
@@ -126,11 +188,11 @@ def _same(theirs: Any, ours: Any) -> bool:
     if isinstance(theirs, list):
         if theirs[:1] == ["raised"] == ours[:1]:
             return theirs[1][0] in ours[1]  # a subclass is caught by what catches 3.11.3's
-        return len(theirs) == len(ours) and all(map(_same, theirs, ours))
+        return len(theirs) == len(ours) and all(map(same, theirs, ours))
     if isinstance(theirs, dict):
         if "moment" in theirs and "moment" in ours:
             return _same_moment(theirs, ours)
-        return theirs.keys() == ours.keys() and all(_same(theirs[k], ours[k]) for k in theirs)
+        return theirs.keys() == ours.keys() and all(same(theirs[k], ours[k]) for k in theirs)
     return False
 
 
@@ -165,10 +227,10 @@ def _path(theirs: Any, ours: Any) -> str:
     """Return which part of two entries differs."""
     if type(theirs) is type(ours):
         if isinstance(theirs, dict) and theirs.keys() == ours.keys():
-            differing = [key for key in theirs if not _same(theirs[key], ours[key])]
+            differing = [key for key in theirs if not same(theirs[key], ours[key])]
             return f".{differing[0]}{_path(theirs[differing[0]], ours[differing[0]])}"
         if isinstance(theirs, list) and len(theirs) == len(ours):
-            number = next(n for n, each in enumerate(theirs) if not _same(each, ours[n]))
+            number = next(n for n, each in enumerate(theirs) if not same(each, ours[n]))
             return f"[]{_path(theirs[number], ours[number])}"
         if isinstance(theirs, list):
             return " longer" if len(theirs) > len(ours) else " shorter"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
+from tools.fuzz.accepted import accepting
 from tools.fuzz.comparing import first_difference
 
 if TYPE_CHECKING:
@@ -15,8 +16,13 @@ if TYPE_CHECKING:
 MOST_PLAYS = 90
 
 
-def shrunk(both: Both, program: dict[str, Any], group: str) -> dict[str, Any]:
-    """Return a smaller program whose first difference is of the same group."""
+def shrunk(
+    both: Both, program: dict[str, Any], group: str, *, strict: bool = False
+) -> dict[str, Any]:
+    """Return a smaller program whose first difference is of the same group, and known as little.
+
+    :param strict: whether what is still open counts as not known
+    """
     first = first_difference(program, *both.play(program))
     if first is not None:
         program = program | {"steps": program["steps"][: first.step + 1]}
@@ -27,7 +33,7 @@ def shrunk(both: Both, program: dict[str, Any], group: str) -> dict[str, Any]:
         for candidate in _smaller(program):
             plays += 1
             found = first_difference(candidate, *both.play(candidate))
-            if found is not None and found.group == group:
+            if found and found.group == group and accepting(found, strict=strict) is None:
                 program, progress = candidate, True
                 break
             if plays >= MOST_PLAYS:

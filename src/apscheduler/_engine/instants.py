@@ -36,7 +36,7 @@ def to_us(moment: datetime) -> int:
 
 def from_us(instant: int, zone: tzinfo) -> datetime:
     """Return the instant as an aware datetime in ``zone``: a wall time that exists, with its fold."""
-    moment = EPOCH + timedelta(microseconds=instant)
+    moment = EPOCH + timedelta(0, 0, instant)
     return moment if zone is UTC else moment.astimezone(zone)
 
 

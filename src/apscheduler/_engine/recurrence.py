@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from datetime import date
+from functools import cached_property
 from itertools import product
 
 from apscheduler._engine.records import Record
@@ -117,6 +118,26 @@ class Recurrence:
         found = self._members.last_until(wall)
         return found if found is not None and found >= self.start else None
 
+    def day_left_by(self, others: list[Recurrence], day: int) -> int | None:
+        """Return the first day (since 1970) from one on whose members the others, of the same start, may leave.
+
+        It is ``day`` itself where that cannot be told, and ``None`` where they take out all days.
+        """
+        if self._whole_days is None:
+            return day
+        days, seconds = self._whole_days
+        wholes = (each._whole_days for each in others)
+        covering = [whole[0] for whole in wholes if whole and not seconds & ~whole[1]]
+        return days.next_without(day, covering) if covering else day
+
+    @cached_property
+    def _whole_days(self) -> tuple[Days, int] | None:
+        """The rule's days, and the seconds at which each of them has members, as bits; ``None`` if its days differ."""
+        if isinstance(self._members, _Sets):
+            return None
+        seconds = self._members.seconds_of_a_day()
+        return None if seconds is None else (self._members.days, seconds)
+
     def nth(self, count: int) -> int | None:
         """Return the member number ``count`` (from 1), ``None`` if there are not so many."""
         return self._members.nth(self.start, count)
@@ -141,7 +162,7 @@ class _DayTimes:
     """The members of a rule of days or longer: the same times on each of its days."""
 
     def __init__(self, parts: Parts) -> None:
-        self._days = Days(DayMatch(parts), _grid(parts))
+        self.days = Days(DayMatch(parts), _grid(parts))
         # The period of a DAILY rule is the day, so that BYSETPOS picks the same times on each.
         self._times = picked_places(_day_times(parts), parts.bysetpos)
         self._first_day = parts.start // DAY_SECONDS
@@ -157,7 +178,7 @@ class _DayTimes:
     def last_until(self, wall: int) -> int | None:
         day, within = divmod(wall, DAY_SECONDS)
         place = bisect_right(self._times, within)
-        found = self._days.last(day if place else day - 1) if self._times else None
+        found = self.days.last(day if place else day - 1) if self._times else None
         if found is None:
             return None
         return found * DAY_SECONDS + self._times[place - 1 if found == day else -1]
@@ -168,14 +189,17 @@ class _DayTimes:
             return None
         day, within = divmod(found, DAY_SECONDS)
         further, place = divmod(self._times.index(within) + count - 1, len(self._times))
-        last = self._days.nth(day, further + 1)
+        last = self.days.nth(day, further + 1)
         return None if last is None else last * DAY_SECONDS + self._times[place]
+
+    def seconds_of_a_day(self) -> int:
+        return sum(1 << at for at in self._times)
 
     def most_until(self, wall: int) -> int:
         return (wall // DAY_SECONDS - self._first_day + 1) * len(self._times)
 
     def _next(self, day: int) -> int | None:
-        return self._days.next(day) if self._times else None
+        return self.days.next(day) if self._times else None
 
 
 class _Sets:
@@ -189,6 +213,7 @@ class _Sets:
         day = shown(first)
         self._year, self._month = day.year, day.year * 12 + day.month - 1
         self._week = first - (day.weekday() - parts.wkst) % 7
+        self._can_be: bool | None = None
 
     def first_from(self, wall: int) -> int | None:
         number = self._number(wall)
@@ -237,11 +262,20 @@ class _Sets:
 
     def _looked_at(self) -> int:
         """Return how many periods are looked at: none where no period is long enough for the positions."""
-        longest = {"WEEKLY": 7, "MONTHLY": 31, "YEARLY": 366}[self._parts.frequency]
-        if self._parts.frequency == "WEEKLY":
-            longest = len(self._match.weekdays())
-        nearest = min(map(abs, self._parts.bysetpos))
-        return PERIODS_LOOKED_AT if nearest <= longest * len(self._times) else 0
+        if self._can_be is None:
+            self._can_be = self._is_long_enough(min(map(abs, self._parts.bysetpos)))
+        return PERIODS_LOOKED_AT if self._can_be else 0
+
+    def _is_long_enough(self, nearest: int) -> bool:
+        """Return whether any period has a position so far from its nearer end."""
+        frequency = self._parts.frequency
+        if frequency == "WEEKLY":
+            return nearest <= len(self._match.weekdays()) * len(self._times)
+        months = _grid(self._parts).months()
+        if nearest <= len(self._times):  # one day will do
+            return self._match.is_ever(months)
+        most = self._match.most(months, together=frequency == "YEARLY")
+        return nearest <= most * len(self._times)
 
     def _number(self, wall: int) -> int:
         """Return the number of the period that a wall time lies in, or that follows it."""

@@ -1,13 +1,15 @@
 """The days that a recurrence rule allows, a year at a time: an integer whose bit ``n`` stands for day ``n`` of the year.
 
-The BY-parts of days depend on a year's kind only (its length, the weekday it begins with, the length of the year before),
-so there are at most 28 such integers for a rule, and a year is looked at in one step.
+The BY-parts of days depend on a year's kind only: its length, the weekday it begins with, and the lengths of the years
+before and after it. Its last days can be in the next year's first week, which counts from that year's end too. So there
+are few such integers for a rule, and a year is looked at in one step.
 """
 
 from __future__ import annotations
 
 from calendar import isleap, monthrange
 from datetime import date
+from math import gcd
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,9 +20,13 @@ if TYPE_CHECKING:
 EPOCH = date(1970, 1, 1).toordinal()
 LAST_DAY = date.max.toordinal() - EPOCH
 YEARS_LOOKED_AT = 2_000
+YEARS_BESIDE = 800
 _YEAR = 366
+_CYCLE = 400
+"""After so many years the calendar is the same again, the weekdays too."""
+_WHOLE = (1 << _YEAR) - 1
 _KINDS = range(1999, 2027)
-"""Of these, each length and first weekday of a year comes up once; and so does each kind with the length before it."""
+"""Of these, each length and first weekday of a year comes up once; and so does each kind with the lengths beside it."""
 
 
 class DayMatch:
@@ -30,19 +36,40 @@ class DayMatch:
         self._parts = parts
         self._nth = [each for each in parts.byday if each[0]]
         self._nth_in_month = parts.frequency == "MONTHLY" or bool(parts.bymonth)
-        self._years: dict[tuple[bool, int, bool], int] = {}
+        self._years: dict[int, int] = {}
+        self._kinds: dict[tuple[bool, int, bool, bool], int] = {}
 
     def year(self, year: int) -> int:
         """Return the days of a year that are allowed, as bits."""
-        kind = (isleap(year), date(year, 1, 1).weekday(), isleap(year - 1))
-        found = self._years.get(kind)
+        found = self._years.get(year % _CYCLE)
         if found is None:
-            found = self._years[kind] = self._made(year)
+            found = self._years[year % _CYCLE] = self._of_kind(year)
         return found
 
-    def is_ever(self) -> bool:
-        """Return whether a year of any kind has an allowed day."""
-        return any(map(self.year, _KINDS))
+    def _of_kind(self, year: int) -> int:
+        kind = (isleap(year), date(year, 1, 1).weekday(), isleap(year - 1), isleap(year + 1))
+        found = self._kinds.get(kind)
+        if found is None:
+            found = self._kinds[kind] = self._made(year)
+        return found
+
+    def is_ever(self, months: list[int]) -> bool:
+        """Return whether a year of any kind has an allowed day in these months (from 1)."""
+        if len(months) == 12:
+            return any(map(self.year, _KINDS))
+        return any(self.year(year) & month_bits(year, months) for year in _KINDS)
+
+    def most(self, months: list[int], *, together: bool) -> int:
+        """Return how many allowed days there are at most in one of these months, or in a year's months together."""
+        groups = [months] if together else [[month] for month in months]
+        return max(
+            (
+                (self.year(year) & month_bits(year, group)).bit_count()
+                for year in _KINDS
+                for group in groups
+            ),
+            default=0,
+        )
 
     def within(self, first: int, end: int) -> list[int]:
         """Return the days of a span that are allowed."""
@@ -142,7 +169,7 @@ class Days:
     def __init__(self, match: DayMatch, grid: Grid | MonthGrid) -> None:
         self._match = match
         self._grid = grid
-        self._never = not match.is_ever()
+        self._never = not match.is_ever(grid.months())
 
     def year(self, year: int) -> int:
         """Return the days of a year, as bits."""
@@ -160,10 +187,12 @@ class Days:
             return None
         year = shown(day).year
         for _ in range(YEARS_LOOKED_AT):
-            start = year_start(year)
-            mask = self.year(year) >> max(day - start, 0)
-            if mask:
-                return max(day, start) + (mask & -mask).bit_length() - 1
+            whole = self.year(year)
+            if whole:
+                start = year_start(year)
+                mask = whole >> max(day - start, 0)
+                if mask:
+                    return max(day, start) + (mask & -mask).bit_length() - 1
             following = self._grid.year_after(year)
             if following is None:
                 return None
@@ -184,6 +213,21 @@ class Days:
             if before is None:
                 return None
             year = before
+        return None
+
+    def next_without(self, day: int, others: list[Days]) -> int | None:
+        """Return the first day at or after a day that none of the others has, as far as ``YEARS_BESIDE`` years ahead."""
+        if day > LAST_DAY or self._never:
+            return None
+        first = shown(day).year
+        for year in range(first, min(first + YEARS_BESIDE, 10_000)):
+            whole = self.year(year)
+            for other in others if whole else ():
+                whole &= ~other.year(year)
+            start = year_start(year)
+            mask = whole >> max(day - start, 0)
+            if mask:
+                return max(day, start) + (mask & -mask).bit_length() - 1
         return None
 
     def nth(self, day: int, count: int) -> int | None:
@@ -217,6 +261,8 @@ class Grid:
 
     def year(self, year: int) -> int:
         """Return the days of a year that lie in a period, as bits."""
+        if self._step == 1:
+            return _WHOLE
         start = year_start(year)
         phase = (self._first - start) % self._step
         found = 0
@@ -227,7 +273,11 @@ class Grid:
         before = self._step - phase
         if before < self._size:
             found |= self._block >> before
-        return found & (1 << _YEAR) - 1
+        return found & _WHOLE
+
+    def months(self) -> list[int]:
+        """Return the months (from 1) in which a period can lie."""
+        return list(range(1, 13))
 
     def year_after(self, year: int) -> int | None:
         """Return the next year that can have days, ``None`` at the end of the calendar."""
@@ -270,14 +320,19 @@ class MonthGrid:
         if not step % 12 and (self._size == 12 or step == 12):
             behind = (year * 12 - first) % step
             if self._size == 12:
-                return 0 if behind else (1 << _YEAR) - 1
+                return 0 if behind else _WHOLE
             return month_bits(year, [-behind % step + 1]) if -behind % step < 12 else 0
         if step == self._size:
-            return (1 << _YEAR) - 1
+            return _WHOLE
         chosen = [
             month + 1 for month in range(12) if (year * 12 + month - first) % step < self._size
         ]
         return month_bits(year, chosen) if chosen else 0
+
+    def months(self) -> list[int]:
+        """Return the months (from 1) in which a period can lie."""
+        step = gcd(self._step, 12)
+        return [month + 1 for month in range(12) if (month - self._first) % step < self._size]
 
     def year_after(self, year: int) -> int | None:
         """Return the next year that can have days, ``None`` at the end of the calendar."""

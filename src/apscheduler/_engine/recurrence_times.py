@@ -52,7 +52,7 @@ class Times:
         step = max(self._step // self._in_day, 1)
         self.is_even = not (self._step % self._in_day and self._in_day % self._step)
         first_day = self._first // self._in_day
-        self._days = Days(match, Grid(first_day, 1, step if self.is_even else 1))
+        self.days = Days(match, Grid(first_day, 1, step if self.is_even else 1))
         self._sizes: dict[int, int] = {}
         self._never = not (self._times and self._is_reachable(match))
 
@@ -73,6 +73,15 @@ class Times:
         if period is None:
             return None
         return period * self._unit + self._times[place - 1 if period == unit else -1]
+
+    def seconds_of_a_day(self) -> int | None:
+        """Return the seconds at which each day has members, as bits, ``None`` if days differ."""
+        if not self.is_even:
+            return None
+        periods = self._periods(self._first // self._in_day)
+        seconds = f"{sum(1 << at for at in self._times):0{self._unit}b}"
+        parts = {"0": "0" * self._unit, "1": seconds}
+        return int("".join(parts[bit] for bit in f"{periods:b}"), 2)
 
     def nth(self, start: int, count: int) -> int | None:
         """Return member number ``count`` (from 1) of those from a wall time on, ``None`` if there are not so many."""
@@ -107,7 +116,7 @@ class Times:
             return None
         day: int | None = period // self._in_day
         for _ in range(DAYS_LOOKED_AT):
-            day = self._days.next(day)  # type: ignore[arg-type] # the loop's end
+            day = self.days.next(day)  # type: ignore[arg-type] # the loop's end
             if day is None:
                 return None
             start = day * self._in_day
@@ -123,7 +132,7 @@ class Times:
             return None
         day: int | None = period // self._in_day
         for _ in range(DAYS_LOOKED_AT):
-            day = self._days.last(day)  # type: ignore[arg-type] # the loop's end
+            day = self.days.last(day)  # type: ignore[arg-type] # the loop's end
             if day is None or (day + 1) * self._in_day <= self._first:
                 return None
             start = day * self._in_day
@@ -143,7 +152,7 @@ class Times:
         size = mask.bit_count()
         if count > size and self.is_even:
             skipped, count = divmod(count - size - 1, self._size(day))
-            found = self._days.nth(day + 1, skipped + 1)
+            found = self.days.nth(day + 1, skipped + 1)
             if found is None:
                 return None
             day, mask, count = found, self._periods(found), count + 1
@@ -168,7 +177,7 @@ class Times:
         """Return how many members of a wall time's day lie before it."""
         unit, within = divmod(wall, self._unit)
         day, at = divmod(unit, self._in_day)
-        if not self._days.has(day):
+        if not self.days.has(day):
             return 0
         mask = self._periods(day)
         whole = (mask & (1 << at) - 1).bit_count() * len(self._times)
@@ -184,7 +193,7 @@ class Times:
         while first < end:
             year = shown(first).year
             start = year_start(year)
-            mask = self._days.year(year) >> (first - start) & (1 << min(end - first, 366)) - 1
+            mask = self.days.year(year) >> (first - start) & (1 << min(end - first, 366)) - 1
             phase = self._first - first * in_day
             for bit in bits(mask):
                 at = (phase - bit * in_day) % step

@@ -100,7 +100,7 @@ class ZoneLine:
     def at(self, instant: int) -> datetime:
         """Return the instant as an aware datetime of the zone: a wall time that exists, with its fold."""
         # What astimezone does, without its detour over the UTC object: half its time.
-        return self._zone.fromutc(self._epoch + timedelta(microseconds=instant))
+        return self._zone.fromutc(self._epoch + timedelta(0, 0, instant))
 
     def instant(self, moment: datetime) -> int:
         """Return the instant of a datetime; a naive one is read in the local zone, as 3.x does."""

@@ -142,6 +142,11 @@ def _sorted_out(given: Any) -> tuple[str, Any]:
             given = {_day(key): str(value) for key, value in given.items()}
         return "mapping", given
     if callable(given):
+        made = _class_of_days(given)
+        if made is not None:
+            raise TypeError(
+                f"days are given as an object of the library 'holidays', not as its class: {made}()"
+            )
         return "callable", given
     if isinstance(given, Iterable):
         days = frozenset(_day(each) for each in given)
@@ -152,6 +157,14 @@ def _sorted_out(given: Any) -> tuple[str, Any]:
         "days are given as dates, a callable(date), a holidays object, or a country code such as 'DE', "
         f"not {given!r}"
     )
+
+
+def _class_of_days(given: Any) -> str | None:
+    """Return the name of a class of mappings, or of what stands for one of ``holidays`` until it is needed."""
+    if isinstance(given, type):
+        return given.__name__ if issubclass(given, Mapping) else None
+    stands_for = getattr(given, "entity_name", None)
+    return f"holidays.{stands_for}" if isinstance(stands_for, str) else None
 
 
 def _day(given: Any) -> date:
@@ -181,6 +194,10 @@ def _checked_country(code: str) -> tuple[str, str | None]:
         ) from exc
     country, _, subdivision = code.upper().partition("-")
     known = holidays.list_supported_countries(include_aliases=True)
+    if country in holidays.list_supported_financial(include_aliases=True):
+        raise ValueError(
+            f"{code!r} is a market, not a country: give its object of the library 'holidays', holidays.{country}()"
+        )
     if country not in known:
         near = closest(country, known)
         raise ValueError(

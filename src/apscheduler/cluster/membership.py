@@ -92,9 +92,11 @@ class Membership:
         self._joining = Lock()
         self._stop = Event()
         self._may_leave: Callable[[], bool] = lambda: True
+        self._dies = False
+        """Whether the process ends, and with it what it holds: then whoever signs off gives that up in the same step."""
         self._thread: Thread | None = None
-        self.on_fenced: Callable[[int, bool], None] = lambda _epoch, _trusted: None
-        """Told an incarnation that the store does not know any more, and whether its lease held by this host's clock."""
+        self.on_fenced: Callable[[int, Callable[[], bool]], None] = lambda _epoch, _trusted: None
+        """Told an incarnation that the store does not know any more, and what tells whether its lease holds still."""
 
     def ensure(self) -> bool:
         """Join if this process has not, or has lost its lease; return whether it may claim now."""
@@ -139,7 +141,8 @@ class Membership:
     def fenced(self) -> None:
         """Take note that the store does not know this incarnation any more; the next claim rejoins."""
         if self.lease.epoch:
-            self.on_fenced(self.lease.epoch, self.lease.trusted())
+            until = self.lease.until
+            self.on_fenced(self.lease.epoch, lambda: boot_us() < until)
             self.lease.lost()
             self._on_trouble(
                 "This scheduler's lease in the store had ended; it joins again, and runs it held are recovered",
@@ -159,20 +162,21 @@ class Membership:
 
     def leave(self) -> None:
         """End the membership with the process, whatever is held: what runs here dies with it."""
+        self._dies = True
         self._may_leave = lambda: True
         self._stop.set()
         if self._joining.acquire(timeout=_END_SECONDS):  # the heartbeat's thread may be leaving now
             self._joining.release()
             if self.lease.epoch:
-                self._leave(holding=True)
+                self._leave()
 
-    def _leave(self, *, holding: bool = False) -> None:
+    def _leave(self) -> None:
         with self._joining:
             epoch = self.lease.epoch
             self.lease.lost()
             if epoch:
                 try:
-                    if holding:
+                    if self._dies:
                         self._roll.abandon(epoch, self.name)
                     else:
                         self._roll.leave(epoch)

@@ -125,7 +125,7 @@ def _call_with_watchdog(
         dog.add(watch)
         value = func(*args, **kwargs)
         if value is not None and hasattr(value.__class__, "__await__"):
-            value = coroutines.run_anywhere(value, run_context.get(), watch.awaiting)
+            value = coroutines.run_anywhere(value, run_context.get(), watch)
         return value
 
     try:

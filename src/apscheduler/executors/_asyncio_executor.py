@@ -11,10 +11,7 @@ from apscheduler.executors._tasks import TaskRuns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from datetime import datetime
     from typing import Any
-
-    from apscheduler.job import Job
 
 
 class AsyncioLoopExecutor(LoopExecutor):
@@ -29,22 +26,6 @@ class AsyncioLoopExecutor(LoopExecutor):
         self._eventloop = event_loop_of(scheduler, type(self).__name__)
         return TaskRuns(self, AsyncioPort(self._eventloop), self._in_thread, self._pool_name)
 
-    def _run_by(self, run: Any, job: Job, run_times: list[datetime]) -> None:
-        """Have someone else's function run a job: in the loop, or in a thread where it is no coroutine job."""
-        port = AsyncioPort(self._eventloop)
-        if self._runner_of(job) == "run_job":
-            port.call(self._in_thread, super()._run_by, (run, job, run_times), _nothing)
-        else:
-            port.call(port.start, self._awaited(run, job, run_times), _nothing)
-
-    async def _awaited(self, run: Any, job: Job, run_times: list[datetime]) -> None:
-        try:
-            events = await run(job, job._jobstore_alias, run_times, self._logger.name)
-        except BaseException as exc:  # noqa: BLE001 - whatever it raises is the job's outcome, as in 3.x
-            self._run_job_error(job.id, exc, exc.__traceback__)
-        else:
-            self._run_job_success(job.id, events)
-
     def _in_thread(
         self,
         function: Callable[..., object],
@@ -56,10 +37,6 @@ class AsyncioLoopExecutor(LoopExecutor):
         )
         future.add_done_callback(lambda _: ended())
         return future
-
-
-def _nothing() -> None:
-    pass
 
 
 def event_loop_of(scheduler: Any, executor: str) -> asyncio.AbstractEventLoop:

@@ -5,12 +5,22 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Protocol
 
 from apscheduler.runs.context import RunContext, run_context
 
 Started = Callable[[asyncio.AbstractEventLoop, "asyncio.Task[Any]"], None]
 """Told the loop and the task when the awaiting begins, so that a timeout can cancel it."""
+
+
+class Watching(Protocol):
+    """What looks after the timeout of the calling thread's run."""
+
+    def hold(self) -> None:
+        """Raise nothing in the calling thread until the awaiting begins: it makes a loop."""
+
+    def awaiting(self, loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any]) -> None:
+        """Take note that the awaiting begins: from now on the task is cancelled."""
 
 
 class CoroutineRunner:
@@ -20,9 +30,12 @@ class CoroutineRunner:
         self._runner: asyncio.Runner | None = None
 
     def run(
-        self, awaitable: Awaitable[Any], context: RunContext | None, started: Started | None = None
+        self, awaitable: Awaitable[Any], context: RunContext | None, watch: Watching | None = None
     ) -> Any:
         """Await to the end and return the value; tasks left behind are cancelled, as by asyncio.run."""
+        if watch is not None:
+            watch.hold()  # a loop that is interrupted while it is made is never closed
+        started = None if watch is None else watch.awaiting
         if self._runner is None:
             self._runner = asyncio.Runner()
         runner = self._runner
@@ -40,15 +53,15 @@ class CoroutineRunner:
             raise
 
     def run_anywhere(
-        self, awaitable: Awaitable[Any], context: RunContext | None, started: Started | None = None
+        self, awaitable: Awaitable[Any], context: RunContext | None, watch: Watching | None = None
     ) -> Any:
         """Await to the end; where the calling thread already runs a loop, in a thread beside it."""
         if asyncio._get_running_loop() is None:
-            return self.run(awaitable, context, started)
+            return self.run(awaitable, context, watch)
         said: list[Any] = []
         beside = threading.Thread(
             target=_run_beside,
-            args=(awaitable, context, started, said),
+            args=(awaitable, context, watch, said),
             name="apscheduler-coroutine",
         )
         beside.start()
@@ -84,11 +97,11 @@ async def _cancel(tasks: set[asyncio.Task[Any]]) -> None:
 
 
 def _run_beside(
-    awaitable: Awaitable[Any], context: RunContext | None, started: Started | None, said: list[Any]
+    awaitable: Awaitable[Any], context: RunContext | None, watch: Watching | None, said: list[Any]
 ) -> None:
     runner = CoroutineRunner()
     try:
-        said.append((runner.run(awaitable, context, started), None))
+        said.append((runner.run(awaitable, context, watch), None))
     except BaseException as exc:  # noqa: BLE001 - raised again in the thread that waits
         said.append((None, exc))
     finally:

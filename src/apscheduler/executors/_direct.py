@@ -87,6 +87,7 @@ class EventSink:
         _tell(self._executor._logger, claim, result)
         forget_locals(result.exception)
         if isinstance(claim, DirectClaim):
+            self._executor._know(claim.job.id, result)
             self._events.append(claim.event(result))
         return True
 

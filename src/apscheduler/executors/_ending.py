@@ -6,6 +6,7 @@ from weakref import WeakSet
 
 from apscheduler import ends
 from apscheduler.executors._waited_for import tell_at_exit
+from apscheduler.executors.base import InterpreterEndingError
 from apscheduler.forks import after_fork
 from apscheduler.logs import logger_named
 
@@ -28,6 +29,7 @@ class Ending:
     ) -> None:
         self.pools: WeakSet[Any] = WeakSet()
         self.begun = False
+        self._closed: WeakSet[Any] = WeakSet()
         self._wait = wait
         self._kill = kill
         ends.at_wait(self._finish)
@@ -37,10 +39,17 @@ class Ending:
         """Do not wait for this pool: whoever shut it down has waited long enough."""
         self.pools.discard(pool)
 
+    def refusal(self, pool: Any) -> RuntimeError:
+        """Return why a pool that takes nothing more does so: by the interpreter's end, or by a shutdown before it."""
+        if pool in self._closed:
+            return InterpreterEndingError()
+        return RuntimeError("this executor was shut down")
+
     def _finish(self) -> None:
         self.begun = True
         pools: list[Any] = []
         try:
+            self._closed.update(pool for pool in self.pools if not pool.closing)
             ends.begin()
             pools += self.pools
             for pool in pools:
@@ -60,5 +69,6 @@ class Ending:
 
     def _forget_parent(self) -> None:
         self.begun = False
+        self._closed.clear()
         for pool in list(self.pools):
             pool.forked()

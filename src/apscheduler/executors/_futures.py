@@ -33,6 +33,7 @@ from apscheduler.executors._foreign_pools import (
 from apscheduler.executors._pool_answers import PoolAnswers, started_us
 from apscheduler.executors._pool_calls import PoolCalls
 from apscheduler.executors._pool_clocks import PoolClocks
+from apscheduler.executors._pool_runner import in_threads
 from apscheduler.executors._pool_source import PoolSource
 from apscheduler.executors._pool_threads import PoolThreads, runs_here
 from apscheduler.executors._runner import UnderWay, under_way
@@ -40,6 +41,12 @@ from apscheduler.executors._submission import Submission
 from apscheduler.executors.base import InterpreterEndingError, cancel_interrupted
 from apscheduler.runs.claims import Claim
 from apscheduler.runs.context import caller_ident
+from apscheduler.runs.reasons import all_busy
+from apscheduler.texts import name_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from apscheduler.executors._waited_for import Claims
 
 
 class FutureRuns:
@@ -73,6 +80,10 @@ class FutureRuns:
     def pool(self) -> Any:
         """The pool that gets new work."""
         return self.source.pool
+
+    def drives(self, pool: Any) -> bool:
+        """Return whether what is submitted here goes to that pool, or to the one that took its place."""
+        return pool is self.pool or pool is self.source.before
 
     def warm_up(self) -> None:
         """Have a pool of processes start now, so that the first run need not wait for that."""
@@ -243,6 +254,10 @@ class FutureRuns:
         """Return the claims that are in the pool (a snapshot)."""
         return [submission.claim for submission in self.open()]
 
+    def waited_for(self) -> Claims:
+        """Return the claims that the pool's end waits for."""
+        return {claim: name_of(claim.job) for claim in self.in_flight()} | in_threads(self.threads)
+
     def under_way(self) -> list[UnderWay]:
         """Return what is known to run, each with its fire time and since when."""
         return [found for each in self.open() if (found := self._under_way(each))]
@@ -268,7 +283,7 @@ class FutureRuns:
         """Return why something waited in this pool."""
         workers = getattr(self.pool, "_max_workers", None)
         if workers is not None and len(self._open) >= workers:
-            return f"all {workers} workers of executor {self.owner._alias!r} were busy"
+            return all_busy(workers, self.owner._alias)
         return f"it waited in the pool of executor {self.owner._alias!r}"
 
 

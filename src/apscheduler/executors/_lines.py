@@ -12,12 +12,18 @@ from apscheduler.executors.base import InterpreterEndingError
 from apscheduler.logs import say
 from apscheduler.runs.ledger import one_line
 from apscheduler.runs.outcomes import Outcome
+from apscheduler.texts import line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Final
 
     from apscheduler.runs.claims import Result
+
+_HEADLINE: Final = 159
+"""Characters of a failure's first line, where the job's name and id leave room for it."""
+_AT_LEAST: Final = 30
+"""So much of an exception's text stands there anyway."""
 
 
 def named(job: Any) -> str:
@@ -61,31 +67,46 @@ def log_success(logger: logging.Logger, job: Any, moment: Any, microseconds: int
 
 def log_outcome(logger: logging.Logger, job: Any, moment: Any, result: Result) -> None:
     """Log an outcome that somebody may have to act on; what failed is told with its exception."""
-    outcome, exc = result.outcome, result.exception
+    outcome = result.outcome
     if outcome is Outcome.MISSED:
         _log_missed(logger, job, moment, result)
     elif outcome is Outcome.CANCELLED:
         _log_cancelled(logger, job, moment, result)
     elif outcome is not Outcome.EXECUTED:
-        text, words = _failed(result)
-        because = f" ({result.reason})" if result.reason and exc is not None else ""
-        info = None if exc is None else (type(exc), exc, exc.__traceback__)
-        text = f"Job %s, due %s, {text}%s"
-        say(logger, logging.ERROR, text, named(job), shown(moment), *words, because, exc_info=info)
+        _log_failed(logger, job, moment, result)
 
 
-def _failed(result: Result) -> tuple[str, tuple[Any, ...]]:
-    why = _why(result)
+def _log_failed(logger: logging.Logger, job: Any, moment: Any, result: Result) -> None:
+    exc = result.exception
+    text, seconds = _failed(result)
+    text = f"Job %s, due %s, {text}: %s%s"
+    words = (named(job), shown(moment), *seconds)
+    because = f" ({result.reason})" if result.reason and exc is not None else ""
+    if exc is None:
+        say(logger, logging.ERROR, text, *words, _why(result), because)
+        return
+    why = _cut(_why(result), line(text % (*words, "", because)))
+    info = (type(exc), exc, exc.__traceback__)
+    say(logger, logging.ERROR, text, *words, why, because, exc_info=info)
+
+
+def _cut(why: str, rest: str) -> str:
+    """Return an exception's text as far as a readable headline has room for it: below it the whole of it is told."""
+    room = max(_HEADLINE - len(rest), _AT_LEAST)
+    return why if len(why) <= room else f"{why[: room - 1]}…"
+
+
+def _failed(result: Result) -> tuple[str, tuple[float, ...]]:
+    """Return what a headline says of how a run failed, and after how many seconds, where it was called."""
     if result.outcome is Outcome.TIMED_OUT:
-        return "timed out: %s", (why,)
+        return "timed out", ()
     if result.outcome is Outcome.LOST:
-        return "was lost: %s", (why,)
+        return "was lost", ()
     if not (result.started or result.traceback):
-        return "failed: %s", (why,)  # it was not called, or its worker is gone
+        return "failed", ()  # it was not called, or its worker is gone
     if not result.started:
-        return "raised an exception: %s", (why,)
-    seconds = (result.finished - result.started) / SECOND
-    return "raised an exception after %.3f s: %s", (seconds, why)
+        return "raised an exception", ()
+    return "raised an exception after %.3f s", ((result.finished - result.started) / SECOND,)
 
 
 def _log_missed(logger: logging.Logger, job: Any, moment: Any, result: Result) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from apscheduler.callables import iscoroutinefunction_partial
 from apscheduler.executors._own import OwnExecutor
@@ -11,9 +11,11 @@ from apscheduler.executors._runner import under_way
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from datetime import datetime
     from typing import Any
 
     from apscheduler.executors._tasks import TaskRuns
+    from apscheduler.job import Job
 
 
 class LoopExecutor(OwnExecutor):
@@ -31,6 +33,12 @@ class LoopExecutor(OwnExecutor):
         super().start(scheduler, alias)
         self._runs = self._make_runs(scheduler)
 
+    def _name_what_is_left(self, runs: TaskRuns) -> None:
+        """Called in the loop's thread before the first function is sent to a thread: others wait for its end."""
+        from apscheduler.executors._python_end import name_what_is_left
+
+        name_what_is_left(runs)
+
     @abstractmethod
     def _make_runs(self, scheduler: Any) -> TaskRuns:
         """Return the engine for this scheduler's loop."""
@@ -41,6 +49,33 @@ class LoopExecutor(OwnExecutor):
 
     def _runner_of(self, job: Any) -> str:
         return "run_coroutine_job" if self.is_coroutine_job(job) else "run_job"
+
+    def _run_by(self, run: Any, job: Job, run_times: list[datetime]) -> None:
+        """Have someone else's function run a job: in the loop, or in a thread where it is no coroutine job."""
+        if self._runs is None:
+            raise RuntimeError("this executor was not started")
+        port = self._runs.port
+        if self._runner_of(job) == "run_job":
+            port.call(self._in_thread, super()._run_by, (run, job, run_times), _nothing)
+        else:
+            port.call(port.start, self._awaited(run, job, run_times), _nothing)
+
+    async def _awaited(self, run: Any, job: Job, run_times: list[datetime]) -> None:
+        try:
+            events = await run(job, job._jobstore_alias, run_times, self._logger.name)
+        except BaseException as exc:  # noqa: BLE001 - whatever it raises is the job's outcome, as in 3.x
+            self._run_job_error(job.id, exc, exc.__traceback__)
+        else:
+            self._run_job_success(job.id, events)
+
+    @abstractmethod
+    def _in_thread(
+        self,
+        function: Callable[..., object],
+        arguments: tuple[Any, ...],
+        ended: Callable[[], object],
+    ) -> Any:
+        """Call a function in a thread, from the loop's own; ``ended`` is called there afterwards."""
 
     def _submit(self, items: Sequence[Any]) -> list[tuple[Any, BaseException]]:
         if self._runs is None:
@@ -71,3 +106,7 @@ class LoopExecutor(OwnExecutor):
     def running_count(self) -> int:
         """Return how many jobs are running now. New."""
         return len(self.in_flight())
+
+
+def _nothing() -> None:
+    pass

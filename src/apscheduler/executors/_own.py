@@ -27,6 +27,9 @@ class OwnExecutor(BaseExecutor):
     """The module in which 3.x's executor of this kind finds ``run_job``."""
     _runs_in: dict[str, Any] | None = None
     """That module's names, once this executor was started."""
+    _pool: Any = None
+    _own_pool: Any = None
+    """The pool of ours that this executor has made; who puts another one in its place (``_pool``) is heeded."""
     _info = False
 
     def start(self, scheduler: Any, alias: str) -> None:
@@ -47,6 +50,7 @@ class OwnExecutor(BaseExecutor):
             and cls._run_job_success is _OWN_SUCCESS
             and cls._run_job_error is _OWN_ERROR
             and self.__dict__.keys().isdisjoint(_OWN_WAY)
+            and (self._pool is self._own_pool or not cls.any_thread)
             and (
                 self._runs_in is None
                 or (

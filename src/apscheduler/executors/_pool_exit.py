@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import atexit
 import os
-import threading
-from time import monotonic, sleep
+from time import monotonic
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 from apscheduler.executors._foreign_pools import is_of_this_host
-from apscheduler.executors._waited_for import AT_EXIT, PATIENCE, told
+from apscheduler.executors._python_end import name_what_is_left
 from apscheduler.executors.base import InterpreterEndingError
-from apscheduler.logs import logger_named
 
 if TYPE_CHECKING:
     from apscheduler.executors._futures import FutureRuns
@@ -25,7 +23,6 @@ if TYPE_CHECKING:
 _LEFT_SECONDS = 1.0
 _watched: WeakSet[FutureRuns] = WeakSet()
 _pid = 0
-_is_asked = False
 
 
 def watch(runs: FutureRuns) -> None:
@@ -34,8 +31,8 @@ def watch(runs: FutureRuns) -> None:
     if _pid != os.getpid():
         _pid = os.getpid()
         _watched.clear()
-        _be_asked_before_python_waits()
     _watched.add(runs)
+    name_what_is_left(runs)
     atexit.unregister(_end)
     atexit.register(_end)
 
@@ -51,39 +48,6 @@ def _end() -> None:
         runs.wait_until_empty(max(0.0, ends_at - monotonic()))
         for submission in runs.open():
             runs.settling.lose(submission, _reason(submission))
-
-
-def _be_asked_before_python_waits() -> None:
-    """Have :func:`_tell_soon` called when the main thread ends: the standard library waits for its pools there."""
-    global _is_asked  # noqa: PLW0603 - once per interpreter: a fork hands it on
-    register = getattr(threading, "_register_atexit", None)  # private; without it there is no word
-    if register is None or _is_asked:
-        return
-    try:
-        register(_tell_soon)
-    except RuntimeError:  # the interpreter ends already
-        return
-    _is_asked = True
-
-
-def _tell_soon() -> None:
-    """Say in a while what Python waits for, from a thread that holds nothing up."""
-    waited_for = [each for runs in list(_watched) for each in runs.open()]
-    goes_on = any(each.name == "APScheduler" and not each.daemon for each in threading.enumerate())
-    if not waited_for or goes_on or _pid != os.getpid():
-        return
-    try:
-        threading.Thread(target=_tell, args=(waited_for,), daemon=True).start()
-    except RuntimeError:  # at its limit of threads
-        return
-
-
-def _tell(waited_for: list[Submission]) -> None:
-    sleep(PATIENCE)
-    left = {id(each) for runs in list(_watched) for each in runs.open()}
-    names = sorted({str(each.claim.job.id) for each in waited_for if id(each) in left})
-    if names:
-        logger_named("apscheduler.executors").warning(AT_EXIT, told(names))
 
 
 def _reason(submission: Submission) -> str:

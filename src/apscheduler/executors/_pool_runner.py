@@ -6,11 +6,13 @@ import threading
 
 from apscheduler.executors._runner import Rest, Runner
 from apscheduler.runs.context import lane_workers
+from apscheduler.texts import name_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from apscheduler.executors._waited_for import Claims
     from apscheduler.executors._watchdog import Watchdog
     from apscheduler.runs.claims import Claim
 
@@ -47,6 +49,11 @@ class PoolRunner(Runner):
         watchdog: Watchdog = self._runs.watchdog()
         return watchdog
 
+    def in_words(self) -> str:
+        """Return the job that has this thread."""
+        late = " past its timeout" if self.abandoned else ""
+        return name_of(self.current.job) + late
+
     def unwatched(self) -> None:
         """Take note that no thread can be started any more."""
         self.owner._logger.warning(
@@ -56,3 +63,9 @@ class PoolRunner(Runner):
     def replace(self, rest: Rest | None) -> str:
         """Give the pool one thread more in place of this one."""
         return str(self._runs.replace_thread(self, rest))
+
+
+def in_threads(runs: Any) -> Claims:
+    """Return the claims that have a thread of these runs, those too whose thread was given up: it is there all the same."""
+    runners = [each for each in list(lane_workers.values()) if isinstance(each, PoolRunner)]
+    return {each.current: each.in_words() for each in runners if each._runs is runs}

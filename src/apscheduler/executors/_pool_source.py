@@ -14,6 +14,7 @@ class PoolSource:
 
     :param given: a pool, or a callable that returns one: it is asked at each start, and when its pool broke
     :ivar current: the pool that gets new work, and how it is given
+    :ivar before: the pool in whose place it is, if any
     """
 
     def __init__(self, owner: Any, given: Any) -> None:
@@ -21,6 +22,7 @@ class PoolSource:
         self._factory = None if hasattr(given, "submit") else given
         pool = revived(given) if self._factory is None else self._factory()
         self.current: tuple[Any, Submit] = (pool, submitter(pool))
+        self.before = given if self._factory is None else None
         self._lock = threading.Lock()
 
     @property
@@ -76,6 +78,7 @@ class PoolSource:
         with self._lock:
             if self.pool is not old:
                 return False
+            self.before = old
             self.current = (fresh, submit)
             self._owner._pool = fresh
             return True

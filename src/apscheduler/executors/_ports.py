@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import sys
 from collections.abc import Callable, Coroutine
 
 from apscheduler.executors._coroutines import awaiting
@@ -51,6 +52,12 @@ if TYPE_CHECKING:
         def start(self, coroutine: Coroutine[Any, Any, Any], ended: Callable[[], object]) -> Handle:
             """Start awaiting the coroutine; ``ended`` is called in the loop's thread after its end."""
 
+        def before_end(self, function: Callable[[], object]) -> object:
+            """Have the function called in the loop's thread when the loop ends, before it waits for its threads.
+
+            Called in that thread; what it returns has to be kept until then.
+            """
+
         def forgive(self) -> None:
             """Called in a task that was cancelled by its timeout and goes on: it is not being cancelled any more."""
 
@@ -61,6 +68,17 @@ if TYPE_CHECKING:
 
 
 _LOOK_SECONDS = 1.0
+
+
+class LoopEnd:
+    """What an asyncio loop closes at its end, as it closes async generators: before it waits for its default executor."""
+
+    def __init__(self, function: Callable[[], object]) -> None:
+        self._function = function
+
+    async def aclose(self) -> None:
+        """Called by ``loop.shutdown_asyncgens()``."""
+        self._function()
 
 
 class AsyncioPort:
@@ -88,6 +106,15 @@ class AsyncioPort:
     def is_closed(self) -> bool:
         """Return whether the loop was closed."""
         return self.loop.is_closed()
+
+    def before_end(self, function: Callable[[], object]) -> object:
+        """Have the function called by ``loop.shutdown_asyncgens()``; never in a loop that has no such thing."""
+        is_known = sys.get_asyncgen_hooks().firstiter
+        if is_known is None or getattr(self.loop, "_asyncgens_shutdown_called", False):
+            return None
+        end: Any = LoopEnd(function)  # no generator: nobody minds if nothing ever closes it
+        is_known(end)
+        return end
 
     def start(
         self, coroutine: Coroutine[Any, Any, Any], ended: Callable[[], object]

@@ -28,6 +28,7 @@ from apscheduler.executors._worker_process import Sent, WorkerProcess
 from apscheduler.executors._worker_starts import ATTEMPTS, WorkerStarts
 from apscheduler.executors.base import WorkerDiedError, begin_all
 from apscheduler.runs.claims import Claim
+from apscheduler.runs.reasons import all_busy
 
 if TYPE_CHECKING:
     from apscheduler.executors._processes import ProcessPool
@@ -288,7 +289,7 @@ class ProcessManager:
     def why_late(self) -> str:
         """Return why something waited for a worker."""
         if self.running_count() >= self._pool._max_workers:
-            return f"all {self._pool._max_workers} workers of executor {self._pool.owner._alias!r} were busy"
+            return all_busy(self._pool._max_workers, self._pool.owner._alias)
         return f"it waited for a worker process of executor {self._pool.owner._alias!r}"
 
     # -- beginnings and ends of workers --------------------------------------------------------------------------------

@@ -17,7 +17,6 @@ from apscheduler.executors._ending import Ending
 from apscheduler.executors._process_manager import ProcessManager
 from apscheduler.executors._runner import Rest, UnderWay
 from apscheduler.executors._worker_starts import WorkerStarts, is_reimporting
-from apscheduler.executors.base import InterpreterEndingError
 from apscheduler.runs.claims import Claim
 
 if TYPE_CHECKING:
@@ -83,11 +82,7 @@ class ProcessPool:
         :raises RuntimeError: if the pool was shut down, or this process may not start processes yet
         """
         if self.closing:
-            raise (
-                InterpreterEndingError()
-                if _ending.begun
-                else RuntimeError("this executor was shut down")
-            )
+            raise _ending.refusal(self)
         if is_reimporting():
             raise RuntimeError(
                 "this process is still importing its main module and can start no processes"
@@ -128,6 +123,10 @@ class ProcessPool:
         self._manager.wake(surely=True)
         if wait and thread is not threading.current_thread():
             thread.join()
+
+    def drives(self, pool: Any) -> bool:
+        """Return whether what is submitted here goes to that pool."""
+        return pool is self
 
     def leave_behind(self) -> None:
         """Have the interpreter's end not wait for what runs here: its processes end with it."""

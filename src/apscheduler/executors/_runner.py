@@ -198,7 +198,7 @@ class Runner:
 
             self._coroutines = CoroutineRunner()
         context = self.current_run()
-        return self._coroutines.run_anywhere(awaitable, context, watch.awaiting if watch else None)
+        return self._coroutines.run_anywhere(awaitable, context, watch)
 
     # -- everything that is not the fast way -----------------------------------------------------------
 

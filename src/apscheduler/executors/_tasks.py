@@ -21,18 +21,20 @@ from apscheduler.executors._attempt import (
     timed_out,
     timeout_of,
 )
-from apscheduler.executors._pool_runner import PoolRunner
+from apscheduler.executors._pool_runner import PoolRunner, in_threads
 from apscheduler.executors._runner import Rest, next_start
 from apscheduler.executors._watchdog import Watchdog
 from apscheduler.runs.claims import Claim, Result
 from apscheduler.runs.context import run_context
 from apscheduler.runs.outcomes import Outcome
+from apscheduler.texts import name_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from apscheduler.executors._ports import Handle, TaskPort
+    from apscheduler.executors._waited_for import Claims
     from apscheduler.executors._watchdog import Watch
 
 SHUT_DOWN = "the scheduler was shut down"
@@ -55,12 +57,18 @@ class LoopRunner(PoolRunner):
         except IndexError:
             return False
 
+    def has_begun(self) -> bool:
+        """Return whether a thread has begun, or it was called off."""
+        return not self._turn
+
     def run(self, claim: Claim, first: int) -> None:
         """Run the claim's fire times here, unless that was called off."""
         if self.take_turn():
             super().run(claim, first)
 
     def _await(self, awaitable: Any, watch: Watch | None = None) -> Any:
+        if watch is not None:
+            watch.hold()  # what is interrupted on its way to the loop is never awaited
         started = watch.awaiting if watch is not None else None
         return self._runs.port.result_of(awaitable, self.current_run(), started)
 
@@ -83,6 +91,7 @@ class TaskRuns:
 
     :param pool: starts a function in a thread and returns a future; ``ended`` is called in the loop's thread
     :param pool_name: what the pool is called in messages
+    :ivar loop_end: kept for the port, where the loop's end is to call somebody
     """
 
     def __init__(
@@ -99,6 +108,8 @@ class TaskRuns:
         self._pool_name = pool_name
         self._flights: dict[int, Flight] = {}
         self._dog: Watchdog | None = None
+        self._has_threads = False
+        self.loop_end: object = None
         self._ended_one = threading.Event()
 
     # -- start --------------------------------------------------------------------------------------------
@@ -139,6 +150,9 @@ class TaskRuns:
         else:
             flight.runner = LoopRunner(self)
             arguments = (claim, first)
+            if not self._has_threads:
+                self._has_threads = True
+                self.owner._name_what_is_left(self)
             handle = self._pool(flight.runner.run, arguments, lambda: self._ended(flight))
         if id(flight) in self._flights:  # else it has ended already: some loops start at once
             flight.handle = handle
@@ -280,6 +294,15 @@ class TaskRuns:
     def in_flight(self) -> list[Claim]:
         """Return the claims that are queued or running (a snapshot)."""
         return [flight.claim for flight in list(self._flights.values())]
+
+    def waited_for(self) -> Claims:
+        """Return the claims that have a thread of the pool or wait for one. A coroutine ends with its loop."""
+        waiting = [
+            flight.claim
+            for flight in list(self._flights.values())
+            if flight.runner is not None and not flight.runner.has_begun()
+        ]
+        return {claim: name_of(claim.job) for claim in waiting} | in_threads(self)
 
     def why_late(self) -> str:
         """Return why something came late to its start."""

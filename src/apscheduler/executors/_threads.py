@@ -18,8 +18,8 @@ from itertools import count
 from apscheduler.executors._ending import Ending
 from apscheduler.executors._runner import Rest, UnderWay
 from apscheduler.executors._worker import Worker
-from apscheduler.executors.base import InterpreterEndingError
 from apscheduler.runs.context import caller_ident
+from apscheduler.runs.reasons import all_busy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -89,6 +89,10 @@ class WorkerPool:
         if wait:
             wait_for_workers(workers)
 
+    def drives(self, pool: Any) -> bool:
+        """Return whether what is submitted here goes to that pool."""
+        return pool is self
+
     def leave_behind(self) -> None:
         """Have the interpreter's end not wait for what runs here."""
         _ending.leave_behind(self)
@@ -117,11 +121,7 @@ class WorkerPool:
         :raises RuntimeError: if the pool was shut down
         """
         if self.closing:
-            raise (
-                InterpreterEndingError()
-                if _ending.begun
-                else RuntimeError("this executor was shut down")
-            )
+            raise _ending.refusal(self)
         self.queue.extend(items)
         missing = self._wake(len(items))
         if missing and (len(self._workers) < self._max_workers or self.closing):
@@ -226,7 +226,7 @@ class WorkerPool:
     def why_late(self) -> str:
         """Return why something waited in this pool's queue."""
         if self.running_count() >= self._max_workers:
-            return f"all {self._max_workers} workers of executor {self.owner._alias!r} were busy"
+            return all_busy(self._max_workers, self.owner._alias)
         return f"it waited in the queue of executor {self.owner._alias!r}"
 
 

@@ -65,6 +65,10 @@ class TwistedPort:
         """Return whether the reactor has ended: it cannot be started again."""
         return self._ended
 
+    def before_end(self, function: Callable[[], object]) -> None:
+        """Have the function called when the reactor ends, before it waits for its threads."""
+        self.reactor.addSystemEventTrigger("before", "shutdown", function)
+
     def start(
         self, coroutine: Coroutine[Any, Any, Any], ended: Callable[[], object]
     ) -> Deferred[Any]:

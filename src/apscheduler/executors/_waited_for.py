@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from threading import Event, Thread
 from time import monotonic, sleep
+
+from apscheduler.logs import logger_named
+from apscheduler.texts import name_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+    Claims = dict[Any, str]
+    """Claims, each with its job in words."""
 
 PATIENCE = 3.0
 """Seconds. What ends sooner needs no word."""
@@ -16,16 +22,22 @@ AT_EXIT = (
     "The program's end waits for jobs that still run: %s. Ctrl-C ends the wait; a job's timeout= or "
     "shutdown(timeout=…) bounds it"
 )
+BY_PYTHON = "The program's end waits for jobs that still run: %s. Ctrl-C ends the wait; a job's timeout= bounds it"
+BY_LOOP = "The event loop's end waits for jobs that still run: %s. Ctrl-C ends the wait; a job's timeout= bounds it"
+BY_REACTOR = (
+    "The reactor's end waits for jobs that still run: %s. Ctrl-C does not end this wait, only a kill does; "
+    "a job's timeout= bounds it"
+)
 _LOOK_SECONDS = 0.01
 _SHOWN = 10
 
 
 def names_of(pools: Iterable[Any]) -> list[str]:
-    """Return the ids of the jobs that pools or executors have queued or running."""
+    """Return the jobs that pools or executors have queued or running, by name and id."""
     found: set[str] = set()
     for pool in list(pools):
         listed = getattr(pool, "in_flight", list)
-        found.update(str(getattr(item, "job", item).id) for item in listed())
+        found.update(name_of(getattr(item, "job", item)) for item in listed())
     return sorted(found)
 
 
@@ -43,6 +55,34 @@ def tell_at_exit(pools: list[Any], logger: Any) -> None:
             logger.warning(AT_EXIT, told(names_of(pools)))
             return
         sleep(_LOOK_SECONDS)
+
+
+def tell_later(waited_for: Callable[[], Claims], text: str) -> None:
+    """Say in a while what somebody else waits for, from a thread that holds nothing up.
+
+    :param waited_for: returns what that is at the time
+    :param text: one of the sentences above
+    """
+    first = waited_for()
+    if not first:
+        return
+    arguments = (first, waited_for, text)
+    try:
+        Thread(target=_tell_in_a_while, args=arguments, daemon=True).start()
+    except RuntimeError:  # at its limit of threads
+        return
+
+
+def _tell_in_a_while(first: Claims, waited_for: Callable[[], Claims], text: str) -> None:
+    sleep(PATIENCE)
+    tell_left(first, waited_for, text)
+
+
+def tell_left(first: Claims, waited_for: Callable[[], Claims], text: str) -> None:
+    """Say what was waited for at first and still is."""
+    names = sorted({words for claim, words in waited_for().items() if claim in first})
+    if names:
+        logger_named("apscheduler.executors").warning(text, told(names))
 
 
 class Telling:

@@ -63,7 +63,17 @@ class _Taken(BaseException):
 class Watch:
     """One run that must end in time. ``phase`` is guarded by the lock."""
 
-    __slots__ = ("_lock", "_raised", "_task", "ident", "on_stuck", "on_timeout", "phase", "seconds")
+    __slots__ = (
+        "_held",
+        "_lock",
+        "_raised",
+        "_task",
+        "ident",
+        "on_stuck",
+        "on_timeout",
+        "phase",
+        "seconds",
+    )
 
     def __init__(
         self,
@@ -78,13 +88,20 @@ class Watch:
         self.on_stuck = on_stuck
         self.phase = RUNNING
         self._lock = threading.Lock()
+        self._held = False
         self._raised = False
         self._task: tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]] | None = None
+
+    def hold(self) -> None:
+        """Called by the run's thread: raise nothing in it until it says that the run became a task."""
+        with self._lock:
+            self._held = True
 
     def awaiting(self, loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any]) -> None:
         """Take note that the run became a task, which is cancelled rather than interrupted."""
         with self._lock:
             self._task = (loop, task)
+            self._held = False
             late = self.phase != RUNNING
         if late:
             task.cancel()
@@ -113,6 +130,8 @@ class Watch:
             if self.phase != RUNNING:
                 return False
             self.phase = EXPIRED
+            if self._held:
+                return True
             if self._task is None:
                 self._raise()
                 return True

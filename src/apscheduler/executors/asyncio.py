@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from apscheduler.elsewhere import names_of_3x
+from apscheduler.executors import _waited_for
 from apscheduler.executors._asyncio_executor import AsyncioLoopExecutor
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from apscheduler.executors._tasks import TaskRuns
 
 
 class AsyncIOExecutor(AsyncioLoopExecutor):
@@ -17,7 +24,21 @@ class AsyncIOExecutor(AsyncioLoopExecutor):
 
     _runs_by = __name__
 
+    def _name_what_is_left(self, runs: TaskRuns) -> None:
+        """The loop waits for its default executor, and Python does where nobody ends the loop, or Ctrl-C ended its wait."""
+        import concurrent.futures.thread  # noqa: F401 - now, and not with the pool: who waits first is asked last
 
-TYPE_CHECKING = False
+        super()._name_what_is_left(runs)
+        port = runs.port
+
+        def tell_later() -> None:
+            first = runs.waited_for()
+            if first:  # the loop runs while it waits; once it is closed there is no word
+                arguments = (first, runs.waited_for, _waited_for.BY_LOOP)
+                port.later(_waited_for.PATIENCE, partial(_waited_for.tell_left, *arguments))
+
+        runs.loop_end = port.before_end(tell_later)
+
+
 if not TYPE_CHECKING:
     __getattr__ = names_of_3x(__name__)

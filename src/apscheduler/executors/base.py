@@ -29,7 +29,7 @@ from apscheduler.events import (
     JobExecutionEvent,
 )
 from apscheduler.logs import logger_named
-from apscheduler.runs.claims import ALL, Claim, Result
+from apscheduler.runs.claims import ALL, Answered, Claim, Result
 from apscheduler.runs.outcomes import Outcome
 
 TYPE_CHECKING = False
@@ -121,6 +121,7 @@ class BaseExecutor(metaclass=ABCMeta):
     def __init__(self) -> None:
         self._instances: dict[str, int] = defaultdict(int)
         self._open_claims: dict[str, list[Claim]] = {}
+        self._known_ends: dict[tuple[str, int], Result] = {}
         self._alias = ""
         self._now_us = now_us
 
@@ -180,10 +181,18 @@ class BaseExecutor(metaclass=ABCMeta):
             for event in events:
                 self._scheduler._dispatch_event(event)
             return
+        known = self._take_known(claim)
+        answered = set()
         for event in events:
-            claim.sink.settle(claim, self._result_of(event))
+            result = self._result_of(event)
+            if result is not None:
+                if claim.sink.settle(claim, Answered(result)):
+                    answered.add(result.fire)
+                elif result.fire in claim.fires and result.fire not in answered:
+                    continue  # somebody else has settled it, and told that
+            self._scheduler._dispatch_event(event)
         for fire in claim.unsettled:
-            claim.sink.settle(claim, self._unanswered(fire))
+            claim.sink.settle(claim, Answered(known.get(fire) or self._unanswered(fire)))
         claim.sink.release(claim)
 
     def _run_job_error(self, job_id: str, exc: BaseException, traceback: Any = None) -> None:
@@ -194,10 +203,21 @@ class BaseExecutor(metaclass=ABCMeta):
             exc_info = (type(exc), exc, traceback if traceback is not None else exc.__traceback__)
             self._logger.error("Could not run job %s", job_id, exc_info=exc_info)
             return
+        self._take_known(claim)  # it was not answered, so it counts for nothing
         now = self._now_us()
         for fire in claim.unsettled:
             claim.sink.settle(claim, Result(fire, Outcome.FAILED, 0, now, exception=exc))
         claim.sink.release(claim)
+
+    def _know(self, job_id: str, result: Result) -> None:
+        """Keep what became of a run until it is answered: whoever is asked in between may drop the event."""
+        if any(result.fire in claim.fires for claim in self._open_claims.get(job_id, ())):
+            self._known_ends[job_id, result.fire] = result
+
+    def _take_known(self, claim: Claim) -> dict[int, Result]:
+        """Return, and forget, what is known of a claim's runs."""
+        ends = ((fire, self._known_ends.pop((claim.job.id, fire), None)) for fire in claim.fires)
+        return {fire: end for fire, end in ends if end is not None}
 
     def _forget_instance(self, job_id: str) -> None:
         with self._lock:
@@ -261,21 +281,27 @@ class BaseExecutor(metaclass=ABCMeta):
             return None
         answered = claims[0]
         if events:
-            fire = to_us(events[0].scheduled_run_time)
-            answered = next((claim for claim in claims if fire in claim.fires), answered)
+            fires = {_fire_of(event) for event in events}
+            answered = next(
+                (claim for claim in claims if not fires.isdisjoint(claim.fires)), answered
+            )
         self._drop_claim(answered)
         return answered
 
-    def _result_of(self, event: JobExecutionEvent) -> Result:
-        known: Result | None = event.__dict__.get("_result")
-        if known is not None:
+    def _result_of(self, event: JobExecutionEvent) -> Result | None:
+        """Return what an event says of a run; ``None`` where somebody has put one that is about none."""
+        known = getattr(event, "_result", None)
+        if isinstance(known, Result):
             if known.exception is not None and known.told_in != getpid():
                 from apscheduler.executors._remote_errors import tell_story
 
                 tell_story(known.exception, known.story)
             return known
+        fire = _fire_of(event)
+        if fire is None:
+            return None
         return Result(
-            to_us(event.scheduled_run_time),
+            fire,
             OUTCOMES.get(event.code, Outcome.FAILED),
             0,
             self._now_us(),
@@ -292,6 +318,15 @@ class BaseExecutor(metaclass=ABCMeta):
             self._now_us(),
             reason=f"executor {self._alias!r} reported success without a word about this fire time",
         )
+
+
+def _fire_of(event: Any) -> int | None:
+    """Return the fire time that an event is about, ``None`` where it is about none."""
+    known = getattr(event, "_result", None)
+    if isinstance(known, Result):
+        return known.fire
+    moment = getattr(event, "scheduled_run_time", None)
+    return to_us(moment) if isinstance(moment, _real_datetime) else None
 
 
 def run_job(

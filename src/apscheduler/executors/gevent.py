@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from time import monotonic
 
+from apscheduler.elsewhere import names_of_3x
 from apscheduler.executors._attempt import claim_of_caller, executed, failed, timed_out
 from apscheduler.executors._coroutines import CoroutineRunner
 from apscheduler.executors._own import OwnExecutor
@@ -22,9 +23,11 @@ except ImportError as exc:
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from datetime import datetime
     from typing import Any
 
     from apscheduler.executors._watchdog import Watch
+    from apscheduler.job import Job
 
 
 native_ident = monkey.get_original("threading", "get_ident")
@@ -32,14 +35,56 @@ native_ident = monkey.get_original("threading", "get_ident")
 _native_lock = monkey.get_original("_thread", "allocate_lock")
 
 
+class Awaited:
+    """What a job left to be awaited, in a thread of gevent's pool; another thread may cancel it at any time."""
+
+    def __init__(self) -> None:
+        self._lock = _native_lock()
+        self._task: tuple[Any, Any] | None = None
+        self._cancelled = False
+
+    def run(self, awaitable: Any, context: Any) -> tuple[Any, BaseException | None]:
+        """Await to the end, in an event loop of this thread; return the value and the exception.
+
+        gevent prints what is raised here where nobody waits for it any more.
+        """
+        runner = CoroutineRunner()
+        try:
+            return runner.run(awaitable, context, self), None
+        except BaseException as exc:  # noqa: BLE001 - raised again in the greenlet that waits
+            return None, exc
+        finally:
+            runner.close()
+
+    def hold(self) -> None:
+        """Nothing is raised in this thread."""
+
+    def awaiting(self, loop: Any, task: Any) -> None:
+        """Called when the awaiting begins."""
+        with self._lock:
+            self._task = (loop, task)
+            late = self._cancelled
+        if late:
+            task.cancel()
+
+    def cancel(self) -> None:
+        """Cancel it, or have it cancelled when it begins."""
+        with self._lock:
+            self._cancelled = True
+            noted = self._task
+        if noted is None:
+            return
+        loop, task = noted
+        try:
+            loop.call_soon_threadsafe(task.cancel)
+        except RuntimeError:
+            return  # it has ended this moment
+
+
 class GreenletRunner(Runner):
     """Runs one claim in a greenlet. Its run context is the greenlet's own."""
 
-    __slots__ = ("_task",)
-
-    def __init__(self, owner: Any) -> None:
-        super().__init__(owner)
-        self._task: Any = None
+    __slots__ = ()
 
     def run(self, claim: Claim) -> None:
         """Run the claim's fire times here."""
@@ -63,18 +108,18 @@ class GreenletRunner(Runner):
     def _await(self, awaitable: Any, watch: Watch | None = None) -> Any:
         """Await in a thread of gevent's: an asyncio loop in this one would keep all greenlets waiting."""
         pool = gevent.get_hub().threadpool
-        return pool.apply(self._await_there, (awaitable, self.current_run()))
-
-    def _await_there(self, awaitable: Any, context: Any) -> Any:
-        runner = CoroutineRunner()
+        awaited = Awaited()
         try:
-            return runner.run(awaitable, context, self._note_task)
+            value, error = pool.apply(awaited.run, (awaitable, self.current_run()))
+        except BaseException:  # a timeout, or a kill, of the greenlet that waits
+            awaited.cancel()
+            raise
+        if error is None:
+            return value
+        try:
+            raise error
         finally:
-            self._task = None
-            runner.close()
-
-    def _note_task(self, loop: Any, task: Any) -> None:
-        self._task = (loop, task)
+            del error  # its traceback holds this frame
 
     def _run_timed(self, claim: Claim, index: int, started: int, timeout: float) -> None:
         """Call with a timeout that is raised in the greenlet; code that never yields is judged when it returns."""
@@ -89,7 +134,6 @@ class GreenletRunner(Runner):
         finally:
             timer.close()
         if error is timer or monotonic() >= ends_at:
-            self._cancel_task()
             if error is not None:
                 error.__traceback__ = None
             claim.sink.settle(claim, timed_out(job, fire, started, owner._now_us()))
@@ -100,21 +144,14 @@ class GreenletRunner(Runner):
             owner._log_success(job, fire, started, finished)
             claim.sink.settle(claim, executed(fire, started, finished, value))
 
-    def _cancel_task(self) -> None:
-        if self._task is None:
-            return
-        loop, task = self._task
-        try:
-            loop.call_soon_threadsafe(task.cancel)
-        except RuntimeError:
-            return  # it has ended this moment
-
 
 class GeventExecutor(OwnExecutor):
     """Runs each job in a greenlet of its own; ``async def`` functions run in a thread of gevent's pool.
 
     A ``timeout`` is raised in the greenlet where it next yields.
     """
+
+    _runs_by = __name__
 
     def __init__(self) -> None:
         super().__init__()
@@ -136,6 +173,10 @@ class GeventExecutor(OwnExecutor):
             greenlet.rawlink(self._ended)
             greenlet.start()
         return []
+
+    def _run_by(self, run: Any, job: Job, run_times: list[datetime]) -> None:
+        """Have someone else's ``run_job`` run a job in a greenlet."""
+        gevent.spawn(super()._run_by, run, job, run_times)
 
     def _ended(self, greenlet: Any) -> None:
         claim = self._greenlets.pop(greenlet)
@@ -183,3 +224,7 @@ class GeventExecutor(OwnExecutor):
     def running_count(self) -> int:
         """Return how many jobs are running now. New."""
         return len(self._greenlets)
+
+
+if not TYPE_CHECKING:
+    __getattr__ = names_of_3x(__name__)

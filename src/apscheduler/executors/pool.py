@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from apscheduler.amounts import read_option
 from apscheduler.elsewhere import names_of_3x
 from apscheduler.executors._own import OwnExecutor
 from apscheduler.names import hint
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Any
 
-    from apscheduler.executors._futures import FutureRuns
     from apscheduler.executors._processes import ProcessPool
     from apscheduler.executors._threads import WorkerPool
     from apscheduler.job import Job
@@ -33,6 +33,7 @@ class BasePoolExecutor(OwnExecutor):
         super().__init__()
         self._pool = pool
         self._given = None if hasattr(pool, "submit") else pool  # a function that returns pools
+        self._aside: list[Any] = []  # the engines of pools in whose place another one was put
 
     def start(self, scheduler: Any, alias: str) -> None:
         """Called by the scheduler; may be called again after :meth:`shutdown`."""
@@ -42,13 +43,26 @@ class BasePoolExecutor(OwnExecutor):
     def _start_engine(self) -> None:
         from apscheduler.executors._futures import FutureRuns
 
-        engine: FutureRuns | None = self._engine
-        if engine is None or engine.closed:
+        self._aside = []
+        engine = self._engine
+        if not isinstance(engine, FutureRuns) or engine.closed:
             self._engine = FutureRuns(self, self._given or self._pool)
             self._pool = self._engine.pool
             self._engine.warm_up()
 
+    def _heed_pool(self) -> None:
+        """Go on with the pool that somebody has put in the place of the one that was there, or has put back."""
+        engine = self._engine
+        if engine is None or engine.drives(self._pool):
+            return
+        from apscheduler.executors._futures import FutureRuns
+
+        known = [each for each in self._aside if each.drives(self._pool)]
+        self._aside = [*(each for each in self._aside if each not in known), engine]
+        self._engine = known[0] if known else FutureRuns(self, self._pool)
+
     def _submit(self, items: Sequence[Any]) -> list[tuple[Any, BaseException]]:
+        self._heed_pool()
         try:
             refused: list[tuple[Any, BaseException]] = self._engine.submit(items)
         except RuntimeError as exc:
@@ -71,8 +85,10 @@ class BasePoolExecutor(OwnExecutor):
 
         :param wait: whether to wait until all of it has ended
         """
-        if self._engine is not None:
-            self._engine.shutdown(wait)
+        self._heed_pool()
+        for engine in (*self._aside, self._engine):
+            if engine is not None:
+                engine.shutdown(wait)
 
     def leave_behind(self) -> None:
         """Have the program's end not wait for what still runs here; the standard library's pools do all the same. New."""
@@ -85,6 +101,8 @@ class BasePoolExecutor(OwnExecutor):
     def in_flight(self) -> list[Any]:
         """Return the claims (and plain jobs) that are queued or running: a snapshot. New."""
         items: list[Any] = [] if self._engine is None else self._engine.in_flight()
+        for engine in self._aside:
+            items += engine.in_flight()
         return items
 
     def under_way(self) -> list[Any]:
@@ -123,14 +141,15 @@ class ThreadPoolExecutor(BasePoolExecutor):
 
     lane = True
     any_thread = True
-    _engine: WorkerPool | None
+    _own_pool: WorkerPool
 
     def __init__(self, max_workers: int = 10, pool_kwargs: Mapping[str, Any] | None = None) -> None:
         self._options = checked_options(
             type(self), pool_kwargs, ("thread_name_prefix", "initializer", "initargs")
         )
         self._max_workers = checked_workers(max_workers)
-        super().__init__(self._make_pool())
+        self._own_pool = self._make_pool()
+        super().__init__(self._own_pool)
 
     def _make_pool(self) -> WorkerPool:
         from apscheduler.executors._threads import WorkerPool
@@ -138,14 +157,22 @@ class ThreadPoolExecutor(BasePoolExecutor):
         return WorkerPool(self._max_workers, **self._options, maker=self)
 
     def _start_engine(self) -> None:
+        if self._pool is not self._own_pool:
+            super()._start_engine()
+            return
         if self._pool.closing:
-            self._pool = self._make_pool()
+            self._pool = self._own_pool = self._make_pool()
         self._engine = self._pool
+        self._aside = []
         # Without a daemon thread the scheduler outlives the main thread, and then no thread can be made.
         outlives = vars(self._scheduler).get("_daemon") is False
         self._pool.start(self, all_workers=outlives)
 
     def _submit(self, items: Sequence[Any]) -> list[tuple[Any, BaseException]]:
+        if self._pool is not self._own_pool:
+            return super()._submit(items)
+        if self._engine is not self._pool:
+            self._heed_pool()
         try:
             self._pool.take(items)
         except RuntimeError as exc:
@@ -158,7 +185,7 @@ def checked_workers(max_workers: Any) -> int:
 
     :raises ValueError: if it is not a whole number above 0
     """
-    workers = int(max_workers)
+    workers = read_option(int, "max_workers", max_workers, "a whole number above 0")
     if workers < 1:
         raise ValueError(f"max_workers must be at least 1, not {max_workers!r}")
     return workers
@@ -199,7 +226,7 @@ class ProcessPoolExecutor(BasePoolExecutor):
     """
 
     any_thread = True
-    _engine: ProcessPool | None
+    _own_pool: ProcessPool
 
     def __init__(self, max_workers: int = 10, pool_kwargs: Mapping[str, Any] | None = None) -> None:
         known = ("mp_context", "initializer", "initargs", "max_tasks_per_child")
@@ -207,7 +234,8 @@ class ProcessPoolExecutor(BasePoolExecutor):
         self._options["mp_context"] = checked_context(self._options.get("mp_context"))
         checked_tasks(self._options.get("max_tasks_per_child"))
         self._max_workers = checked_workers(max_workers)
-        super().__init__(self._make_pool())
+        self._own_pool = self._make_pool()
+        super().__init__(self._own_pool)
 
     def _make_pool(self) -> ProcessPool:
         from apscheduler.executors._processes import ProcessPool
@@ -215,12 +243,20 @@ class ProcessPoolExecutor(BasePoolExecutor):
         return ProcessPool(self._max_workers, **self._options, maker=self)
 
     def _start_engine(self) -> None:
+        if self._pool is not self._own_pool:
+            super()._start_engine()
+            return
         if self._pool.closing:
-            self._pool = self._make_pool()
+            self._pool = self._own_pool = self._make_pool()
         self._engine = self._pool
+        self._aside = []
         self._pool.start(self)
 
     def _submit(self, items: Sequence[Any]) -> list[tuple[Any, BaseException]]:
+        if self._pool is not self._own_pool:
+            return super()._submit(items)
+        if self._engine is not self._pool:
+            self._heed_pool()
         try:
             self._pool.take(items)
         except RuntimeError as exc:

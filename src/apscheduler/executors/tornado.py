@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
+from apscheduler.elsewhere import names_of_3x
 from apscheduler.executors._asyncio_executor import AsyncioLoopExecutor
 from apscheduler.executors.pool import checked_workers
 
@@ -49,3 +50,7 @@ class TornadoExecutor(AsyncioLoopExecutor):
         super().shutdown(wait)
         if self._threads is not None:
             self._threads.shutdown(wait=False)  # what is in it was waited for, or cannot be, above
+
+
+if not TYPE_CHECKING:
+    __getattr__ = names_of_3x(__name__)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
+from apscheduler.elsewhere import names_of_3x
 from apscheduler.executors._loop_executor import LoopExecutor
 from apscheduler.executors._tasks import TaskRuns
+from apscheduler.executors._waited_for import BY_REACTOR, tell_later
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +25,7 @@ class TwistedExecutor(LoopExecutor):
     """
 
     _reactor: Any = None
+    _runs_by = __name__
 
     def _make_runs(self, scheduler: Any) -> TaskRuns:
         from apscheduler.executors._twisted_port import TwistedPort
@@ -36,6 +40,11 @@ class TwistedExecutor(LoopExecutor):
             self, TwistedPort(self._reactor), self._in_thread, "the reactor's thread pool"
         )
 
+    def _name_what_is_left(self, runs: TaskRuns) -> None:
+        """The reactor waits for its threads, and Python does where it was not stopped."""
+        super()._name_what_is_left(runs)
+        runs.port.before_end(partial(tell_later, runs.waited_for, BY_REACTOR))
+
     def _in_thread(
         self,
         function: Callable[..., object],
@@ -48,3 +57,7 @@ class TwistedExecutor(LoopExecutor):
         deferred = deferToThreadPool(self._reactor, pool, function, *arguments)
         deferred.addBoth(lambda _: ended())
         return deferred
+
+
+if not TYPE_CHECKING:
+    __getattr__ = names_of_3x(__name__)

@@ -61,6 +61,9 @@ class DocumentJobStore(PickledJobStore):
             return Entry(job_id, raw, None, fault=exc)
         return Entry(job_id, raw, moment, state=state)
 
+    def _unpickled(self, raw: Any) -> Any:
+        return super()._unpickled(raw)["job_state"]
+
     def _reconstitute_job(self, job_state: dict[str, Any]) -> Job:
         """Return a job of its state (a name of 3.x's that other code uses and overrides)."""
         return self._job_of(job_state)

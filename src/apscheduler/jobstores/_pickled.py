@@ -11,17 +11,21 @@ import time
 from collections.abc import Collection, Iterable
 
 from apscheduler._engine.backoff import delay
-from apscheduler._engine.instants import NEVER, SECOND, nearest_datetime
+from apscheduler._engine.instants import NEVER
 from apscheduler._engine.records import Record
+from apscheduler.amounts import read_pickle_protocol
 from apscheduler.events import EVENT_JOB_QUARANTINED, QuarantineEvent
 from apscheduler.job import Job
-from apscheduler.jobstores._sql.rows import check_shape, from_float
-from apscheduler.jobstores.base import KeepingJobStore, Quarantined
+from apscheduler.jobstores._outlines import outlined
+from apscheduler.jobstores._sql.rows import check_shape, from_float, is_time
+from apscheduler.jobstores.base import KeepingJobStore
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
+
+    from apscheduler.jobstores.base import Quarantined
 
 _FIRST_RETRY, _LONGEST_RETRY = 1.0, 60.0
 """Seconds."""
@@ -83,11 +87,12 @@ class PickledJobStore(KeepingJobStore):
     """A plain store that keeps each job as the pickle that 3.x writes: base class of the stores for one process.
 
     :param pickle_protocol: protocol of the pickles
+    :raises TypeError, ValueError: if there is no such protocol
     """
 
     def __init__(self, pickle_protocol: int) -> None:
         super().__init__()
-        self.pickle_protocol = pickle_protocol
+        self.pickle_protocol = read_pickle_protocol(pickle_protocol)
         self._notes: dict[str, Note] = {}
 
     # -- bytes and jobs -----------------------------------------------------------------------------
@@ -97,7 +102,7 @@ class PickledJobStore(KeepingJobStore):
 
     def _reconstitute_job(self, job_state: Any) -> Job:
         """Return a job of its pickle (a name of 3.x's that other code uses and overrides)."""
-        return self._job_of(pickle.loads(job_state))  # noqa: S301 - 3.x's stores hold pickles
+        return self._job_of(self._unpickled(job_state))
 
     def _job_of(self, state: dict[str, Any]) -> Job:
         job = Job.__new__(Job)
@@ -182,15 +187,33 @@ class PickledJobStore(KeepingJobStore):
             del self._notes[job_id]
 
     def quarantined(self) -> list[Quarantined]:
-        return [
-            Quarantined(
-                job_id,
-                str(self._alias),
-                note.reason,
-                None if note.due is None else nearest_datetime(round(note.due * SECOND)),
-            )
-            for job_id, note in self._notes.items()
-        ]
+        return [self._outlined(job_id, note) for job_id, note in self._notes.items()]
+
+    def _outlined(self, job_id: str, note: Note) -> Quarantined:
+        due = self._due_of(job_id, note)
+        return outlined(
+            self._scheduler,
+            self._alias,
+            job_id,
+            note.reason,
+            None if due is None or not is_time(due) else from_float(due),
+            self._state_in(note.raw),
+            is_paused=due is None and note.is_open,
+        )
+
+    def _due_of(self, job_id: str, note: Note) -> float | None:
+        """Return the next fire time of a job that cannot be restored, ``None`` if it is paused or that is not known."""
+        return note.due
+
+    def _state_in(self, raw: Any) -> Any:
+        """Return the state in a job's bytes, ``None`` if they cannot be read."""
+        try:
+            return self._unpickled(raw)
+        except (Exception, SystemExit):  # noqa: BLE001 - unpickling runs what the pickle names
+            return None
+
+    def _unpickled(self, raw: Any) -> Any:
+        return pickle.loads(raw)  # noqa: S301 - 3.x's stores hold pickles
 
     def why_quarantined(self, job_id: str) -> str | None:
         self.lookup_job(job_id)

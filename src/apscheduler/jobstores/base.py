@@ -16,6 +16,7 @@ from operator import attrgetter
 
 from apscheduler._engine.instants import AT_NEXT_START
 from apscheduler._engine.records import Record
+from apscheduler.elsewhere import names_of_3x
 from apscheduler.jobstores.standing import Standing
 from apscheduler.logs import logger_named
 
@@ -261,13 +262,24 @@ class Quarantined(Record):
     :ivar job_id: its identifier
     :ivar jobstore: alias of its store
     :ivar reason: why, in words
-    :ivar next_run_time: when it would be due (aware, UTC), ``None`` if it is paused
+    :ivar next_run_time: when it would be due (aware; in the zone of its trigger, or else of the scheduler), ``None`` if it
+        is paused, or if that cannot be told
+    :ivar is_paused: whether it is paused
     :ivar name: its name; ``None``, as for the two below, where not even that can be read
     :ivar trigger: its trigger in words
     :ivar func: the reference to its function
     """
 
-    __slots__ = ("func", "job_id", "jobstore", "name", "next_run_time", "reason", "trigger")
+    __slots__ = (
+        "func",
+        "is_paused",
+        "job_id",
+        "jobstore",
+        "name",
+        "next_run_time",
+        "reason",
+        "trigger",
+    )
 
     def __init__(
         self,
@@ -278,7 +290,10 @@ class Quarantined(Record):
         name: str | None = None,
         trigger: str | None = None,
         func: str | None = None,
+        *,
+        is_paused: bool = False,
     ) -> None:
+        self.is_paused = is_paused
         self.name = name
         self.trigger = trigger
         self.func = func
@@ -290,6 +305,11 @@ class Quarantined(Record):
 
 class KeepingJobStore(BaseJobStore):
     """A plain store that keeps the jobs it cannot restore, in quarantine. New."""
+
+    def look_as(self, scheduler: Any, alias: str) -> None:
+        """Take note of whose store this is, before it is started: it may be read then."""
+        if self._scheduler is None:
+            self._scheduler, self._alias = scheduler, alias
 
     @abstractmethod
     def quarantined(self) -> list[Quarantined]:
@@ -328,6 +348,9 @@ class SharedJobStore(BaseJobStore):
         """Take note of whose store this is, before it is started: it may be read then."""
         if self._scheduler is None:
             self._scheduler, self._alias = scheduler, alias
+
+    def complete_start(self, scheduler: Any, alias: str) -> None:
+        """Called by the scheduler after ``start``: a subclass's may have left out what the store needs."""
 
     @abstractmethod
     def claim_due(self, request: ClaimRequest) -> ClaimBatch:
@@ -472,3 +495,7 @@ def unshowable(jobs: Iterable[Job], alias: str) -> list[Quarantined]:
 def due_order(jobs: Iterable[Job]) -> list[Job]:
     """Return the jobs by next fire time and, within it, by id: the order in which 3.x lists them."""
     return sorted(jobs, key=attrgetter("_due", "id"))
+
+
+if not TYPE_CHECKING:
+    __getattr__ = names_of_3x(__name__)

@@ -10,6 +10,8 @@ import pickle
 from base64 import b64decode, b64encode
 from collections.abc import Iterable
 
+from apscheduler.elsewhere import names_of_3x
+from apscheduler.jobstores._connecting import connected, port, read_arguments, seconds, truth
 from apscheduler.jobstores._documents import DocumentJobStore
 from apscheduler.jobstores._pickled import Entry
 from apscheduler.jobstores.base import ConflictingIdError, JobLookupError
@@ -31,6 +33,14 @@ _TIMEOUT = 10.0
 """Seconds without an answer after which a call fails, where nothing else is said: etcd3gw waits for ever."""
 
 
+def _timeout(name: str, value: Any) -> Any:
+    # What requests takes: a pair is one for the connection and one for the answer.
+    return value if value is None or isinstance(value, tuple) else seconds(name, value)
+
+
+_READERS = {"port": port, "timeout": _timeout}
+
+
 class EtcdJobStore(DocumentJobStore):
     """Stores jobs in etcd. Only one scheduler process may use the same path.
 
@@ -43,8 +53,8 @@ class EtcdJobStore(DocumentJobStore):
     :param pickle_protocol: protocol of the documents
     :param connect_args: keyword arguments of ``etcd3gw.client``, where no client is given; ``timeout`` is 10 seconds,
         if not given
-    :raises ValueError: for an empty path
-    :raises TypeError: for a keyword argument that ``etcd3gw.client`` does not know
+    :raises ValueError, TypeError: for an empty path, a number that is none, or a keyword argument that
+        ``etcd3gw.client`` does not know
     """
 
     def __init__(
@@ -56,12 +66,17 @@ class EtcdJobStore(DocumentJobStore):
         **connect_args: Any,
     ) -> None:
         super().__init__(path, pickle_protocol)
-        self.close_connection_on_exit = close_connection_on_exit
+        self.close_connection_on_exit = truth("close_connection_on_exit", close_connection_on_exit)
         self._is_own = client is None
         if client is None:
-            self.client = connect(**{"timeout": _TIMEOUT, **connect_args})
+            arguments = {"timeout": _TIMEOUT, **read_arguments(connect_args, _READERS)}
+            self.client = connected(self, connect, arguments)
         else:
             self.client = maybe_ref(client)
+
+    def _place(self) -> str:
+        """Return where the server is, for log lines."""
+        return f"{self.client.host}:{self.client.port}"
 
     def _keys(self) -> Gateway | Grpc:
         """Return the way to speak to the client that is set now."""
@@ -220,3 +235,7 @@ def _base64(value: bytes) -> str:
 
 def _text(key: bytes | str) -> str:
     return key if isinstance(key, str) else key.decode(errors="backslashreplace")
+
+
+if not TYPE_CHECKING:
+    __getattr__ = names_of_3x(__name__)

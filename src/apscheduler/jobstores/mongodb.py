@@ -11,6 +11,8 @@ import warnings
 from datetime import UTC, datetime
 
 from apscheduler._engine.instants import NEVER, SECOND, from_us, to_us
+from apscheduler.elsewhere import names_of_3x
+from apscheduler.jobstores._connecting import or_none, port, read_arguments
 from apscheduler.jobstores._pickled import Entry, PickledJobStore
 from apscheduler.jobstores._sql.rows import from_float
 from apscheduler.jobstores.base import ConflictingIdError, JobLookupError, due_order
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from apscheduler.job import Job
 
 _HALF_A_MICROSECOND = 0.5 / SECOND
+_READERS = {"port": or_none(port)}
+"""The client reads the texts of its other options itself."""
 
 
 class MongoDBJobStore(PickledJobStore):
@@ -42,7 +46,7 @@ class MongoDBJobStore(PickledJobStore):
     :param client: a ``MongoClient``, or a text reference to one; it is closed when the scheduler ends, as in 3.x
     :param pickle_protocol: protocol of the jobs' pickles
     :param connect_args: keyword arguments of ``MongoClient``, where no client is given
-    :raises ValueError: for an empty name
+    :raises ValueError, TypeError: for an empty name, or a number that is none
     :raises pymongo.errors.ConfigurationError: for a keyword argument that ``MongoClient`` does not know
     """
 
@@ -60,7 +64,7 @@ class MongoDBJobStore(PickledJobStore):
                 raise ValueError(f"{name} must not be empty")
         self._names = (database, collection)
         self._is_own = client is None
-        self._connect_args = {"w": 1, **connect_args}
+        self._connect_args = {"w": 1, **read_arguments(connect_args, _READERS)}
         self._use(MongoClient(**self._connect_args) if self._is_own else maybe_ref(client))
 
     def _use(self, client: Any) -> None:
@@ -68,6 +72,12 @@ class MongoDBJobStore(PickledJobStore):
         self.client = client
         self.collection = client[database][collection]
         self._is_closed = False
+
+    def _place(self) -> str:
+        """Return where the servers are, for log lines."""
+        return ", ".join(
+            f"{host}:{port}" for host, port in sorted(self.client._topology_settings.seeds)
+        )
 
     def start(self, scheduler: Any, alias: str) -> None:
         super().start(scheduler, alias)
@@ -158,3 +168,7 @@ class MongoDBJobStore(PickledJobStore):
 
 def _entry(found: dict[str, Any]) -> Entry:
     return Entry(found["_id"], found.get("job_state"), found.get("next_run_time"))
+
+
+if not TYPE_CHECKING:
+    __getattr__ = names_of_3x(__name__)

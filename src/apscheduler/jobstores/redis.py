@@ -11,7 +11,18 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from apscheduler._engine.instants import NEVER, SECOND, from_us, to_us
-from apscheduler.jobstores._pickled import Entry, PickledJobStore
+from apscheduler.amounts import read_option
+from apscheduler.elsewhere import names_of_3x
+from apscheduler.jobstores._connecting import (
+    connected,
+    or_none,
+    port,
+    read_arguments,
+    seconds,
+    truth,
+    whole,
+)
+from apscheduler.jobstores._pickled import Entry, Note, PickledJobStore
 from apscheduler.jobstores._sql.rows import from_float
 from apscheduler.jobstores.base import ConflictingIdError, JobLookupError, due_order
 
@@ -27,6 +38,30 @@ if TYPE_CHECKING:
     from apscheduler.job import Job
 
 _HALF_A_MICROSECOND = 0.5 / SECOND
+_READERS = {
+    "port": port,
+    "socket_timeout": or_none(seconds),
+    "socket_connect_timeout": or_none(seconds),
+    "socket_read_size": whole,
+    "health_check_interval": seconds,
+    "max_connections": or_none(whole),
+    "protocol": or_none(whole),
+    **dict.fromkeys(
+        (
+            "decode_responses",
+            "legacy_responses",
+            "retry_on_timeout",
+            "single_connection_client",
+            "socket_keepalive",
+            "ssl",
+            "ssl_check_hostname",
+            "ssl_validate_ocsp",
+            "ssl_validate_ocsp_stapled",
+        ),
+        truth,
+    ),
+}
+_WITHOUT_PORT = {"connection_pool", "unix_socket_path"}
 
 
 class RedisJobStore(PickledJobStore):
@@ -39,8 +74,8 @@ class RedisJobStore(PickledJobStore):
     :param run_times_key: key of the sorted set of next fire times
     :param pickle_protocol: protocol of the jobs' pickles
     :param connect_args: keyword arguments of ``redis.Redis``
-    :raises ValueError: for a database that is no number, an empty key, or a client that decodes replies
-    :raises TypeError: for a keyword argument that ``redis.Redis`` does not know
+    :raises ValueError, TypeError: for a number that is none, an empty key, a client that decodes replies, or a keyword
+        argument that ``redis.Redis`` does not know
     """
 
     def __init__(
@@ -58,11 +93,19 @@ class RedisJobStore(PickledJobStore):
                 raise ValueError(f"{name} must not be empty")
         self.jobs_key = jobs_key
         self.run_times_key = run_times_key
-        self.redis = Redis(db=int(db), **connect_args)
+        number = read_option(int, "db", db, "the number of a database")
+        if number < 0:
+            raise ValueError(f"db must be the number of a database, 0 or more, not {db!r}")
+        self.redis = connected(self, Redis, {"db": number, **_read(connect_args)})
         if self.redis.connection_pool.connection_kwargs.get("decode_responses"):
             raise ValueError(
                 "RedisJobStore keeps bytes, which a client with decode_responses=True cannot read: leave it out"
             )
+
+    def _place(self) -> str:
+        """Return where the server is, for log lines."""
+        given = self.redis.connection_pool.connection_kwargs
+        return str(given.get("path") or f"{given['host']}:{given['port']}")
 
     # -- finding ------------------------------------------------------------------------------------
 
@@ -111,6 +154,10 @@ class RedisJobStore(PickledJobStore):
         """Return the jobs that can be restored (a name of 3.x's that other code uses)."""
         return self._restored(Entry(_text(key), state, None) for key, state in job_states)
 
+    def _due_of(self, job_id: str, note: Note) -> float | None:
+        score: float | None = self.redis.zscore(self.run_times_key, job_id)
+        return score
+
     # -- changing -------------------------------------------------------------------------------------
 
     def add_job(self, job: Job) -> None:
@@ -153,5 +200,16 @@ class RedisJobStore(PickledJobStore):
         self.redis.connection_pool.disconnect()
 
 
+def _read(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return the client's arguments as it takes them; it looks at no port where it needs none."""
+    has_port = not any(arguments.get(name) for name in _WITHOUT_PORT)
+    readers = _READERS if has_port else {**_READERS, "port": lambda _, value: value}
+    return read_arguments(arguments, readers)
+
+
 def _text(key: bytes | str) -> str:
     return key if isinstance(key, str) else key.decode(errors="backslashreplace")
+
+
+if not TYPE_CHECKING:
+    __getattr__ = names_of_3x(__name__)

@@ -9,9 +9,12 @@ from __future__ import annotations
 import os
 import pickle
 from datetime import UTC, datetime
+from functools import partial
 from threading import Lock
 
 from apscheduler._engine.instants import NEVER, SECOND, from_us, to_us
+from apscheduler.elsewhere import names_of_3x
+from apscheduler.jobstores._connecting import check_names, port, read_arguments, seconds
 from apscheduler.jobstores._pickled import Entry, PickledJobStore
 from apscheduler.jobstores._sql.rows import EARLIEST_SECONDS, LATEST_SECONDS, due_of, from_float
 from apscheduler.jobstores.base import ConflictingIdError, JobLookupError, due_order
@@ -20,6 +23,7 @@ from apscheduler.references import maybe_ref
 try:
     from rethinkdb import RethinkDB
     from rethinkdb.errors import ReqlDriverError, ReqlOpFailedError
+    from rethinkdb.net import make_connection
 except ImportError as exc:
     raise ImportError(
         "RethinkDBJobStore needs rethinkdb: pip install 'tickwright[rethinkdb]'"
@@ -33,6 +37,15 @@ if TYPE_CHECKING:
     from apscheduler.job import Job
 
 _INDEX = "next_run_time"
+_READERS = {
+    # What is empty, or 0, is the driver's own value.
+    "port": lambda name, value: port(name, value) if value else value,
+    "timeout": lambda name, value: seconds(name, value) if value else value,
+}
+_connect = partial(make_connection, None)
+"""Whose parameters the driver's ``connect`` takes."""
+_BESIDE = {"json_decoder", "json_encoder"}
+"""What the driver takes beside the parameters of its function."""
 _HALF_A_MICROSECOND = 0.5 / SECOND
 _PATIENCE = 3.0
 """Seconds for which a shutdown waits for a query that has no answer yet."""
@@ -50,7 +63,8 @@ class RethinkDBJobStore(PickledJobStore):
         ends, as in 3.x, and opened again where it is not open
     :param pickle_protocol: protocol of the jobs' pickles
     :param connect_args: keyword arguments of the driver's ``connect``, where no client is given
-    :raises ValueError: for an empty name
+    :raises ValueError, TypeError: for an empty name, a number that is none, or a keyword argument that the driver does
+        not know
     """
 
     def __init__(
@@ -68,15 +82,30 @@ class RethinkDBJobStore(PickledJobStore):
         self.database = database
         self.table_name = table
         self.client = client
-        self.connect_args = connect_args
+        self.connect_args = self._read_arguments(connect_args) if client is None else connect_args
         self.r = RethinkDB()  # one of its own: the driver's shared one may be made asynchronous
         self.table = self.r.db(database).table(table)
         self._line = Line(self._connected)
+        self._is_made = False
+
+    def _read_arguments(self, given: dict[str, Any]) -> dict[str, Any]:
+        """Return the driver's arguments as it takes them; it looks at them when it connects, which is later."""
+        check_names(self, _connect, [name for name in given if name not in _BESIDE])
+        return read_arguments(given, _READERS)
 
     @property
     def conn(self) -> Any:
         """The connection, ``None`` before it is first needed (a name of 3.x's)."""
         return self._line.connection
+
+    def _place(self) -> str:
+        """Return where the server is, for log lines."""
+        given = self.connect_args
+        return (
+            f"{given.get('host', 'localhost')}:{given.get('port', 28015)}"
+            if self.client is None
+            else ""
+        )
 
     def _connected(self, former: Any) -> Any:
         """Return an open connection in place of one that is not, or of ``None``."""
@@ -98,6 +127,16 @@ class RethinkDBJobStore(PickledJobStore):
         self._make(self.table_name, database.table_list(), database.table_create(self.table_name))
         self._make(_INDEX, self.table.index_list(), self.table.index_create(_INDEX))
         self._line.read(self.table.index_wait(_INDEX))
+        self._is_made = True
+
+    def _is_there(self) -> bool:
+        """Return whether there is a table: a store that is only read makes none."""
+        if not self._is_made:
+            database = self.r.db(self.database)
+            self._is_made = self.database in self._line.read(
+                self.r.db_list()
+            ) and self.table_name in self._line.read(database.table_list())
+        return self._is_made
 
     def _make(self, name: str, names: Any, creation: Any) -> None:
         if name in self._line.read(names):
@@ -111,7 +150,7 @@ class RethinkDBJobStore(PickledJobStore):
     # -- finding ------------------------------------------------------------------------------------
 
     def lookup_job(self, job_id: str) -> Job | None:
-        found = self._line.read(self.table.get(job_id))
+        found = self._line.read(self.table.get(job_id)) if self._is_there() else None
         if found is None:
             self._forget(job_id)
             return None
@@ -130,7 +169,7 @@ class RethinkDBJobStore(PickledJobStore):
         return None
 
     def get_all_jobs(self) -> list[Job]:
-        return due_order(self._get_jobs())
+        return due_order(self._get_jobs()) if self._is_there() else []
 
     def _timed(self) -> Any:
         """Return the documents whose next fire time is a time: a paused job's is none, nor what others may write."""
@@ -272,3 +311,7 @@ def _entry(found: dict[str, Any]) -> Entry:
     except ValueError as exc:
         return Entry(found["id"], state, None, fault=exc)
     return Entry(found["id"], state, moment)
+
+
+if not TYPE_CHECKING:
+    __getattr__ = names_of_3x(__name__)

@@ -25,9 +25,11 @@ except ImportError as exc:
     ) from exc
 
 from apscheduler import ends
-from apscheduler._engine.instants import AT_NEXT_START, NEVER, SECOND, from_us, to_us
+from apscheduler._engine.instants import AT_NEXT_START, NEVER, SECOND, to_us
+from apscheduler.amounts import checked_number, read_pickle_protocol
 from apscheduler.cluster.membership import Membership
 from apscheduler.cluster.nodes import Node
+from apscheduler.elsewhere import names_of_3x
 from apscheduler.events import (
     EVENT_JOB_ERROR,
     EVENT_JOB_QUARANTINED,
@@ -41,6 +43,7 @@ from apscheduler.events import (
 from apscheduler.forks import after_fork, look
 from apscheduler.job import Job
 from apscheduler.jobstores._asking import add_one_by_one, own_methods, revised
+from apscheduler.jobstores._outlines import outlined
 from apscheduler.jobstores._sql.addresses import Secrets, address_text
 from apscheduler.jobstores._sql.alone import SharingRefusedError, alone_on
 from apscheduler.jobstores._sql.claiming import Claiming, LeaseOverError
@@ -83,12 +86,13 @@ from apscheduler.jobstores._sql.tables import (
 from apscheduler.jobstores._sql.watching import SAID, Watching
 from apscheduler.jobstores._sql.zones import tell_outdated
 from apscheduler.jobstores._troubles import Troubles
-from apscheduler.jobstores.base import ClaimBatch, Quarantined, SharedJobStore
+from apscheduler.jobstores.base import ClaimBatch, SharedJobStore
 from apscheduler.jobstores.standing import pass_claims
 from apscheduler.references import maybe_ref
 from apscheduler.runs import reasons
 from apscheduler.runs.claims import ALL
 from apscheduler.serializers import PickleSerializer
+from apscheduler.texts import name_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -96,7 +100,7 @@ if TYPE_CHECKING:
 
     from apscheduler.cluster.leading import LeaderLock
     from apscheduler.jobstores._sql.identity import Identity
-    from apscheduler.jobstores.base import ClaimRequest
+    from apscheduler.jobstores.base import ClaimRequest, Quarantined
     from apscheduler.jobstores.standing import Change, Revise
     from apscheduler.runs.claims import Claim, Result
     from apscheduler.runs.outcomes import Outcome
@@ -115,6 +119,34 @@ _SLOW_POLL = 5 * SECOND
 
 class RunLostError(RuntimeError):
     """The node that ran the job died, or lost its lease; whether the run ended is not known."""
+
+
+def _check_amounts(
+    lease: float,
+    poll_interval: float,
+    connect_timeout: float | None,
+    answer_timeout: float | None,
+    history: int | None,
+    history_age: timedelta | None,
+) -> None:
+    """Refuse what is no amount of time or runs.
+
+    :raises TypeError, ValueError: with the option's name
+    """
+    seconds = "a number of seconds"
+    if not checked_number("lease", lease, seconds) >= 1:
+        raise ValueError(f"lease must be at least 1 second, not {lease!r}")
+    if not checked_number("poll_interval", poll_interval, seconds) > 0:
+        raise ValueError(f"poll_interval must be more than 0 seconds, not {poll_interval!r}")
+    for name, value in (("connect_timeout", connect_timeout), ("answer_timeout", answer_timeout)):
+        if value is not None and not checked_number(name, value, seconds) > 0:
+            raise ValueError(f"{name} must be more than 0 seconds, not {value!r}")
+    if history is not None:
+        checked_number("history", history, "a whole number of runs, or None for no limit")
+    if history_age is not None and not isinstance(history_age, timedelta):
+        raise TypeError(
+            f"history_age must be a timedelta, or None for no limit, not {history_age!r}"
+        )
 
 
 class SQLAlchemyJobStore(SharedJobStore):
@@ -177,13 +209,7 @@ class SQLAlchemyJobStore(SharedJobStore):
         follow_zone_data: bool = True,
     ) -> None:
         super().__init__()
-        if not lease >= 1:
-            raise ValueError(f"lease must be at least 1 second, not {lease!r}")
-        if not poll_interval > 0:
-            raise ValueError(f"poll_interval must be more than 0 seconds, not {poll_interval!r}")
-        for name, value in (("connect", connect_timeout), ("answer", answer_timeout)):
-            if value is not None and not value > 0:
-                raise ValueError(f"{name}_timeout must be more than 0 seconds, not {value!r}")
+        _check_amounts(lease, poll_interval, connect_timeout, answer_timeout, history, history_age)
         connect = max(2.0, lease / 3) if connect_timeout is None else connect_timeout
         answer = max(5.0, lease * 2 / 3) if answer_timeout is None else answer_timeout
         if isinstance(engine, str) and "://" in engine:
@@ -211,31 +237,34 @@ class SQLAlchemyJobStore(SharedJobStore):
         )
         self._database.watch.on_silence = self._silent
         self._end_seconds = min(lease, _END_SECONDS)
-        check_length(checked_table(tablename), self._database.kind)
-        self._tables = Tables(
-            tablename,
-            tableschema,
-            maybe_ref(metadata),
-            partial_indexes=self._database.kind != "mysql",
-        )
-        self.jobs_t = self._tables.jobs
         self._create_tables = create_tables
         self._lease_us = round(lease * SECOND)
         self._history = history
         self._history_age = history_age
         self._poll_us = round(poll_interval * SECOND)
-        self._statements = statements_for(self._database, self._tables)
-        self._pickle_protocol = pickle_protocol
-        self._loader = Loader(
-            PickleSerializer(pickle_protocol) if serializer is None else serializer,
-            tablename,
-            self._link,
-            self._quarantined,
-            self._revived,
-        )
+        self._pickle_protocol = read_pickle_protocol(pickle_protocol)
         self._troubles = Troubles(self._secrets.mask, cause_of)
         self._keep_results = keep_results
         self._follow_zone_data = follow_zone_data
+        self._ready = False
+        # Weak: nobody will settle a claim that nobody holds, and signing off must not wait for it.
+        self._open = OpenClaims()
+        self._use_tables(
+            *(tablename, tableschema, maybe_ref(metadata)),
+            PickleSerializer(self._pickle_protocol) if serializer is None else serializer,
+        )
+        self.jobs_t = self._tables.jobs
+        _living.add(self)
+
+    def _use_tables(
+        self, name: str, schema: str | None, metadata: Any, serializer: Serializer
+    ) -> None:
+        """Make what works on the tables: on the metadata's job table, where it has one of this name."""
+        check_length(checked_table(name), self._database.kind)
+        partial = self._database.kind != "mysql"
+        self._tables = Tables(name, schema, metadata, partial_indexes=partial)
+        self._statements = statements_for(self._database, self._tables)
+        self._loader = Loader(serializer, name, self._link, self._quarantined, self._revived)
         self._leader_lock = SQLLeaderLock(
             self._database, self._tables, lambda: self._membership, self._lease_us
         )
@@ -244,14 +273,17 @@ class SQLAlchemyJobStore(SharedJobStore):
         self._loader.writes_itself = self._hooks.may_write
         self._ledger = SQLLedger(self._database, self._statements, "default")
         self._looking = Looking(self._database, self._statements, self._secrets.mask_in)
-        self._ready = False
-        # Weak: nobody will settle a claim that nobody holds, and signing off must not wait for it.
-        self._open = OpenClaims()
         self._listener = self._made_listener()
         self._editing = Editing(
             self._database, self._statements, self._loader, self._listener.notify, self._offset
         )
-        _living.add(self)
+
+    def _heed_table(self) -> None:
+        """Go on with the job table that somebody has put in the place of ours (``jobs_t``), before the start."""
+        table = self.jobs_t
+        if self._ready or table is self._tables.jobs:
+            return
+        self._use_tables(table.name, table.schema, table.metadata, self._loader.serializer)
 
     def _make_plain(
         self,
@@ -272,7 +304,7 @@ class SQLAlchemyJobStore(SharedJobStore):
 
         name = checked_table(tablename)
         jobs = plain_jobs_table(maybe_ref(metadata), name, tableschema, self.engine.dialect.name)
-        become_plain(self, jobs, pickle_protocol, create=create_tables)
+        become_plain(self, jobs, read_pickle_protocol(pickle_protocol), create=create_tables)
 
     @property
     def pickle_protocol(self) -> int:
@@ -294,6 +326,7 @@ class SQLAlchemyJobStore(SharedJobStore):
 
     def look_as(self, scheduler: Any, alias: str) -> None:
         super().look_as(scheduler, alias)
+        self._heed_table()
         self._ledger.alias = str(self._alias)
 
     def forked(self) -> None:
@@ -313,6 +346,7 @@ class SQLAlchemyJobStore(SharedJobStore):
     def start(self, scheduler: Any, alias: str) -> None:
         look()
         super().start(scheduler, alias)
+        self._heed_table()
         self._troubles.logger = self._logger
         self._database.watch.start()
         try:
@@ -418,6 +452,11 @@ class SQLAlchemyJobStore(SharedJobStore):
         made.is_on = made.is_on and self._follow_zone_data
         return made
 
+    def complete_start(self, scheduler: Any, alias: str) -> None:
+        """Do what a subclass's ``start`` that does not call this one has left out."""
+        if not self._ready:
+            SQLAlchemyJobStore.start(self, scheduler, alias)
+
     def shutdown(self) -> None:
         """Write what waits, sign off and close pooled connections, as soon as no run goes on that has to be settled.
 
@@ -477,11 +516,11 @@ class SQLAlchemyJobStore(SharedJobStore):
         if membership is None:
             return
         self._outbox.is_empty()
-        names = sorted({claim.job.id for claim in self._open_claims() if claim.unsettled})
+        names = sorted({name_of(claim.job) for claim in self._open_claims() if claim.unsettled})
         if names:
             self._logger.warning(
                 "The process ends while jobs run: %s. Those of at least once are free for others, the rest is lost",
-                ", ".join(map(repr, names)),
+                ", ".join(names),
             )
         membership.leave()
 
@@ -561,7 +600,9 @@ class SQLAlchemyJobStore(SharedJobStore):
         return self._get_jobs(self.jobs_t.c.next_run_time == AT_NEXT_START / SECOND)
 
     def _rows(self, *conditions: Any) -> list[tuple[Any, Any, Any]]:
-        """Return id, state and next fire time of jobs in order, as they are in their rows."""
+        """Return id, state and next fire time of jobs in order, as they are in their rows; a store not started may have none."""
+        if not (self._ready or self._looking.finds_jobs()):
+            return []
         columns = self.jobs_t.c
         as_it_is = type_coerce(columns.job_state, NullType())
         statement = (
@@ -858,10 +899,10 @@ class SQLAlchemyJobStore(SharedJobStore):
         guard.adopt()
         guard.close()
 
-    def _fenced(self, epoch: int, trusted: bool) -> None:
+    def _fenced(self, epoch: int, trusted: Callable[[], bool]) -> None:
         kept_epoch, number = self._claiming.kept
         batch = number if kept_epoch == epoch else 0
-        self._guard.fenced(epoch, self._roll.beats, batch, trusted=trusted)
+        self._guard.fenced(epoch, self._roll.beats, batch, trusted)
 
     def _heartbeat_trouble(self, text: str, exc: BaseException | None) -> None:
         if not isinstance(exc, StoreHeldError):  # that is said by itself
@@ -891,8 +932,6 @@ class SQLAlchemyJobStore(SharedJobStore):
             meta = self._tables.meta.c
             with self._database.reading() as connection:
                 generations = dict(connection.execute(select(meta.job_id, meta.generation)).all())
-        elif not self._looking.finds_jobs():
-            return found
         if not self._ready:
             known = {**known, "default": None}  # a start makes it
         for id, blob, moment in self._rows():
@@ -912,10 +951,18 @@ class SQLAlchemyJobStore(SharedJobStore):
                     reason = f"this scheduler has no calendar {', '.join(map(repr, unknown))}"
                 else:
                     continue
-            shown = moment if is_time(moment) else None
-            when = None if shown is None else from_us(from_float(shown), UTC)
-            outline = self._loader.outline(id, blob)
-            found.append(Quarantined(id_text(id), str(self._alias), reason, when, *outline))
+            due = None if moment is None or not is_time(moment) else from_float(moment)
+            found.append(
+                outlined(
+                    self._scheduler,
+                    self._alias,
+                    id_text(id),
+                    reason,
+                    due,
+                    self._loader.state_in(id, blob),
+                    is_paused=moment is None,
+                )
+            )
         return found
 
     def knows(self, job_id: str) -> bool:
@@ -1040,3 +1087,7 @@ def _last_words() -> None:
 
 after_fork(_forked)
 ends.at_finish(_last_words)
+
+
+if not TYPE_CHECKING:
+    __getattr__ = names_of_3x(__name__)

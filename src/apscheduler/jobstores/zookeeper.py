@@ -7,10 +7,20 @@ here, and the reverse. An id that cannot be the name of a node, which 3.x refuse
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from urllib.parse import quote, unquote
 
+from apscheduler.elsewhere import names_of_3x
+from apscheduler.jobstores._connecting import (
+    connected,
+    number,
+    or_none,
+    read_arguments,
+    seconds,
+    truth,
+    whole,
+)
 from apscheduler.jobstores._documents import DocumentJobStore
 from apscheduler.jobstores._pickled import Entry
 from apscheduler.jobstores.base import ConflictingIdError, JobLookupError
@@ -28,6 +38,16 @@ if TYPE_CHECKING:
 
     from apscheduler.job import Job
 
+_READERS = {
+    "timeout": seconds,
+    "max_retries": or_none(whole),
+    "retry_delay": seconds,
+    "retry_backoff": number,
+    "retry_max_delay": seconds,
+    **dict.fromkeys(
+        ("check_hostname", "randomize_hosts", "read_only", "use_ssl", "verify_certs"), truth
+    ),
+}
 _QUOTED = "%:"
 """What the name of a node begins with where it is not the id itself."""
 
@@ -43,8 +63,8 @@ class ZooKeeperJobStore(DocumentJobStore):
         stopped anyway
     :param pickle_protocol: protocol of the documents
     :param connect_args: keyword arguments of ``kazoo.client.KazooClient``, where no client is given
-    :raises ValueError: for an empty path
-    :raises TypeError: for a keyword argument that ``KazooClient`` does not know
+    :raises ValueError, TypeError: for an empty path, a number that is none, or a keyword argument that ``KazooClient``
+        does not know
     """
 
     def __init__(
@@ -56,15 +76,39 @@ class ZooKeeperJobStore(DocumentJobStore):
         **connect_args: Any,
     ) -> None:
         super().__init__(path, pickle_protocol)
-        self.close_connection_on_exit = close_connection_on_exit
+        self.close_connection_on_exit = truth("close_connection_on_exit", close_connection_on_exit)
         self._is_own = client is None
-        self.client = KazooClient(**connect_args) if client is None else maybe_ref(client)
+        if client is None:
+            arguments = read_arguments(connect_args, _READERS)
+            self.client = connected(self, KazooClient, arguments)
+        else:
+            self.client = maybe_ref(client)
         self._ensured_path = False
+        self._is_started = False
+
+    def _place(self) -> str:
+        """Return where the servers are, for log lines."""
+        return ", ".join(f"{host}:{port}" for host, port in self.client.hosts)
 
     def start(self, scheduler: Any, alias: str) -> None:
         super().start(scheduler, alias)
         if not self.client.connected:
             self.client.start()
+        self._is_started = True
+
+    @contextmanager
+    def _looking(self) -> Iterator[None]:
+        """Enter a look at the server: a store that is not started makes no path, and connects for the look only."""
+        if self._is_started:
+            self._ensure_paths()
+        if self._is_started or self.client.connected:
+            yield
+            return
+        self.client.start()
+        try:
+            yield
+        finally:
+            self._end_connection()
 
     def _ensure_paths(self) -> None:
         """Make the path, once (a name of 3.x's that other code uses)."""
@@ -76,16 +120,23 @@ class ZooKeeperJobStore(DocumentJobStore):
         return f"{self.path}/{_name_of(job_id)}"
 
     def _read(self, job_id: str) -> bytes | None:
-        self._ensure_paths()
-        try:
-            content: bytes = self.client.get(self._node(job_id))[0]
-        except NoNodeError:
-            return None
-        return content
+        with self._looking():
+            try:
+                content: bytes = self.client.get(self._node(job_id))[0]
+            except NoNodeError:
+                return None
+            return content
 
     def _read_all(self) -> Iterable[Entry]:
-        self._ensure_paths()
-        for name in self.client.get_children(self.path):
+        with self._looking():
+            return list(self._entries())
+
+    def _entries(self) -> Iterator[Entry]:
+        try:
+            names = self.client.get_children(self.path)
+        except NoNodeError:
+            return
+        for name in names:
             try:
                 content, _ = self.client.get(f"{self.path}/{name}")
             except NoNodeError:
@@ -124,9 +175,13 @@ class ZooKeeperJobStore(DocumentJobStore):
 
     def shutdown(self) -> None:
         self._ensured_path = False
+        self._is_started = False
         if self._is_own or self.close_connection_on_exit:
-            self.client.stop()
-            self.client.close()
+            self._end_connection()
+
+    def _end_connection(self) -> None:
+        self.client.stop()
+        self.client.close()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} (client={self.client})>"
@@ -160,3 +215,7 @@ def _is_refused(character: str) -> bool:
         or 0xFFF0 <= code <= 0xFFFF
         or code > 0xFFFF
     )
+
+
+if not TYPE_CHECKING:
+    __getattr__ = names_of_3x(__name__)

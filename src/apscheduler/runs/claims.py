@@ -68,6 +68,9 @@ class Result(Record):
         *("retval", "exception", "traceback", "reason", "story", "told_in"),
     )
 
+    is_told = False
+    """Whether the listeners hear of it by another way."""
+
     def __init__(
         self,
         fire: int,
@@ -91,6 +94,19 @@ class Result(Record):
         self.story = story
         self.told_in = 0
 
+
+class Answered(Result):
+    """A result that an executor was given as an event, which the listeners get as it was given."""
+
+    __slots__ = ()
+    is_told = True
+
+    def __init__(self, known: Result) -> None:
+        for name in Result.__slots__:
+            setattr(self, name, getattr(known, name))
+
+
+Answered.__slots__ = Result.__slots__  # type: ignore[assignment] # for what a Record shows and compares
 
 ALL = -1
 """What ``Claim.begun`` says where any of its fire times may have begun."""

@@ -42,8 +42,8 @@ def outcome_named(name: Outcome | str) -> Outcome:
     except ValueError:
         known = ", ".join(Outcome)
         near = closest(name, map(str, Outcome))
-        meant = f"did you mean {near!r}? " if near else ""
-        raise ValueError(f"there is no outcome {name!r}; {meant}There are: {known}") from None
+        meant = f"did you mean {near!r}? There" if near else "there"
+        raise ValueError(f"there is no outcome {name!r}; {meant} are: {known}") from None
 
 
 CODES: Final = tuple(Outcome)

@@ -20,6 +20,13 @@ NOT_OURS = "it was due while another scheduler led, or none"
 MOVED_BY_ANOTHER = "another program moved this job's next fire time without a row (APScheduler 3.x on the same table?)"
 
 
+def all_busy(workers: int, alias: str | None) -> str:
+    """Return the reason of a run that waited for a worker."""
+    if workers == 1:
+        return f"the only worker of executor {alias!r} was busy"
+    return f"all {workers} workers of executor {alias!r} were busy"
+
+
 def rollups(plan: Plan, late: str | None, grace: int, now: int) -> list[tuple[Outcome, Rollup]]:
     """Return the records of a plan that stand for several fire times, each with its reason.
 
@@ -58,6 +65,14 @@ def skipped(job: Job, held: str | None = None) -> str:
     whose = f" ({held})" if held else ""
     return (
         f"{job.max_instances} {noun} still running{whose}, and max_instances is {job.max_instances}"
+    )
+
+
+def refused(job: Job) -> str:
+    """Return why an instance was not started that the store had counted and the executor did not take."""
+    return (
+        f"executor {job.executor!r} refused it as one instance too many "
+        f"(it answered MaxInstancesReachedError; max_instances is {job.max_instances})"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from contextlib import suppress
@@ -109,13 +110,13 @@ class JobAdding(PendingJobs):
         :param executor: alias of the executor
         :param replace_existing: whether to replace a job of the same id instead of raising
         :param keep_next_run_time: whether a job that is replaced by one with an equal trigger hands on its next
-            fire time, overdue runs included (3.x computes it anew, and so does the default)
+            fire time, overdue runs included (3.x computes it anew, and so does the default). New.
         :param trigger_args: arguments of a trigger that is given by name; and with every trigger ``calendar=``, one
             calendar or a list (see :class:`~apscheduler.triggers.calendar.CalendarTrigger`), and ``closed=``, which is
-            ``"drop"``, ``"next"`` or ``"previous"``
-        :param timeout: seconds (or timedelta) after which a run is ended as timed out; ``None``: never
+            ``"drop"``, ``"next"`` or ``"previous"`` (these two are new)
+        :param timeout: seconds (or timedelta) after which a run is ended as timed out; ``None``: never. New.
         :param delivery: what a shared store does with a run whose process dies: ``"at_most_once"`` (recorded as lost,
-            the default) or ``"at_least_once"`` (run again)
+            the default) or ``"at_least_once"`` (run again). New.
         :raises TypeError, ValueError, LookupError: for arguments that are not right; nothing was added
         :raises ConflictingIdError: if the id is taken
         """
@@ -123,12 +124,16 @@ class JobAdding(PendingJobs):
             from apscheduler.schedulers import _positional
 
             args, trigger_args = _positional.read(trigger, args, trigger_args)  # type: ignore[assignment] # kept as it is
+            made = self._create_trigger(trigger, trigger_args)  # as in 3.x, its faults come first
+            _positional.refuse_schedule(trigger, args)
+        else:
+            made = self._create_trigger(trigger, trigger_args)
         job_kwargs: dict[str, Any] = {
-            "trigger": self._create_trigger(trigger, trigger_args),
+            "trigger": made,
             "executor": executor,
             "func": func,
             "args": () if args is None else args,
-            "kwargs": {} if kwargs is None else kwargs,
+            "kwargs": kwargs if kwargs.__class__ is dict else _named_arguments(kwargs),
         }
         if name is not None:
             job_kwargs["name"] = name
@@ -144,7 +149,7 @@ class JobAdding(PendingJobs):
             job_kwargs["timeout"] = timeout
         if delivery is not undefined:
             job_kwargs["delivery"] = delivery
-        job = Job(self, id, **job_kwargs)
+        job: Job = _job_class()(self, id=id, **job_kwargs)
         if timeout is undefined:
             job.timeout = self._job_defaults.get("timeout")
         if delivery is undefined and "delivery" in self._job_defaults:
@@ -175,12 +180,20 @@ class JobAdding(PendingJobs):
         *,
         timeout: Any = undefined,
         delivery: Any = undefined,
+        keep_next_run_time: bool = False,
         **trigger_args: Any,
     ) -> Callable[[F], F]:
         """Return a decorator that adds a function as a job, replacing one of the same id.
 
-        Takes what :meth:`add_job` takes.
+        Takes what :meth:`add_job` takes, but for ``replace_existing``.
+
+        :raises TypeError: if ``replace_existing`` is given
         """
+        if "replace_existing" in trigger_args:
+            raise TypeError(
+                "scheduled_job() does not take replace_existing: it always replaces a job of the same id. Leave it out, "
+                f"or call add_job(…, replace_existing={trigger_args['replace_existing']!r})"
+            )
 
         def decorate(func: F) -> F:
             if id is None and jobstore in self._jobstores:
@@ -188,6 +201,8 @@ class JobAdding(PendingJobs):
             # An add_job of 3.x's signature knows nothing of what was not given.
             new = {"timeout": timeout, "delivery": delivery}
             given = {name: value for name, value in new.items() if value is not undefined}
+            if keep_next_run_time:
+                given["keep_next_run_time"] = True
             self.add_job(
                 func,
                 trigger,
@@ -389,10 +404,12 @@ class JobAdding(PendingJobs):
             for name, value in options.items()
             if value is not undefined and not (value is None and name in ("name", "args", "kwargs"))
         }
+        if "kwargs" in options:
+            options["kwargs"] = _named_arguments(options["kwargs"])
         job_id, trigger = rest.pop("id", None), rest.pop("trigger", None)
         defaults = {"executor": "default", "args": (), "kwargs": {}}
         made = self._create_trigger(trigger, rest)
-        job = Job(self, job_id, **{**defaults, **options, "trigger": made})
+        job: Job = _job_class()(self, id=job_id, **{**defaults, **options, "trigger": made})
         for name in ("timeout", "delivery"):
             if name not in options and name in self._job_defaults:
                 setattr(job, name, self._job_defaults[name])
@@ -447,6 +464,21 @@ class JobAdding(PendingJobs):
 _OWN_PLUGIN = JobAdding._create_plugin_instance
 
 
+def _named_arguments(given: Any) -> dict[str, Any]:
+    """Return ``kwargs`` given as anything that ``dict()`` takes, as in 3.x.
+
+    :raises TypeError, ValueError: where ``dict()`` does
+    """
+    if given is None:
+        return {}
+    try:
+        return dict(given)
+    except (TypeError, ValueError) as exc:
+        error = TypeError if isinstance(exc, TypeError) else ValueError
+        message = f"kwargs must be a mapping of argument names to values, not {given!r}"
+        raise error(message) from None
+
+
 def _is_never(job: Job) -> bool:
     """Return whether a complete job has no fire time at all; a paused one just has none now."""
     return job._due == NEVER and job._shown is undefined
@@ -460,3 +492,16 @@ def _parameters(cls: Any) -> Mapping[str, Any]:
         return signature(cls).parameters
     except (TypeError, ValueError):
         return {}
+
+
+def _job_class() -> Any:
+    """Return what schedulers.base calls ``Job``, as others put their own there.
+
+    :raises TypeError: if it is a class of something else
+    """
+    found = sys.modules["apscheduler.schedulers.base"].Job
+    if found is not Job and isinstance(found, type) and not issubclass(found, Job):
+        raise TypeError(
+            f"schedulers.base.Job is {found!r}, which is no subclass of apscheduler.job.Job: stores and executors need one"
+        )
+    return found

@@ -21,6 +21,7 @@ from apscheduler.events import (
 )
 from apscheduler.executors._lines import named, shown, span
 from apscheduler.job import CATCH_UP_LIMIT, Job
+from apscheduler.job_hooks import HeldBackError
 from apscheduler.logs import say
 from apscheduler.runs import reasons
 from apscheduler.runs.outcomes import Outcome
@@ -112,6 +113,10 @@ class Announcer:
             for result in results:
                 self._guarded(report, self._scheduler, job, result)
         for job, exc in batch.broken:
+            if isinstance(exc, HeldBackError):
+                text = "Job %s is held back by a _get_run_times() of its own; it is asked again"
+                say(self._scheduler._logger, logging.INFO, text, named(job))
+                continue
             say(
                 self._scheduler._logger,
                 logging.ERROR,
@@ -164,7 +169,14 @@ class Announcer:
                 )
             )
 
-    def announce_skipped(self, job: Job, fires: list[int], held: str | None = None) -> None:
+    def announce_skipped(
+        self, job: Job, fires: list[int], held: str | None = None, refused: str | None = None
+    ) -> None:
+        """Tell that fire times of a job were skipped because of its ``max_instances``.
+
+        :param held: who else holds an instance, in words
+        :param refused: the reason, where it was the executor that refused them
+        """
         scheduler = self._scheduler
         times = [job._at(fire) for fire in fires]
         more = f" and {len(times) - 1} more" if len(times) > 1 else ""
@@ -172,9 +184,10 @@ class Announcer:
             scheduler._logger,
             logging.WARNING,
             "Job %s skipped %s%s: %s%s",
-            *(named(job), shown(times[0], exactly=False), more, reasons.skipped(job, held)),
-            # No advice where a process that may be dead holds it.
-            "" if held else _ADVICE,
+            *(named(job), shown(times[0], exactly=False), more),
+            refused or reasons.skipped(job, held),
+            # No advice where a process that may be dead holds it, or nothing is known to run.
+            "" if held or refused else _ADVICE,
         )
         scheduler._dispatch_event(
             JobSubmissionEvent(EVENT_JOB_MAX_INSTANCES, job.id, job._jobstore_alias, times)

@@ -62,7 +62,8 @@ class AsyncioHost(CallbackScheduler):
         """Shut down without holding up the loop, and wait for running jobs. New.
 
         :param wait: whether to wait for running jobs; if not, they are cancelled and recorded as such
-        :param timeout: after so many seconds cancel them and return, threads that still run a job left to themselves
+        :param timeout: after so many seconds cancel them, give what was cancelled up to a second to end, and return;
+            threads that still run a job are left to themselves
         :raises SchedulerNotRunningError: if the scheduler is not running
         """
         seconds = self._begin_shutdown(timeout)
@@ -72,7 +73,7 @@ class AsyncioHost(CallbackScheduler):
         if timer is not None:
             timer.close()
         done = asyncio.get_running_loop().create_future()
-        arguments = (self._shut_down_beside, done, wait, timer)
+        arguments = (self._shut_down_beside, done, wait, timer, seconds)
         Thread(
             target=copy_context().run, args=arguments, name="APScheduler shutdown", daemon=True
         ).start()
@@ -85,10 +86,12 @@ class AsyncioHost(CallbackScheduler):
                 leave_behind(self, seconds or 0.0)
         await _end_of_listeners(patience=seconds)
 
-    def _shut_down_beside(self, done: asyncio.Future[None], wait: bool, timer: Any) -> None:
+    def _shut_down_beside(
+        self, done: asyncio.Future[None], wait: bool, timer: Any, seconds: float | None
+    ) -> None:
         if timer is not None:
             timer.beside.join()
-        self._finish_shutdown(wait=wait)
+        self._finish_shutdown(wait=wait, tells=seconds is None)
         try:
             done.get_loop().call_soon_threadsafe(_set_done, done)
         except RuntimeError:

@@ -105,14 +105,20 @@ class LoopTimer:
         self._closed = True
         self.beside.close()
         if self.port.is_here():
-            self._cancel()
+            self._end()
             return
         try:
-            self.port.call(self._cancel)
+            self.port.call(self._end)
         except RuntimeError:
             return  # a closed loop has no timers
 
-    def _cancel(self) -> None:
+    def _end(self) -> None:
+        self.stop()
+        if self._scheduler._timer is self:  # else it was started anew meanwhile
+            self._scheduler._stop_timer()
+
+    def stop(self) -> None:
+        """Forget when to look again by itself; in the loop."""
         handle, self._handle = self._handle, None
         self.sleeping_until = NEVER
         if handle is not None:
@@ -120,8 +126,11 @@ class LoopTimer:
 
     def _look(self) -> None:
         self._woken = False
-        self._cancel()
-        if self._closed or self._scheduler.state != STATE_RUNNING:
+        if self._closed:
+            self.stop()
+            return
+        self._scheduler._stop_timer()
+        if self._scheduler.state != STATE_RUNNING:
             return
         if self._passing:
             self._again = True
@@ -171,6 +180,16 @@ class LoopTimer:
             return
         if self._again:
             self._again, seconds = False, 0
+        try:
+            self._scheduler._start_timer(seconds)
+        except Exception as exc:  # noqa: BLE001 - of someone else's; the loop outlives everything
+            self.start(self._met(exc))
+
+    def start(self, seconds: float | None) -> None:
+        """Look again after so many seconds (``None``: when there is news); in the loop."""
+        self.stop()
+        if self._closed:
+            return
         if seconds is None or seconds > LONGEST_WAIT:
             seconds = LONGEST_WAIT
         self.sleeping_until = self._scheduler._dispatcher.wake_at if seconds else NEVER
@@ -250,6 +269,16 @@ class CallbackScheduler(BaseScheduler):
         if self._timer is not None and self.state != STATE_STOPPED:
             self._timer.wake()
 
+    def _start_timer(self, wait_seconds: float | None) -> None:
+        """Have the loop look again after so many seconds (a name of 3.x's that other code overrides)."""
+        if self._timer is not None:
+            self._timer.start(wait_seconds)
+
+    def _stop_timer(self) -> None:
+        """Have it not look again by itself (a name of 3.x's that other code overrides)."""
+        if self._timer is not None:
+            self._timer.stop()
+
     def _wake_for(self, due: int) -> None:
         if self._timer is not None and due < self._timer.sleeping_until:
             self.wakeup()
@@ -262,6 +291,7 @@ class CallbackScheduler(BaseScheduler):
 
     def _dispatch_event(self, event: SchedulerEvent) -> None:
         """Tell the listeners, in the loop's thread while the loop runs."""
+        self._heed_listeners()
         if not self._listener_mask & event.code:
             return
         self._untold.append(event)

@@ -25,6 +25,7 @@ from apscheduler.events import (
     StoreErrorEvent,
 )
 from apscheduler.job import CATCH_UP_LIMIT, Job
+from apscheduler.job_hooks import OWN_RUN_TIMES, has_own_run_times, plan_asked
 from apscheduler.jobstores.base import ClaimRequest
 from apscheduler.logs import say
 from apscheduler.schedulers._clock_steps import ClockSteps
@@ -65,6 +66,7 @@ class Dispatcher:
         self.wake_at = NEVER
         self._complained_at: dict[str, int] = {}
         self._retry_at: dict[str, int] = {}
+        self._unbegun: set[str] = set()  # stores that were away when the scheduler started
         self._sinks: dict[int, StoreSink] = {}
         self._is_real = False  # whether this pass goes by the host's clock
         self._is_fresh = (
@@ -98,6 +100,13 @@ class Dispatcher:
             say(scheduler._logger, logging.DEBUG, "Nothing more is due; waiting for %s", when)
         return None if wake_at == NEVER else max(wake_at - now, 0) / SECOND
 
+    def begin_later(self, aliases: set[str]) -> None:
+        """Make jobs of ``@reboot`` in these stores due when they can be reached: they could not at the start.
+
+        Called by the thread that starts or resumes the scheduler, before the loop's first pass; that says they are away.
+        """
+        self._unbegun = aliases
+
     def _serve(self, alias: str, store: Store, now: int) -> int:
         """Run what is due in one store; return the instant to come back to it."""
         retry_at = self._retry_at.get(alias, 0)
@@ -105,6 +114,9 @@ class Dispatcher:
         if now < retry_at <= now + int(self._retry_seconds(store) * SECOND):
             return retry_at
         try:
+            if alias in self._unbegun:
+                self._scheduler._make_due_in(alias, store)
+                self._unbegun.discard(alias)
             self._claim_all(alias, store, now)
             due = store.next_due()
         except Exception as exc:  # noqa: BLE001 - whatever a store raises
@@ -130,7 +142,9 @@ class Dispatcher:
                 now = scheduler._now_us()
             lead = scheduler._lead
             # A run that may not start when the leader lock is lost needs a claim that can be asked.
-            lanes = scheduler._lanes() if lead is None else {}
+            # So does a job whose fire times somebody else says.
+            is_plain = lead is None and Job._get_run_times is OWN_RUN_TIMES
+            lanes = scheduler._lanes() if is_plain else {}
             request = ClaimRequest(
                 now,
                 self.batch,
@@ -183,7 +197,10 @@ class Dispatcher:
     def _complain(self, alias: str, store: Store, exc: Exception, seconds: float) -> None:
         scheduler = self._scheduler
         text = f"Job store {alias!r} failed; its jobs wait and it is asked again in {seconds:g} s"
-        say_trouble(scheduler._logger, store, text, exc, level=logging.WARNING)
+        # The alias may hold braces; the rest is filled in there.
+        name = repr(alias).replace("{", "{{").replace("}", "}}")
+        away = f"Job store {name}{{place}} is not reachable ({{reason}}); its jobs wait and it is asked again in {seconds:g} s"
+        say_trouble(scheduler._logger, store, text, exc, level=logging.WARNING, away=away)
         scheduler._dispatch_event(StoreErrorEvent(EVENT_JOBSTORE_ERROR, alias, exc))
 
 
@@ -196,4 +213,7 @@ def _plan(job: Job, due: int, now: int) -> Plan:
     grace = None if job._grace == NEVER else job._grace
     series = job._series()
     make = plan_open if series.guarded else plan
-    return make(series, due, now, coalesce=job.coalesce, grace=grace, limit=CATCH_UP_LIMIT)
+    if has_own_run_times(job):
+        return make(series, due, now, coalesce=job.coalesce, grace=grace, limit=CATCH_UP_LIMIT)
+    whole = partial(make, series, due, now, coalesce=False, grace=None, limit=CATCH_UP_LIMIT)
+    return plan_asked(job, now, whole)

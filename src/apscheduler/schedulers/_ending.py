@@ -15,6 +15,7 @@ from time import monotonic, sleep
 from apscheduler.jobstores.base import SharedJobStore
 from apscheduler.runs.context import acting_for
 from apscheduler.schedulers._sinks import say_trouble
+from apscheduler.texts import name_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,12 +70,13 @@ def leave_behind(scheduler: Any, seconds: float) -> None:
 
 
 def still_running(scheduler: Any) -> list[str]:
-    """Return the ids of the jobs that this scheduler's executors have not come to the end of."""
+    """Return by name and id the jobs that this scheduler's executors have not come to the end of."""
     found: set[str] = set()
     for executor in list(scheduler._executors.values()):
         listed = getattr(executor, "in_flight", list)
-        found.update(str(getattr(item, "job", item).id) for item in listed())
-        found.update(map(str, list(getattr(executor, "_open_claims", ()))))
+        found.update(name_of(getattr(item, "job", item)) for item in listed())
+        opened = dict(getattr(executor, "_open_claims", ()))
+        found.update(name_of(each[0].job) if each else str(key) for key, each in opened.items())
     return sorted(found)
 
 

@@ -10,6 +10,7 @@ import sys
 from time import monotonic
 
 from apscheduler.executors._waited_for import names_of, told
+from apscheduler.texts import counted, name_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,11 +26,12 @@ def tell_of_no_start(scheduler: Any) -> None:
     script, pending = scheduler._pending_by, list(scheduler._pending_jobs)
     if script != os.getpid() or not pending or _has_failed():
         return
-    names = [f"{job.name} ({job.id})" if job.name != job.id else job.id for job, _, _ in pending]
-    one = len(names) == 1
+    names = [name_of(job) for job, _, _ in pending]
+    were = "was" if len(names) == 1 else "were"
+    again = " again" if scheduler._started_at_monotonic else ""
     scheduler._logger.warning(
-        "The program ends and this %s was not started: %d %s added and will not run: %s. Call its start()",
-        *(type(scheduler).__name__, len(names), "job was" if one else "jobs were", told(names)),
+        "The program ends and this %s was not started%s: %s %s added and will not run: %s. Call its start()",
+        *(type(scheduler).__name__, again, counted(len(names), "job"), were, told(names)),
     )
 
 

@@ -48,6 +48,8 @@ class HandOver:
         self._made: Announcer | None = None
         self._shares: dict[str, list[Any]] | None = None
         self._given: dict[str, bool] = {}
+        self._too_many: set[int] = set()  # what its executor refused as one instance too many
+        self._told_later: dict[str, list[Any]] | None = None
         self._is_over = False
 
     @property
@@ -92,6 +94,8 @@ class HandOver:
             for alias, items in shares.items():
                 if alias not in self._given:
                     self._submit(alias, items)
+            if self._told_later:
+                self._announcer.announce_submitted(self._taken(self._told_later))
         elif batch.has_news:
             self._announcer.announce_the_rest(batch)
         self._is_over = True
@@ -127,7 +131,23 @@ class HandOver:
         announcer.announce_the_rest(batch)
         announcer.bid_farewell(batch, shares, inline)
         if self._scheduler._listener_mask & EVENT_JOB_SUBMITTED:
-            announcer.announce_submitted(shares)
+            executors = self._scheduler._executors
+            self._told_later = {
+                alias: items
+                for alias, items in shares.items()
+                if alias not in self._given and may_refuse(executors.get(alias))
+            }
+            now = {alias: shares[alias] for alias in shares if alias not in self._told_later}
+            announcer.announce_submitted(self._taken(now))
+
+    def _taken(self, shares: dict[str, list[Any]]) -> dict[str, list[Any]]:
+        """Return the shares without what was refused as one instance too many, of which 3.x tells that alone."""
+        if not self._too_many:
+            return shares
+        return {
+            alias: [item for item in items if id(item) not in self._too_many]
+            for alias, items in shares.items()
+        }
 
     def _give_rest(self) -> None:
         for alias, items in self._sorted().items():
@@ -184,15 +204,28 @@ class HandOver:
                 cancel_interrupted([item], now)
 
     def _refuse_surely(self, item: Any, why: BaseException) -> None:
-        """Settle what an executor did not take, whatever a listener makes of it."""
+        """Settle what an executor did not take, whatever a listener makes of it and however often Ctrl-C comes."""
+        before = None
+        while not self._is_refused(item, why) and not isinstance(item, Job):
+            left = item.unsettled
+            if not left:
+                item.sink.release(item)
+                return
+            if left == before:
+                return  # it stays claimed: its store gives it back at the end
+            before = left
+
+    def _is_refused(self, item: Any, why: BaseException) -> bool:
+        """Refuse an item, and return whether that came to its end."""
         try:
             self._refuse(item, why)
         except Exception as exc:  # noqa: BLE001 - of a listener, a log handler, a trigger
             self._announcer.failed(exc)
         except BaseException as exc:  # noqa: BLE001 - raised when everything is handed over
             self._announcer.interrupted(exc)
-            if not isinstance(item, Job) and item.unsettled:
-                self._refuse(item, why)
+        else:
+            return True
+        return False
 
     def _refuse(self, item: Any, exc: BaseException) -> None:
         scheduler = self._scheduler
@@ -204,11 +237,12 @@ class HandOver:
             scheduler._settle_lane(item, Result(item._fire, outcome, 0, now, exception=exc))
             return
         if isinstance(exc, MaxInstancesReachedError):
+            self._too_many.add(id(item))
+            reason = reasons.refused(item.job)
             for fire in item.unsettled:
-                reason = reasons.skipped(item.job)
                 item.sink.settle(item, Result(fire, Outcome.SKIPPED, 0, now, reason=reason))
             item.sink.release(item)
-            self._announcer.announce_skipped(item.job, item.fires)
+            self._announcer.announce_skipped(item.job, item.fires, refused=reason)
             return
         if outcome is Outcome.CANCELLED and item.sink.hand_back(item):
             return
@@ -220,6 +254,12 @@ class HandOver:
 def is_inline(executor: Any) -> bool:
     """Return whether an executor has run what it was given when it returns."""
     return getattr(executor, "inline", False) is True
+
+
+def may_refuse(executor: Any) -> bool:
+    """Return whether an executor is given jobs by a ``submit_job`` that may say that one instance is too many."""
+    heed = getattr(executor, "_heed_hooks", None)
+    return callable(heed) and heed() is True
 
 
 def _gone(alias: str) -> Callable[[list[Any]], Any]:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC
 
 from apscheduler._engine.instants import from_us
 from apscheduler.jobstores.base import SharedJobStore, UnknownJobError
-from apscheduler.moments import localize
 from apscheduler.names import closest
 from apscheduler.runs.outcomes import fire_id
 from apscheduler.runs.rows import CLAIMED, QUEUED, RUNNING, Run, RunQuery
+from apscheduler.schedulers._questions import limit_of, moment_of, text_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from datetime import datetime
     from typing import Any
 
     from apscheduler.runs.outcomes import Outcome
@@ -30,9 +31,11 @@ def runs_of(
     limit: int,
 ) -> list[Run]:
     """Return runs that have ended; ``BaseScheduler.get_runs`` documents it."""
-    if limit < 1:
-        raise ValueError(f"limit must be at least 1, not {limit!r}")
-    since, until = (_aware(scheduler, moment) for moment in between)
+    text_of("job_id", "the id of a job", job_id)
+    text_of("node", "the name of a scheduler process", node)
+    limit = limit_of(limit)
+    zone = scheduler.timezone
+    since, until = moment_of("since", between[0], zone), moment_of("until", between[1], zone)
     stores = scheduler._stores_asked(jobstore)
     query = RunQuery(job_id, outcome, since, limit, node, until)
     runs = [run for _, store in stores for run in store.runs(query)]
@@ -41,18 +44,6 @@ def runs_of(
     if len(stores) > 1:
         runs.sort(key=lambda run: run.finished_at or run.fire_time, reverse=True)
     return runs[:limit]
-
-
-def _aware(scheduler: Any, moment: datetime | None) -> datetime | None:
-    if moment is None:
-        return None
-    if not isinstance(moment, datetime):
-        raise TypeError(
-            f"since and until are datetimes, aware or in the scheduler's zone, not {moment!r}"
-        )
-    if moment.tzinfo is not None:
-        return moment
-    return localize(moment, scheduler.timezone)
 
 
 def _check_known(scheduler: Any, stores: list[tuple[str, Store]], job_id: str) -> None:

@@ -15,6 +15,7 @@ from apscheduler.events import (
     SchedulerEvent,
 )
 from apscheduler.job import Job
+from apscheduler.job_hooks import approved, is_own_modify
 from apscheduler.jobstores.base import JobLookupError, QuarantinedJobError, SharedJobStore
 from apscheduler.jobstores.standing import Standing, first_after
 from apscheduler.moments import datetime_repr
@@ -187,12 +188,12 @@ class JobOperations(JobAdding):
         trigger = changes.get("trigger")
         if "next_run_time" in changes or not isinstance(trigger, BaseTrigger) or alias is None:
             return self._change(job, alias, changes)
-        approved = job._checked(changes)
+        checked = job._checked(changes) if is_own_modify(job) else changes  # it is asked by _edit
         self._check_calendars(trigger)
 
         def change(standing: Standing) -> dict[str, Any]:
             stored = standing.job
-            return {**approved, **({} if _is_paused(stored) else self._first(standing, trigger))}
+            return {**checked, **({} if _is_paused(stored) else self._first(standing, trigger))}
 
         self._edit(job, alias, change)
         return job
@@ -207,24 +208,26 @@ class JobOperations(JobAdding):
 
     def _change(self, job: Job, alias: str | None, changes: dict[str, Any]) -> Job:
         """Make changes that a user has named."""
-        approved = job._checked(changes)
+        right = approved(job, changes)
         if alias is None:
-            job._apply(approved)
+            job._apply(right)
         else:
-            self._claiming_store(alias).modify_job(job, approved)
+            self._claiming_store(alias).modify_job(job, right)
         self._say_modified(job, alias)
         return job
 
     def _edit(self, job: Job, alias: str | None, change: Change) -> bool:
         """Make changes that follow from the job as it is stored; return whether there were any to make."""
+        if not is_own_modify(job):
+            change = _by_modify(change)
         if alias is not None:
             if not self._claiming_store(alias).edit_job(job, change):
                 return False
         else:
-            approved = change(Standing(job))
-            if approved is None:
+            right = change(Standing(job))
+            if right is None:
                 return False
-            job._apply(approved)
+            job._apply(right)
         self._say_modified(job, alias)
         return True
 
@@ -285,18 +288,28 @@ class JobOperations(JobAdding):
         changes = found[-1]
         return None if changes is None else self.modify_job(job.id, alias, **changes)
 
-    def _make_due_at_start(self) -> None:
-        """Make the jobs due that wait for the start of a scheduler (``@reboot``)."""
+    def _make_due_at_start(self) -> set[str]:
+        """Make the jobs due that wait for the start of a scheduler (``@reboot``); return which stores are away."""
+        away = set()
         for alias, store in self._claiming_stores():
             try:
-                for job in self._adopted(store.waiting_for_start(), alias):
-                    with suppress(JobLookupError):  # removed meanwhile
-                        store.modify_job(job, job._checked({"next_run_time": self._now()}))
+                self._make_due_in(alias, store)
             except Exception as exc:  # noqa: BLE001 - whatever a store raises
+                from apscheduler.schedulers._reaching import why_unreachable
                 from apscheduler.schedulers._sinks import say_trouble
 
+                if why_unreachable(exc) is not None:
+                    away.add(alias)
+                    continue
                 text = f"Jobs of @reboot in job store {alias!r} do not run at this start"
                 say_trouble(self._logger, store, text, exc)
+        return away
+
+    def _make_due_in(self, alias: str, store: Store) -> None:
+        """Make the jobs of one store due that wait for the start of a scheduler."""
+        for job in self._adopted(store.waiting_for_start(), alias):
+            with suppress(JobLookupError):  # removed meanwhile
+                store.modify_job(job, job._checked({"next_run_time": self._now()}))
 
     def pause_job(self, job_id: str, jobstore: str | None = None) -> Job:
         """Take a job's next fire time away until it is resumed, and return it.
@@ -404,10 +417,14 @@ def _lines_of(store: Store) -> list[str]:
 def _line_of_quarantined(each: Quarantined) -> str:
     """Return a line like that of a job, as far as its row can be read, with the reason why it is none."""
     when = each.next_run_time
-    status = "paused" if when is None else f"next run at: {datetime_repr(when)}"
     called = each.job_id if each.name in (None, each.job_id) else f"{each.name} [{each.job_id}]"
-    trigger = f"trigger: {each.trigger}, " if each.trigger else ""
-    return line(f"    {called} ({trigger}{status}; quarantined: {each.reason})")
+    known = [f"trigger: {each.trigger}"] if each.trigger else []
+    if each.is_paused:
+        known.append("paused")
+    elif when is not None:
+        known.append(f"next run at: {datetime_repr(when)}")
+    text = f"{', '.join(known)}; " if known else ""
+    return line(f"    {called} ({text}quarantined: {each.reason})")
 
 
 def _line_of(job: Job) -> str:
@@ -415,6 +432,16 @@ def _line_of(job: Job) -> str:
         return line(f"    {job}")
     except Exception as exc:  # noqa: BLE001 - a job of a store or class of anyone's
         return line(f"    {job.id} (cannot be shown: {type(exc).__name__}: {exc})")
+
+
+def _by_modify(change: Change) -> Change:
+    """Return the change as a ``_modify`` of someone else's makes it."""
+
+    def asked(standing: Standing) -> dict[str, Any] | None:
+        changes = change(standing)
+        return None if changes is None else approved(standing.job, changes)
+
+    return asked
 
 
 def _is_paused(job: Job) -> bool:

@@ -43,6 +43,10 @@ class Lateness:
         self._looked_at, self._wake_at = now, wake_at
         self._stores_back.clear()
 
+    def asked_to_look(self, now: int) -> None:
+        """Somebody has changed jobs, and a pass is due: what comes after ``now`` it would have been woken for."""
+        self._wake_at = min(self._wake_at, now)
+
     def store_went_down(self, alias: str) -> None:
         """A call of the store raised."""
         self._stores_down.add(alias)

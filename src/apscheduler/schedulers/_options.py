@@ -32,9 +32,12 @@ SCHEDULER_OPTIONS: Final = frozenset(
         "timezone",
     }
 )
-JOB_DEFAULTS: Final = frozenset(
-    {"coalesce", "delivery", "max_instances", "misfire_grace_time", "timeout"}
+CHECKED_DEFAULTS: Final = (
+    *("misfire_grace_time", "coalesce", "max_instances"),
+    *("timeout", "delivery"),
 )
+"""The job defaults: 3.11.3's in the order in which it reads them, and so refuses one of several; then those of ours."""
+JOB_DEFAULTS: Final = frozenset(CHECKED_DEFAULTS)
 
 
 class UnknownOptionWarning(UserWarning):

@@ -13,37 +13,59 @@ if TYPE_CHECKING:
 _TEXTS = {"crontab": "expression", "rrule": "rrule"}
 """Triggers that take a text in the place of ``args``, and their argument for it."""
 _FIELDS = re.compile(r"@\w+|[\w*?/,~#+()-]+(\s+[\w*?/,~#+()-]+){4,6}", re.ASCII)
-_SETTING = re.compile(r"(?:CRON_)?TZ=\S+\s+\S", re.ASCII)
+_SETTING = re.compile(r"(?:CRON_)?TZ\s*=\s*[\"']?([^\s\"']+)", re.ASCII)
+_ENDS = "timezone start_date end_date jitter"
+_ARGUMENTS = {
+    "cron": frozenset(f"year month day week day_of_week hour minute second {_ENDS}".split()),
+    "interval": frozenset(f"weeks days hours minutes seconds {_ENDS}".split()),
+    "date": frozenset(["run_date", "timezone"]),
+    "calendarinterval": frozenset(f"years months weeks days hour minute second {_ENDS}".split()),
+    "crontab": frozenset(f"expression dst lenient {_ENDS}".split()),
+    "rrule": frozenset(f"rrule {_ENDS}".split()),
+}
+_EXAMPLE = 'name the fields, like add_job(func, "cron", hour=10, minute=30)'
 
 
 def read(trigger: str, args: Any, trigger_args: Mapping[str, Any]) -> tuple[Any, Mapping[str, Any]]:
-    """Return ``args`` and the trigger's arguments, after a schedule in the place of ``args`` was moved to these.
-
-    :raises TypeError: if a schedule stands there that the trigger takes by name only
-    """
+    """Return ``args`` and the trigger's arguments, after a schedule in the place of ``args`` was moved to these."""
     name = _TEXTS.get(trigger)
     if name is not None and name not in trigger_args and _is_schedule(trigger, args):
         return None, {name: args, **trigger_args}
-    instead = _instead(trigger, args)
-    if instead is None:
-        return args, trigger_args
-    raise TypeError(
-        f"args are the arguments of the function, a list or tuple, and {args!r} is none: "
-        f"to say when it runs, write {instead}"
-    )
+    if not trigger_args and isinstance(args, dict):
+        _refuse(args, _with_names(trigger, args))
+    return args, trigger_args
+
+
+def refuse_schedule(trigger: str, args: Any) -> None:
+    """Refuse a schedule in the place of ``args`` that the trigger takes by name only.
+
+    :raises TypeError: if one stands there
+    """
+    _refuse(args, _instead(trigger, args))
+
+
+def _refuse(args: Any, instead: str | None) -> None:
+    if instead is not None:
+        raise TypeError(
+            f"args are the arguments of the function, a list or tuple, and {args!r} is none: "
+            f"to say when it runs, {instead}"
+        )
 
 
 def what_name_means(name: str) -> str | None:
     """Return what to write instead of a schedule in the place of a trigger's name, ``None`` if it is no schedule."""
+    from apscheduler.triggers.advice import call_for
+
     text = name.strip()
-    if _FIELDS.fullmatch(text) or _SETTING.match(text):
-        return f"{name!r} is a crontab line and no trigger's name: write {_crontab(text)}"
     if re.match(r"(RRULE:|DTSTART|FREQ=)", text, re.IGNORECASE):
         return (
             f"{name!r} is a recurrence rule and no trigger's name: "
             f'write add_job(func, "rrule", {name!r})'
         )
-    return None
+    if _FIELDS.fullmatch(text) or _SETTING.match(text):
+        return f"{name!r} is a crontab line and no trigger's name: {_crontab(text)}"
+    call = call_for(text)
+    return None if call is None else f"{name!r} is a schedule and no trigger's name: write {call}"
 
 
 def _is_schedule(trigger: str, args: Any) -> bool:
@@ -60,16 +82,49 @@ def _instead(trigger: str, args: Any) -> str | None:
     if trigger == "cron" and isinstance(args, str):
         return _crontab(args.strip())
     if trigger == "interval" and isinstance(args, str | int | float | timedelta):
-        return (
-            'add_job(func, "interval", minutes=…): weeks, days, hours, minutes, seconds are known'
-        )
+        return 'write add_job(func, "interval", minutes=…): weeks, days, hours, minutes, seconds are known'
     if trigger == "date" and isinstance(args, str | date):
-        return f'add_job(func, "date", run_date={args!r})'
+        return f'write add_job(func, "date", run_date={args!r})'
     return None
 
 
+def _with_names(trigger: str, args: dict[Any, Any]) -> str | None:
+    """Return the call for a trigger's arguments; 3.x takes a mapping's keys for those of the function."""
+    known = _ARGUMENTS.get(trigger, frozenset())
+    if not args or not known.issuperset(args):
+        return None
+    named = ", ".join(f"{name}={value!r}" for name, value in args.items())
+    return f'write add_job(func, "{trigger}", {named})'
+
+
 def _crontab(text: str) -> str:
+    from apscheduler.triggers.advice import call_for, is_for_from_crontab
+
+    call = call_for(text)
+    if call is None:
+        return _why_not(text)
+    if not is_for_from_crontab(text):
+        return f"write {call}"
     return (
-        f'add_job(func, "crontab", {text!r}), which counts as crontab does, or '
+        f"write {call}, which counts as crontab does, or "
         f"add_job(func, CronTrigger.from_crontab({text!r})) with 3.x's weekdays from Monday = 0"
     )
+
+
+def _why_not(text: str) -> str:
+    """Return what is wrong with a schedule that nothing takes."""
+    from apscheduler.triggers.advice import reason_against_zone
+
+    setting = _SETTING.match(text)
+    if setting is not None:
+        reason = reason_against_zone(setting[1])
+        return f"{_EXAMPLE}{f'; {reason}' if reason else ''}"
+    if _FIELDS.fullmatch(text):
+        from apscheduler.triggers.crontab import CrontabError
+        from apscheduler.triggers.crontab.parsing import parse
+
+        try:
+            parse(text)
+        except CrontabError as error:
+            return f"{_EXAMPLE}; as a crontab line it has a mistake: {error.reason}"
+    return _EXAMPLE

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping, MutableMapping
 from threading import RLock
 
+from apscheduler.amounts import read_option
 from apscheduler.events import (
     EVENT_ALL,
     EVENT_EXECUTOR_ADDED,
@@ -25,7 +26,9 @@ from apscheduler.names import hint
 from apscheduler.references import maybe_ref
 from apscheduler.schedulers import SchedulerAlreadyRunningError
 from apscheduler.schedulers._listeners import tell
+from apscheduler.schedulers._making import make_plugin
 from apscheduler.schedulers._options import (
+    CHECKED_DEFAULTS,
     JOB_DEFAULTS,
     SCHEDULER_OPTIONS,
     checked_leader_lock,
@@ -49,6 +52,8 @@ STATE_RUNNING = 1
 STATE_PAUSED = 2
 
 EVERY_EVENT = (1 << 63) - 1
+
+_WORDS = {"executor": "executor", "jobstore": "job store"}
 
 STANDARD_DEFAULTS = {"misfire_grace_time": 1, "coalesce": True, "max_instances": 1}
 
@@ -74,7 +79,8 @@ class Registry:
         self._claiming: dict[str, Store] = {}
         self._listeners: list[
             tuple[Any, int]
-        ] = []  # replaced, never changed: telling needs no lock
+        ] = []  # replaced, never changed by us: telling needs no lock
+        self._known_listeners: list[tuple[Any, int]] = []  # those that the mask speaks of
         self._listeners_lock = self._create_lock()
         self._listener_mask = 0
         self._tells_itself = False
@@ -109,7 +115,10 @@ class Registry:
         self._logger = own(given) if given else logger_named("apscheduler.scheduler")
         zone = config.get("timezone")
         self.timezone = _local_zone() if zone is None else astimezone(zone)
-        self.jobstore_retry_interval = float(config.get("jobstore_retry_interval", 10))
+        given = config.get("jobstore_retry_interval", 10)
+        self.jobstore_retry_interval = read_option(
+            float, "jobstore_retry_interval", given, "a number of seconds"
+        )
         self._clock = config.get("clock")
         self._leader_lock = checked_leader_lock(config.get("leader_lock"))
         self._configure_job_defaults(group(config, "job_defaults"))
@@ -119,8 +128,9 @@ class Registry:
     def _configure_job_defaults(self, defaults: Mapping[str, Any]) -> None:
         warn_unknown(defaults, JOB_DEFAULTS, "job default")
         self._job_defaults = dict(STANDARD_DEFAULTS)
-        for name in JOB_DEFAULTS.intersection(defaults):
-            self._job_defaults[name] = checked_default(name, defaults[name])
+        for name in CHECKED_DEFAULTS:
+            if name in defaults:
+                self._job_defaults[name] = checked_default(name, defaults[name])
 
     def _configure_executors(self, config: Mapping[str, Any]) -> None:
         specs = dict(group(config, "executors"))
@@ -157,7 +167,8 @@ class Registry:
         """Make an executor or job store from a dictionary that names its type or class."""
         plugin, cls = spec.pop("type", None), spec.pop("class", None)
         if cls is not None:
-            made = maybe_ref(cls)(**spec)
+            what = f"the {_WORDS[kind]} {alias!r} (class {cls if isinstance(cls, str) else cls.__name__})"
+            made = make_plugin(maybe_ref(cls), what, spec)
             return (self._as_executor if kind == "executor" else self._as_jobstore)(made, alias, {})
         if plugin is None:
             raise ValueError(
@@ -178,7 +189,8 @@ class Registry:
             known, base, what = self._executor_plugins, _is_subclass(BaseExecutor), "executor"
         else:
             known, base, what = self._jobstore_plugins, _is_subclass(BaseJobStore), "job store"
-        return load_plugin(what, alias, known, base)(**constructor_kwargs)
+        cls = load_plugin(what, alias, known, base)
+        return make_plugin(cls, f"the {what} {alias!r}", constructor_kwargs)
 
     def _as_executor(self, given: Any, what: str, options: dict[str, Any]) -> BaseExecutor:
         """Return an executor for an executor, a plug-in's name, or a concurrent.futures pool."""
@@ -311,11 +323,18 @@ class Registry:
             made = self._as_jobstore(jobstore, f"job store {alias!r}", jobstore_opts)
             self._jobstores[alias] = made
         if self.state != STATE_STOPPED:
-            made.start(self, alias)
+            self._start_store(made, alias)
         self._dispatch_event(SchedulerEvent(EVENT_JOBSTORE_ADDED, alias))
         if self.state != STATE_STOPPED:
             self._add_pending_jobs(alias)
             self.wakeup()
+
+    def _start_store(self, store: Any, alias: str) -> None:
+        from apscheduler.jobstores.base import SharedJobStore
+
+        store.start(self, alias)
+        if isinstance(store, SharedJobStore):
+            store.complete_start(self, alias)
 
     def remove_jobstore(self, alias: str, shutdown: bool = True) -> None:
         """Remove a job store; its jobs stay in it.
@@ -362,13 +381,13 @@ class Registry:
         store = self._lookup_jobstore(alias)
         if getattr(claiming, "store", None) is store:
             return claiming  # type: ignore[return-value] # a PlainStore around it
-        from apscheduler.jobstores.base import SharedJobStore
+        from apscheduler.jobstores.base import KeepingJobStore, SharedJobStore
         from apscheduler.schedulers._stores import as_claiming
 
         with self._jobstores_lock:
             claiming = self._claiming[alias] = as_claiming(store, alias, self.timezone)
-        if isinstance(claiming, SharedJobStore):
-            claiming.look_as(self, alias)
+        if isinstance(store, SharedJobStore | KeepingJobStore):
+            store.look_as(self, alias)
         return claiming
 
     def _claiming_stores(self) -> Iterator[tuple[str, Store]]:
@@ -389,25 +408,27 @@ class Registry:
             raise TypeError(f"a listener must be callable with one event, not {callback!r}")
         with self._listeners_lock:
             self._listeners = [*self._listeners, (callback, mask)]
-            self._listener_mask |= mask
+            self._note_listeners()
 
     def remove_listener(self, callback: Any) -> None:
-        """Stop telling ``callback`` about events."""
+        """Stop telling ``callback`` about events, however often it was added."""
         with self._listeners_lock:
-            listeners = list(self._listeners)
-            for position, (listener, _) in enumerate(listeners):
-                if listener == callback:
-                    del listeners[position]
-                    break
-            self._listeners = listeners
-            self._listener_mask = self._mask()
+            self._listeners = [each for each in self._listeners if each[0] != callback]
+            self._note_listeners()
 
-    def _mask(self) -> int:
-        """Return the codes of events that somebody is told of."""
+    def _note_listeners(self) -> None:
+        """Note the codes of events that somebody is told of; with the lock."""
         found = EVERY_EVENT if self._tells_itself else 0
-        for _, mask in self._listeners:
+        self._known_listeners = list(self._listeners)
+        for _, mask in self._known_listeners:
             found |= mask
-        return found
+        self._listener_mask = found
+
+    def _heed_listeners(self) -> None:
+        """See which listeners somebody has put into ``_listeners``, or taken out, himself."""
+        if self._listeners != self._known_listeners:
+            with self._listeners_lock:
+                self._note_listeners()
 
     def _heed_overrides(self) -> None:
         """See, once a pass, which methods are someone else's: where it is ``_dispatch_event``, all events are told."""
@@ -421,16 +442,19 @@ class Registry:
         if tells_itself is not self._tells_itself:
             with self._listeners_lock:
                 self._tells_itself = tells_itself
-                self._listener_mask = self._mask()
+                self._note_listeners()
+        self._heed_listeners()
 
     def _is_told(self, code: int) -> bool:
         """Return whether somebody is told of events of this code."""
+        self._heed_listeners()
         if self._listener_mask & code:
             return True
         return not is_as_made(self, "_dispatch_event", self._own_dispatch[0])
 
     def _dispatch_event(self, event: SchedulerEvent) -> None:
         """Tell the listeners; no lock is held while they are called."""
+        self._heed_listeners()
         if self._listener_mask & event.code:
             tell(self._listeners, event, self._logger)
 

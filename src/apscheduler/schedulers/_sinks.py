@@ -14,6 +14,7 @@ from apscheduler.runs.claims import Result
 from apscheduler.runs.failures import forget_locals
 from apscheduler.runs.outcomes import Outcome
 from apscheduler.schedulers._farewells import say_farewell
+from apscheduler.schedulers._reaching import place_of, why_unreachable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -106,11 +107,26 @@ class StoreSink:
 
 
 def say_trouble(
-    logger: logging.Logger, store: Any, text: str, exc: Exception, *, level: int = logging.ERROR
+    logger: logging.Logger,
+    store: Any,
+    text: str,
+    exc: Exception,
+    *,
+    level: int = logging.ERROR,
+    away: str = "{text}: its store{place} is not reachable ({reason})",
 ) -> None:
-    """Log what failed with a store: in one line where the store knows the cause, else with the traceback."""
-    if not isinstance(store, SharedJobStore) or not store.tell_trouble(text, exc):
+    """Log what failed with a store: in one line where the cause is known, else with the traceback.
+
+    :param away: what is said, in one line, where the store cannot be reached
+    """
+    if isinstance(store, SharedJobStore) and store.tell_trouble(text, exc):
+        return
+    reason = why_unreachable(exc)
+    if reason is None:
         say(logger, level, "%s", text, exc_info=exc)
+    else:
+        line = away.format(text=text, place=place_of(store), reason=reason)
+        say(logger, level, "%s", line)
 
 
 def report(scheduler: Any, job: Job, result: Result) -> None:
@@ -121,7 +137,7 @@ def report(scheduler: Any, job: Job, result: Result) -> None:
     if result.exception is not None:
         forget_locals(result.exception)  # not before: handlers like Sentry's show them
     code = EVENT_CODES.get(result.outcome)
-    if code is not None and scheduler._listener_mask & code:
+    if code is not None and scheduler._listener_mask & code and not result.is_told:
         scheduler._dispatch_event(
             JobExecutionEvent(
                 code,

@@ -103,7 +103,7 @@ class PlainStore(ClaimsInMemory):
 
     def knows(self, job_id: str) -> bool:
         """Return whether there is a job of this id."""
-        return self.lookup_job(job_id) is not None
+        return self.lookup_job(job_id) is not None or self.why_quarantined(job_id) is not None
 
     def _write(self, job: Job, planned: Plan, batch: ClaimBatch, *, keep: bool) -> bool:
         """Write the job's next fire time, unless somebody changed the job since it was read."""

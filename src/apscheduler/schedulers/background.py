@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from threading import Thread, current_thread
 
+from apscheduler.amounts import read_truth
 from apscheduler.elsewhere import names_of_3x
 from apscheduler.ends import at_wait
-from apscheduler.moments import asbool
 from apscheduler.schedulers.base import BaseScheduler
 from apscheduler.schedulers.blocking import BlockingScheduler
 
@@ -51,7 +51,7 @@ class BackgroundScheduler(BlockingScheduler):
     )
 
     def _configure(self, config: Mapping[str, Any]) -> None:
-        self._daemon = asbool(config.get("daemon", True))
+        self._daemon = read_truth("daemon", config.get("daemon", True))
         super()._configure(config)
 
     def start(self, *args: Any, **kwargs: Any) -> None:
@@ -63,12 +63,12 @@ class BackgroundScheduler(BlockingScheduler):
         BaseScheduler.start(self, *args, **kwargs)
         if self.running:
             thread = Thread(target=self._main_loop, name="APScheduler", daemon=self._daemon)
+            self._thread = thread  # first: a listener in it may shut the scheduler down at once
             try:
                 thread.start()
             except RuntimeError:  # at its limit of threads
                 self.shutdown(wait=False)
                 raise
-            self._thread = thread
 
     def shutdown(self, *args: Any, **kwargs: Any) -> None:
         """Stop processing jobs and end the thread. See :meth:`BaseScheduler.shutdown`.

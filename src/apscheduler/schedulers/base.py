@@ -36,6 +36,7 @@ from apscheduler.events import (
 )
 from apscheduler.forks import after_fork, look
 from apscheduler.installation import warn_of_foreign_copies
+from apscheduler.job import Job
 from apscheduler.jobstores.base import SharedJobStore
 from apscheduler.runs.outcomes import Outcome, outcome_named
 from apscheduler.schedulers import SchedulerAlreadyRunningError, SchedulerNotRunningError
@@ -50,7 +51,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from apscheduler.cluster.nodes import Node
-    from apscheduler.job import Job
     from apscheduler.jobstores.base import Quarantined
     from apscheduler.runs.claims import Result
     from apscheduler.runs.rows import Run
@@ -105,7 +105,7 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
     :param executor: the default executor: an executor, its name, or a ``concurrent.futures.Executor``. New.
     :param leader_lock: a file's path, or a job store that processes share (or its alias): of the schedulers with the
         same lock only one runs jobs at a time, and another takes over when it ends. New.
-    :param clock: an object with ``now_us()``, the time in microseconds UTC, instead of the system's clock
+    :param clock: an object with ``now_us()``, the time in microseconds UTC, instead of the system's clock. New.
     """
 
     def __init__(self, gconfig: Mapping[str, Any] = {}, **options: Any) -> None:
@@ -162,7 +162,7 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
             self._start_parts()
             self._has_begun = not paused
             if not paused:
-                self._make_due_at_start()
+                self._dispatcher.begin_later(self._make_due_at_start())
         except BaseException:
             self._give_up_lead()
             raise
@@ -181,7 +181,7 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         for alias, executor in list(self._executors.items()):
             executor.start(self, alias)
         for alias, store in list(self._jobstores.items()):
-            store.start(self, alias)
+            self._start_store(store, alias)
         self._dispatcher.lateness.started(self._now_us())
         try:
             self._add_pending_jobs()
@@ -253,19 +253,22 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         self.state = STATE_STOPPED
         return seconds
 
-    def _finish_shutdown(self, *, wait: bool, timeout: float | None = None) -> None:
+    def _finish_shutdown(
+        self, *, wait: bool, timeout: float | None = None, tells: bool = True
+    ) -> None:
+        """Stop the executors and stores; ``tells``: say what is waited for, where that takes long."""
         from apscheduler.schedulers import _ending
 
         self._let_pass_end()
         if wait and timeout is not None:
             _ending.stop_within(self, timeout)
-        elif wait:
+        elif wait and tells:
             from apscheduler.executors._waited_for import Telling
 
             with Telling(self._executors.values(), self._logger):
                 self._stop_executors(wait=True)
         else:
-            self._stop_executors(wait=False)
+            self._stop_executors(wait=wait)
         if self._twin_byte is not None:
             from apscheduler.schedulers import _twins
 
@@ -331,7 +334,7 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
             self._dispatcher.lateness.resumed(self._now_us())
             if not self._has_begun:
                 self._has_begun = True
-                self._make_due_at_start()
+                self._dispatcher.begin_later(self._make_due_at_start())
             self.state = STATE_RUNNING
             self._logger.info("Resumed scheduler job processing")
             self._look_for_twins()
@@ -430,7 +433,8 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         :param node: only those claimed by the scheduler process of this name (see :meth:`nodes`)
         :param limit: how many at most
         :raises ValueError: for an outcome that does not exist, or a limit below 1
-        :raises TypeError: for a ``since`` or ``until`` that is no datetime
+        :raises TypeError: for a ``since`` or ``until`` that is no datetime, a limit that is no whole number, an id, alias
+            or name that is no text
         :raises JobLookupError: if there is neither a job of this id nor any run of one
         :raises KeyError: if there is no such job store
         """
@@ -465,10 +469,21 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         """Return the job stores that a question is about.
 
         :raises KeyError: if there is none of this alias
+        :raises TypeError: for what cannot be one, such as several
         """
         if jobstore is not None:
+            self._check_alias(jobstore)
             self._lookup_jobstore(jobstore)
         return [each for each in self._claiming_stores() if jobstore in (None, each[0])]
+
+    def _check_alias(self, jobstore: Any) -> None:
+        try:
+            hash(jobstore)
+        except TypeError:
+            known = ", ".join(map(repr, self._jobstores)) or "none"
+            raise TypeError(
+                f"jobstore is the alias of one job store, not {jobstore!r}; known are: {known}"
+            ) from None
 
     def adopt_store(self, alias: str = "default") -> None:
         """Take a store that is held, as a copy or as set back, for the one to work on. New.

@@ -7,8 +7,8 @@ from functools import partial
 from threading import current_thread, get_ident, main_thread
 
 from apscheduler._engine.instants import NEVER
+from apscheduler.amounts import read_truth
 from apscheduler.elsewhere import names_of_3x
-from apscheduler.moments import asbool
 from apscheduler.schedulers._waiting import Wakeup
 from apscheduler.schedulers.base import STATE_STOPPED, BaseScheduler
 
@@ -55,7 +55,7 @@ class BlockingScheduler(BaseScheduler):
 
     def _configure(self, config: Mapping[str, Any]) -> None:
         given = config.get("handle_signals")
-        self._handle_signals = None if given is None else asbool(given)
+        self._handle_signals = None if given is None else read_truth("handle_signals", given)
         if self._handle_signals and not self._blocks:
             raise ValueError(
                 f"handle_signals is for BlockingScheduler: the start() of {type(self).__name__} returns, so signals are "

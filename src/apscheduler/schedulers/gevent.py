@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextvars import copy_context
 
+from apscheduler.elsewhere import names_of_3x
 from apscheduler.executors._coroutines import CoroutineRunner
 from apscheduler.executors.gevent import native_ident
 from apscheduler.schedulers._listeners import tell
@@ -123,6 +124,7 @@ class GeventScheduler(BlockingScheduler):
         return bool(waiting.dead)
 
     def _dispatch_event(self, event: SchedulerEvent) -> None:
+        self._heed_listeners()
         if self._listener_mask & event.code:
             tell(self._listeners, event, self._logger, _await_beside)
 
@@ -149,3 +151,7 @@ def _await_there(coroutine: Any) -> None:
         runner.run(coroutine, None)
     finally:
         runner.close()
+
+
+if not TYPE_CHECKING:
+    __getattr__ = names_of_3x(__name__)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from apscheduler.elsewhere import names_of_3x
 from apscheduler.schedulers._callback import CallbackScheduler
 from apscheduler.schedulers._qt_port import BINDINGS, QtPort, installed
 
@@ -34,3 +35,7 @@ class QtScheduler(CallbackScheduler):
         :param timeout: as there; by name
         """
         super().shutdown(*args, **kwargs)
+
+
+if not TYPE_CHECKING:
+    __getattr__ = names_of_3x(__name__)

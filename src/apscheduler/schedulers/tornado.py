@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import wraps
 
+from apscheduler.elsewhere import names_of_3x
 from apscheduler.references import maybe_ref
 from apscheduler.schedulers._asyncio_host import AsyncioHost
 
@@ -60,3 +61,7 @@ class TornadoScheduler(AsyncioHost):
         from apscheduler.executors.tornado import TornadoExecutor
 
         return TornadoExecutor()
+
+
+if not TYPE_CHECKING:
+    __getattr__ = names_of_3x(__name__)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import wraps
 
+from apscheduler.elsewhere import names_of_3x
 from apscheduler.references import maybe_ref
 from apscheduler.schedulers._callback import CallbackScheduler
 
@@ -63,3 +64,7 @@ class TwistedScheduler(CallbackScheduler):
         from apscheduler.executors.twisted import TwistedExecutor
 
         return TwistedExecutor()
+
+
+if not TYPE_CHECKING:
+    __getattr__ = names_of_3x(__name__)

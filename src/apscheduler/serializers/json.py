@@ -112,3 +112,9 @@ def _job(tree: Any, place: str) -> dict[str, Any]:
     if not isinstance(job, dict):
         raise DeserializationError(f"{place} cannot be read: it is JSON, but not of a job")
     return job
+
+
+def __getattr__(name: str) -> object:
+    from apscheduler import _missing
+
+    raise _missing(__name__, name)

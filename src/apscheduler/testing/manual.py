@@ -39,6 +39,7 @@ class ManualScheduler(BaseScheduler):
 
     def wakeup(self) -> None:
         self.woken += 1
+        self._dispatcher.lateness.asked_to_look(self._now_us())
 
     def shutdown(self, wait: bool = True, *, timeout: float | timedelta | None = None) -> None:
         """Stop. See :meth:`BaseScheduler.shutdown`."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import tzinfo
-from math import isfinite
 from typing import Any
 
 from apscheduler._engine.instants import SECOND
 from apscheduler.moments import astimezone, local_zone
+
+_LONGEST_JITTER = 9999 * 366 * 86_400
+"""In seconds: longer than all the years that a datetime can have."""
 
 
 def zone_of(timezone: Any, *dates: Any) -> tzinfo:
@@ -33,7 +35,7 @@ def checked_jitter(jitter: Any) -> float | None:
     """Return the jitter if it is one; ``False`` and an empty text stand for none, as in 3.x.
 
     :raises TypeError: if it is no number
-    :raises ValueError: if it is negative or no finite number
+    :raises ValueError: if it is negative, or longer than the calendar
     """
     if jitter is None or jitter is False or jitter == "":
         return None
@@ -41,9 +43,10 @@ def checked_jitter(jitter: Any) -> float | None:
         raise TypeError(
             f"jitter must be a number of seconds or None, not {type(jitter).__name__} ({jitter!r})"
         )
-    if jitter < 0 or not isfinite(jitter):
+    if not 0 <= jitter <= _LONGEST_JITTER:
         raise ValueError(
-            f"jitter is the most seconds a run may be delayed, so it cannot be {jitter!r}: give 0 or more"
+            f"jitter is the most seconds a run may be delayed, so it cannot be {jitter!r}: "
+            f"give 0 to {_LONGEST_JITTER} (as long as the calendar)"
         )
     return jitter
 
@@ -85,7 +88,7 @@ def better_type_error(
     """
     from inspect import signature
 
-    from apscheduler.names import closest
+    from apscheduler.names import not_taken
 
     try:
         parameters = signature(cls).parameters
@@ -96,11 +99,4 @@ def better_type_error(
     unknown = [key for key in given if key not in parameters]
     if not unknown:
         return exc
-    known = [*parameters, *others]
-    hints = [
-        f"{key!r}" + (f" (did you mean {near!r}?)" if (near := closest(key, known)) else "")
-        for key in unknown
-    ]
-    return TypeError(
-        f"the {name!r} trigger does not take {', '.join(hints)}; it takes {', '.join(parameters)}"
-    )
+    return TypeError(not_taken(f"the {name!r} trigger", unknown, parameters, others))

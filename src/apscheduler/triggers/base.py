@@ -13,7 +13,7 @@ from __future__ import annotations
 from abc import ABCMeta, abstractmethod
 from datetime import UTC, datetime, timedelta
 
-from apscheduler._engine.instants import from_us, to_us
+from apscheduler._engine.instants import SECOND, from_us, to_us
 from apscheduler.elsewhere import names_of_3x
 
 TYPE_CHECKING = False
@@ -67,7 +67,7 @@ class BaseTrigger(metaclass=ABCMeta):
     """Whether some of its fire times may be dropped by calendars when they are due."""
 
     step_us: int = 0
-    """The constant distance of the fire times in microseconds, where they have one (0 elsewhere)."""
+    """The constant distance of the fire times in microseconds, where they have one of ``LONGEST_STEP`` at most (0 elsewhere)."""
 
     at_start: bool = False
     """Whether it has no fire times of its own, but each start of a scheduler makes the job due (``@reboot``)."""
@@ -154,6 +154,9 @@ OWN_JITTER = BaseTrigger._apply_jitter
 
 SEALED: set[type] = set()
 """Classes of this package whose objects take no attributes: only on the class can another word be put over theirs."""
+
+LONGEST_STEP = 366 * 86_400 * SECOND
+"""So far before the end of the calendar no step leads past it."""
 
 STEPPED: list[type[BaseTrigger]] = []
 """Those of them whose objects may have a :attr:`BaseTrigger.step_us`, which jobs keep."""

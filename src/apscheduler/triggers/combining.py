@@ -103,8 +103,11 @@ class AndTrigger(BaseCombiningTrigger):
         if grid is None:
             return None
         others = [trigger for trigger in self.triggers if _grid_of(trigger) is None]
+        on_grid = [trigger for trigger in self.triggers if _grid_of(trigger) is not None]
         target = max(times)
         for _ in range(ROUNDS):
+            if any(trigger.next_us(None, target) is None for trigger in on_grid):
+                return None  # the grid itself has no end
             latest = grid.at_or_after(target)
             for trigger in others:
                 reached = _reach(trigger, previous, latest)
@@ -112,15 +115,11 @@ class AndTrigger(BaseCombiningTrigger):
                     return None
                 latest = reached
             if latest == target:
-                return target if self._all_fire_at(target) else None
+                on_time = all(trigger.next_us(None, target) == target for trigger in on_grid)
+                return target if on_time else None
             target = latest
         _log_giving_up(self, max(times), target)
         return None
-
-    def _all_fire_at(self, instant: int) -> bool:
-        """Tell whether no child on the grid has ended before ``instant``."""
-        on_grid = [trigger for trigger in self.triggers if _grid_of(trigger) is not None]
-        return all(trigger.next_us(None, instant) == instant for trigger in on_grid)
 
     def latest_us(self, first: int, now: int) -> int | None:
         starts, grid = _first_times(self.triggers, first, first + 1), _grid(self.triggers)

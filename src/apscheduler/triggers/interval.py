@@ -11,6 +11,7 @@ from apscheduler.elsewhere import names_of_3x
 from apscheduler.moments import convert_to_datetime, datetime_repr
 from apscheduler.triggers.arguments import checked_jitter, delayed, state_of, stored_zone, zone_of
 from apscheduler.triggers.base import (
+    LONGEST_STEP,
     SEALED,
     STEPPED,
     BaseTrigger,
@@ -157,7 +158,8 @@ class IntervalTrigger(BaseTrigger):
     @property
     def step_us(self) -> int:  # type: ignore[override]
         """The interval in microseconds, 0 with jitter or an end date, and in subclasses, which may change."""
-        return self._step if self._more is None and type(self) is IntervalTrigger else 0
+        is_plain = self._more is None and type(self) is IntervalTrigger
+        return self._step if is_plain and self._step <= LONGEST_STEP else 0
 
     @property
     def grid_us(self) -> tuple[int, int] | None:

@@ -34,10 +34,12 @@ if TYPE_CHECKING:
 _VERSION = 1
 EXCLUDED = 10_000
 """So many fire times in a row may be excluded; then the search ends, which is logged."""
+_FEW = 50
+"""After so many it is asked for how many days an EXRULE takes out whole days."""
 
 
 class RRuleTrigger(BaseTrigger):
-    """Fires as a recurrence rule of RFC 5545 says.
+    """Fires as a recurrence rule of RFC 5545 says. New.
 
     :param rrule: the rule, ``"FREQ=MONTHLY;BYDAY=-1FR"``, or several lines of DTSTART, RRULE, EXRULE, RDATE and EXDATE; or
         an ``rrule`` or ``rruleset`` of dateutil, which keeps the zone of its dtstart. A date without a time takes out its
@@ -192,10 +194,17 @@ class _Recurrences:
 
     def first_from(self, floor: int) -> int | None:
         """Return the first fire time at or after an instant."""
-        for _ in range(0 if self._is_void else EXCLUDED):
+        for number in range(0 if self._is_void else EXCLUDED):
             found = min(self._firsts(floor), default=None)
             if found is None:
                 return None
+            if number and number % _FEW == 0:
+                beyond = self._beyond_excluded_days(found)
+                if beyond is None:
+                    break
+                if beyond > found:
+                    floor = beyond
+                    continue
             day = self._excluded_day(found)
             if day is not None:
                 floor = max(found + 1, _image((day + 1) * DAY, self._line))
@@ -221,6 +230,18 @@ class _Recurrences:
                 return found
         _say_given_up(ceiling)
         return None
+
+    def _beyond_excluded_days(self, found: int) -> int | None:
+        """Return where a search goes on that has met many excluded members; ``None`` if all that follow are excluded.
+
+        The days from that of ``found`` to there are taken out as a whole by EXRULEs that have no end.
+        """
+        endless = [rule.recurrence for rule in self._exrules if rule.is_endless]
+        day = (found + self._line.offset(found)) // DAY
+        days = [rule.recurrence.day_left_by(endless, day) for rule in self._rules]
+        left = [_image(each * DAY, self._line) for each in days if each is not None]
+        at = bisect_left(self._dates, found)
+        return min((*left, *self._dates[at : at + 1]), default=None)
 
     def _firsts(self, floor: int) -> Iterator[int]:
         for rule in self._rules:
@@ -258,13 +279,14 @@ class _ZonedRule:
 
     def __init__(self, text: RuleText, line: ZoneLine, start: datetime) -> None:
         self._line = line
-        self._recurrence = Recurrence(text.parts(wall_seconds(start)))
+        self.recurrence = Recurrence(text.parts(wall_seconds(start)))
+        self.is_endless = text.count is None and text.until is None
         self._count = text.count
         self._last: int | None = None if text.count is not None else _until(text, line)
 
     def first_from(self, floor: int) -> int | None:
         """Return the first member at or after an instant."""
-        line, walls = self._line, self._recurrence.first_from
+        line, walls = self._line, self.recurrence.first_from
         floor = max(floor, EARLIEST + DAY)
         if self._is_beyond(floor):
             return None
@@ -305,7 +327,7 @@ class _ZonedRule:
 
     def last_until(self, ceiling: int) -> int | None:
         """Return the last member at or before an instant."""
-        line, walls = self._line, self._recurrence.last_until
+        line, walls = self._line, self.recurrence.last_until
         if self._is_beyond(ceiling):
             ceiling = self._end()
         if ceiling < EARLIEST + DAY:
@@ -331,7 +353,7 @@ class _ZonedRule:
         for before, after in _changes(self._line, instant):
             begin, end = after.start + before.offset, after.start + after.offset
             last = min(end - SECOND, ceiling + before.offset)
-            wall = _wall_before(self._recurrence.last_until, last) if end > begin else None
+            wall = _wall_before(self.recurrence.last_until, last) if end > begin else None
             if wall is not None and wall >= begin:
                 yield wall - before.offset
 
@@ -339,14 +361,14 @@ class _ZonedRule:
         """Return whether an instant lies behind the last one; members are counted only where there may be enough."""
         if self._last is None:
             wall = (instant + self._line.offset(instant) + DAY) // SECOND
-            if self._recurrence.has_fewer(self._count or 1, wall):
+            if self.recurrence.has_fewer(self._count or 1, wall):
                 return False
         return instant > self._end()
 
     def _end(self) -> int:
         """Return the last possible instant: that of COUNT is found when it is first asked for."""
         if self._last is None:
-            wall = self._recurrence.nth(self._count or 1)
+            wall = self.recurrence.nth(self._count or 1)
             self._last = LATEST if wall is None else _image(wall * SECOND, self._line)
         return self._last
 

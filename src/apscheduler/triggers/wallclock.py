@@ -113,13 +113,17 @@ class WallClockTrigger(BaseTrigger):
         if cls._apply_jitter is not OWN_JITTER or (cls not in SEALED and self._is_changed()):
             return self._moved_by_hook(previous_fire_time, now)
         line = self._line
-        start = line.instant(now)
+        present = line.instant(now)
         if previous_fire_time is None:
-            found = self._next(None, start)
-        elif previous_fire_time is now:
-            found = self._next(start, start)
+            previous = None
+            start = present if present > self._start else self._start
         else:
-            found = self._next(line.instant(previous_fire_time), start)
+            previous = present if previous_fire_time is now else line.instant(previous_fire_time)
+            start = previous + 1 if previous <= present else present
+        base, low, high, marks = self._window
+        if low <= start <= high:
+            return line.at(base + marks[bisect_left(marks, start - base)])
+        found = self._search(start, previous)
         return None if found is None or found == AT_NEXT_START else line.at(found)
 
     def get_previous_fire_time(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timezone, tzinfo
 from pathlib import Path
 
 from apscheduler.zones import data, local
@@ -55,9 +55,15 @@ def of_local_zone() -> Said:
             found = local.find()
         except (ImportError, LookupError, ValueError, OSError) as error:
             return f"cannot be found: {error.args[0] if error.args else error}", local.REMEDY
-    said = f"{found.zone}, found {_by(found)}"
+    said = f"{_shown(found.zone)}, found {_by(found)}"
     trouble = found.trouble or (str(heard[0].message) if heard else None)
     return (said, None) if trouble is None else (f"{said}: {trouble}", local.REMEDY)
+
+
+def _shown(zone: tzinfo) -> str:
+    """Return the zone's text, with the offset of one that has always the same."""
+    offset = str(timezone(zone.utcoffset(None))) if type(zone) is timezone else str(zone)
+    return str(zone) if str(zone) == offset else f"{zone} ({offset})"
 
 
 def _age(source: data.Source, now: datetime) -> str:

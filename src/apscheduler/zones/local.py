@@ -12,8 +12,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from apscheduler.zones.names import SEASONS
+from apscheduler.zones.names import SEASONS, plain, suggestions, zone_called
 
+_FILES = ("/etc/localtime", "/usr/local/etc/localtime")
+"""Whose content tzlocal reads where nothing names a zone."""
 BY_FILES = "by this machine's files"
 REMEDY = (
     "set the environment variable TZ to a zone's name, like 'Europe/Berlin', or give a timezone"
@@ -51,12 +53,24 @@ def find() -> Found:
     from tzlocal import get_localzone  # on use: start-up time
 
     given = os.environ.get("TZ", "")
+    damaged = _damaged(given)
+    if damaged is not None:
+        return _nothing(f"{damaged} is damaged: it is no whole TZif file")
     try:
-        zone = get_localzone()
+        zone = _with_plain_name(given) or get_localzone()
     except (LookupError, ValueError, OSError) as error:
         return _by_rule(given, error)
     how = f"by the environment variable TZ={given}" if given else BY_FILES
     return _named(zone, given, how)
+
+
+def _with_plain_name(given: str) -> tzinfo | None:
+    """Return the zone where TZ names one in the folder ``right/``."""
+    from zoneinfo import ZoneInfo
+
+    named = given.removeprefix(":")
+    name = plain(named)
+    return None if name == named else ZoneInfo(name)
 
 
 def _by_rule(given: str, error: Exception) -> Found:
@@ -64,15 +78,48 @@ def _by_rule(given: str, error: Exception) -> Found:
 
     if is_posix(given):
         return Found(posix_zone(given), f"by the POSIX rule in the environment variable TZ={given}")
-    trouble = f"the local time zone cannot be found ({str(error).strip()}), so UTC is used"
+    return _nothing(_no_zone(given.removeprefix(":")) if given else str(error).strip())
+
+
+def _no_zone(name: str) -> str:
+    """Return what to say of a TZ that names no zone, with the one that may be meant."""
+    known = zone_called(name)
+    meant = suggestions(name) if known is None else [str(known)]
+    hint = f"; did you mean {' or '.join(meant)}?" if meant else ""
+    return f"the environment variable TZ is {name!r}, which is no zone here{hint}"
+
+
+def _nothing(why: str) -> Found:
+    trouble = f"the local time zone cannot be found ({why}), so UTC is used"
     return Found(UTC, "by nothing", trouble)
+
+
+def _damaged(given: str) -> str | None:
+    """Return the file that would be read for its content, if it is damaged: zoneinfo may not return from such a one."""
+    from tzlocal import get_localzone_name
+
+    from apscheduler.zones.files import is_whole
+
+    named = given.removeprefix(":")
+    if given:
+        return named if Path(named).is_absolute() and is_whole(Path(named)) is False else None
+    file = next((file for file in _FILES if Path(file).exists()), None)
+    if file is None or is_whole(Path(file)) is not False:
+        return None
+    is_needed = Path(file).is_symlink() or get_localzone_name() is None
+    return file if is_needed else None
 
 
 @lru_cache(maxsize=8)
 def _named(zone: tzinfo, given: str, how: str) -> Found:
     """Return the zone by a name that is its own."""
+    from zoneinfo import ZoneInfo
+
     if not _is_zoneinfo(zone):
         return Found(zone, how)
+    name = plain(str(zone))
+    if name != str(zone):
+        return Found(ZoneInfo(name), how)
     is_nameless, is_false = _is_nameless(zone), _is_false(zone)
     if not (is_nameless or is_false):
         return Found(zone, how)

@@ -14,9 +14,18 @@ from functools import lru_cache
 
 _OFFSET = re.compile(r"(?:UTC|GMT)?\s?([+-])(\d\d):?([0-5]\d)", re.ASCII | re.IGNORECASE)
 _BARE_OFFSET = re.compile(r"(?:UTC|GMT|Z)?\s?[+-](\d{1,2})", re.ASCII | re.IGNORECASE)
-_CUTOFF = 0.8
-_CUTOFF_OF_WORDS = 0.85  # "Central Time (US & Canada)" is not Mexico's
-_LONGEST_ABBREVIATION = 5
+_BREAKS = re.compile(r"[\s/_.-]+")
+_SHORTEST = 5  # "Laos" is not Lagos, nor "Iraq" Iran
+_SHORTEST_SURE = 6  # with another letter in it: "Asia/China" is not Chita
+_CLIPPED = frozenset({"standard", "time"})  # no zone's own words
+_BESIDE = "cajamarca cordova granada guiana harar kingstown malaba maniwa monterey rosarito samar"
+_PLACES_BESIDE = frozenset(_BESIDE.split())
+"""Places that are one letter beside a zone's name, and have another clock."""
+_NO_PLACES = (
+    "acre central continental east eastern general mountain north pacific south victoria west"
+)
+_REGIONS = frozenset(_NO_PLACES.split())
+"""Last parts of names (``Australia/West``) that tell no place without their first part."""
 SEASONS = tuple(datetime(2026, 1, 1, tzinfo=UTC) + timedelta(weeks=week) for week in range(53))
 """A year: zones whose clocks are moved on other dates differ in it."""
 
@@ -36,6 +45,9 @@ def unknown(name: str) -> str:
             f"there is no time zone {name!r}: write 'UTC+{hours}' for a clock ahead of UTC (east of "
             f"Greenwich), 'UTC-{hours}' for one behind it"
         )
+    below = _below(name)
+    if below:
+        return f"there is no time zone {name!r}: the zones of that folder have names like {' or '.join(below)}"
     close = suggestions(name)
     if close:
         return f"there is no time zone {name!r}; did you mean {' or '.join(close)}?"
@@ -45,26 +57,67 @@ def unknown(name: str) -> str:
 
 
 def suggestions(name: str) -> list[str]:
-    """Return up to three names that are most like this one, all with the same offsets.
+    """Return up to three names that this one is a slip of the keyboard for, all with the same clock.
 
-    None where the name itself speaks of an offset: digits, or an abbreviation such as CEST.
+    A slip is one letter missing, too many or wrong, or two letters swapped, in a word that is long enough not to become
+    another word by it. None where it is a slip for two names with different clocks, nor where the name speaks of an
+    offset: digits.
     """
-    asked = _folded(name)
-    known = _by_folded()
-    if asked in known:
-        return [known[asked]]
-    is_short = len(name) <= _LONGEST_ABBREVIATION and "/" not in name
-    if is_short or re.search(r"\d", name):
-        return []
-    from difflib import SequenceMatcher, get_close_matches
+    same = _by_letters().get(_letters(name), [])
+    close = same or _slipped(name)
+    clocks = {_offsets(each) for each in close}
+    return close[:3] if len(clocks) == 1 else []
 
-    cutoff = _CUTOFF_OF_WORDS if " " in name.strip() else _CUTOFF
-    close = get_close_matches(asked, known, n=3, cutoff=cutoff)
-    ratios = [SequenceMatcher(None, each, asked).ratio() for each in close]
-    best = [each for each, ratio in zip(close, ratios, strict=True) if ratio == ratios[0]]
-    if len({_offsets(known[each]) for each in best}) > 1:
+
+def _below(name: str) -> list[str]:
+    """Return up to three of the names that begin with this one."""
+    folder = name.strip().strip("/").lower() + "/"
+    return [each for each in sorted(known_names()) if each.lower().startswith(folder)][:3]
+
+
+def plain(name: str) -> str:
+    """Return the name without the folder ``right/`` before it.
+
+    Data in ``right/`` counts leap seconds, which Python's clock does not: by it clocks are moved 27 seconds late.
+    """
+    folder, _, rest = name.partition("/")
+    return rest if folder == "right" and rest in known_names() else name
+
+
+def _slipped(name: str) -> list[str]:
+    words = _words(name)
+    if len(words) < 2 or re.search(r"\d", name):
         return []
-    return [known[each] for each in close if _offsets(known[each]) == _offsets(known[close[0]])]
+    return [each for each, parts in _in_words().items() if _is_slip(words, parts)]
+
+
+def _is_slip(given: list[str], known: list[str]) -> bool:
+    """Return whether one word has a slip, and the others are the same."""
+    if len(given) != len(known):
+        return False
+    differing = [pair for pair in zip(given, known, strict=True) if pair[0] != pair[1]]
+    return len(differing) == 1 and _is_slip_of_word(*differing[0])
+
+
+def _is_slip_of_word(given: str, known: str) -> bool:
+    if given[0] != known[0] or given in _PLACES_BESIDE:
+        return False
+    if known in _CLIPPED:
+        return _lacks_one(known, given) or _lacks_one(given, known)
+    if min(len(given), len(known)) < _SHORTEST:
+        return False
+    if len(given) != len(known):
+        return _lacks_one(given, known) or _lacks_one(known, given)
+    differ = [at for at, pair in enumerate(zip(given, known, strict=True)) if pair[0] != pair[1]]
+    if len(differ) == 1:
+        return len(known) >= _SHORTEST_SURE
+    first, last = differ[0], differ[-1]
+    return last - first == 1 and given[first : last + 1] == known[last] + known[first]
+
+
+def _lacks_one(short: str, long: str) -> bool:
+    """Return whether the one is the other without one of its letters."""
+    return any(short == long[:at] + long[at + 1 :] for at in range(len(long)))
 
 
 @lru_cache(maxsize=1)
@@ -109,18 +162,39 @@ def _windows_names() -> dict[str, str]:
 
 
 @lru_cache(maxsize=1)
-def _by_folded() -> dict[str, str]:
-    """Return every name by its folded form: of zones, of their last parts, and Windows'."""
+def _known() -> tuple[str, ...]:
+    """Return the names of zones, and Windows' as it writes them."""
     from tzlocal.windows_tz import win_tz
 
-    names = sorted(known_names())
-    lasts = {_folded(name.rpartition("/")[2]): name for name in names if "/" in name}
-    whole = {_folded(name): name for name in (*win_tz, *names)}
-    return lasts | whole
+    return (*sorted(known_names()), *win_tz)
 
 
-def _folded(name: str) -> str:
-    return name.strip().strip('"').lower().replace(" ", "_")
+@lru_cache(maxsize=1)
+def _by_letters() -> dict[str, list[str]]:
+    """Return the names by their letters alone: of whole names, else of the places that their last parts name."""
+    whole: dict[str, list[str]] = {}
+    places: dict[str, list[str]] = {}
+    for name in _known():
+        whole.setdefault(_letters(name), []).append(name)
+        last = name.rpartition("/")[2]
+        if name.count("/") == 1 and last.lower() not in _REGIONS and not re.search(r"\d", last):
+            places.setdefault(_letters(last), []).append(name)
+    return places | whole
+
+
+@lru_cache(maxsize=1)
+def _in_words() -> dict[str, list[str]]:
+    """Return the words of each name."""
+    return {name: _words(name) for name in _known()}
+
+
+def _letters(name: str) -> str:
+    """Return what is left of a name in any case without blanks, and what stands for them."""
+    return re.sub(r"[\s_./]+|-(?!\d)", "", name.strip().strip('"').lower())
+
+
+def _words(name: str) -> list[str]:
+    return [word for word in _BREAKS.split(name.strip().strip('"').lower()) if word]
 
 
 def _offsets(name: str) -> tuple[timedelta | None, ...]:

@@ -16,6 +16,8 @@ from apscheduler.zones.likeness import SPAN_OF_RULES, named_alike
 
 _NAME = r"(?:[A-Za-z]{3,}|<[A-Za-z0-9+-]{3,}>)"
 _OFFSET = r"[+-]?\d{1,2}(?::\d{1,2}){0,2}"
+_OF_UTC = frozenset({"UTC", "GMT", "UCT"})
+"""What would be misread as the name of a clock with an offset: ``UTC+3`` is three hours behind UTC."""
 _FORM = re.compile(
     rf"(?P<name>{_NAME})(?P<offset>{_OFFSET})(?:(?P<summer>{_NAME})(?P<other>{_OFFSET})?(?P<rules>,.*)?)?",
     re.ASCII,
@@ -67,7 +69,9 @@ def _ahead(text: str) -> timedelta | None:
 
 
 def _fixed(ahead: timedelta, name: str) -> tzinfo:
-    return timezone(ahead, name) if ahead else UTC
+    if not ahead:
+        return UTC
+    return timezone(ahead) if name.upper() in _OF_UTC else timezone(ahead, name)
 
 
 def _with_summer_time(match: re.Match[str], ahead: timedelta) -> tzinfo:

@@ -331,7 +331,7 @@ def test_a_job_may_shut_its_scheduler_down(scheduler, told, kind):
     async def coroutine():
         return function()
 
-    scheduler.add_job(function if kind == "function" else coroutine, id="job")
+    scheduler.add_job(function if kind == "function" else coroutine, id="job", name="a hang")
     told.wait_for(ev.EVENT_SCHEDULER_SHUTDOWN)
     assert not scheduler.running
     assert told.wait_for(ENDED, "job").retval == 7
@@ -360,7 +360,7 @@ def test_a_shutdown_in_another_thread_waits_for_what_runs(host, scheduler, told,
         await host.asleep(0.1)
         ended.append(True)
 
-    scheduler.add_job(function if kind == "function" else coroutine, id="job")
+    scheduler.add_job(function if kind == "function" else coroutine, id="job", name="a hang")
     assert began.wait(PATIENCE)
     scheduler.shutdown(wait=True)
     assert ended == [True]
@@ -414,7 +414,7 @@ def test_a_shutdown_waits_no_longer_than_its_timeout_and_names_what_still_runs(
         finally:
             left.set()
 
-    scheduler.add_job(function if kind == "function" else coroutine, id="job")
+    scheduler.add_job(function if kind == "function" else coroutine, id="job", name="a hang")
     assert began.wait(PATIENCE)
     before = time.monotonic()
     if where == "another thread":
@@ -426,7 +426,7 @@ def test_a_shutdown_waits_no_longer_than_its_timeout_and_names_what_still_runs(
     if kind == "coroutine" and host.stops_coroutines:
         assert told.wait_for(ENDED, "job").code == ev.EVENT_JOB_CANCELLED
     else:
-        wait_until(lambda: "these jobs still run: job" in caplog.text)
+        wait_until(lambda: "these jobs still run: a hang (job)" in caplog.text)
         assert not left.is_set()
     go_on.set()
     assert left.wait(PATIENCE)
@@ -448,7 +448,7 @@ def test_a_shutdown_with_a_timeout_ends_as_soon_as_what_runs(
         began.set()
         await host.asleep(0.1)
 
-    scheduler.add_job(function if kind == "function" else coroutine, id="job")
+    scheduler.add_job(function if kind == "function" else coroutine, id="job", name="a hang")
     assert began.wait(PATIENCE)
     before = time.monotonic()
     scheduler.shutdown(timeout=patience)

@@ -416,6 +416,11 @@ def test_midnight_fires_on_the_day_after_a_clock_change_too():
     assert fires(3, "2024-03-30T12:00+01:00", hour=0, timezone="Europe/Berlin") == expected
 
 
+def test_every_month_fires_in_the_month_after_clocks_were_set_forward() -> None:
+    expected = ["04-01 00:00-0400", "05-01 00:00-0400"]
+    assert fires(2, "2024-03-09T12:00-05:00", month="*", timezone="America/New_York") == expected
+
+
 @pytest.mark.trap(40)
 def test_nine_o_clock_stays_nine_o_clock():
     expected = ["03-30 09:00+0100", "03-31 09:00+0200", "04-01 09:00+0200"]

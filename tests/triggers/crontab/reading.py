@@ -86,7 +86,7 @@ class Reading:
         self.seconds, self.minutes = numbers(second, 0, 59), numbers(minute, 0, 59)
         self.hours, self.months = numbers(hour, 0, 23), numbers(month, 1, 12, MONTHS)
         self.years = numbers(year, 1970, 2199)
-        self.counts = "*" in minute or "*" in hour
+        self.counts = minute.startswith("*") or hour.startswith("*")  # as for Debian's cron
         self.is_day = cache(self._is_day)
 
     def _is_day(self, day: date) -> bool:

@@ -1,4 +1,8 @@
-"""The crontab trigger against a walk over all minutes, or seconds, in all zones and with every ``dst``."""
+"""The crontab trigger against a walk over all minutes, or seconds, in all zones and with every ``dst``.
+
+Neighbours tried beyond the documented examples of ``dst="debian"``: random expressions around random clock changes, each zone
+around one of its changes, a gap at midnight in Havana by seconds, zones that skipped a day or moved by half an hour.
+"""
 
 from __future__ import annotations
 
@@ -94,6 +98,14 @@ def test_minutes_around_clock_changes(expression, zone, dst, year, hours, data):
 def test_seconds_around_clock_changes(expression, zone, dst, year, data):
     start = near(zone, year, data) - 61 * MINUTE
     check(expression, zone, dst, start, start + 2 * HOUR + 10 * MINUTE, SECOND)
+
+
+@pytest.mark.parametrize("minute", ["0,*", "*,0", "*/30", "5,*/30", "0"])
+@pytest.mark.parametrize("hour", ["0", "0,*", "*"])
+def test_the_first_character_of_a_field_says_how_a_gap_is_passed(minute, hour):
+    start = datetime(2004, 3, 28, 3, 59, tzinfo=UTC)  # Havana has no hour from midnight on that day
+    expression = f"*/20 {minute} {hour} * * *"
+    check(expression, "America/Havana", "debian", start, start + 2 * HOUR, SECOND)
 
 
 @given(expressions.of_days, zones, choices, st.integers(1973, 2098), st.data())

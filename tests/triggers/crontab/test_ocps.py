@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from apscheduler.triggers.crontab import CrontabError, CrontabTrigger
+from apscheduler.triggers.crontab.compiling import compile_schedule
 
 START = datetime(2026, 1, 1, tzinfo=UTC)  # a Thursday
 
@@ -22,6 +23,12 @@ def times(expression: str, count: int = 3, start: datetime = START, **options: o
 def days(expression: str, count: int, start: datetime = START) -> list[str]:
     trigger = CrontabTrigger(f"0 0 {expression}", timezone=UTC)
     return [f"{fire:%m-%d}" for fire in islice(trigger.fire_times(start), count)]
+
+
+@pytest.fixture(autouse=True)
+def tables_of_this_test():
+    """Equal schedules share a table, but one that is remembered from another test may have outlived what it shared."""
+    compile_schedule.cache_clear()
 
 
 def same(one: str, other: str) -> bool:

@@ -180,6 +180,43 @@ def test_a_store_that_fails_at_the_start_is_reported_and_the_others_go_on(caplog
     scheduler.shutdown()
 
 
+class Reachable(Kept):
+    """Can be reached, or cannot."""
+
+    away = False
+
+    def get_all_jobs(self):
+        if self.away:
+            raise ConnectionRefusedError(111, "Connection refused")
+        return super().get_all_jobs()
+
+    def get_due_jobs(self, now):
+        if self.away:
+            raise ConnectionRefusedError(111, "Connection refused")
+        return super().get_due_jobs(now)
+
+
+def test_in_a_store_that_is_away_at_the_start_it_runs_once_when_that_answers(caplog):
+    store = Reachable()
+    scheduler = started(store)
+    scheduler.add_job(note, "crontab", "@reboot", id="a", kwargs={"name": "a"})
+    scheduler.shutdown()
+    store.away = True
+    scheduler.start()
+    scheduler.tick()
+    assert "'default' is not reachable (Connection refused); its jobs wait" in caplog.text
+    assert "@reboot" not in caplog.text
+    scheduler.shutdown()
+    scheduler.start()
+    scheduler.tick()
+    store.away = False
+    scheduler.advance(30)
+    assert runs == ["a"]
+    scheduler.advance(30)
+    assert runs == ["a"]
+    scheduler.shutdown()
+
+
 def under_calendar() -> CalendarTrigger:
     return CalendarTrigger(CrontabTrigger("@reboot", timezone="UTC"), ClosedDays([NOW.date()]))
 

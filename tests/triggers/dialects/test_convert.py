@@ -251,6 +251,8 @@ def test_examples(example):
         ("@reboot", "crontab", "cron", "@reboot"),
         ("H * * * *", "crontab", "cron", "H stands for"),
         ("*-*-* 10:00:00 Europe/Berlin", "systemd", "crontab", "is a time zone"),
+        ("hourly UTC", "systemd", "crontab", "'UTC' in 'hourly UTC' is a time zone"),
+        ("weekly 10:00", "systemd", "crontab", "'weekly 10:00' is not"),
         ("0 0 0 1 * 2", "quartz", "crontab", "is ?, and only one"),
         ("0 0 0 * * *", "quartz", "crontab", "is ?, and only one"),
         ("0 0 0 1 *", "quartz", "crontab", "5 fields instead of 6 or 7"),

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import sys
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from importlib.resources import files
 
+import dateutil.tz
 import holidays
 import pytest
 
@@ -492,6 +494,26 @@ def test_a_recurrence_is_described_by_its_rule() -> None:
         "每月的 当月最后一个周五 09:00（按重复规则 FREQ=MONTHLY;BYDAY=-1FR），从 2026-01-01 09:00 起算（Europe/Berlin），至 2027-01-01 00:00 止，"
         "每次随机推迟至多 5 秒"
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("Europe/Berlin", "Europe/Berlin (dateutil)"),
+        ("America/Indiana/Knox", "America/Indiana/Knox (dateutil)"),
+    ],
+)
+def test_a_zone_of_dateutils_is_shown_by_its_name(name, shown):
+    zone = dateutil.tz.gettz(name)
+    said = CronTrigger(hour=5, timezone=zone).describe()
+    assert said == f"every day at 05:00, {shown}"
+
+
+def test_a_file_of_no_zones_name_is_shown_without_its_folder(tmp_path):
+    file = tmp_path / "private.tz"
+    file.write_bytes(files("tzdata").joinpath("zoneinfo", "Asia", "Tokyo").read_bytes())
+    said = CronTrigger(hour=5, timezone=dateutil.tz.tzfile(str(file))).describe()
+    assert said == "every day at 05:00, private.tz (dateutil)"
 
 
 # -- what never comes, zones without clock changes, weeks, rules ------------------------------------------------------

@@ -25,6 +25,24 @@ from .values import brief_job, made, shown, shown_error
 MOST_ENTRIES = 1500
 PATIENCE_SECONDS = 1.0
 """So much processor time a program may take."""
+FIRST: dict[str, Any] = {
+    "now": "2024-01-01T00:00:00+00:00",
+    "look": True,
+    "watch": True,
+    "steps": [
+        {"do": "new", "stores": {"default": "memory", "other": "t0"}},
+        {"do": "call", "name": "start", "args": [], "kwargs": {}},
+        {
+            "do": "call",
+            "name": "add_job",
+            "args": [{"$": "callable", "name": "note"}, "cron"],
+            "kwargs": {"second": "*", "jobstore": "other"},
+        },
+        {"do": "advance", "seconds": 2.0, "passes": 1},
+        {"do": "export", "kwargs": {}},
+    ],
+}
+"""Played before all others, in any time: it imports, and maybe compiles, what they need."""
 IN_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of one's own is made in it
 """Where Linux keeps files in memory: a database there does not wait for a disk."""
 CODES = {
@@ -49,9 +67,16 @@ class Ended(BaseException):
 
 
 class Ids:
-    """``uuid4`` with the same answers on both sides."""
+    """``uuid4`` with the same answers on both sides.
 
-    def __init__(self) -> None:
+    It counts anew at each step: a side that asks for an id before it refuses a job, where the other refuses first, has the
+    same ids afterwards.
+
+    :param step: the step's position
+    """
+
+    def __init__(self, step: int) -> None:
+        self.step = step
         self.count = 0
 
     def __call__(self) -> Ids:
@@ -60,7 +85,7 @@ class Ids:
 
     @property
     def hex(self) -> str:
-        return f"u{self.count:03}"
+        return f"u{self.step}-{self.count}"
 
 
 class Player:
@@ -75,21 +100,21 @@ class Player:
         self.url = f"sqlite:///{folder}/{id(self)}.sqlite"
         self.database = folder / f"{id(self)}.sqlite"
         self.depth = 0
-        self.hung = False
+        self.ended = ""
         self.is_stored = False
         self.scheduler: Any = None
         self.shown = shown
 
     def play(self) -> list[Any]:
         clock.set_to(datetime.fromisoformat(self.program["now"]))
-        module: Any = apscheduler.job
-        module.uuid4 = Ids()
+        job_module: Any = apscheduler.job
         workload.play_with(self)
         try:
             for position, step in enumerate(self.program["steps"]):
+                job_module.uuid4 = Ids(position)
                 self.trace.append(["step", position, step["do"]])
                 self.take(step)
-                self.heed_hang()
+                self.heed_end()
                 if self.program["look"]:
                     self.look()
             self.look()
@@ -99,9 +124,10 @@ class Player:
             self.leave()
         return self.trace
 
-    def heed_hang(self) -> None:
-        if self.hung:
-            raise Ended("hang")
+    def heed_end(self) -> None:
+        """Raise again what an executor may have taken for the exception of its job."""
+        if self.ended:
+            raise Ended(self.ended)
 
     def leave(self) -> None:
         try:
@@ -115,7 +141,8 @@ class Player:
 
     def note(self, *entry: Any) -> None:
         if len(self.trace) > MOST_ENTRIES:
-            raise Ended("long")
+            self.ended = self.ended or "long"
+        self.heed_end()
         self.trace.append(list(entry))
 
     def take(self, step: dict[str, Any]) -> None:
@@ -132,7 +159,7 @@ class Player:
         if self.depth < 2:
             self.depth += 1
             try:
-                self.trace.append(["inner", step["do"]])
+                self.note("inner", step)
                 self.take(step)
             finally:
                 self.depth -= 1
@@ -249,9 +276,11 @@ class Player:
             self.pass_once()
 
     def pass_once(self) -> None:
-        self.note("pass")
-        self.scheduler._process_jobs()
-        self.note("passed")
+        """Make a pass, as hosts do: none while the scheduler is stopped."""
+        if self.scheduler.running:
+            self.note("pass")
+            self.scheduler._process_jobs()
+            self.note("passed")
 
     def do_follow(self, step: dict[str, Any]) -> None:
         """Make passes just when something is due."""
@@ -282,7 +311,7 @@ def _instants(value: Any) -> Any:
 
 
 def _hanging(*_: Any) -> None:
-    workload.current().hung = True  # the executor may take the exception for the job's
+    workload.current().ended = "hang"
     raise Ended("hang")
 
 
@@ -295,6 +324,7 @@ def main() -> None:
     sys.stdout = sys.stderr
     place = IN_MEMORY if IN_MEMORY.is_dir() else None
     with tempfile.TemporaryDirectory(prefix="fuzz-", dir=place) as name:
+        Player(FIRST, Path(name)).play()
         for line in sys.stdin:
             player = Player(json.loads(line), Path(name))
             signal.setitimer(

@@ -16,6 +16,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from apscheduler.jobstores._sql import stray
 from apscheduler.jobstores._sql.callwatch import dial
 
 TYPE_CHECKING = False
@@ -77,12 +78,15 @@ _HARMLESS: Final = frozenset(
 _CANNOT_OPEN: Final = 14  # of SQLite: SQLITE_CANTOPEN
 _FILE_ENDS: Final = (".db", ".db3", ".sqlite", ".sqlite3", ".s3db", ".sqlite-db")
 _SQLITE_PATH: Final = re.compile(r"sqlite:(?://(?!/))?(?=[^/:]|/[^/])", re.IGNORECASE)
+_SQLITE: Final = ("sqlite", "sqlite+pysqlite")
 _DRIVE: Final = re.compile(r"[A-Za-z]:[\\/]")
 _USER: Final = re.compile(r"^([\w+.-]+://)[^/]*@")
 
 
 def address_text(url: URL) -> str:
-    """Return an address without user, password and the values of its query."""
+    """Return an address without user, password and the values of its query, nor what may be a piece of them."""
+    if stray.is_doubtful(url):
+        return f"{url.drivername}://{MASK}{stray.end_of(url)}"
     text = _USER.sub(rf"\1{MASK}@", url.set(query={}).render_as_string(hide_password=True))
     names = "&".join(
         f"{name}={url.query[name] if name in _HARMLESS else MASK}" for name in sorted(url.query)
@@ -91,10 +95,16 @@ def address_text(url: URL) -> str:
 
 
 class Secrets:
-    """What must not be shown of one address."""
+    """What must not be shown of one address.
+
+    :ivar hint: what to say beside an error of an address that may have been read in another way than it was meant
+    """
 
     def __init__(self, url: URL, options: Mapping[str, Any] = {}) -> None:
         given = {str(each) for each in _given(url, options.get("connect_args") or {}) if each}
+        self.hint = stray.HINT if stray.is_doubtful(url) else None
+        if self.hint:
+            given |= {each for each in stray.pieces(url) if each}
         variants = {
             form for each in given for form in (each, quote(each, safe=""), quote_plus(each))
         }
@@ -114,6 +124,8 @@ class Secrets:
             exc.args = tuple(
                 self.mask(each) if isinstance(each, str) else each for each in exc.args
             )
+            if isinstance(exc, OSError) and isinstance(exc.strerror, str):
+                exc.strerror = self.mask(exc.strerror)  # what is shown of it
             exc = exc.__cause__ or exc.__context__
 
 
@@ -176,12 +188,20 @@ def read(url: Any) -> URL:
             "the address of the job store has blanks or line ends around it: take them away"
         )
     try:
-        return make_url(url)
+        parsed = make_url(url)
     except Exception as exc:  # noqa: BLE001 - it quotes what it was given
         raise ArgumentError(
             f"the address of the job store cannot be read ({type(exc).__name__}); expected "
             "'dialect://user:password@host:port/database', user and password percent-encoded"
         ) from None
+    if isinstance(url, str):
+        stray.refuse(url, parsed)
+    if parsed.drivername in _SQLITE and (parsed.host or parsed.username or parsed.password):
+        raise ArgumentError(  # else SQLAlchemy says so, and repeats it
+            "an address of SQLite has neither user nor host: write sqlite:///path/from/here.db or "
+            "sqlite:////path/from/the/root.db"
+        )
+    return parsed
 
 
 def guard(engine: Engine, secrets: Secrets) -> None:
@@ -195,6 +215,8 @@ def guard(engine: Engine, secrets: Secrets) -> None:
             return dial(dialect, arguments, options)
         except BaseException as exc:
             secrets.mask_in(exc)
+            if secrets.hint:
+                exc.args = (f"{exc}; {secrets.hint}",)
             if dialect.name == "sqlite" and arguments and not options.get("uri"):
                 _say_why(exc, arguments[0])
             raise

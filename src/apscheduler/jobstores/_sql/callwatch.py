@@ -138,8 +138,8 @@ class CallWatch:
     def named(self, what: str, bound: float | None = None) -> Iterator[None]:
         """Say what the calls of this thread are for, and how long each may be silent (default: the usual bound)."""
         outer = getattr(self._local, "name", None)
-        self._local.name = (what, bound or self.answer)
         try:
+            self._local.name = (what, bound or self.answer)
             yield
         finally:
             self._local.name = outer
@@ -152,11 +152,10 @@ class CallWatch:
         """
         what, named_bound = getattr(self._local, "name", None) or ("a call of the program", None)
         outer = getattr(self._local, "call", None), getattr(_dialing, "call", None)
-        call = self._local.call = _dialing.call = Call(
-            what, named_bound or bound or self.answer, self._connect
-        )
-        self._calls.add(call)
+        call = Call(what, named_bound or bound or self.answer, self._connect)
         try:
+            self._local.call = _dialing.call = call
+            self._calls.add(call)
             yield call
         finally:
             self._local.call, _dialing.call = outer

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import time
 from datetime import UTC, datetime
+from importlib.metadata import packages_distributions
+from importlib.metadata import version as installed
 from pathlib import Path
 
 from sqlalchemy import func, inspect, select, text
@@ -21,6 +23,7 @@ from apscheduler.jobstores._sql.rows import Times
 from apscheduler.jobstores._sql.zones import zones_named
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.runs import reasons
+from apscheduler.texts import counted
 from apscheduler.zones import data
 
 TYPE_CHECKING = False
@@ -39,6 +42,10 @@ _DAY: Final = 24 * 3600 * SECOND
 _STRANGER: Final = (
     "stop the other program, or give it a table of its own (tablename=); how to replace one by the other is in "
     "docs/how-to/replace-apscheduler-3.md"
+)
+_POOLED: Final = (
+    "one is between, such as PgBouncer: statements are not prepared, and where each transaction has another connection, "
+    "changes by other processes are looked for; more in docs/explanation/sharing-a-store.md"
 )
 
 
@@ -97,12 +104,15 @@ def _of(store: Any) -> Iterator[Finding]:
             yield ("store", said, "check the address and the table's name")
             return
         jobs = connection.scalar(select(func.count()).select_from(tables.jobs))
-        yield ("store", f"{jobs} jobs in {tables.name!r}", None)
+        yield ("store", f"{counted(jobs or 0, 'job')} in {tables.name!r}", None)
+        yield _driver(connection)
+        yield from _pooler(connection)
         yield from _zones(connection, tables.jobs)
         if not known.has_table(tables.runs.name, tables.schema):
             yield ("neighbours", "no scheduler of ours has used this store yet", None)
             return
         yield from _writing(store, connection)
+        yield from _processes(store)
         yield _neighbours(store, connection)
         alone = alone_on(store._database)
         if alone is not None:
@@ -124,10 +134,36 @@ def _of_plain(store: Any) -> Iterator[Finding]:
         kind = connection.dialect.name
         yield (
             "store",
-            f"{jobs} jobs in {table.name!r}, on {kind}: for one scheduler process",
+            f"{counted(jobs or 0, 'job')} in {table.name!r}, on {kind}: for one scheduler process",
             None,
         )
+        yield _driver(connection)
         yield from _zones(connection, table)
+
+
+def _driver(connection: Connection) -> Finding:
+    """Say by which driver the database is spoken to."""
+    dialect = connection.dialect
+    module = dialect.loaded_dbapi.__name__.partition(".")[0]
+    owners = packages_distributions().get(module)  # pymysql.__version__ is another project's
+    driver = f"{module} {installed(owners[0])}" if owners else module
+    server = ".".join(map(str, getattr(dialect, "server_version_info", None) or ()))
+    return ("driver", f"{driver}, with {dialect.name} {server}".rstrip(), None)
+
+
+def _pooler(connection: Connection) -> Iterator[Finding]:
+    """Say whether a pooler answers in the place of PostgreSQL: its process is not the one that the driver was told of.
+
+    pgpool-II tells the one that answers, and is not noticed.
+    """
+    raw: Any = connection.connection.driver_connection
+    told = getattr(getattr(raw, "info", None), "backend_pid", None)
+    if connection.dialect.name != "postgresql" or told is None:
+        return
+    if connection.scalar(text("SELECT pg_backend_pid()")) == told:
+        yield ("pooler", "none was noticed", None)
+    else:
+        yield ("pooler", _POOLED, None)
 
 
 def _zones(connection: Connection, jobs: Any) -> Iterator[Finding]:
@@ -190,6 +226,22 @@ def _identity(store: Any, connection: Any) -> Iterator[Finding]:
         return
     said = f"a copy of another store, or restored: {different}; nothing is claimed from it"
     yield ("identity", said, "see that no other scheduler runs its jobs, then: apscheduler adopt")
+
+
+def _processes(store: Any) -> Iterator[Finding]:
+    """Name the scheduler processes that the store knows."""
+    nodes = store.nodes()
+    if not nodes:
+        yield ("processes", "none that claims runs is known", None)
+    for node in nodes:
+        if node.alive:
+            said = f"works on it since {node.started_at:%Y-%m-%d %H:%M:%S} UTC"
+        else:
+            said = (
+                f"has said nothing since its lease ended at {node.lease_until:%Y-%m-%d %H:%M:%S} UTC (killed, or cut off): "
+                "another one recovers its runs"
+            )
+        yield ("processes", f"{node.name}, process {node.pid}, {said}", None)
 
 
 def _neighbours(store: Any, connection: Any) -> Finding:

@@ -34,6 +34,21 @@ _PACKAGES: Final = {
     "mysql+mariadbconnector": "mariadb",
 }
 """What to install for a driver that an address names."""
+_MEANT: Final = {
+    "postgres": "postgresql",
+    "pgsql": "postgresql",
+    "sqlite3": "sqlite",
+    "pysqlite": "sqlite",
+    "psycopg3": "psycopg",
+    "psycopg_2": "psycopg2",
+}
+"""Databases and drivers by what they are called elsewhere."""
+_DIALECTS: Final = {
+    "duckdb": "duckdb-engine",
+    "cockroachdb": "sqlalchemy-cockroachdb",
+    "redshift": "sqlalchemy-redshift",
+}
+"""What to install for a database that SQLAlchemy itself does not know."""
 _KNOWN: Final = "PostgreSQL (postgresql://), MariaDB or MySQL (mysql://) or SQLite (sqlite:///)"
 _ENCODINGS: Final = ("UTF8", "SQL_ASCII")
 
@@ -45,19 +60,15 @@ def known(url: URL) -> URL:
     :raises MissingGreenlet: if its driver is one for coroutines
     """
     backend = url.get_backend_name()
-    if backend == "postgres":
-        meant = url.drivername.replace("postgres", "postgresql", 1)
-        raise NoSuchModuleError(
-            f"the address {address_text(url)} begins with {url.drivername}://, which SQLAlchemy does not know: "
-            f"write {address_text(url.set(drivername=meant))}"
-        )
+    name = "+".join(_MEANT.get(word, word) for word in url.drivername.split("+"))
+    if name != url.drivername:
+        raise NoSuchModuleError(f"{_unknown(url)}: write {address_text(url.set(drivername=name))}")
     try:
         dialect = url.get_dialect()
     except NoSuchModuleError as exc:
-        raise NoSuchModuleError(
-            f"the address {address_text(url)} begins with {url.drivername}://, which SQLAlchemy does not know; expected "
-            f"{_KNOWN}"
-        ) from exc
+        package = _DIALECTS.get(backend)
+        install = f": install {package}; a job store is tested with" if package else "; expected"
+        raise NoSuchModuleError(f"{_unknown(url)}{install} {_KNOWN}") from exc
     if dialect.is_async:
         instead = _SYNCHRONOUS.get(backend, f"{backend}://").removesuffix("://")
         raise _for_coroutines(
@@ -65,6 +76,10 @@ def known(url: URL) -> URL:
             f"works in threads (beside an event loop too): write {address_text(url.set(drivername=instead))}"
         )
     return url
+
+
+def _unknown(url: URL) -> str:
+    return f"the address {address_text(url)} begins with {url.drivername}://, which SQLAlchemy does not know"
 
 
 def not_installed(url: URL, exc: ModuleNotFoundError) -> ModuleNotFoundError:

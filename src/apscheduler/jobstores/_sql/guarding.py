@@ -85,6 +85,7 @@ class Guard:
         self._own: tuple[int, int, int] | None = (
             None  # epoch, beats, batch: what the node's row must have
         )
+        self._still_trusted: Callable[[], bool] = lambda: False
         self._vanished = False
         self.held: str | None = None
         if self._is_on:
@@ -107,15 +108,16 @@ class Guard:
         """Take note of a row of the ledger that this process has committed."""
         self._committed = seq, time.monotonic()
 
-    def fenced(self, epoch: int, beats: int, batch: int, *, trusted: bool) -> None:
+    def fenced(self, epoch: int, beats: int, batch: int, trusted: Callable[[], bool]) -> None:
         """Take note that the own node's row is not as it was left.
 
         :param beats: that were committed
         :param batch: the last that was committed
-        :param trusted: whether the lease held still, by the clock of this process
+        :param trusted: tells whether the lease holds still, by the clock of this process: until then nobody else
+            may take the row away, and afterwards anybody may
         """
         self._own = epoch, beats, batch
-        self._vanished = trusted
+        self._still_trusted = trusted
         self._stale = True
 
     # -- the look ---------------------------------------------------------------------------------------------
@@ -200,6 +202,8 @@ class Guard:
             row = connection.execute(
                 select(nodes.c.beat, nodes.c.batch).where(nodes.c.epoch == epoch)
             ).first()
+            if row is None and self._still_trusted():  # asked when the row was not there
+                self._vanished = True
             if row is None and self._vanished:
                 return "this scheduler's own entry has vanished from it while its lease held"
             if row is not None and (row.beat < beats or row.batch < batch):

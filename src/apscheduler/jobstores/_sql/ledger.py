@@ -138,7 +138,7 @@ class SQLLedger:
         """Remove finished rows beyond these limits in small steps, at most so many; return how many.
 
         :param keep: how many rows stay
-        :param oldest_us: the instant before which a row's claim is too old (microseconds UTC)
+        :param oldest_us: a row claimed at this instant or before is too old (microseconds UTC)
         """
         runs = self._runs
         edge = -1

@@ -17,6 +17,7 @@ from apscheduler.job import Job
 from apscheduler.jobstores._sql.rows import (
     EARLIEST_SECONDS,
     LATEST_SECONDS,
+    as_read,
     bytes_of,
     check_generation,
     check_shape,
@@ -76,6 +77,9 @@ class Note(Record):
 class Loader:
     """Makes jobs of rows, and keeps those that may be used again.
 
+    A row's bytes come as its driver gives them (psycopg2: a memoryview, which equals no bytes); they become bytes at the
+    door, so that what is kept and noted of them can be compared.
+
     :param name: what signatures call this store
     :param link: tells a job its scheduler and store
     :param on_bad: called per job and bytes that cannot be loaded, until it says that it has told it
@@ -120,7 +124,7 @@ class Loader:
             state[_WRITER] = _OURS
         return self.serializer.dumps(state, store=self._name, job_id=job.id)
 
-    def read(self, id: str, blob: bytes) -> tuple[Job, int, bool]:
+    def read(self, id: str, blob: Any) -> tuple[Job, int, bool]:
         """Return a job as its bytes say, the next fire time in them, and whether a store of ours wrote them.
 
         :raises Unloadable: if it cannot be restored; nobody is told
@@ -134,15 +138,12 @@ class Loader:
         is_ours = not self._marks or state.get(_WRITER) == _OURS or self.writes_itself()
         return job, due, is_ours
 
-    def outline(self, id: str, blob: Any) -> tuple[str | None, str | None, str | None]:
-        """Return name, trigger in words and the function's reference of a job that cannot be restored, as far as they are read."""
+    def state_in(self, id: str, blob: Any) -> dict[str, Any] | None:
+        """Return what a job's bytes hold, where the job cannot be restored; ``None`` if they cannot be read either."""
         try:
-            state = self.serializer.loads(bytes_of(blob), store=self._name, job_id=id)
-            texts = [state.get(name) for name in ("name", "trigger", "func")]
-            name, trigger, func = (None if each is None else str(each) for each in texts)
-        except (Exception, SystemExit):  # noqa: BLE001 - whatever a trigger of anyone's, or bytes, raise
-            return (None, None, None)
-        return (name, trigger, func)
+            return self.serializer.loads(bytes_of(blob), store=self._name, job_id=id)
+        except (Exception, SystemExit):  # noqa: BLE001 - restoring runs what the bytes name
+            return None
 
     def load(self, id: str, blob: Any, moment: Any, known_as: str | None = None) -> Job:
         """Return a job of its own for whoever asked.
@@ -152,12 +153,14 @@ class Loader:
         :param known_as: what failures are remembered by, where that is not the id
         :raises Unloadable: if it cannot be restored
         """
+        if blob.__class__ is not bytes:
+            blob = as_read(blob)
         key = id if known_as is None else known_as
         note = self._notes.get(key)
         try:
             if moment.__class__ is not float or not EARLIEST_SECONDS <= moment <= LATEST_SECONDS:
                 due_of(moment)
-            job = self._restored(id, blob if blob.__class__ is bytes else bytes_of(blob))[0]
+            job = self._restored(id, bytes_of(blob))[0]
         except (Exception, SystemExit) as exc:
             self._note(id, key, blob, note, exc)
             raise Unloadable(_said(exc)) from exc
@@ -167,11 +170,13 @@ class Loader:
         self._place(job, moment)
         return job
 
-    def load_for_claim(self, id: str, blob: bytes, moment: float | None) -> Job:
+    def load_for_claim(self, id: str, blob: Any, moment: float | None) -> Job:
         """Return a job that claims may share, loaded anew only when its bytes have changed.
 
         :raises Unloadable: if it cannot be restored, without a try where one has just failed
         """
+        if blob.__class__ is not bytes:
+            blob = as_read(blob)
         kept = self._kept.get(id)
         if kept is not None and kept[0] == blob and not self.is_asked:
             job = kept[1]
@@ -204,6 +209,7 @@ class Loader:
         :raises Unloadable: if it cannot be restored, without a try where one has just failed
         """
         known_as = f"{id}\n{generation}"
+        blob = as_read(blob)
         self._check_not_noted(known_as, blob)
         return self.load(id, blob, moment, known_as)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from sqlalchemy import inspect
 
 from apscheduler.jobstores._sql.migrations import prepare
@@ -53,8 +55,17 @@ class Looking:
         return self._finds(self._statements.tables.jobs)
 
     def _finds(self, table: Table) -> bool:
+        if self._has_no_file():
+            return False
         with self._database.reading() as connection:
             return bool(inspect(connection).has_table(table.name, table.schema))
+
+    def _has_no_file(self) -> bool:
+        """Return whether this is SQLite without its file, which a connection would make."""
+        url = self._database.engine.url
+        path = url.database or ""
+        is_path = self._database.kind == "sqlite" and not path.startswith("file:")
+        return is_path and not self._database.is_private and not Path(path).exists()
 
     def nodes(self) -> tuple[list[NodeRow], int]:
         """Return all nodes, and the store's time."""

@@ -11,7 +11,7 @@ import os
 from contextlib import contextmanager
 from datetime import UTC
 
-from sqlalchemy import select, type_coerce
+from sqlalchemy import inspect, select, type_coerce
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import NullType
 
@@ -60,6 +60,7 @@ class PlainSQLAlchemyJobStore(PickledJobStore, SQLAlchemyJobStore):
 
     jobs_t: Table
     _create: bool
+    _is_made = False
     _pid: int
 
     # -- life -----------------------------------------------------------------------------------------
@@ -79,6 +80,10 @@ class PlainSQLAlchemyJobStore(PickledJobStore, SQLAlchemyJobStore):
             except BaseException as exc:
                 self._secrets.mask_in(exc)
                 raise
+        self._is_made = True
+
+    def complete_start(self, scheduler: Any, alias: str) -> None:
+        """Nothing is left out without which 3.x's way does not work."""
 
     def shutdown(self) -> None:
         self.engine.dispose()
@@ -136,7 +141,18 @@ class PlainSQLAlchemyJobStore(PickledJobStore, SQLAlchemyJobStore):
         self._forget_all_but({entry.id for entry in entries})
         return due_order(self._restored(entries))
 
+    def _is_there(self) -> bool:
+        """Return whether there is a table: a store that is only read makes none."""
+        if not self._is_made:
+            self._use_own_connections()
+            with self.engine.connect() as connection:
+                found = inspect(connection).has_table(self.jobs_t.name, self.jobs_t.schema)
+            self._is_made = bool(found)
+        return self._is_made
+
     def _entries(self, *conditions: Any) -> list[Entry]:
+        if not self._is_there():
+            return []
         columns = self.jobs_t.c
         as_it_is = type_coerce(columns.job_state, NullType())
         rows = self._all(select(columns.id, as_it_is, columns.next_run_time).where(*conditions))

@@ -9,7 +9,7 @@ from apscheduler.jobstores._sql.asking import Moved
 from apscheduler.jobstores._sql.catching_up import portion_maker
 from apscheduler.jobstores._sql.claims import StoreClaim
 from apscheduler.jobstores._sql.holders import held_by_others
-from apscheduler.jobstores._sql.rows import to_float
+from apscheduler.jobstores._sql.rows import as_read, to_float
 from apscheduler.jobstores._sql.tables import AT_LEAST_ONCE, AT_MOST_ONCE, STATES
 from apscheduler.jobstores.base import ClaimBatch
 from apscheduler.runs import reasons
@@ -39,9 +39,9 @@ class Candidate(Record):
 
     __slots__ = ("blob", "due", "generation", "job", "moment", "plan", "refused")
 
-    def __init__(self, job: Job, blob: bytes, moment: float, generation: int) -> None:
+    def __init__(self, job: Job, blob: Any, moment: float, generation: int) -> None:
         self.job = job
-        self.blob = bytes(blob)
+        self.blob = as_read(blob)
         self.moment = moment
         self.due = job._due  # as it was placed
         self.generation = generation
@@ -120,12 +120,12 @@ class Writing:
         """Return those that are as they were read: a job added anew can be due at the same instant."""
         ids = [each.job.id for each in self._found]
         rows = self._statements.locked(connection, ids)
-        locked = {row[0]: (row[1], bytes(row[2])) for row in rows}
+        locked = {row[0]: (row[1], as_read(row[2])) for row in rows}
         free: list[Candidate] = []
         self.lost = []
         for each in self._found:
-            as_read = locked.get(each.job.id) == (each.moment, each.blob)
-            (free if as_read else self.lost).append(each)
+            is_as_read = locked.get(each.job.id) == (each.moment, each.blob)
+            (free if is_as_read else self.lost).append(each)
         fixed = {cls for cls in SEALED if is_own(cls)}  # asked once, not for each job
         return [
             each

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 
 from apscheduler._engine.instants import DAY, LATEST, SECOND, to_us
@@ -10,6 +11,8 @@ from apscheduler.moments import astimezone
 from apscheduler.triggers._words.clock import clock
 from apscheduler.triggers._words.parts import Moment
 
+_FILE = re.compile(r"tzfile\(b?'(.+)'\)")
+"""The ``repr`` of dateutil's zones."""
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 
 
@@ -31,13 +34,27 @@ def moment(given: datetime, zone: tzinfo) -> Moment:
 
 
 def zone_name(zone: tzinfo) -> str:
-    """Return the name of a zone: that of the tz database, its offset, or its ``repr``."""
+    """Return the name of a zone: that of the tz database, its offset, or its ``repr`` without a path."""
     zone = astimezone(zone) or zone
     if isinstance(zone, timezone):
         offset = zone.utcoffset(None) // timedelta(microseconds=1)
         return _offset_text(offset) if offset else "UTC"
     key = getattr(zone, "key", None)
-    return key if isinstance(key, str) and type(zone).__name__ == "ZoneInfo" else repr(zone)
+    if isinstance(key, str) and type(zone).__name__ == "ZoneInfo":
+        return key
+    file = _FILE.fullmatch(repr(zone))
+    if file is None:
+        return repr(zone)
+    return f"{_named_by(file[1])} (dateutil)"  # whose clock is another one after 2037
+
+
+def _named_by(path: str) -> str:
+    """Return the name at the end of a path, or the file's alone where no zone is called so."""
+    from apscheduler.zones.names import known_names
+
+    parts = re.split(r"[/\\\\]", path)
+    names = ("/".join(parts[start:]) for start in range(len(parts)))
+    return next((name for name in names if name in known_names()), parts[-1])
 
 
 def _offset_text(offset: int) -> str:

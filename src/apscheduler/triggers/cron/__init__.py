@@ -171,6 +171,13 @@ class CronTrigger(WallClockTrigger):
         self._compile()
         return CronTrigger.next_us(self, previous, now)
 
+    def _next_time_recompiled(
+        self, previous_fire_time: datetime | None, now: datetime
+    ) -> datetime | None:
+        """Return what :meth:`get_next_fire_time` does in that case."""
+        self._compile()
+        return WallClockTrigger.get_next_fire_time(self, previous_fire_time, now)
+
     def _first_after(self, previous: int | None, now: int) -> int | None:
         if CronTrigger._own_way is None or (self._counts_otherwise() and not self._table.asks):
             self._compile()
@@ -236,6 +243,11 @@ def _fields_changed(changed: bool) -> None:
     way = CronTrigger._next_recompiled if changed else WallClockTrigger.next_us
     setattr(CronTrigger, "_next", way)  # noqa: B010 - of this class alone, not of its base
     CronTrigger._own_way = None if changed else _OWN_WAY
+    own = vars(CronTrigger).get("get_next_fire_time")
+    if own is None and changed:
+        setattr(CronTrigger, "get_next_fire_time", CronTrigger._next_time_recompiled)  # noqa: B010
+    elif own is CronTrigger._next_time_recompiled and not changed:
+        del CronTrigger.get_next_fire_time
 
 
 _OWN_WAY = CronTrigger._own_way

@@ -7,6 +7,7 @@ import warnings
 from difflib import get_close_matches
 from threading import Lock
 
+from apscheduler.triggers import advice
 from apscheduler.triggers.cron.compiling import field_bits
 from apscheduler.triggers.cron.expressions import WEEKDAYS
 from apscheduler.triggers.cron.fields import DayOfWeekField
@@ -54,23 +55,59 @@ def crontab_fields(expr: str) -> dict[str, str]:
 
 
 def _hint(expr: str) -> str:
-    word = expr.strip().lower()
-    if word.startswith("@"):
-        close = get_close_matches(word, list(_NICKNAMES), 1)
-        return f"; instead of {close[0]} write {_NICKNAMES[close[0]]!r}" if close else ""
-    setting = re.match(r"\s*(CRON_TZ|TZ)=(\S+)", expr)
+    values = expr.split()
+    if expr.strip().startswith("@"):
+        return _of_nickname(expr.strip().lower())
+    setting = re.match(r"\s*(CRON_TZ|TZ)\s*=\s*(\S+)", expr)
     if setting:
-        return f"; {setting[1]}= is no field: leave it out and give timezone={setting[2]!r}"
+        return _of_setting(setting[1], setting[2].strip("\"'"))
     if len(expr.splitlines()) > 1 and expr.strip().count("\n"):
         return "; give one line of a crontab at a time"
     if "," in expr and re.search(r",\s|\s,", expr):
         return "; no blanks are allowed within a field"
-    values = expr.split()
-    if len(values) > 5 and re.match(r"[A-Za-z_./~\"'$]", values[5]):
-        return f"; a user or a command is no part of it: give {' '.join(values[:5])!r}"
     if len(values) in (6, 7):
-        return "; the trigger 'crontab' takes seconds first and the year last"
-    return ""
+        said = _of_more_fields(expr)
+        if said:
+            return said
+    five = " ".join(values[:5])
+    if len(values) > 5 and _is_command(values[5]) and advice.is_for_from_crontab(five):
+        return f"; a user or a command is no part of it: give {five!r}"
+    call = advice.call_for(expr)
+    return f"; write {call}" if call else ""
+
+
+def _of_nickname(word: str) -> str:
+    every = advice.interval_for(word)
+    if every is not None:
+        return f"; @every is an interval: write {every}"
+    if word.startswith("@every"):
+        return '; @every is an interval: write it like add_job(func, "interval", minutes=5)'
+    if word == "@reboot":
+        return "; the trigger 'crontab' takes it: write add_job(func, \"crontab\", '@reboot')"
+    close = get_close_matches(word, list(_NICKNAMES), 1) if " " not in word else []
+    return f"; instead of {close[0]} write {_NICKNAMES[close[0]]!r}" if close else ""
+
+
+def _of_setting(name: str, zone: str) -> str:
+    reason = advice.reason_against_zone(zone)
+    if reason is None:
+        return f"; {name}= is no field: leave it out and give timezone={zone!r}"
+    return f"; {name}= is no field: leave it out and give timezone= ({reason})"
+
+
+def _of_more_fields(expr: str) -> str:
+    if "?" in expr:
+        quartz = advice.in_five_fields(expr)
+        if quartz is not None:
+            return f"; it is one of Quartz: give {quartz!r}"
+    call = advice.call_for(expr)
+    if call is None or not call.startswith('add_job(func, "crontab"'):
+        return ""
+    return f"; the trigger 'crontab' takes seconds first and the year last: write {call}"
+
+
+def _is_command(word: str) -> bool:
+    return bool(re.match(r"[A-Za-z_./~\"'$]", word)) and word[:3].lower() not in WEEKDAYS
 
 
 def _warn_of_numeric_weekday(expr: str, weekdays: str) -> None:

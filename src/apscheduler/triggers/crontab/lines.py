@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from apscheduler.triggers.advice import reason_against_zone
 from apscheduler.triggers.crontab.errors import CrontabError
 from apscheduler.triggers.crontab.fields import MONTHS, WEEKDAYS
 
@@ -60,20 +61,24 @@ def foreign_part(error: CrontabError, is_readable: Callable[[str], bool]) -> Cro
         return CrontabError(expression, first.position, None, "this is a comment and no schedule")
     setting = _SETTING.match(expression, first.position)
     if setting:
-        return _of_setting(expression, first.position, setting)
+        return _of_setting(expression, first.position, setting, is_readable)
     return _behind(error, words, is_readable)
 
 
-def _of_setting(expression: str, position: int, setting: re.Match[str]) -> CrontabError:
+def _of_setting(
+    expression: str, position: int, setting: re.Match[str], is_readable: Callable[[str], bool]
+) -> CrontabError:
     name, rest = setting[1], expression[setting.end() :].split()
     if name.upper() not in ("CRON_TZ", "TZ"):
         reason = f"{name}= is a setting of a crontab's commands and no schedule"
         return CrontabError(expression, position, None, reason)
-    zone = rest[0].strip("\"'") if rest else "…"
-    guess = (
-        f"{' '.join(rest[1:])!r} with timezone={zone!r}" if len(rest) > 1 else f"timezone={zone!r}"
-    )
+    zone = rest[0].strip("\"'") if rest else ""
+    refused = reason_against_zone(zone) if zone else None
+    guess = None if refused or not zone else f"timezone={zone!r}"
+    if guess and len(rest) > 1:
+        guess = f"{' '.join(rest[1:])!r} with {guess}" if is_readable(" ".join(rest[1:])) else None
     reason = f"{name}= is no field: the zone is an argument of its own, timezone="
+    reason += f" ({refused})" if refused else ""
     return CrontabError(expression, position, None, reason, guess=guess)
 
 

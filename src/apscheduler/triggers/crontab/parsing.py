@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Final, NoReturn
 
 from apscheduler.names import closest
+from apscheduler.triggers.advice import interval_for
 from apscheduler.triggers.crontab import fields as kinds
 from apscheduler.triggers.crontab.errors import CrontabError
 from apscheduler.triggers.crontab.fields import Every, Field, FieldKind, Schedule
@@ -95,6 +96,8 @@ def _nickname(expression: str, words: list[Word]) -> Schedule:
     name, position = words[0]
     known = sorted([*NICKNAMES, REBOOT])
     if name not in known:
+        if name.lower() == "@every":
+            _every(expression, position)
         guess = closest(name.lower(), known)
         raise CrontabError(
             expression, position, None, f"there is no nickname {name!r}", ", ".join(known), guess
@@ -105,6 +108,13 @@ def _nickname(expression: str, words: list[Word]) -> Schedule:
     if name != REBOOT:
         return schedule
     return schedule._replace(year=Field(kinds.YEAR, "", ()), reboot=True)
+
+
+def _every(expression: str, position: int) -> NoReturn:
+    call = interval_for(expression)
+    reason = "@every is an interval and no schedule of crontab"
+    allowed = "" if call else "5m, 1h30m, 90s and the like behind it, for the trigger 'interval'"
+    raise CrontabError(expression, position, None, reason, allowed, call)
 
 
 def _wrong_number(expression: str, words: list[Word]) -> NoReturn:

@@ -119,13 +119,13 @@ def _said_dates(dates: Dates | None, lenient: bool) -> str:
         last = ["LW"]
     elif dates.nearest is not None:
         last = [f"{dates.nearest}W"]
+    numbers = [_said(dates.numbers, 1, 31)] if dates.numbers else []
     beyond = [each for each in last if each[0] == "L" and each != "L"]
     if beyond and not lenient:
         raise ConversionError(
             f"{_MEANING[beyond[-1] == 'LW'].format(beyond[-1][2:])} ({beyond[-1]}) cannot be said in crontab; "
-            f"with lenient=True it is {beyond[-1]}, which CrontabTrigger(…, lenient=True) runs"
+            f"with lenient=True it is {','.join(numbers + last)}, which CrontabTrigger(…, lenient=True) runs"
         )
-    numbers = [_said(dates.numbers, 1, 31)] if dates.numbers else []
     return ",".join(numbers + last)
 
 

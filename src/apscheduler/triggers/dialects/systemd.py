@@ -109,7 +109,8 @@ def read(expression: object) -> Pattern:
     """
     if not isinstance(expression, str):
         raise TypeError(f"an OnCalendar expression is a text, not {expression!r}")
-    text = SHORTHANDS.get(expression.strip().lower(), expression)
+    short, *rest = expression.split() or [""]
+    text = " ".join([SHORTHANDS.get(short.lower(), short), *rest])
     words = text.split()
     weekdays, date, time = None, "*-*-*", "00:00:00"
     if words and re.match(r"[A-Za-z]", words[0]):

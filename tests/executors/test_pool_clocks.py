@@ -1,0 +1,226 @@
+"""Looking after calls in other people's processes, by a clock that the test moves: silence."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from executors import sample_jobs
+from executors.clocks_of_a_test import Clock, look, submitted
+from executors.pools_of_others import OfThisHost, begun_beside
+
+from apscheduler.executors import _call_board, _pool_clocks
+from apscheduler.executors.base import WorkerDiedError
+from apscheduler.executors.futures import FuturesExecutor
+from apscheduler.runs.outcomes import Outcome
+
+
+@pytest.fixture(autouse=True)
+def clock(answered_at_once, monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(_pool_clocks, "monotonic", clock)
+    return clock
+
+
+@pytest.fixture
+def gone(monkeypatch):
+    pids = set()
+    monkeypatch.setattr(_pool_clocks, "is_gone", pids.__contains__)
+    return pids
+
+
+@pytest.fixture
+def pool():
+    return OfThisHost()
+
+
+@pytest.fixture
+def executor(started, pool):
+    return started(FuturesExecutor(pool))
+
+
+@pytest.fixture
+def clocks(executor):
+    return executor._engine.clocks
+
+
+# -- when to look -------------------------------------------------------------------------------------------
+
+
+def test_nothing_is_looked_at_where_nothing_is_under_way(clocks, clock, executor, make_claim):
+    assert clocks.pause() is None
+    clocks.look_safely()
+    submission = submitted(executor, make_claim(sample_jobs.nothing))
+    executor._engine.forget(submission)
+    look(clocks, clock)
+    assert clocks.pause() is None
+
+
+def test_a_timeout_hurries_the_next_look(clocks, clock, executor, make_claim):
+    clock.stands_at = 100.0
+    slow = submitted(executor, make_claim(sample_jobs.nothing))
+    assert clocks.pause() == 1.0
+    assert not clocks.expect(slow)  # it is looked at then already
+    fast = submitted(executor, make_claim(sample_jobs.nothing, timeout=9))
+    assert clocks.pause() == pytest.approx(0.1)
+    assert not clocks.expect(fast)
+    clock.stands_at = 200.0
+    assert clocks.pause() == 0.0
+
+
+def test_a_run_without_a_future_hurries_the_next_look(clocks, clock, executor, make_claim):
+    clock.stands_at = 100.0
+    submission = submitted(executor, make_claim(sample_jobs.nothing))
+    submission.orphaned = KeyError()
+    assert clocks.expect(submission)
+    assert clocks.pause() == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("why", ["here", "no slot"])
+def test_what_runs_here_or_has_no_place_is_not_looked_at(
+    clocks, clock, executor, make_claim, monkeypatch, why
+):
+    clock.stands_at = 100.0
+    submission = submitted(executor, make_claim(sample_jobs.nothing))
+    clocks._next = None
+    if why == "here":
+        submission.here = True
+    else:
+        submission.slot = -1
+    assert not clocks.expect(submission)
+    assert clocks.pause() is None
+    looked = []
+    monkeypatch.setattr(clocks, "_look_at", looked.append)
+    look(clocks, clock)
+    assert looked == []
+    assert clocks.pause() is None
+    other = submitted(executor, make_claim(sample_jobs.nothing))
+    look(clocks, clock)
+    assert looked == [other]
+
+
+def test_nobody_looks_before_it_is_time(clocks, clock, executor, make_claim, monkeypatch):
+    clock.stands_at = 100.0
+    submissions = [submitted(executor, make_claim(sample_jobs.nothing)) for _ in range(2)]
+    looked = []
+    monkeypatch.setattr(clocks, "_look_at", looked.append)
+    clock.ahead = 0.9
+    clocks.look_safely()
+    assert looked == []
+    clock.ahead = 1.0
+    clocks.look_safely()
+    assert looked == submissions
+    assert clocks.pause() == 1.0  # and once more after that
+
+
+def test_an_error_of_ours_costs_one_look_at_one_call(
+    clocks, clock, executor, make_claim, monkeypatch, caplog
+):
+    submissions = [submitted(executor, make_claim(sample_jobs.nothing)) for _ in range(2)]
+    looked = []
+
+    def fail(submission):
+        looked.append(submission)
+        raise KeyError("ours")
+
+    monkeypatch.setattr(clocks, "_look_at", fail)
+    look(clocks, clock)
+    assert looked == submissions
+    assert "executor 'default' met an error of its own" in caplog.text
+    assert clocks.pause() is not None
+
+
+# -- silence --------------------------------------------------------------------------------------------------
+
+
+def test_a_call_that_has_not_begun_waits_as_long_as_its_pool_lets_it(
+    clocks, clock, executor, make_claim, recorder, gone
+):
+    submitted(executor, make_claim(sample_jobs.nothing))
+    gone.add(0)
+    look(clocks, clock)
+    look(clocks, clock, 1000)
+    assert recorder.results == []
+
+
+def test_a_process_that_is_gone_has_two_seconds_to_be_told_of(
+    clocks, clock, executor, pool, make_claim, recorder, gone
+):
+    submission = submitted(executor, make_claim(sample_jobs.nothing))
+    begun_beside(pool)
+    look(clocks, clock, 100)  # it runs
+    gone.add(os.getpid())
+    clock.stands_at = 1000.0
+    look(clocks, clock)
+    look(clocks, clock, 1.99)
+    gone.clear()  # it was another process
+    look(clocks, clock)
+    assert submission.changed_at == 0.0
+    gone.add(os.getpid())
+    look(clocks, clock)
+    look(clocks, clock, 1.5)
+    assert recorder.results == []
+    look(clocks, clock, 0.51)
+    (result,) = recorder.results
+    assert isinstance(result.exception, WorkerDiedError)
+    assert str(result.exception).startswith(f"process {os.getpid()}, which ran the job, is gone")
+
+
+def test_the_answer_of_a_call_that_has_ended_may_take_half_a_minute(
+    clocks, clock, executor, pool, make_claim, recorder, gone
+):
+    submitted(executor, make_claim(sample_jobs.nothing))
+    board, slot, number = begun_beside(pool)
+    board.end(slot, number, 0, _call_board.EXECUTED)
+    gone.add(os.getpid())  # it may end now
+    clock.stands_at = 1000.0
+    look(clocks, clock)
+    look(clocks, clock, 29.9)
+    assert recorder.results == []
+    look(clocks, clock, 0.1)
+    (result,) = recorder.results
+    assert result.outcome is Outcome.EXECUTED
+    assert "its pool did not bring the answer" in result.reason
+
+
+def test_with_a_timeout_an_answer_may_take_until_that_is_over(
+    clocks, clock, executor, pool, make_claim, recorder
+):
+    executor.timeout_grace = 0.5
+    submission = submitted(executor, make_claim(sample_jobs.nothing, timeout=5))
+    board, slot, number = begun_beside(pool)
+    board.end(slot, number, 0, _call_board.EXECUTED)
+    clock.stands_at = submission.seen().started
+    look(clocks, clock, 1.0)
+    look(clocks, clock, 4.2)
+    assert recorder.results == []
+    look(clocks, clock, 0.1)
+    assert recorder.outcomes == [Outcome.EXECUTED]
+
+
+def test_where_the_timeout_is_over_already_the_grace_is_left(
+    clocks, clock, executor, pool, make_claim, recorder
+):
+    executor.timeout_grace = 0.5
+    submission = submitted(executor, make_claim(sample_jobs.nothing, timeout=5))
+    board, slot, number = begun_beside(pool)
+    board.end(slot, number, 0, _call_board.EXECUTED)
+    clock.stands_at = submission.seen().started
+    look(clocks, clock, 50.0)
+    look(clocks, clock, 0.2)
+    assert recorder.results == []
+    look(clocks, clock, 0.1)
+    assert recorder.outcomes == [Outcome.EXECUTED]
+
+
+def test_a_run_without_a_future_is_settled_when_the_board_says_how(
+    clocks, clock, executor, pool, make_claim, recorder
+):
+    submitted(executor, make_claim(sample_jobs.nothing))
+    board, slot, number = begun_beside(pool)
+    pool.call_off()
+    look(clocks, clock, 1000)
+    assert recorder.results == []
+    board.end(slot, number, 0, _call_board.EXECUTED)
+    look(clocks, clock)
+    assert recorder.outcomes == [Outcome.EXECUTED]

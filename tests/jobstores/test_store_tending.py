@@ -1,0 +1,102 @@
+"""What a SQL store does beside its claims: it removes old rows, and leaves its parent's things alone in a child."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from types import SimpleNamespace
+
+from jobstores.stages import add, ask
+
+from apscheduler._engine.instants import SECOND
+from apscheduler.jobstores import sqlalchemy as module
+from apscheduler.jobstores._sql import database
+from apscheduler.runs.claims import Result
+from apscheduler.runs.outcomes import Outcome
+from apscheduler.testing._contract_jobs import NOW
+
+
+def claimed(node, *names: str, slots: int = 100) -> dict:
+    add(node, *names)
+    return {each.job.id: each for each in ask(node, slots).batch.claims}
+
+
+# -- old rows ----------------------------------------------------------------------------------------------------------
+
+
+def test_old_rows_are_removed_by_the_stores_time(stage, node):
+    store = node.store
+    for claim in claimed(node, "a", "b").values():
+        store.settle(claim, Result(NOW, Outcome.EXECUTED, NOW, NOW))
+    store._outbox.flush()
+    stage.place.change("UPDATE {t}_runs SET seq = :seq WHERE job_id = 'a'", seq=NOW)
+    stage.place.change("UPDATE {t}_runs SET seq = :seq WHERE job_id = 'b'", seq=NOW + SECOND)
+    store._history, store._history_age = None, None
+    assert store.prune() == 0
+    store._history_age = timedelta(seconds=100)
+    store._clock = lambda: NOW + 93 * SECOND
+    store._membership.offset = SimpleNamespace(us=7 * SECOND - 1)
+    assert store.prune() == 0
+    store._membership.offset = SimpleNamespace(us=7 * SECOND)
+    assert store.prune() == 1
+    assert stage.place.rows("SELECT job_id FROM {t}_runs") == [("b",)]
+
+
+def test_old_rows_are_looked_for_every_thirty_seconds_and_zones_not_while_held(node, monkeypatch):
+    clock = SimpleNamespace(now=1000.0)
+    monkeypatch.setattr(
+        module, "time", SimpleNamespace(monotonic=lambda: clock.now, time_ns=lambda: 0)
+    )
+    done = []
+    node.store._pruned_at = 1000.0
+    node.store.prune = lambda: done.append(f"rows at {clock.now:g}")
+    node.store._rezoning.tend = lambda: done.append("zones")
+    for clock.now in (1029.0, 1030.0, 1059.0):
+        node.store._tend()
+    assert done == ["rows at 1030", "zones"]
+    node.store._guard.held = "a copy"
+    clock.now = 1060.0
+    node.store._tend()
+    node.store._guard.held = None
+    assert done[2:] == ["rows at 1060"]
+
+
+# -- a child process ------------------------------------------------------------------------------------------------------
+
+
+def test_a_child_process_has_nothing_of_its_parents_store_and_can_start_it_anew(
+    stage, node, monkeypatch
+):
+    kept: list = []
+    monkeypatch.setattr(database, "_inherited", kept)
+    store = node.store
+    (claim,) = claimed(node, "a").values()
+    store._membership.ensure()
+    parents = (store._membership, store._guard, store._listener, store._open, store._outbox)
+    membership, guard, listener, open_claims, outbox = parents
+    claim.take(NOW)
+    store.settle(claim, Result(NOW, Outcome.EXECUTED, NOW, NOW))
+    epoch = membership.lease.epoch
+    locks = (store._troubles._lock, store._database.writing)
+    store._leader_lock._won = 1
+    store.forked()
+    assert (store._ready, store._leader_lock._won) == (False, 0)
+    assert any(isinstance(each, dict) and each.get("_guard") is guard for each in kept)
+    assert not guard._is_on
+    assert store._listener is not listener
+    assert (store._open.alive(), open_claims.alive()) == ([], [claim])
+    assert len(outbox) == 0
+    assert membership.lease.epoch == 0
+    assert not claim.may_start()
+    assert store._troubles._lock is not locks[0]
+    assert store._database.writing is not locks[1]
+    assert store.held is None
+    store.shutdown()  # it is not started here
+    store.forked()
+    store.start(node.scheduler, "default")
+    store._outbox._tell_thread = lambda: None
+    assert set(claimed(node, "b")) == {"b"}
+    assert store._membership.lease.epoch != epoch
+    guard.close()
+    outbox._closed = True
+    outbox._news.set()
+    membership.close(lambda: True)
