@@ -28,6 +28,7 @@ from sqlalchemy.exc import (
 
 from apscheduler.cli import main
 from apscheduler.jobstores._sql import remedies
+from apscheduler.jobstores._sql.addresses import file_address
 from apscheduler.jobstores._sql.engines import not_installed
 from apscheduler.jobstores._sql.migrations import SchemaError
 from apscheduler.jobstores._sql.statements import _many
@@ -611,6 +612,42 @@ def test_an_error_keeps_its_class_and_what_the_driver_said(tmp_path):
         assert str(error).count("unable to open") == 1
     assert error.orig is before
     assert remedies.cause_of(error) == remedies.NO_FILE.cause
+
+
+def test_a_file_that_was_moved_away_is_not_called_one_that_may_only_be_read(tmp_path):
+    engine = create_engine(f"sqlite:///{tmp_path}/a.sqlite")
+    with engine.connect() as connection:
+        connection.execute(text("CREATE TABLE a (b)"))
+        connection.commit()
+        (tmp_path / "a.sqlite").rename(tmp_path / "b.sqlite")
+        with pytest.raises(OperationalError, match="readonly") as caught:
+            connection.execute(text("INSERT INTO a VALUES (1)"))
+    engine.dispose()
+    assert caught.value.orig.sqlite_errorname == "SQLITE_READONLY_DBMOVED"
+    assert remedies.remedy_for(caught.value) is None
+
+
+@pytest.mark.parametrize(
+    ("given", "address"),
+    [
+        ("jobs.db", "sqlite:///jobs.db"),
+        ("./jobs.db", "sqlite:///./jobs.db"),
+        ("/var/jobs.sqlite", "sqlite:////var/jobs.sqlite"),
+        ("C:/jobs.db", "sqlite:///C:/jobs.db"),
+        ("jobs", "sqlite:///jobs"),
+        (Path("jobs.db"), "sqlite:///jobs.db"),
+        ("localhost:5432/jobs.db", None),
+        ("root@localhost/jobs.db", None),
+        ("jobs.db?mode=ro", None),
+        ("mysql://localhost/jobs.db", None),
+        ("a b", None),
+        ("  ", None),
+        (b"jobs.db", None),
+        (None, None),
+    ],
+)
+def test_what_is_the_path_of_a_file_and_what_is_none(given, address):
+    assert file_address(given) == address
 
 
 def test_an_error_that_is_not_known_stays_as_it_is():

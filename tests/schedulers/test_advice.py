@@ -148,6 +148,21 @@ def test_what_nothing_takes_brings_no_advice_that_fails(scheduler, text):
 
 
 @pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("0 25 * * *", "as a crontab line it has a mistake: 25 is not within 0-23"),
+        ("@dayly", "as a crontab line it has a mistake: there is no nickname '@dayly'"),
+        ("CRON_TZ=Nope/Zone 0 5 * * *", "there is no time zone 'Nope/Zone'"),
+        ("abc", 'like add_job(func, "cron", hour=10, minute=30)'),
+    ],
+)
+def test_what_nothing_takes_is_refused_with_the_reason(scheduler, text, why):
+    with pytest.raises(TypeError, match="args are the arguments of the function") as caught:
+        scheduler.add_job(func, "cron", text)
+    assert why in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("text", "due"),
     [
         ("0 0 10 ? * MON-FRI *", at(2027, 1, 4, 10)),

@@ -90,6 +90,30 @@ def rules(draw):
     return f"FREQ={frequency};{body}"
 
 
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "FREQ=WEEKLY;INTERVAL=1;WKST=MO;BYDAY=MO,FR;BYSETPOS=-1",
+        "FREQ=WEEKLY;INTERVAL=3;WKST=SU;BYDAY=SU,MO,SA;BYSETPOS=1,-1",
+        "FREQ=WEEKLY;INTERVAL=60;WKST=WE;BYDAY=MO,TU,WE",
+        "FREQ=DAILY;INTERVAL=500;BYHOUR=3,4",
+        "FREQ=DAILY;INTERVAL=2;BYMONTH=2;BYDAY=TU;BYSETPOS=1",
+        "FREQ=MONTHLY;INTERVAL=5;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-1,2",
+        "FREQ=YEARLY;INTERVAL=3;BYYEARDAY=366,-1,1",
+        "FREQ=YEARLY;INTERVAL=1;BYMONTH=2;BYMONTHDAY=29,-1;BYSETPOS=1",
+        "FREQ=HOURLY;INTERVAL=7;BYMINUTE=5,40;BYSETPOS=-1",
+        "FREQ=MINUTELY;INTERVAL=1000;BYHOUR=3,5,22",
+        "FREQ=SECONDLY;INTERVAL=40000;BYDAY=SA",
+    ],
+)
+def test_a_rule_of_each_shape_agrees_with_dateutil(rule):
+    start = datetime(2024, 12, 30, 5, 7, 1)
+    found = naive(islice(fires(RRuleTrigger(rule, start_date=start, timezone=UTC)), 40))
+    assert found == list(
+        islice(by_dateutil(f"{rule};WKST=MO" if "WKST" not in rule else rule, start), 40)
+    )
+
+
 @given(rules(), st.datetimes(datetime(1990, 1, 1), datetime(2030, 1, 1)))
 def test_it_agrees_with_dateutil_on_wall_times(rule, start):
     start = start.replace(microsecond=0)
@@ -223,6 +247,7 @@ def test_a_date_that_is_excluded_takes_out_its_whole_day(line):
 
 START = "DTSTART:20260101T000000Z\nRRULE:FREQ="
 ALL_HOURS = ",".join(map(str, range(24)))
+ALL_MINUTES = ",".join(map(str, range(60)))
 
 
 @pytest.mark.parametrize(
@@ -235,7 +260,7 @@ ALL_HOURS = ",".join(map(str, range(24)))
             "2026-11-30T00:00:00",
         ),
         (
-            f"MINUTELY\nEXRULE:FREQ=HOURLY;BYMINUTE={','.join(map(str, range(60)))};BYMONTH=2,3,4",
+            f"MINUTELY\nEXRULE:FREQ=HOURLY;BYMINUTE={ALL_MINUTES};BYMONTH=2,3,4",
             "2026-01-31T23:59:30",
             "2026-05-01T00:00:00",
         ),
@@ -248,6 +273,11 @@ ALL_HOURS = ",".join(map(str, range(24)))
             "MINUTELY\nRRULE:FREQ=DAILY;BYHOUR=9;BYSECOND=5\nEXRULE:FREQ=MINUTELY;BYMONTH=8",
             "2026-08-01T09:00:06",
             "2026-08-02T09:00:05",
+        ),
+        (
+            f"MINUTELY\nEXRULE:FREQ=DAILY;BYHOUR={ALL_HOURS};BYMINUTE={ALL_MINUTES};BYMONTH=8",
+            "2026-07-31T23:59:30",
+            "2026-09-01T00:00:00",
         ),
         (f"HOURLY\nEXRULE:FREQ=DAILY;BYHOUR={ALL_HOURS}", "2026-07-31T23:59:30", None),
         ("DAILY\nEXRULE:FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR,SA,SU", "2026-07-31T23:59:30", None),
