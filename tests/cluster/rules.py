@@ -33,13 +33,14 @@ from apscheduler.jobstores._sql.claiming import Claiming
 from apscheduler.jobstores._sql.claims import StoreClaim
 from apscheduler.jobstores._sql.database import Database
 from apscheduler.jobstores._sql.editing import Editing
-from apscheduler.jobstores._sql.exchange import Exchange
+from apscheduler.jobstores._sql.exchange import Exchange, Seen
 from apscheduler.jobstores._sql.loading import Loader, Unloadable
 from apscheduler.jobstores._sql.outbox import Outbox
 from apscheduler.jobstores._sql.recovered import FreeRuns
 from apscheduler.jobstores._sql.roll import SQLRoll
 from apscheduler.jobstores._sql.writing import Writing
 from apscheduler.jobstores.base import ClaimBatch, ClaimRequest
+from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.jobstores.standing import first_after
 from apscheduler.runs.outcomes import Outcome
 from apscheduler.testing import ManualScheduler
@@ -329,6 +330,37 @@ def an_edit_compares_what_it_was_computed_from(stage: Stage) -> None:
     assert claimed == [("job", NOW)]
     assert stage.a.store.lookup_job("job")._due == NOW + INTERVAL
     assert stage.a.claim().fires == []
+
+
+def several_edits_in_a_row_hand_out_nothing_again(stage: Stage) -> None:
+    """Each makes another schedule, and so a generation without a row, on a host whose clock lags by a second."""
+    stage.a.add("job")
+    settle(stage.a.claim())
+
+    def change(standing):
+        step = (
+            2 * INTERVAL
+            if standing.job.trigger.interval.total_seconds() * SECOND == INTERVAL
+            else INTERVAL
+        )
+        trigger = IntervalTrigger(seconds=step // SECOND, start_date=moment(NOW), timezone="UTC")
+        first = first_after(trigger, NOW - SECOND, standing, same=False)
+        return {"trigger": trigger, "next_run_time": moment(first)}
+
+    for _ in range(3):
+        stage.b.store.edit_job(stage.b.store.lookup_job("job"), change)
+        assert stage.b.store.lookup_job("job")._due > NOW
+    assert stage.b.claim().fires == []
+
+
+def an_edit_goes_by_the_stores_clock(stage: Stage) -> None:
+    """Of a host whose clock is an hour ahead, whether it has joined or not."""
+    ahead = 3600 * SECOND
+    for node, joins in ((stage.a, False), (stage.b, True)):
+        if joins:
+            node.store._membership.ensure()
+        with patch.object(node.store._membership.offset, "_clock", lambda: host_now() + ahead):
+            assert abs(node.store.clock_offset() + ahead) < SECOND
 
 
 def an_edit_of_the_same_schedule_begins_no_generation(stage: Stage) -> None:
@@ -750,6 +782,15 @@ def _permits_whatever_is_there(self, connection, found, rows):
     return found
 
 
+_claimed = Exchange.claimed
+
+
+def _knows_this_generation_alone(self, connection, seen, until):
+    return _claimed(
+        self, connection, Seen(seen.id, seen.blob, None, seen.generation, seen.generation), until
+    )
+
+
 @dataclass(frozen=True)
 class Rule:
     """One rule: its number in the protocol, the scenario that needs it, and what takes it out."""
@@ -778,6 +819,14 @@ RULES = (
     Rule(
         *(1, an_edit_compares_what_it_was_computed_from),
         *(Exchange, "write", _compares_the_bytes_alone),
+    ),
+    Rule(
+        *(1, several_edits_in_a_row_hand_out_nothing_again),
+        *(Exchange, "claimed", _knows_this_generation_alone),
+    ),
+    Rule(
+        *(16, an_edit_goes_by_the_stores_clock),
+        *(SQLAlchemyJobStore, "clock_offset", lambda _: 0),
     ),
     Rule(
         *(1, an_edit_of_the_same_schedule_begins_no_generation),

@@ -92,6 +92,8 @@ class Membership:
         self._joining = Lock()
         self._stop = Event()
         self._may_leave: Callable[[], bool] = lambda: True
+        self._read_at = 0  # when the store's clock was read last, by a clock that nobody sets
+        self._is_told_apart = False
         self._dies = False
         """Whether the process ends, and with it what it holds: then whoever signs off gives that up in the same step."""
         self._thread: Thread | None = None
@@ -120,7 +122,7 @@ class Membership:
             reached("join.begin")
             store_now = self._roll.join(epoch, self.name, self.lease.length)
             reached("join.committed")
-            self.offset.measured(began, store_now)
+            self._measured(began, store_now)
             self.lease.renewed(asked, epoch)
             rows, store_now = self._roll.listed()
             self._count(rows, store_now)
@@ -231,14 +233,39 @@ class Membership:
         self.sweep()
         self._roll.tend()
 
+    def clock_offset(self) -> int:
+        """Return the microseconds from this host's clock to the store's, which is read for that where no heartbeat does.
+
+        :raises Exception: whatever the store raises
+        """
+        if self.lease.epoch == 0 and boot_us() - self._read_at > self._beat_seconds * SECOND:
+            began = self.offset.asked()
+            self._measured(began, self._roll.now())
+        return self.offset.us
+
     def _measured(self, began: int, store_now: int, *, afresh: bool = False) -> None:
         step = self.offset.measured(began, store_now, afresh=afresh)
+        self._read_at = boot_us()
         if step:
             way = "forward" if step > 0 else "back"
             self._on_trouble(
                 f"This host's clock was set {way} by {abs(step) / SECOND:.1f} s; jobs go on by the store's clock",
                 None,
             )
+        elif not afresh:
+            self._tell_apart()
+
+    def _tell_apart(self) -> None:
+        """Say once that this host's clock is another than the store's."""
+        apart = self.offset.us / SECOND
+        if self._is_told_apart or abs(apart) < 1:
+            return
+        self._is_told_apart = True
+        self._on_trouble(
+            f"This host's clock is {abs(apart):.1f} s {'behind' if apart > 0 else 'ahead of'} the store's; "
+            "jobs go by the store's clock. Set it right, by NTP for example",
+            None,
+        )
 
     def was_ahead(self) -> None:
         """Take a reading of the store's clock at once: it refused a claim that was ahead of it.

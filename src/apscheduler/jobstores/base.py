@@ -172,6 +172,7 @@ class ClaimBatch:
     :ivar held: by job id, in words, who else holds its running instances
     :ivar dropped: jobs whose fire times calendars dropped
     :ivar rolled: fire times that share a fate without running
+    :ivar passed: jobs whose fire times are not started, because the ledger has a run of them already
     :ivar refused: jobs whose executor the scheduler does not have, with what was recorded
     :ivar finished: jobs that were removed because no fire time follows
     :ivar broken: jobs whose trigger raised; they are looked at again later
@@ -183,7 +184,7 @@ class ClaimBatch:
 
     __slots__ = (
         *("broken", "claims", "dropped", "due_at", "error", "finished", "held", "more", "moved"),
-        *("refused", "rolled", "skipped"),
+        *("passed", "refused", "rolled", "skipped"),
     )
 
     def __init__(self) -> None:
@@ -193,6 +194,7 @@ class ClaimBatch:
         self.rolled: list[tuple[Job, Outcome, Rollup]] = []
         self.refused: list[tuple[Job, list[Result]]] = []
         self.finished: list[Job] = []
+        self.passed: list[tuple[Job, list[int]]] = []
         self.broken: list[tuple[Job, BaseException]] = []
         self.held: dict[str, str] = {}
         self.due_at: dict[str, int] = {}
@@ -203,7 +205,14 @@ class ClaimBatch:
     @property
     def has_news(self) -> bool:
         """Whether there is more to tell than what runs and what has ended."""
-        return bool(self.rolled or self.dropped or self.skipped or self.refused or self.broken)
+        return bool(
+            self.rolled
+            or self.dropped
+            or self.skipped
+            or self.refused
+            or self.broken
+            or self.passed
+        )
 
 
 class ClaimRequest:
@@ -413,6 +422,10 @@ class SharedJobStore(BaseJobStore):
     def knows(self, job_id: str) -> bool:
         """Return whether there is a job of this id, or the store remembers that there was. New."""
         return self.lookup_job(job_id) is not None or self.why_quarantined(job_id) is not None
+
+    def clock_offset(self) -> int:
+        """Return the microseconds from this host's clock to the one that says when jobs are due: 0 where that is it."""
+        return 0
 
     @abstractmethod
     def runs(self, query: RunQuery) -> list[Run]:

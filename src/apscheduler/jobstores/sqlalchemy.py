@@ -275,7 +275,12 @@ class SQLAlchemyJobStore(SharedJobStore):
         self._looking = Looking(self._database, self._statements, self._secrets.mask_in)
         self._listener = self._made_listener()
         self._editing = Editing(
-            self._database, self._statements, self._loader, self._listener.notify, self._offset
+            self._database,
+            self._statements,
+            self._loader,
+            self._listener.notify,
+            self._host_now,
+            self.clock_offset,
         )
 
     def _heed_table(self) -> None:
@@ -542,9 +547,12 @@ class SQLAlchemyJobStore(SharedJobStore):
     def _clock(self) -> int:
         return time.time_ns() // 1000
 
-    def _offset(self) -> int:
-        """Return the microseconds from this host's clock to the store's, as far as they are known."""
-        return self._membership.offset.us if self._ready else 0
+    def _host_now(self) -> int:
+        scheduler = self._scheduler
+        return self._clock() if scheduler is None else int(scheduler._now_us())
+
+    def clock_offset(self) -> int:
+        return self._membership.clock_offset() if self._ready else 0
 
     def _link(self, job: Job) -> None:
         job._scheduler = self._scheduler

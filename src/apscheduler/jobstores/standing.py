@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from apscheduler._engine.planning import Series
     from apscheduler.job import Job
+    from apscheduler.triggers.base import BaseTrigger
 
     Change = Callable[["Standing"], dict[str, Any] | None]
     Revise = Callable[["Standing"], None]
@@ -43,6 +44,16 @@ class Standing(Record):
         self.job = job
         self.claimed = claimed
         self.offset = offset
+
+
+def begin_by_store(trigger: BaseTrigger, now: int, offset: int) -> None:
+    """Have a trigger that read the time when it was made begin by the store's clock, where the host's is plainly wrong.
+
+    :param now: by the store's clock, microseconds UTC
+    :param offset: from the host's clock to it
+    """
+    if abs(offset) >= CLOCK_ERROR:
+        trigger.begin_at(now)
 
 
 def first_after(series: Series, now: int, standing: Standing, *, same: bool) -> int | None:

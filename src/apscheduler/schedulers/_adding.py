@@ -17,7 +17,7 @@ from apscheduler.events import (
 )
 from apscheduler.job import Job
 from apscheduler.jobstores.base import ConflictingIdError, JobLookupError
-from apscheduler.jobstores.standing import hand_on_time, pass_claims
+from apscheduler.jobstores.standing import begin_by_store, hand_on_time, pass_claims
 from apscheduler.markers import undefined
 from apscheduler.schedulers._calendars import split_off, under
 from apscheduler.schedulers._overrides import is_as_made, is_ours
@@ -290,7 +290,7 @@ class JobAdding(PendingJobs):
     def _real_add_job(self, job: Job, jobstore_alias: str, replace_existing: bool) -> None:
         """Complete a job from the defaults and put it into its store."""
         store = self._claiming_store(jobstore_alias)
-        self._complete(job)
+        self._complete(job, store)
         if _is_never(job):
             self._make_way(job, store, replace_existing)
             self._say_never(job, jobstore_alias)
@@ -333,8 +333,8 @@ class JobAdding(PendingJobs):
             self._forget_in_executors(job.id)
             store.replace_job(job, partial(hand_on_time if keeps else pass_claims, job))
 
-    def _complete(self, job: Job) -> None:
-        """Give a job what it was not given: defaults, and its first fire time."""
+    def _complete(self, job: Job, store: Store) -> None:
+        """Give a job what it was not given: defaults, and its first fire time by its store's clock."""
         if job.trigger.binds:
             self._check_calendars(job.trigger)
         defaults = self._job_defaults
@@ -345,7 +345,10 @@ class JobAdding(PendingJobs):
         if not hasattr(job, "max_instances"):
             job.max_instances = defaults["max_instances"]
         if not hasattr(job, "_due"):
-            first = job._series().next_us(None, self._now_us())
+            offset = store.clock_offset()
+            now = self._now_us() + offset
+            begin_by_store(job.trigger, now, offset)
+            first = job._series().next_us(None, now)
             job._due = NEVER if first is None else first
             if first is None:
                 job._shown = undefined
@@ -428,7 +431,7 @@ class JobAdding(PendingJobs):
         store = self._claiming_store(alias)
         jobs: list[Job] = []
         for job, _, _ in group:
-            self._complete(job)
+            self._complete(job, store)
             if _is_never(job):
                 self._make_way(job, store, replace_existing)
             else:

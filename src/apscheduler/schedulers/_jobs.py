@@ -17,7 +17,7 @@ from apscheduler.events import (
 from apscheduler.job import Job
 from apscheduler.job_hooks import approved, is_own_modify
 from apscheduler.jobstores.base import JobLookupError, QuarantinedJobError, SharedJobStore
-from apscheduler.jobstores.standing import Standing, first_after
+from apscheduler.jobstores.standing import Standing, begin_by_store, first_after
 from apscheduler.moments import datetime_repr
 from apscheduler.schedulers._adding import JobAdding
 from apscheduler.schedulers._calendars import with_calendars_of
@@ -193,6 +193,7 @@ class JobOperations(JobAdding):
 
         def change(standing: Standing) -> dict[str, Any]:
             stored = standing.job
+            begin_by_store(trigger, self._now_us() + standing.offset, standing.offset)
             return {**checked, **({} if _is_paused(stored) else self._first(standing, trigger))}
 
         self._edit(job, alias, change)
@@ -262,6 +263,7 @@ class JobOperations(JobAdding):
             if "calendar" not in trigger_args:
                 new = with_calendars_of(stored.trigger, new)
             new = new.for_job(stored.id)
+            begin_by_store(new, self._now_us() + standing.offset, standing.offset)
             if alias is not None:
                 self._check_calendars(new)
             changes = stored._checked({"trigger": new})

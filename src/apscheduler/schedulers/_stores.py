@@ -66,6 +66,10 @@ class PlainStore(ClaimsInMemory):
         """Return ``None``: changes by other processes show in what the store says is due."""
         return None
 
+    def clock_offset(self) -> int:
+        """Return 0: this host's clock says when jobs are due."""
+        return 0
+
     def claim_due(self, request: ClaimRequest) -> ClaimBatch:
         """Claim what is due, job by job, until the store raises."""
         batch = request.batch

@@ -555,6 +555,7 @@ class Claiming:
         batch.moved.extend(made.moved)
         batch.dropped.extend(made.dropped)
         batch.rolled.extend(made.rolled)
+        batch.passed.extend(made.passed)
         batch.refused.extend(made.refused)
         batch.finished.extend(made.finished)
         claims = batch.claims + made.claims

@@ -16,7 +16,7 @@ from apscheduler.jobstores._sql.exchange import ChangedMeanwhileError, Exchange,
 from apscheduler.jobstores._sql.loading import Loader, Unloadable
 from apscheduler.jobstores._sql.rows import as_read, to_float
 from apscheduler.jobstores.base import ConflictingIdError, JobLookupError, QuarantinedJobError
-from apscheduler.jobstores.standing import EDIT_TRIES, Standing, pass_claims
+from apscheduler.jobstores.standing import CLOCK_ERROR, EDIT_TRIES, Standing, pass_claims
 from apscheduler.triggers.wording import same_schedule
 
 TYPE_CHECKING = False
@@ -67,7 +67,8 @@ class Editing:
     """Changes jobs, and lets the other processes know.
 
     :param notify: adds the notification to a transaction
-    :param offset: microseconds from this host's clock to the store's
+    :param now: this host's time, microseconds UTC
+    :param offset: microseconds from it to the store's
     """
 
     def __init__(
@@ -76,12 +77,14 @@ class Editing:
         statements: Statements,
         loader: Loader,
         notify: Callable[[Connection], None],
+        now: Callable[[], int],
         offset: Callable[[], int],
     ) -> None:
         self._database = database
         self._statements = statements
         self._loader = loader
         self._notify = notify
+        self._now = now
         self._offset = offset
         self._exchange = Exchange(statements)
 
@@ -209,7 +212,7 @@ class Editing:
             before = self._loader.load(old.id, old.blob, old.moment)
         except Unloadable:
             return Replacement(Written(job, self._loader.dumps(job)), None)
-        revise(Standing(before, self._claimed(old), self._offset()))
+        revise(self._standing(before, old))
         new_schedule = not same_schedule(before.trigger, job.trigger)
         return Replacement(Written(job, self._loader.dumps(job)), new_schedule)
 
@@ -248,8 +251,7 @@ class Editing:
             except Unloadable as exc:
                 raise QuarantinedJobError(job.id, str(exc)) from None
             before = stored.trigger
-            claimed = self._claimed(seen) if computed else 0
-            approved = change(Standing(stored, claimed, self._offset()))
+            approved = change(self._standing(stored, seen) if computed else Standing(stored))
             if approved is None:
                 return False
             stored._apply(approved)
@@ -306,9 +308,11 @@ class Editing:
                 for id, seen in self._exchange.seen(connection, chunk).items()
             }
 
-    def _claimed(self, seen: Seen) -> int:
+    def _standing(self, job: Job, seen: Seen) -> Standing:
+        offset = self._offset()
+        until = self._now() + offset + CLOCK_ERROR
         with self._database.reading() as connection:
-            return self._exchange.claimed(connection, seen.id, seen.generation)
+            return Standing(job, self._exchange.claimed(connection, seen, until), offset)
 
     # -- what someone else's methods make of a claim ---------------------------------------------------------
 
@@ -325,7 +329,7 @@ class Editing:
             stored = self._loader.load(seen.id, seen.blob, seen.moment)
         except Unloadable as exc:
             raise QuarantinedJobError(job_id, str(exc)) from None
-        return Standing(stored, self._claimed(seen), self._offset())
+        return self._standing(stored, seen)
 
     def rewrite(self, job: Job, moved: Moved) -> None:
         """Write the bytes of a job that was just claimed, and its next fire time if that is another by now.

@@ -31,15 +31,19 @@ class Seen(Record):
     """What an edit read of a job before it computed.
 
     :ivar moment: the column ``next_run_time``
+    :ivar born: the job's first generation
     """
 
-    __slots__ = ("blob", "generation", "id", "moment")
+    __slots__ = ("blob", "born", "generation", "id", "moment")
 
-    def __init__(self, id: str, blob: Any, moment: float | None, generation: int) -> None:
+    def __init__(
+        self, id: str, blob: Any, moment: float | None, generation: int, born: int = 0
+    ) -> None:
         self.id = id
         self.blob = as_read(blob)
         self.moment = moment
         self.generation = generation
+        self.born = born
 
 
 class Exchange:
@@ -54,15 +58,25 @@ class Exchange:
         as_it_is = type_coerce(jobs.c.job_state, NullType())  # it may hold something else
         columns = (jobs.c.id, as_it_is, jobs.c.next_run_time)
         rows = connection.execute(select(*columns).where(jobs.c.id.in_(ids))).all()
-        numbers = select(meta.c.job_id, meta.c.generation).where(meta.c.job_id.in_(ids))
-        generations = {row.job_id: row.generation for row in connection.execute(numbers)}
-        return {id: Seen(id, blob, moment, generations.get(id, 0)) for id, blob, moment in rows}
+        numbers = select(meta.c.job_id, meta.c.generation, meta.c.born).where(
+            meta.c.job_id.in_(ids)
+        )
+        known = {id: values for id, *values in connection.execute(numbers)}
+        return {id: Seen(id, blob, moment, *known.get(id, (0,))) for id, blob, moment in rows}
 
-    def claimed(self, connection: Connection, id: str, generation: int) -> int:
-        """Return the newest fire time of this generation that has a row, 0 if none has."""
-        runs = self._statements.tables.runs
-        newest = select(func.max(runs.c.fire_us)).where(
-            runs.c.job_id == id, runs.c.generation == generation, runs.c.kind == 0
+    def claimed(self, connection: Connection, seen: Seen, until: int) -> int:
+        """Return the newest fire time up to an instant that has a row, 0 if none has.
+
+        A generation that has no row yet says nothing, so it is that of the last one that has: several edits in a row
+        must not hand out again what was claimed before them. What lies ahead was claimed by a clock that was wrong.
+        """
+        runs = self._statements.tables.runs.c
+        newest = (
+            select(runs.fire_us)
+            .where(runs.job_id == seen.id, runs.kind == 0, runs.fire_us <= until)
+            .where(runs.generation.between(seen.born, seen.generation))
+            .order_by(runs.generation.desc(), runs.fire_us.desc())
+            .limit(1)
         )
         return int(connection.scalar(newest) or 0)
 
@@ -111,4 +125,10 @@ class Exchange:
     def _is_set_back(
         self, connection: Connection, id: str, generation: int, told: float | None
     ) -> bool:
-        return told is not None and self.claimed(connection, id, generation) >= from_float(told)
+        if told is None:
+            return False
+        runs = self._statements.tables.runs.c
+        newest = select(func.max(runs.fire_us)).where(
+            runs.job_id == id, runs.generation == generation, runs.kind == 0
+        )
+        return int(connection.scalar(newest) or 0) >= from_float(told)

@@ -364,6 +364,9 @@ class Writing:
             run = self._inserted(each) if self._conflicts else each.plan.run
             if run:
                 batch.claims.append(self._claim_of(each, run))
+            if len(run) < len(each.plan.run):
+                made = set(run)
+                batch.passed.append((each.job, [x for x in each.plan.run if x not in made]))
         return batch
 
     def _claim_of(self, each: Candidate, run: list[int]) -> StoreClaim:
