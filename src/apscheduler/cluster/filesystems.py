@@ -34,6 +34,8 @@ SHARED: Final = frozenset(
 )
 LOCAL_FUSE: Final = frozenset(("fuse.fuse-overlayfs",))
 """By a program, but its files are this kernel's: a container's own root. (``fuseblk`` is a block device of one kernel.)"""
+NUMBERED_ANEW: Final = frozenset(("vfat", "msdos", "exfat"))
+"""Local, and without numbers of files: Linux makes some up at each mount."""
 _MAGIC: Final = {
     0x6969: "nfs",
     0x517B: "smbfs",
@@ -61,6 +63,15 @@ def shared_kind(path: str) -> str | None:
     """
     if os.name == "nt":
         return kind_of_windows_path(os.path.realpath(path))
+    kind = kind_of(path)
+    return kind if kind is not None and is_shared(kind) else None
+
+
+def kind_of(path: str) -> str | None:
+    """Return the kind of the file system that a path is on, as Linux names it; ``None`` where it is not told.
+
+    :param path: of a file or folder, which need not be there
+    """
     if sys.platform != "linux":
         return None
     real = os.path.realpath(path)
@@ -69,8 +80,7 @@ def shared_kind(path: str) -> str | None:
             table = file.read()
     except OSError:
         return _by_magic(real)
-    kind = kind_in(table, os.fsencode(real), _device_of(real))
-    return kind if kind is not None and is_shared(kind) else None
+    return kind_in(table, os.fsencode(real), _device_of(real))
 
 
 def is_shared(kind: str) -> bool:
