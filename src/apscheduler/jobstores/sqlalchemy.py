@@ -884,7 +884,8 @@ class SQLAlchemyJobStore(SharedJobStore):
     def _made_guard(self) -> Guard:
         age, count = self._history_age, self._history
         keeps = (age is None or age >= timedelta(hours=1)) and (count is None or count >= 1000)
-        return Guard(self._database, self._tables, self._held, self._promoted, keeps=keeps)
+        tell = self._logger.warning
+        return Guard(self._database, self._tables, self._held, self._promoted, tell, keeps=keeps)
 
     @property
     def held(self) -> str | None:

@@ -6,13 +6,14 @@ import json
 from bisect import bisect_right
 from datetime import UTC, timedelta
 
-from apscheduler._engine.instants import SECOND, from_us
+from apscheduler._engine.instants import DAY, EARLIEST, LATEST, SECOND, from_us
 from apscheduler._engine.records import Record
 from apscheduler.zones.likeness import moves
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+    from typing import Any
 
     Moves = list[tuple[int, int]]
 
@@ -53,18 +54,46 @@ class Clocks(Record):
         return json.dumps({"span": span, "clocks": clocks}, separators=(",", ":"))
 
 
-def from_text(text: str) -> Clocks:
+def from_text(text: str | bytes) -> Clocks:
     """Return clocks that were kept as text.
 
-    :raises ValueError, TypeError, LookupError: if it is something else
+    :raises ValueError: if it is something else, whatever that is
     """
-    kept = json.loads(text)
-    since, until = (each * SECOND for each in kept["span"])
-    found: dict[str, Moves] = {}
-    for zones, known in kept["clocks"]:
-        known_us = [(instant * SECOND, offset * SECOND) for instant, offset in known]
-        found.update(dict.fromkeys(zones, known_us))
+    try:
+        kept = json.loads(text)
+        since, until = map(_instant, kept["span"])
+        found: dict[str, Moves] = {}
+        for zones, known in kept["clocks"]:
+            found.update(dict.fromkeys(map(_name, zones), _moves(known, since)))
+    except (TypeError, LookupError, RecursionError) as exc:
+        raise ValueError(f"no clocks: {exc}") from exc
     return Clocks(since, until, found)
+
+
+def _moves(known: Iterable[tuple[Any, Any]], since: int) -> Moves:
+    """Return a zone's moves in microseconds: at least the one at the span's start, in order."""
+    found = [(_instant(instant), _offset(offset)) for instant, offset in known]
+    if not found or found[0][0] != since or found != sorted(found):
+        raise ValueError("no moves of a clock")
+    return found
+
+
+def _instant(seconds: object) -> int:
+    if not isinstance(seconds, int) or not EARLIEST <= seconds * SECOND <= LATEST:
+        raise ValueError("no instant")
+    return seconds * SECOND
+
+
+def _offset(seconds: object) -> int:
+    if not isinstance(seconds, int) or abs(seconds) * SECOND >= DAY:
+        raise ValueError("no offset of a clock")
+    return seconds * SECOND
+
+
+def _name(zone: object) -> str:
+    if not isinstance(zone, str):
+        raise ValueError("no name of a zone")  # noqa: TRY004 - one error for whatever is no text of ours
+    return zone
 
 
 def of_today(since: int, between: Callable[[], bool]) -> Clocks | None:

@@ -17,7 +17,7 @@ from apscheduler.jobstores._sql.alone import WHY, alone_on
 from apscheduler.jobstores._sql.database import is_memory
 from apscheduler.jobstores._sql.engines import said_of_encoding
 from apscheduler.jobstores._sql.guarding import IDENTITY
-from apscheduler.jobstores._sql.identity import from_text, identity_of, sqlite_file
+from apscheduler.jobstores._sql.identity import from_text, identity_of, sqlite_file, unread_in
 from apscheduler.jobstores._sql.remedies import NO_RIGHT, READ_ONLY, READ_ONLY_FILE
 from apscheduler.jobstores._sql.rows import Times
 from apscheduler.jobstores._sql.zones import zones_named
@@ -216,8 +216,12 @@ def _may_write(store: Any, connection: Connection) -> bool:
 def _identity(store: Any, connection: Any) -> Iterator[Finding]:
     """Say whether the store is in the database that it knows."""
     state = store._tables.state
-    kept = connection.scalar(select(state.c.text).where(state.c.name == IDENTITY))
-    recorded = from_text(kept)
+    kept = connection.execute(select(state.c.text).where(state.c.name == IDENTITY)).first()
+    unread = None if kept is None else unread_in(kept[0])
+    if unread is not None:
+        said = f"what the store keeps of it cannot be read, and the next start writes it anew: {unread}"
+        yield ("identity", said, None)
+    recorded = None if kept is None else from_text(kept[0])
     if recorded is None:
         return
     different = identity_of(connection, store._database, store._tables).differs(recorded)

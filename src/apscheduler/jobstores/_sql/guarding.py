@@ -17,6 +17,8 @@ from sqlalchemy import event, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.pool import NullPool
 
+from apscheduler._engine.instants import LATEST
+from apscheduler._engine.records import Record
 from apscheduler.jobstores._sql.identity import (
     Identity,
     from_text,
@@ -25,6 +27,7 @@ from apscheduler.jobstores._sql.identity import (
     inode_of,
     sqlite_file,
     steady_inode_of,
+    unread_in,
 )
 
 TYPE_CHECKING = False
@@ -53,12 +56,29 @@ class StoreHeldError(RuntimeError):
     """The store is a copy, or was set back; nothing is claimed from it until it is adopted."""
 
 
+class Kept(Record):
+    """What the state table has of a store's identity.
+
+    :ivar identity: ``None`` where it cannot be read
+    :ivar adopted: when the store was adopted, microseconds UTC; ``None`` where that cannot be read
+    :ivar unread: what is there in the place of something that can be read, cut short; ``None`` where all can be
+    """
+
+    __slots__ = ("adopted", "identity", "unread")
+
+    def __init__(self, number: object, text: object) -> None:
+        self.identity = from_text(text)
+        self.adopted = number if isinstance(number, int) and 0 <= number <= LATEST else None
+        self.unread = unread_in(text)
+
+
 class Guard:
     """Watches over one store's identity. Used by the thread that claims and by the heartbeat's.
 
     :ivar held: why nothing may be claimed; ``None`` while all is well
     :param on_held: told the reason, whenever it is found held
     :param on_promoted: told (recorded, present) where a PostgreSQL server was promoted; writes the new one
+    :param tell: told what cannot be read of what the store keeps, in a line
     :param keeps: whether the ledger keeps so many rows, for so long, that those of late are certainly there
     """
 
@@ -68,6 +88,7 @@ class Guard:
         tables: Tables,
         on_held: Callable[[str], None],
         on_promoted: Callable[[Identity, Identity], None],
+        tell: Callable[[str], object] = lambda _: None,
         *,
         keeps: bool,
     ) -> None:
@@ -75,6 +96,7 @@ class Guard:
         self._tables = tables
         self._on_held = on_held
         self._on_promoted = on_promoted
+        self._tell = tell
         self._keeps = keeps
         self._is_on = bool(tables.additions) and not database.is_private
         self._stale = True
@@ -140,34 +162,47 @@ class Guard:
     def _look(self) -> None:
         with self._database.reading() as connection:
             present = self._present(connection)
-            row = self._recorded(connection)
-            recorded = None if row is None else from_text(row.text)
-            reason = self._why_not(connection, row, recorded, present)
+            kept = self._kept(connection)
+            reason = self._why_not(connection, kept, present)
         self._stale = False
         self._looked_at = time.monotonic()
         if reason is not None:
-            if self._adopted is None and row is not None:
-                self._adopted = row.number
+            if self._adopted is None and kept is not None:
+                self._adopted = kept.adopted or 0
             self.held = f"This job store is not the one it was: {reason}. {HOW}"
             self._on_held(self.held)
             return
         self.held = None
+        self._record(kept, present)
+        if kept is None:
+            self._adopted = 0
+        elif kept.adopted is not None or self._adopted is None:
+            self._adopted = kept.adopted or 0
+
+    def _record(self, kept: Kept | None, present: Identity) -> None:
+        """Have the store keep what the database is."""
+        unread = None if kept is None else kept.unread
+        if unread is not None:
+            self._tell(
+                f"What this job store keeps of its identity cannot be read, and is written anew: {unread}. Whether it is a "
+                "copy of another store, or was restored, is not told by what cannot be read"
+            )
+        recorded = None if kept is None else kept.identity
         if recorded is None:
             self.write(present, 0)
         elif present.was_promoted(recorded):
             self._on_promoted(recorded, present)
-        elif present.text() != recorded.text():
-            self._complete(recorded, present)
-        self._adopted = 0 if row is None else row.number
+        else:
+            self._complete(recorded, present, anew=unread is not None)
 
-    def _why_not(
-        self, connection: Connection, row: Any, recorded: Identity | None, present: Identity
-    ) -> str | None:
+    def _why_not(self, connection: Connection, kept: Kept | None, present: Identity) -> str | None:
         """Return why nothing may be claimed, in words."""
-        if row is not None and self._adopted is not None and row.number != self._adopted:
-            if row.number < self._adopted:
+        adopted = None if kept is None else kept.adopted
+        if adopted is not None and self._adopted is not None and adopted != self._adopted:
+            if adopted < self._adopted:
                 return "it was adopted since, and does not know of it"
             self._forget()  # adopted as it is
+        recorded = None if kept is None else kept.identity
         different = None if recorded is None else present.differs(recorded)
         if different is not None:
             return f"it is a copy of another store, or was restored: {different}"
@@ -180,18 +215,23 @@ class Guard:
         path = sqlite_file(connection)
         inode = steady_inode_of(path)
         self._file = (path, inode) if path and inode else None
-        return identity_of_file(inode)
+        return identity_of_file(path, inode)
 
-    def _recorded(self, connection: Connection) -> Any:
+    def _kept(self, connection: Connection) -> Kept | None:
         table = connection.dialect.identifier_preparer.format_table(self._tables.state)
-        return connection.exec_driver_sql(
+        row = connection.exec_driver_sql(
             f"SELECT number, text FROM {table} WHERE name = '{IDENTITY}'"
         ).first()
+        return None if row is None else Kept(*row)
 
-    def _complete(self, recorded: Identity, present: Identity) -> None:
-        """Add what is told now and was not then."""
-        if present.parts.keys() - recorded.parts.keys() or recorded.timeline is None:
-            merged = Identity({**recorded.parts, **present.parts}, present.timeline)
+    def _complete(self, recorded: Identity, present: Identity, *, anew: bool) -> None:
+        """Add what is told now and was not then.
+
+        :param anew: whether to write it even if nothing is
+        """
+        timeline = recorded.timeline if present.timeline is None else present.timeline
+        merged = Identity({**recorded.parts, **present.parts}, timeline)
+        if anew or merged != recorded:
             self.write(merged, None, was=recorded)
 
     def _set_back(self, connection: Connection) -> str | None:
@@ -206,14 +246,14 @@ class Guard:
                 self._vanished = True
             if row is None and self._vanished:
                 return "this scheduler's own entry has vanished from it while its lease held"
-            if row is not None and (row.beat < beats or row.batch < batch):
+            if row is not None and (_is_less(row.beat, beats) or _is_less(row.batch, batch)):
                 return "this scheduler's own entry in it is an earlier one"
             self._own = None
         seq, when = self._committed
         if seq and self._keeps and time.monotonic() - when < _FRESH_SECONDS:
             runs = self._tables.runs
             newest = connection.scalar(select(func.max(runs.c.seq)))
-            if newest is None or newest < seq:
+            if newest is None or _is_less(newest, seq):
                 return "claims that this scheduler has committed are missing in it"
         return None
 
@@ -233,8 +273,8 @@ class Guard:
             raise LookupError(f"the job store {self._tables.name!r} keeps no identity")
         with self._database.reading() as connection:
             present = identity_of(connection, self._database, self._tables)
-            row = self._recorded(connection)
-        before = 0 if row is None else row.number
+            kept = self._kept(connection)
+        before = 0 if kept is None else kept.adopted or 0
         self.write(present, max(before + 1, time.time_ns() // 1000))
         self._forget()
         self._stale = True
@@ -257,6 +297,11 @@ class Guard:
             return self._database.retried(written)
 
 
+def _is_less(found: object, than: int) -> bool:
+    """Return whether a number of a row is less; what somebody has put there that is no number is not."""
+    return isinstance(found, int) and found < than
+
+
 def write_identity(
     connection: Connection,
     tables: Tables,
@@ -276,9 +321,14 @@ def write_identity(
     if row is None:
         connection.execute(state.insert().values(name=IDENTITY, **{"number": 0, **values}))
         return True
-    if was is not None and from_text(row.text) != was:
+    recorded = from_text(row.text)
+    if was is not None and recorded != was:
         return False
     if number == 0:
-        return False  # another process was first
+        if recorded is not None:
+            return False  # another process was first
+        del values[
+            "number"
+        ]  # what is there cannot be read; when it was adopted may be known to others
     connection.execute(state.update().where(state.c.name == IDENTITY).values(**values))
     return True

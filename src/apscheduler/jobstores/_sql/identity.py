@@ -5,7 +5,8 @@
                    several kernels may have: there a mount, a cache or a program may give the same file another one
     MySQL          the server's uuid and the database's name; MariaDB has no uuid, so the name alone
 
-A part that is not told is not compared: a right that was taken away makes no copy of a store. The timeline, which a
+A part that is not told is not compared: a right that was taken away makes no copy of a store. Nor is one that cannot be
+read where it was kept: other programs may write there. The timeline, which a
 PostgreSQL server begins when it is promoted or recovered to a point in time, is no part of the identity.
 """
 
@@ -20,6 +21,7 @@ from sqlalchemy.exc import DBAPIError
 
 from apscheduler._engine.records import Record
 from apscheduler.cluster.filesystems import shared_kind
+from apscheduler.jobstores._sql.rows import short
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,6 +39,8 @@ _WORDS: Final = {
     "file": "the file",
     "server": "the database server",
 }
+_LONGEST: Final = 60
+"""A part that is longer was not written by a scheduler, and is shown in short."""
 _TIMELINE: Final = "substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)"
 
 
@@ -62,7 +66,7 @@ class Identity(Record):
         for name, word in _WORDS.items():
             now, then = self.parts.get(name), recorded.parts.get(name)
             if now is not None and then is not None and now != then:
-                return f"{word} is another one ({now}, not {then})"
+                return f"{word} is another one ({now}, not {_shown(then)})"
         return None
 
     def was_promoted(self, recorded: Identity) -> bool:
@@ -72,14 +76,47 @@ class Identity(Record):
         return self.timeline != recorded.timeline
 
 
-def from_text(text: str | None) -> Identity | None:
-    """Return an identity as it was kept; ``None`` for one that cannot be read."""
-    try:
-        found = json.loads(text or "")
-        timeline = found.pop("timeline", None)
-    except (ValueError, AttributeError):
+def from_text(text: object) -> Identity | None:
+    """Return an identity as it was kept, without what cannot be read; ``None`` where nothing can be."""
+    told = _members(text)
+    if told is None:
         return None
-    return Identity({str(name): str(value) for name, value in found.items()}, timeline)
+    timeline = told.pop("timeline", None)
+    parts = {name: str(value) for name, value in told.items() if _is_part(value)}
+    return Identity(parts, timeline if _is_timeline(timeline) else None)
+
+
+def unread_in(text: object) -> str | None:
+    """Return what was kept in the place of an identity if that, or a part of it, cannot be read: cut short."""
+    told = _members(text)
+    if told is not None:
+        timeline = told.pop("timeline", None)
+        known = [told[name] for name in _WORDS if name in told]
+        if all(map(_is_part, known)) and (timeline is None or _is_timeline(timeline)):
+            return None
+    return short(text)
+
+
+def _members(text: object) -> dict[str, Any] | None:
+    """Return the members of a JSON object; ``None`` if it is none."""
+    try:
+        found = json.loads(text)  # type: ignore[arg-type] # whatever somebody has put there
+    except (ValueError, TypeError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _is_part(value: object) -> bool:
+    return isinstance(value, (str, int)) and not isinstance(value, bool)
+
+
+def _is_timeline(value: object) -> bool:
+    return _is_part(value) and isinstance(value, int) and 0 < value < 1 << 32
+
+
+def _shown(then: str) -> str:
+    """Return what was kept of a part as a line can have it."""
+    return then if then.isprintable() and 0 < len(then) <= _LONGEST else short(then)
 
 
 def identity_of(connection: Connection, database: Database, tables: Tables) -> Identity:
@@ -87,7 +124,8 @@ def identity_of(connection: Connection, database: Database, tables: Tables) -> I
     if database.kind == "postgresql":
         return _postgresql(connection, tables)
     if database.kind == "sqlite":
-        return identity_of_file(steady_inode_of(sqlite_file(connection)))
+        path = sqlite_file(connection)
+        return identity_of_file(path, steady_inode_of(path))
     parts = {"database": str(connection.scalar(text("SELECT DATABASE()")))}
     server = _asked(connection, "SELECT @@server_uuid")  # MariaDB does not have it
     if server is not None:
@@ -95,9 +133,14 @@ def identity_of(connection: Connection, database: Database, tables: Tables) -> I
     return Identity(parts)
 
 
-def identity_of_file(inode: int | None) -> Identity:
-    """Return what a SQLite file is by the number that stays the file's; ``None`` where there is none."""
-    return Identity({} if inode is None else {"file": str(inode)})
+def identity_of_file(path: str | None, inode: int | None) -> Identity:
+    """Return what a SQLite file is.
+
+    :param inode: the number that stays the file's; ``None`` where there is none
+    """
+    if path is None or inode is None:
+        return Identity({})
+    return Identity({"file": str(inode)})
 
 
 def _postgresql(connection: Connection, tables: Tables) -> Identity:
@@ -145,7 +188,9 @@ def sqlite_file(connection: Connection) -> str | None:
 
 def steady_inode_of(path: str | None) -> int | None:
     """Return the number of a file where that stays the file's; ``None`` elsewhere."""
-    return None if path is None or shared_kind(path) is not None else inode_of(path)
+    if path is None or shared_kind(path) is not None:
+        return None
+    return inode_of(path)
 
 
 def inode_of(path: str | None) -> int | None:

@@ -136,12 +136,12 @@ class Rezoning:
     # -- what -----------------------------------------------------------------------------------------------------
 
     def _compare(self) -> None:
-        noted, version = self._notes.version(), str(self._version)
+        noted, version = self._notes.version(self._logger.warning), str(self._version)
         now = self._clocks() if noted != version else None
         if now is None:
             return
         if noted is not None and noted < version:
-            before = self._notes.clocks(noted)
+            before = self._notes.clocks(noted, self._logger.warning)
             zones = frozenset() if before is None else frozenset(changed(before, now))
             if before is not None and zones:
                 _Move(self, zones, before, noted, version).all()

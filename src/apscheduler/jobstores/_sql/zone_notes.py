@@ -6,15 +6,19 @@ version (``zones/clocks.py``), so that a process with other data can tell which 
 
 from __future__ import annotations
 
+import re
+
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
+from apscheduler.jobstores._sql.rows import short
 from apscheduler.jobstores._sql.tables import ZONE_DATA
 from apscheduler.zones import clocks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Final
+    from collections.abc import Callable
+    from typing import Any, Final
 
     from sqlalchemy.engine import Connection
 
@@ -23,8 +27,18 @@ if TYPE_CHECKING:
     from apscheduler.zones.clocks import Clocks
 
 _CLOCKS: Final = "zone clocks "
+_VERSION: Final = re.compile(r"[0-9]{4}[a-z]{1,2}")
 _KEPT: Final = 3
 """Clocks of so many versions are kept: those that processes of one store may have side by side."""
+
+
+def version_in(text: object) -> str | None:
+    """Return what was kept as a version of the zone data; ``None`` if it is none, whoever wrote it."""
+    return text if isinstance(text, str) and _VERSION.fullmatch(text) else None
+
+
+def _silently(_: str) -> None:
+    """Tell nobody."""
 
 
 class ZoneNotes:
@@ -34,18 +48,35 @@ class ZoneNotes:
         self._database = database
         self._state = tables.state
 
-    def version(self) -> str | None:
-        """Return the version that is noted, ``None`` if none is."""
-        with self._database.reading() as connection:
-            return self._text(connection, ZONE_DATA)
+    def version(self, tell: Callable[[str], object] = _silently) -> str | None:
+        """Return the version that is noted, ``None`` if none is or it is no version.
 
-    def clocks(self, version: str) -> Clocks | None:
-        """Return the clocks by a version; ``None`` where they are not kept, or cannot be read."""
+        :param tell: told that it is none, in a line
+        """
+        with self._database.reading() as connection:
+            text = self._text(connection, ZONE_DATA)
+        found = version_in(text)
+        if text is not None and found is None:
+            tell(
+                f"The zone data that this job store's fire times were planned with cannot be read ({short(text)}): none "
+                "are moved, and the version in use is noted"
+            )
+        return found
+
+    def clocks(self, version: str, tell: Callable[[str], object] = _silently) -> Clocks | None:
+        """Return the clocks by a version; ``None`` where they are not kept, or cannot be read.
+
+        :param tell: told that they cannot be read, in a line
+        """
         with self._database.reading() as connection:
             text = self._text(connection, _CLOCKS + version)
         try:
             return None if text is None else clocks.from_text(text)
-        except (ValueError, TypeError, LookupError):
+        except ValueError:
+            tell(
+                f"The clocks of zone data {version} that this job store keeps cannot be read ({short(text)}): no fire times "
+                "are moved"
+            )
             return None
 
     def write(self, version: str, known: Clocks | None) -> None:
@@ -66,11 +97,9 @@ class ZoneNotes:
         except IntegrityError:  # another process was first to insert a row: now it is there
             self._database.retried(written)
 
-    def _text(self, connection: Connection, name: str) -> str | None:
-        text: str | None = connection.scalar(
-            select(self._state.c.text).where(self._state.c.name == name)
-        )
-        return text
+    def _text(self, connection: Connection, name: str) -> Any:
+        """Return what is kept under a name: mostly a text."""
+        return connection.scalar(select(self._state.c.text).where(self._state.c.name == name))
 
     def _put(self, connection: Connection, name: str, text: str) -> None:
         state = self._state
