@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -20,7 +21,9 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
 from apscheduler.cli import main
+from apscheduler.cluster.creation import created_at
 from apscheduler.events import EVENT_JOBSTORE_DOUBTED
+from apscheduler.jobstores._sql import identity
 from apscheduler.jobstores._sql.identity import Identity
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.testing import FakeClock, ManualScheduler
@@ -131,6 +134,189 @@ def test_a_file_that_its_owner_moves_is_the_same_store(place, opened, tmp_path):
     with closing(sqlite3.connect(moved)) as connection:
         connection.execute("VACUUM")
     assert not is_held(opened(store_at(f"sqlite:///{moved}", place)))
+
+
+def _checkpointed(file) -> None:
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("CREATE TABLE something (else_)")
+        connection.commit()
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.execute("PRAGMA journal_mode=DELETE")
+
+
+def _vacuumed(file) -> None:
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("VACUUM")
+
+
+def _backed_up(file) -> None:
+    other = Path(file).with_name("backup")
+    with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(other)) as target:
+        source.backup(target)
+    shutil.copy2(file, other)
+    with closing(sqlite3.connect(file)) as source:
+        source.execute("VACUUM INTO ?", (str(other.with_name("vacuumed")),))
+
+
+def _touched(file) -> None:
+    os.utime(file, (1, 1))
+    Path(file).chmod(0o600)
+
+
+@pytest.mark.parametrize("place", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("done", [_vacuumed, _checkpointed, _backed_up, _touched])
+def test_what_happens_to_a_file_in_its_life_makes_no_copy_of_it(place, opened, done):
+    first = opened(place.store())
+    add(first)
+    first.shutdown()
+    before = recorded(place)
+    done(file_of(place))
+    second = opened(place.store())
+    assert not is_held(second)
+    assert ran(second) >= 1
+    assert recorded(place) == before
+
+
+def _removed_and_copied(backup, file) -> None:
+    Path(file).unlink()
+    shutil.copy2(backup, file)
+
+
+def _removed_and_copied_to_its_number(backup, file) -> None:
+    """The usual outcome of ``rm`` and ``cp`` on ext4, whatever numbers are free: a new file has the old one's."""
+    number = Path(file).stat().st_ino
+    Path(file).unlink()
+    for each in range(2000):
+        made = Path(f"{file}.{each}")
+        made.touch()
+        if made.stat().st_ino == number:
+            break
+    else:
+        pytest.skip("this file system gives no number twice")
+    made.replace(file)
+    shutil.copy2(backup, file)
+    assert Path(file).stat().st_ino == number
+
+
+def _moved_over(backup, file) -> None:
+    Path(backup).replace(file)
+
+
+def _vacuumed_and_moved_over(backup, file) -> None:
+    made = Path(backup).with_name("vacuumed")
+    with closing(sqlite3.connect(backup)) as source:
+        source.execute("VACUUM INTO ?", (str(made),))
+    made.replace(file)
+
+
+def _in_a_folder_made_anew(backup, file) -> None:
+    folder = Path(file).parent
+    safe = Path(shutil.copy2(backup, folder.with_name("safe")))
+    shutil.rmtree(folder)
+    folder.mkdir()
+    shutil.copy2(safe, file)
+
+
+WAYS_BACK = (
+    _removed_and_copied,
+    _removed_and_copied_to_its_number,
+    _moved_over,
+    _vacuumed_and_moved_over,
+    _in_a_folder_made_anew,
+)
+
+
+@pytest.mark.parametrize("way", WAYS_BACK)
+def test_a_back_up_that_takes_the_files_place_is_held_after_all_were_stopped(tmp_path, opened, way):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    file = folder / "jobs.sqlite"
+    if created_at(str(folder)) is None:
+        pytest.skip(f"the file system of {folder} keeps no time of creation")
+    first = opened(SQLAlchemyJobStore(f"sqlite:///{file}"))
+    add(first)
+    first.advance(10)
+    first.shutdown()
+    backup = shutil.copy2(file, folder / "backup")
+    second = opened(SQLAlchemyJobStore(f"sqlite:///{file}"))
+    second.advance(10)
+    second.shutdown()
+    way(backup, file)
+    third = opened(SQLAlchemyJobStore(f"sqlite:///{file}"))
+    before = ran(third)
+    assert is_held(third)
+    assert ran(third) == before
+    assert "the file" in third._jobstores["default"].held
+    third.adopt_store()
+    assert not is_held(third)
+    assert ran(third) > before
+    third.shutdown()
+    assert not is_held(opened(SQLAlchemyJobStore(f"sqlite:///{file}")))
+
+
+@pytest.mark.parametrize("place", ["sqlite"], indirect=True)
+def test_a_file_with_the_number_and_another_creation_is_held_and_says_both(place, opened):
+    first = opened(place.store())
+    add(first)
+    first.shutdown()
+    told = recorded(place)
+    if "created" not in told:
+        pytest.skip("this file system keeps no time of creation")
+    kept = json.dumps({"file": told["file"], "created": "2001-01-01 00:00:00.000000000 UTC"})
+    place.change("UPDATE {t}_state SET text = :kept WHERE name = 'identity'", kept=kept)
+    second = opened(place.store())
+    assert is_held(second)
+    said = f"the file's time of creation is another one ({told['created']}, not 2001-01-01 00:00:00"
+    assert said in second._jobstores["default"].held
+
+
+@pytest.mark.parametrize("place", ["sqlite"], indirect=True)
+def test_an_identity_of_an_earlier_version_is_completed_in_silence(place, opened, caplog):
+    """It has the file's number only."""
+    first = opened(place.store())
+    add(first)
+    first.shutdown()
+    told = recorded(place)
+    kept = json.dumps({"file": told["file"], "timeline": None})
+    place.change("UPDATE {t}_state SET text = :kept WHERE name = 'identity'", kept=kept)
+    assert not is_held(opened(place.store()))
+    assert recorded(place) == told
+    assert not [each for each in caplog.records if each.levelno >= logging.WARNING]
+
+
+@pytest.mark.parametrize("place", ["sqlite"], indirect=True)
+def test_a_creation_that_is_told_no_more_is_kept_and_not_compared(place, opened, monkeypatch):
+    first = opened(place.store())
+    add(first)
+    first.shutdown()
+    told = recorded(place)
+    monkeypatch.setattr(identity, "created_at", lambda _: None)
+    assert not is_held(opened(place.store()))
+    assert recorded(place) == told
+
+
+@pytest.mark.parametrize("place", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("lives", [True, False])
+def test_a_back_up_written_into_the_same_file_is_noticed_by_who_lives_through_it(
+    place, opened, tmp_path, lives
+):
+    """The file is the same one; nothing outside it says what was in it."""
+    scheduler = opened(place.store())
+    add(scheduler)
+    scheduler.advance(10)
+    scheduler._jobstores["default"]._outbox.flush()
+    shutil.copy2(file_of(place), tmp_path / "backup")
+    scheduler.advance(10)
+    scheduler._jobstores["default"]._outbox.flush()
+    if not lives:
+        scheduler.shutdown()
+    with (
+        closing(sqlite3.connect(tmp_path / "backup")) as source,
+        closing(sqlite3.connect(file_of(place))) as target,
+    ):
+        source.backup(target)
+    assert is_held(scheduler if lives else opened(place.store())) is lives
 
 
 @pytest.mark.usefixtures("newest_zone_data")  # older data is a fault to the doctor

@@ -8,7 +8,8 @@ import pytest
 from jobstores.guards import EPOCH, World, why_held
 from sqlalchemy.exc import IntegrityError
 
-from apscheduler.jobstores._sql import guarding
+from apscheduler.cluster import filesystems
+from apscheduler.jobstores._sql import guarding, identity
 from apscheduler.jobstores._sql.identity import Identity
 
 
@@ -52,6 +53,14 @@ def test_a_file_that_was_put_in_the_place_of_the_stores_is_seen_at_the_next_clai
     shutil.copy(tmp_path / "jobs.sqlite", tmp_path / "copy.sqlite")
     (tmp_path / "copy.sqlite").replace(tmp_path / "jobs.sqlite")
     assert "the file is another one" in why_held(guard)
+
+
+@pytest.mark.parametrize("kind", ["vfat", "nfs4"])
+def test_a_file_whose_number_is_not_its_own_has_no_identity(world, monkeypatch, kind):
+    for module in (identity, filesystems):
+        monkeypatch.setattr(module, "kind_of", lambda _: kind)
+    assert why_held(world.guard()) is None
+    assert world.recorded == (0, Identity({}))
 
 
 def test_what_is_no_number_in_a_row_says_nothing_of_what_was_committed(world):

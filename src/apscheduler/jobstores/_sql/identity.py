@@ -1,8 +1,9 @@
 """Which database a store is in, as far as the database says it: what a copy of the store cannot bring along.
 
     PostgreSQL     the server's system identifier (where one may ask), the database's oid, the state table's oid
-    SQLite         the file's inode: ``mv`` keeps it, ``cp`` and a restored back-up do not. Not on file systems that
-                   several kernels may have: there a mount, a cache or a program may give the same file another one
+    SQLite         the file's inode, and when the file was created: ``mv`` keeps both, ``cp`` and a restored back-up do
+                   not (``rm`` and ``cp`` may keep the inode). Not on FAT, and not on file systems that several kernels may
+                   have: there a mount, a cache or a program may give the same file another one
     MySQL          the server's uuid and the database's name; MariaDB has no uuid, so the name alone
 
 A part that is not told is not compared: a right that was taken away makes no copy of a store. Nor is one that cannot be
@@ -20,7 +21,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from apscheduler._engine.records import Record
-from apscheduler.cluster.filesystems import shared_kind
+from apscheduler.cluster.creation import created_at
+from apscheduler.cluster.filesystems import NUMBERED_ANEW, kind_of, shared_kind
 from apscheduler.jobstores._sql.rows import short
 
 TYPE_CHECKING = False
@@ -37,6 +39,7 @@ _WORDS: Final = {
     "database": "the database",
     "table": "the table",
     "file": "the file",
+    "created": "the file's time of creation",
     "server": "the database server",
 }
 _LONGEST: Final = 60
@@ -140,7 +143,8 @@ def identity_of_file(path: str | None, inode: int | None) -> Identity:
     """
     if path is None or inode is None:
         return Identity({})
-    return Identity({"file": str(inode)})
+    created = created_at(path)
+    return Identity({"file": str(inode)} | ({} if created is None else {"created": created}))
 
 
 def _postgresql(connection: Connection, tables: Tables) -> Identity:
@@ -188,7 +192,7 @@ def sqlite_file(connection: Connection) -> str | None:
 
 def steady_inode_of(path: str | None) -> int | None:
     """Return the number of a file where that stays the file's; ``None`` elsewhere."""
-    if path is None or shared_kind(path) is not None:
+    if path is None or shared_kind(path) is not None or kind_of(path) in NUMBERED_ANEW:
         return None
     return inode_of(path)
 
