@@ -69,7 +69,16 @@ class Port:
         return self.here
 
     def is_running(self):
-        return self.running
+        return self.running and not self.closed
+
+    def is_closed(self):
+        return self.closed
+
+    def end(self):
+        """Be closed, and give up what still waits in it."""
+        self.here, self.closed = False, True
+        for task in self.tasks:
+            task.coroutine.close()
 
     def start(self, coroutine, ended):
         self.tasks.append(Handle(coroutine, ended))

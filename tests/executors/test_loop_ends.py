@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from executors.loop_of_a_test import Executor, wait_once
+from executors.loop_of_a_test import Executor, wait_and_swallow, wait_once
 
+from apscheduler.executors import _tasks
 from apscheduler.executors._runner import Rest
 from apscheduler.executors._tasks import LoopRunner
 from apscheduler.runs.context import make_context, run_context
@@ -17,11 +18,11 @@ SHUT_DOWN = "the scheduler was shut down"
 
 
 @pytest.fixture
-def executor(started):
+def executor(started, monkeypatch):
+    monkeypatch.setattr(_tasks, "outlive", lambda runs: None)
     executor = started(Executor())
     yield executor
-    for task in executor.port.tasks:
-        task.coroutine.close()
+    executor.port.end()
 
 
 @pytest.fixture
@@ -131,15 +132,36 @@ def test_an_end_at_once_cancels_tasks_and_what_has_not_begun(
     port.here = there
     executor.shutdown(wait=False)
     port.turn()
-    assert recorder.outcomes == [Outcome.CANCELLED] * 3
+    assert recorder.outcomes == [Outcome.CANCELLED] * 2
     assert {each.reason for each in recorder.results} == {SHUT_DOWN}
-    assert set(recorder.released) == {running, waiting}
+    assert (
+        running.unsettled == running.fires[:1]
+    )  # told to stop: what it makes of that is its outcome
+    assert recorder.released == [waiting]
     assert [task.cancelled, *(each.cancelled for each in executor.threads)] == [1, 1, 0]
     assert executor.in_flight() == [running, begun]
     with pytest.raises(asyncio.CancelledError):
         task.step(asyncio.CancelledError())
     assert executor.in_flight() == [begun]
     assert recorder.outcomes == [Outcome.CANCELLED] * 3
+    assert (recorder.results[-1].fire, recorder.results[-1].reason) == (running.fires[0], SHUT_DOWN)
+    assert recorder.released == [waiting, running]
+
+
+def test_a_coroutine_that_swallows_its_cancellation_is_told_by_how_it_ends(
+    executor, port, make_claim, recorder
+):
+    executor.submit_claims([make_claim(wait_and_swallow)])
+    (task,) = port.tasks
+    task.step()
+    executor.shutdown(wait=False)
+    assert task.cancelled == 1
+    assert recorder.results == []
+    assert task.step(asyncio.CancelledError())
+    assert not task.step()
+    assert [(each.outcome, each.retval) for each in recorder.results] == [
+        (Outcome.EXECUTED, "went on")
+    ]
 
 
 def test_an_end_hands_back_what_others_can_run(executor, port, make_claim, recorder):
@@ -211,14 +233,12 @@ def test_an_end_waits_outside_of_the_loop_until_nothing_is_in_flight(
     assert recorder.outcomes == [Outcome.EXECUTED] * 2
 
 
-@pytest.mark.parametrize("why", ["here", "not running"])
-def test_an_end_does_not_wait_where_that_would_be_for_ever(executor, port, runs, make_claim, why):
+def test_an_end_in_the_loop_does_not_wait(executor, runs, port, make_claim):
     def fail():
         raise AssertionError
 
     executor.submit_claims([make_claim(wait_once)])
     runs._ended_one = Event(fail)
-    port.here, port.running = why == "here", why != "not running"
     executor.shutdown(wait=True)
     assert len(executor.in_flight()) == 1
     assert port.tasks[0].cancelled == 0

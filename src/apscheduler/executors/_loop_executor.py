@@ -95,6 +95,11 @@ class LoopExecutor(OwnExecutor):
         if self._runs is not None:
             self._runs.shutdown(wait)
 
+    def loop_ends(self) -> None:
+        """Start nothing more: the loop is about to end, and waits for nothing but its threads. New."""
+        if self._runs is not None:
+            self._runs.loop_ends = True
+
     def in_flight(self) -> list[Any]:
         """Return the claims that are queued or running: a snapshot. New."""
         return [] if self._runs is None else list(self._runs.in_flight())

@@ -21,6 +21,13 @@ from apscheduler.executors._attempt import (
     timed_out,
     timeout_of,
 )
+from apscheduler.executors._loop_deaths import (
+    LOOK_SECONDS,
+    end_with_loop,
+    look_at_end,
+    outlive,
+    stands,
+)
 from apscheduler.executors._pool_runner import PoolRunner, in_threads
 from apscheduler.executors._runner import Rest, next_start
 from apscheduler.executors._watchdog import Watchdog
@@ -38,17 +45,18 @@ if TYPE_CHECKING:
     from apscheduler.executors._watchdog import Watch
 
 SHUT_DOWN = "the scheduler was shut down"
-_LOOK_SECONDS = 0.5
+LOOP_ENDS = "its event loop ended before it began"
 
 
 class LoopRunner(PoolRunner):
     """Runs one claim's function in a thread; what the function leaves to be awaited is awaited in the loop."""
 
-    __slots__ = ("_turn",)
+    __slots__ = ("_turn", "is_over")
 
     def __init__(self, runs: TaskRuns) -> None:
         super().__init__(runs)
         self._turn = [True]
+        self.is_over = False
 
     def take_turn(self) -> bool:
         """Return whether the caller is the first: the thread that begins, or a shutdown that calls it off."""
@@ -63,8 +71,13 @@ class LoopRunner(PoolRunner):
 
     def run(self, claim: Claim, first: int) -> None:
         """Run the claim's fire times here, unless that was called off."""
-        if self.take_turn():
+        if not self.take_turn():
+            return
+        try:
             super().run(claim, first)
+        finally:
+            self.is_over = True
+            self._runs.thread_ended()
 
     def _await(self, awaitable: Any, watch: Watch | None = None) -> Any:
         if watch is not None:
@@ -76,10 +89,11 @@ class LoopRunner(PoolRunner):
 class Flight:
     """A claim on its way: submitted, started, running."""
 
-    __slots__ = ("claim", "handle", "runner")
+    __slots__ = ("claim", "deadline", "handle", "runner")
 
     def __init__(self, claim: Claim) -> None:
         self.claim = claim
+        self.deadline: Deadline | None = None
         self.handle: Any = None
         self.runner: LoopRunner | None = None
 
@@ -92,6 +106,7 @@ class TaskRuns:
     :param pool: starts a function in a thread and returns a future; ``ended`` is called in the loop's thread
     :param pool_name: what the pool is called in messages
     :ivar loop_end: kept for the port, where the loop's end is to call somebody
+    :ivar loop_ends: whether the loop is about to end, so that nothing is started in it any more
     """
 
     def __init__(
@@ -110,17 +125,21 @@ class TaskRuns:
         self._dog: Watchdog | None = None
         self._has_threads = False
         self.loop_end: object = None
+        self.loop_ends = False
         self._ended_one = threading.Event()
+        look_at_end(self)
 
     # -- start --------------------------------------------------------------------------------------------
 
     def submit(self, claims: Sequence[Claim]) -> None:
         """Start the claims, from whichever thread.
 
-        :raises RuntimeError: if the executor was shut down, or its loop is closed
+        :raises RuntimeError: if the executor was shut down, or its loop is closed or about to be
         """
         if self.closed:
             raise RuntimeError("this executor was shut down")
+        if self.loop_ends:
+            raise RuntimeError("the event loop ends")
         flights = [Flight(claim) for claim in claims]
         for flight in flights:
             self._flights[id(flight)] = flight
@@ -138,6 +157,10 @@ class TaskRuns:
         for flight in flights:
             if id(flight) not in self._flights:
                 continue  # called off meanwhile
+            if self.loop_ends:
+                self._forget(flight)
+                self._call_off(flight.claim, LOOP_ENDS)
+                continue
             try:
                 self._start(flight, 0)
             except Exception as exc:  # noqa: BLE001 - a pool that takes nothing more, a loop that ends
@@ -176,6 +199,7 @@ class TaskRuns:
             run_context.set(context_of_item(claim, claim.fires[index]))
             timeout = timeout_of(claim.job)
             deadline = None if timeout is None else Deadline(self, flight, index, started, timeout)
+            flight.deadline = deadline
             await self._run_fire(claim, claim.fires[index], started, deadline)
             following = next_start(owner, claim, index + 1, self.why_late)
 
@@ -190,7 +214,7 @@ class TaskRuns:
         except BaseException as exc:
             in_time = deadline is None or deadline.finish()
             self._settle_raised(claim, fire, started, exc, in_time=in_time)
-            if _ends_the_task(exc) and in_time:
+            if isinstance(exc, GeneratorExit) or (_ends_the_task(exc) and in_time):
                 raise
             if not in_time:
                 self.port.forgive()
@@ -198,6 +222,8 @@ class TaskRuns:
         if deadline is not None and not deadline.finish():
             self.port.forgive()
             return
+        if fire not in claim._open:
+            return  # its loop had stopped under it, and was turned again
         finished = owner._now_us()
         owner._log_success(job, fire, started, finished)
         reached("run.ended")
@@ -207,7 +233,7 @@ class TaskRuns:
         self, claim: Claim, fire: int, started: int, exc: BaseException, *, in_time: bool
     ) -> None:
         now = self.owner._now_us()
-        if not in_time:
+        if not in_time or fire not in claim._open:
             exc.__traceback__ = None  # its outcome is known already
         elif _is_cancellation(exc):
             reason = SHUT_DOWN if self.closed else "its task was cancelled"
@@ -239,15 +265,20 @@ class TaskRuns:
         claim.sink.release(claim)
 
     def shutdown(self, wait: bool) -> None:
-        """Take nothing more. ``wait``: let what there is come to its end, else cancel and record it.
+        """Take nothing more. ``wait``: let what there is come to its end, else cancel it; its end is recorded.
 
-        Waiting is possible outside of the loop's thread only; a job that shuts down is not waited for.
+        Waiting is possible outside of the loop's thread only; a job that shuts down is not waited for. What a loop
+        that does not run any more keeps from its end is settled here.
         """
         self.closed = True
         if not wait:
             self._cancel_all()
-        elif not self.port.is_here():
-            self._wait()
+        if not self.port.is_here():
+            if wait:
+                self._wait()
+            elif self._flights and stands(self.port):
+                end_with_loop(self)
+        outlive(self)
         if self._dog is not None:
             self._dog.close()
 
@@ -260,17 +291,27 @@ class TaskRuns:
             if runner is not None and not runner.take_turn():
                 continue  # a thread cannot be told to stop: its outcome is recorded when it ends
             if runner is None and flight.handle is not None:
-                self._cancel_rest(flight.claim, SHUT_DOWN)  # it stays in flight until its task ends
+                self._cancel_what_follows(flight.claim)  # it stays in flight until its task ends
             else:
                 self._flights.pop(id(flight), None)
-                self._call_off(flight.claim)
+                self._call_off(flight.claim, SHUT_DOWN)
             if flight.handle is not None:
                 self._cancel(flight.handle)
 
-    def _call_off(self, claim: Claim) -> None:
-        """Settle a claim that has not begun: where a store has other schedulers, they may run it."""
-        if not claim.sink.hand_back(claim):
+    def _cancel_what_follows(self, claim: Claim) -> None:
+        """Cancel what a coroutine has not begun with: what it makes of its own cancellation is known at its end."""
+        if claim.begun not in claim._open:
             self._cancel_rest(claim, SHUT_DOWN)
+            return
+        now = self.owner._now_us()
+        for fire in claim.unsettled:
+            if fire != claim.begun:
+                claim.sink.settle(claim, Result(fire, Outcome.CANCELLED, 0, now, reason=SHUT_DOWN))
+
+    def _call_off(self, claim: Claim, reason: str) -> None:
+        """Settle what has not begun: where a store has other schedulers, they may run it."""
+        if not claim.unsettled or not claim.sink.hand_back(claim):
+            self._cancel_rest(claim, reason)
 
     def _cancel(self, handle: Handle) -> None:
         if self.port.is_here():
@@ -282,12 +323,21 @@ class TaskRuns:
             return  # the loop is closed: nothing runs in it any more
 
     def _wait(self) -> None:
+        """Wait for what runs in the loop, and in threads beside it, which may outlive it."""
         own = claim_of_caller(self.in_flight())
-        while self.port.is_running():
+        while True:
             self._ended_one.clear()
             if all(claim is own for claim in self.in_flight()):
                 return
-            self._ended_one.wait(_LOOK_SECONDS)
+            if stands(self.port):
+                end_with_loop(self)
+                if all(claim is own for claim in self.in_flight()):
+                    return
+            self._ended_one.wait(LOOK_SECONDS)
+
+    def thread_ended(self) -> None:
+        """Called in a thread after its end, which the loop may not hear of any more."""
+        self._ended_one.set()
 
     # -- what others ask --------------------------------------------------------------------------------------
 
@@ -322,7 +372,11 @@ class TaskRuns:
         if rest is not None:
             flight = Flight(rest.claim)
             self._flights[id(flight)] = flight
-            self.port.call(self._start, flight, rest.first)
+            try:
+                self.port.call(self._start, flight, rest.first)
+            except RuntimeError:  # the loop is closed
+                self._forget(flight)
+                self._call_off(rest.claim, LOOP_ENDS)
         return f"it keeps a thread of {self._pool_name}"
 
 
@@ -338,12 +392,16 @@ class Deadline:
         self._started = started
         self._ends_at = monotonic() + seconds
         self._expired = False
-        self._handle = runs.port.later(seconds, self._expire)
+        self.handle = runs.port.later(seconds, self._expire)
+
+    def is_over(self) -> bool:
+        """Return whether the time is over."""
+        return monotonic() >= self._ends_at
 
     def finish(self) -> bool:
         """Return whether the job ended in time; one that kept the loop busy beyond its time did not."""
-        self._handle.cancel()
-        if not self._expired and monotonic() >= self._ends_at:
+        self.handle.cancel()
+        if not self._expired and self.is_over():
             self._settle()
         return not self._expired
 
@@ -361,7 +419,7 @@ class Deadline:
         self._press(self._stuck)
 
     def _press(self, following: Callable[[], None]) -> None:
-        self._handle = self._runs.port.later(self._runs.owner.timeout_grace, following)
+        self.handle = self._runs.port.later(self._runs.owner.timeout_grace, following)
         self._flight.handle.cancel()
 
     def _stuck(self) -> None:

@@ -54,8 +54,8 @@ class TwistedPort:
         return Call(self.reactor.callLater(seconds, function))
 
     def is_here(self) -> bool:
-        """Return whether the calling code runs in the reactor's thread."""
-        return bool(isInIOThread())  # type: ignore[no-untyped-call]
+        """Return whether the calling code runs in the reactor's thread, while there can be a turn after it."""
+        return not self._ended and bool(isInIOThread())  # type: ignore[no-untyped-call]
 
     def is_running(self) -> bool:
         """Return whether the reactor runs."""
