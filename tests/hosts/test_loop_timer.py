@@ -10,6 +10,7 @@ import pytest
 from hosts.hand import Hand
 
 from apscheduler._engine.instants import NEVER
+from apscheduler.jobstores.base import SharedJobStore
 from apscheduler.schedulers._callback import LoopTimer
 from apscheduler.schedulers._dispatch import BATCH, BATCHES
 from apscheduler.schedulers.base import STATE_PAUSED, STATE_RUNNING
@@ -50,6 +51,8 @@ class Watched:
 
     def __init__(self):
         self.passes, self.answers, self.may_block = 0, [], False
+        self.before_end = []
+        self._ends, self._executors, self._jobstores = False, {}, {}
         self._dispatcher = SimpleNamespace(wake_at=WAKE_AT, batch=0, batches=0)
 
     def _start_timer(self, seconds):
@@ -57,6 +60,10 @@ class Watched:
 
     def _stop_timer(self):
         self._timer.stop()
+
+    def _before_loop_end(self, port, function):
+        self.before_end.append(function)
+        return "kept"
 
     def _stores_may_block(self):
         return self.may_block
@@ -203,3 +210,72 @@ def test_a_pass_whose_loop_was_closed_meanwhile_ends_quietly(timer, watched, por
     port.closed = True
     timer.beside.run()
     assert (watched.passes, port.waits) == (1, [])
+
+
+# -- a loop that is about to end --------------------------------------------------------------------------
+
+
+class Told:
+    """An executor in the loop."""
+
+    def __init__(self):
+        self.said = []
+
+    def loop_ends(self):
+        self.said.append("loop ends")
+
+
+class Shared(SharedJobStore):
+    """A store that others share: only what is asked of it here."""
+
+    def __init__(self, fails):
+        self.fails, self.withdrawn = fails, 0
+
+    def withdraw(self):
+        self.withdrawn += 1
+        if self.fails:
+            raise OSError("no answer")
+
+
+Shared.__abstractmethods__ = frozenset()
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_a_loop_about_to_end_is_given_nothing_more(timer, watched, port, caplog, fails):
+    executor, store = Told(), Shared(fails)
+    watched._executors = {"default": executor, "pool": object()}
+    watched._jobstores = {"default": store}
+    watched.answers, watched.may_block = [3.0], False
+    timer.wake()
+    port.turn()
+    timer.wake()
+    watched.answers.append(3.0)
+    port.turn()
+    (before_end,) = watched.before_end
+    watched.may_block = True
+    before_end()
+    assert (watched._ends, executor.said, port.waits) == (True, ["loop ends"], [])
+    timer.beside.run()
+    assert store.withdrawn == 1
+    assert ("could not be given back" in caplog.text) is fails
+
+
+@pytest.mark.parametrize("why", ["shut down", "started anew"])
+def test_the_end_of_a_loop_is_nothing_to_a_scheduler_that_has_left_it(timer, watched, port, why):
+    watched.answers = [3.0]
+    timer.wake()
+    port.turn()
+    if why == "shut down":
+        timer.close()
+    else:
+        watched._timer = LoopTimer(watched, port)
+    watched.before_end[0]()
+    assert not watched._ends
+
+
+def test_where_no_thread_can_be_had_nothing_is_given_back_at_a_loops_end(timer, watched, port):
+    watched.answers, watched.may_block, timer.beside.refuses = [3.0], True, True
+    timer.wake()
+    port.turn()
+    watched.before_end[0]()
+    assert watched._ends

@@ -13,6 +13,7 @@ from apscheduler.schedulers._listeners import unfinished
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import timedelta
     from typing import Any
 
@@ -52,6 +53,9 @@ class AsyncioHost(CallbackScheduler):
 
     def _find_loop(self) -> asyncio.AbstractEventLoop:
         raise NotImplementedError
+
+    def _before_loop_end(self, port: Any, function: Callable[[], object]) -> object:
+        return port.before_end(function)
 
     async def ashutdown(
         self,

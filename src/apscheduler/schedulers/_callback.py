@@ -8,6 +8,9 @@
 
 Listeners are called in the loop's thread whoever has something to tell, in the order in which it was told. Executors
 take claims from any thread. So nothing but the pass knows which thread it runs in.
+
+A loop that says that it is about to end (asyncio's, before it waits for its default executor; the reactor) is given
+nothing more, and what has not begun is given back, where others share the store.
 """
 
 from __future__ import annotations
@@ -89,6 +92,8 @@ class LoopTimer:
         self._passing = False
         self._again = False
         self._closed = False
+        self._is_met = False
+        self._loop_end: object = None
 
     def wake(self) -> None:
         """Look soon; from any thread."""
@@ -129,6 +134,9 @@ class LoopTimer:
         if self._closed:
             self.stop()
             return
+        if not self._is_met:
+            self._is_met = True
+            self._loop_end = self._scheduler._before_loop_end(self.port, self._stop_claiming)
         self._scheduler._stop_timer()
         if self._scheduler.state != STATE_RUNNING:
             return
@@ -154,6 +162,32 @@ class LoopTimer:
                 )  # a Ctrl-C in the loop's own thread: the next look comes all the same
                 raise
             self._passed(seconds)
+
+    def _stop_claiming(self) -> None:
+        """In the loop, before its end: nothing more is started in it."""
+        scheduler = self._scheduler
+        if self._closed or scheduler._timer is not self:
+            return
+        scheduler._ends = True
+        self.stop()
+        for executor in list(scheduler._executors.values()):
+            ends = getattr(executor, "loop_ends", None)
+            if callable(ends):
+                ends()
+        if scheduler._stores_may_block():
+            try:
+                self.beside.call(self._withdraw)
+            except RuntimeError:  # at its limit of threads: the end of the process gives it back
+                return
+
+    def _withdraw(self) -> None:
+        from apscheduler.schedulers._ending import withdraw
+
+        try:
+            withdraw(self._scheduler)
+        except Exception as exc:  # noqa: BLE001 - whatever a store raises
+            text = "What has not begun could not be given back at the event loop's end"
+            say(self._scheduler._logger, 40, text, exc_info=exc)
 
     def _pass(self) -> float | None:
         try:
@@ -239,6 +273,10 @@ class CallbackScheduler(BaseScheduler):
         if self._timer is not None:
             self._timer.close()
         self._finish_shutdown(wait=wait, timeout=seconds)
+
+    def _before_loop_end(self, _port: Any, _function: Callable[[], object]) -> object:
+        """Have the function called in the loop before its end, where the loop can do that; keep what is returned."""
+        return None
 
     def _let_pass_end(self) -> None:
         if self._timer is None or not self._timer.port.is_here():

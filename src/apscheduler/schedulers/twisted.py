@@ -60,6 +60,9 @@ class TwistedScheduler(CallbackScheduler):
             self._reactor = reactor
         return TwistedPort(self._reactor)
 
+    def _before_loop_end(self, port: Any, function: Callable[[], object]) -> object:
+        return port.before_end(function)
+
     def _create_default_executor(self) -> BaseExecutor:
         from apscheduler.executors.twisted import TwistedExecutor
 
