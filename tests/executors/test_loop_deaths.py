@@ -111,6 +111,19 @@ def test_a_timeout_that_ended_after_the_loop_is_the_outcome(
     assert port.forgiven == 0
 
 
+def test_a_claim_that_a_closed_loop_refuses_shows_that_what_is_in_it_has_ended(
+    executor, port, make_claim, recorder
+):
+    claim, late = make_claim(wait_once, id="running"), make_claim(wait_once, id="late")
+    executor.submit_claims([claim])
+    port.tasks[0].step()
+    end(port, "ended")
+    ((refused, _),) = executor.submit_claims([late])
+    assert refused is late
+    assert told(recorder) == [(Outcome.CANCELLED, f"its event loop ended {WHILE}")]
+    assert (recorder.released, late.unsettled) == ([claim], late.fires)
+
+
 @pytest.mark.parametrize("shared", [True, False])
 @pytest.mark.parametrize("job", [wait_once, sample_jobs.nothing])
 def test_what_was_on_its_way_into_the_loop_is_given_back_or_cancelled(

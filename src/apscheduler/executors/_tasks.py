@@ -151,6 +151,8 @@ class TaskRuns:
         except RuntimeError:
             for flight in flights:
                 self._flights.pop(id(flight), None)
+            if self.port.is_closed():
+                end_with_loop(self)  # of a scheduler that goes on without it
             raise
 
     def _start_all(self, flights: list[Flight]) -> None:
