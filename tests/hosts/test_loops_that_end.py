@@ -6,6 +6,7 @@ import asyncio
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC
 from pathlib import Path
@@ -105,6 +106,10 @@ async def begin(scheduler, *functions):
 
 
 def outcomes(scheduler):
+    """Return what became of each run; the heartbeat's thread writes what comes after a shutdown."""
+    deadline = time.monotonic() + PATIENCE
+    while scheduler.get_running() and time.monotonic() < deadline:
+        time.sleep(0.01)
     return {run.job_id: (run.outcome, run.reason) for run in scheduler.get_runs()}
 
 

@@ -127,6 +127,15 @@ def test_after_the_end_an_outcome_is_written_by_who_brings_it(ends):
     assert ends.outbox._thread is None
 
 
+def test_after_the_end_an_outcome_is_left_to_who_drains_the_store(ends):
+    ends.outbox._is_drained = lambda: True
+    ends.outbox.close()
+    ends.settle("a")
+    assert not ends.is_written(), "an event loop may have brought it"
+    assert ends.outbox.is_done() is True
+    assert ends.is_written()
+
+
 def test_an_outbox_is_empty_when_all_is_written(ends):
     assert ends.outbox.is_empty() is True
     ends.keep()

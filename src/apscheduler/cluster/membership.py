@@ -151,6 +151,10 @@ class Membership:
                 None,
             )
 
+    def is_beating(self) -> bool:
+        """Return whether the heartbeat's thread goes on: after a shutdown that is until nothing is held any more."""
+        return self._thread is not None and self._thread.is_alive()
+
     def close(self, may_leave: Callable[[], bool]) -> None:
         """End the membership, at once or as soon as ``may_leave`` says that nothing is held any more."""
         self._may_leave = may_leave

@@ -373,6 +373,7 @@ class SQLAlchemyJobStore(SharedJobStore):
             self._troubles.tell,
             keep_results=self._keep_results,
             patience=self._lease_us / SECOND,
+            is_drained=lambda: not self._database.is_private and self._membership.is_beating(),
         )
         self._outbox.catch_ups.on_portion = self._note_portion
         self._outbox.catch_ups.on_waiting = self._changed

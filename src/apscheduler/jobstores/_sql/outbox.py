@@ -48,6 +48,7 @@ class Outbox:
 
     :param on_trouble: told what cannot be written, and what came too late
     :param patience: seconds for which a closed outbox tries to write
+    :param is_drained: asked of a closed one: whether another thread calls :meth:`is_done` until nothing is held any more
     """
 
     def __init__(
@@ -58,12 +59,14 @@ class Outbox:
         *,
         keep_results: bool,
         patience: float = 15.0,
+        is_drained: Callable[[], bool] = lambda: False,
     ) -> None:
         self._database = database
         self._statements = statements
         self._on_trouble = on_trouble
         self._keep_results = keep_results
         self._patience = patience
+        self._is_drained = is_drained
         self._failing_since: float | None = None
         self._waiting: deque[Settled] = deque()
         self._in_hand = 0  # taken from there, and not written yet
@@ -104,10 +107,10 @@ class Outbox:
 
     def _add(self, item: Settled) -> None:
         self._waiting.append(item)
-        if self._closed:
-            self._flush_reported()
-        else:
+        if not self._closed:
             self._tell_thread()
+        elif not self._is_drained():
+            self._flush_reported()
 
     def _tell_thread(self) -> None:
         """Have the thread of our own look soon."""
@@ -142,7 +145,10 @@ class Outbox:
     """Never set."""
 
     def close(self) -> None:
-        """Write what is there, and from now on each outcome in the thread that brings it."""
+        """Write what is there, and have no thread of our own any more: what comes later is written by who brings it.
+
+        But not where another thread drains the store, as who brings it may be an event loop.
+        """
         self._closed = True
         self._news.set()
         if self._waiting:
