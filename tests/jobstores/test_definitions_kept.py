@@ -1,20 +1,23 @@
 """A run that may have to start again has the definition it needs, though its job has gone since.
 
-Whoever ends a job, and by whichever fire, leaves its definition in every row of it that is not settled. Only a job that
-somebody removed, or replaced by another one of its id, takes its waiting runs with it.
+Whoever ends a job, and by whichever fire, leaves its definition in every row of it that is not settled; so does who puts
+a job in its place that never fires. Only a job that somebody removed takes its waiting runs with it.
 """
 
 from __future__ import annotations
 
 import pytest
-from cluster.rules import Stage
+from cluster.rules import LEASE, Stage
 from databases import SERVERS, Place
 
 from apscheduler._engine.instants import SECOND
 from apscheduler.cluster import lease as lease_module
 from apscheduler.cluster import membership as membership_module
+from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.runs.outcomes import Outcome
+from apscheduler.testing import ManualScheduler
 from apscheduler.testing._contract_jobs import INTERVAL, NOW, moment, once
+from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 PLACES = ("sqlite", *(pytest.param(name, marks=pytest.mark.slow) for name in SERVERS))
@@ -30,6 +33,10 @@ def stage(request, tmp_path, monkeypatch):
     yield stage
     stage.close()
     place.close()
+
+
+def note(*words) -> None:
+    """Do nothing: a job of the editor's."""
 
 
 def times(count: int) -> IntervalTrigger:
@@ -122,6 +129,90 @@ def test_a_run_of_the_schedule_before_is_completed_too(stage):
     assert jobs(stage) == []
     stage.bury(stage.a, by=stage.b)
     assert claim_free(stage.b, NOW + INTERVAL).fires == [("job", NOW)]
+
+
+NEVER_AGAIN = {"trigger": "cron", "year": 2020}
+
+
+@pytest.fixture
+def editor(stage):
+    """A scheduler that only edits the jobs of the stage."""
+    scheduler = ManualScheduler(jobstores={"default": stage.place.store(lease=LEASE)})
+    scheduler.start(paused=True)
+    yield scheduler
+    scheduler.shutdown()
+
+
+def replace_by_one_that_never_fires(editor):
+    editor.add_job(note, id="job", replace_existing=True, **NEVER_AGAIN)
+
+
+def replace_several(editor):
+    other = {"func": note, "trigger": "interval", "hours": 1, "id": "other"}
+    never = {"func": note, "id": "job", **NEVER_AGAIN}
+    editor.add_jobs([{**each, "replace_existing": True} for each in (other, never)])
+
+
+def keep_its_time(editor):
+    editor.add_job(note, id="job", replace_existing=True, keep_next_run_time=True, **NEVER_AGAIN)
+
+
+def resume_after_its_end(editor):
+    editor.modify_job("job", next_run_time=None, trigger=CronTrigger(year=2020, timezone="UTC"))
+    assert editor.resume_job("job") is None
+
+
+ENDS = (replace_by_one_that_never_fires, replace_several, keep_its_time, resume_after_its_end)
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_what_runs_of_a_job_that_no_user_removed_is_completed_after_a_crash(stage, editor, end):
+    stage.a.add("job", trigger=times(9), delivery="at_least_once", args=("old",))
+    stage.a.claim()
+    end(editor)
+    assert "job" not in jobs(stage)
+    stage.bury(stage.a, by=stage.b)
+    again = claim_free(stage.b)
+    assert [(each.job.id, each.attempt) for each in again.batch.claims] == [("job", 2)]
+    settle(stage.b, again)
+    assert stage.rows() == [(10, 3, 2)]
+
+
+def test_a_store_that_watches_removals_is_asked_and_the_runs_are_kept_all_the_same(stage):
+    class Watching(SQLAlchemyJobStore):
+        def remove_job(self, job_id):
+            removed.append(job_id)
+            super().remove_job(job_id)
+
+    removed: list[str] = []
+    store = Watching(stage.place.url, tablename=stage.place.table, lease=LEASE)
+    scheduler = ManualScheduler(jobstores={"default": store})
+    scheduler.start(paused=True)
+    stage.a.add("job", trigger=times(9), delivery="at_least_once")
+    stage.a.claim()
+    replace_by_one_that_never_fires(scheduler)
+    scheduler.shutdown()
+    assert removed == ["job"]
+    stage.bury(stage.a, by=stage.b)
+    assert [each.attempt for each in claim_free(stage.b).batch.claims] == [2]
+
+
+def test_a_scheduler_that_watches_removals_is_asked_when_a_job_cannot_be_resumed(stage):
+    class Watching(ManualScheduler):
+        def remove_job(self, job_id, jobstore=None, **more):
+            removed.append(job_id)
+            super().remove_job(job_id, jobstore, **more)
+
+    removed: list[str] = []
+    scheduler = Watching(jobstores={"default": stage.place.store(lease=LEASE)})
+    scheduler.start(paused=True)
+    stage.a.add("job", trigger=times(9), delivery="at_least_once")
+    stage.a.claim()
+    resume_after_its_end(scheduler)
+    scheduler.shutdown()
+    assert removed == ["job"]
+    stage.bury(stage.a, by=stage.b)
+    assert [each.attempt for each in claim_free(stage.b).batch.claims] == [2]
 
 
 def reasons(stage) -> list[tuple[int, str]]:

@@ -84,18 +84,26 @@ class Note(Record):
     :ivar job: the job as the store has it
     :ivar revise: what the newer version of a job is computed with, in an edit
     :ivar is_made: whether the store has just moved or changed the job, or let it end
+    :ivar ends: whether the job is removed because it has come to its end, not by a user's word
     :ivar left: what that has left of the job, for the store to compare
     """
 
-    __slots__ = ("is_made", "job", "left", "revise")
+    __slots__ = ("ends", "is_made", "job", "left", "revise")
 
     def __init__(
-        self, job: Job, revise: Revise | None = None, *, is_made: bool = False, left: Any = None
+        self,
+        job: Job,
+        revise: Revise | None = None,
+        *,
+        is_made: bool = False,
+        left: Any = None,
+        ends: bool = False,
     ) -> None:
         self.job = job
         self.revise = revise
         self.is_made = is_made
         self.left = left
+        self.ends = ends
 
 
 def revised(note: Note, job: Job) -> Revise:

@@ -419,6 +419,13 @@ class SharedJobStore(BaseJobStore):
             revise(Standing(stored))
         self.update_job(job)
 
+    def end_job(self, job: Job) -> None:
+        """Remove a job that has come to its end without a user's word: what waits or runs of it is to go on.
+
+        :raises JobLookupError: if it is not there
+        """
+        self.remove_job(job.id)
+
     def knows(self, job_id: str) -> bool:
         """Return whether there is a job of this id, or the store remembers that there was. New."""
         return self.lookup_job(job_id) is not None or self.why_quarantined(job_id) is not None

@@ -42,7 +42,7 @@ from apscheduler.events import (
 )
 from apscheduler.forks import after_fork, look
 from apscheduler.job import Job
-from apscheduler.jobstores._asking import add_one_by_one, own_methods, revised
+from apscheduler.jobstores._asking import Note, add_one_by_one, own_methods, revised
 from apscheduler.jobstores._outlines import outlined
 from apscheduler.jobstores._sql.addresses import Secrets, address_text
 from apscheduler.jobstores._sql.alone import SharingRefusedError, alone_on
@@ -685,8 +685,12 @@ class SQLAlchemyJobStore(SharedJobStore):
         if note is not None and note.is_made:
             self._editing.end(note.left)
             return
-        self._editing.remove(job_id)
+        self._editing.remove(job_id, ends=note is not None and note.ends)
         self._forget(job_id)
+
+    def end_job(self, job: Job) -> None:
+        with self._hooks.notes.held(Note(job, ends=True)):
+            self.remove_job(job.id)
 
     def remove_all_jobs(self) -> None:
         self._editing.remove_all()

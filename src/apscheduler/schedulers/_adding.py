@@ -315,13 +315,14 @@ class JobAdding(PendingJobs):
 
         :raises ConflictingIdError: if it may not be replaced
         """
-        if store.lookup_job(job.id) is None:
+        old = store.lookup_job(job.id)
+        if old is None:
             return
         if not replace_existing:
             raise ConflictingIdError(job.id)
         self._forget_in_executors(job.id)
         with suppress(JobLookupError):  # gone meanwhile
-            store.remove_job(job.id)
+            store.end_job(old)
 
     def _put(self, job: Job, store: Store, replace_existing: bool) -> None:
         try:

@@ -50,6 +50,7 @@ class JobOperations(JobAdding):
     _ended_jobs: set[
         tuple[str | None, str]
     ]  # those of which remove_job, someone else's, is just being told
+    _ending_jobs: dict[tuple[str | None, str], Job]  # those that cannot be resumed, by store and id
 
     # -- finding ----------------------------------------------------------------------------------------
 
@@ -338,8 +339,16 @@ class JobOperations(JobAdding):
                 return changed
         elif self._edit(job, alias, change):
             return job
-        self.remove_job(job.id, alias)
+        self._end(job, alias)
         return None
+
+    def _end(self, job: Job, alias: str | None) -> None:
+        """Remove a job that cannot be resumed: what is at work of it may still have to start again."""
+        self._ending_jobs[alias, job.id] = job
+        try:
+            self.remove_job(job.id, alias)
+        finally:
+            self._ending_jobs.pop((alias, job.id), None)
 
     # -- removing -----------------------------------------------------------------------------------------
 
@@ -387,8 +396,12 @@ class JobOperations(JobAdding):
             return self._remove_pending(job_id, jobstore)
         for alias, store in self._claiming_stores():
             if jobstore in (None, alias):
+                ending = self._ending_jobs.get((alias, job_id)) if self._ending_jobs else None
                 try:
-                    store.remove_job(job_id)
+                    if ending is not None:
+                        store.end_job(ending)
+                    else:
+                        store.remove_job(job_id)
                 except JobLookupError:
                     continue
                 return alias

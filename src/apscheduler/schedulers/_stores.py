@@ -283,6 +283,10 @@ class PlainStore(ClaimsInMemory):
             self._broken.pop(job_id, None)
             self._claimed.pop(job_id, None)
 
+    def end_job(self, job: Job) -> None:
+        """Remove a job that has come to its end: its runs are in memory, and go on."""
+        self.remove_job(job.id)
+
     def remove_all_jobs(self) -> None:
         """Remove all jobs."""
         with self._lock:

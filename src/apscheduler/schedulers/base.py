@@ -112,6 +112,7 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         self.state = STATE_STOPPED
         super().__init__()
         self._ended_jobs = set()
+        self._ending_jobs = {}
         _living.add(self)
         self.configure(gconfig, **options)
 

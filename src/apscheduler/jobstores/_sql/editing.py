@@ -375,15 +375,20 @@ class Editing:
 
     # -- removing ----------------------------------------------------------------------------------------------
 
-    def remove(self, job_id: str) -> None:
+    def remove(self, job_id: str, *, ends: bool = False) -> None:
         """Remove a job, one that cannot be loaded too.
 
+        :param ends: whether it has come to its end, so that its runs keep what they need to start again
         :raises JobLookupError: if it is not there
         """
         table, meta = self._statements.tables.jobs, self._statements.tables.meta
         gone: list[int] = []
 
         def work(connection: Connection) -> None:
+            if ends:  # locked first, so that no claim adds a run of it in between
+                connection.execute(select(table.c.id).where(table.c.id == job_id).with_for_update())
+                these = self._statements.with_ids([job_id])
+                connection.execute(self._statements.keep_states, these)
             gone[:] = [connection.execute(table.delete().where(table.c.id == job_id)).rowcount]
             connection.execute(meta.delete().where(meta.c.job_id == job_id))
 
