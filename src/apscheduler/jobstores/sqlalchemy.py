@@ -16,7 +16,7 @@ from functools import partial
 from weakref import WeakSet
 
 try:
-    from sqlalchemy import select, type_coerce
+    from sqlalchemy import case, literal, select, type_coerce
     from sqlalchemy.exc import DBAPIError
     from sqlalchemy.types import NullType
 except ImportError as exc:
@@ -562,14 +562,23 @@ class SQLAlchemyJobStore(SharedJobStore):
     # -- 3.x's contract ----------------------------------------------------------------------------------------
 
     def lookup_job(self, job_id: str) -> Job | None:
-        row = self._editing._states([job_id]).get(job_id)
-        return None if row is None else self._loaded(job_id, *row)
+        row = self._row_of(job_id)
+        return None if row is None else self._loaded(*row)
 
-    def _loaded(self, job_id: str, blob: Any, moment: Any) -> Job | None:
+    def _loaded(self, job_id: str, blob: Any, moment: Any, generation: Any = 0) -> Job | None:
         try:
-            return self._loader.load(job_id, blob, moment)
+            return self._whole(job_id, blob, moment, generation)
         except Unloadable:
             return None
+
+    def _whole(self, id: str, blob: Any, moment: Any, generation: Any) -> Job:
+        """Return the job of a row.
+
+        :raises Unloadable: if it cannot be restored, or not be claimed
+        """
+        job = self._loader.load(id, blob, moment)
+        self._loader.check_generation(id, generation)
+        return job
 
     def _reconstitute_job(self, job_state: bytes) -> Job:
         """Return a job from its bytes (a name of 3.x's that other code uses)."""
@@ -608,19 +617,41 @@ class SQLAlchemyJobStore(SharedJobStore):
                 return []
         return self._get_jobs(self.jobs_t.c.next_run_time == AT_NEXT_START / SECOND)
 
-    def _rows(self, *conditions: Any) -> list[tuple[Any, Any, Any]]:
-        """Return id, state and next fire time of jobs in order, as they are in their rows; a store not started may have none."""
+    def _rows(self, *conditions: Any) -> list[tuple[Any, Any, Any, Any]]:
+        """Return id, state, next fire time and generation of jobs in order, as they are; a store not started may have none."""
         if not (self._ready or self._looking.finds_jobs()):
             return []
         columns = self.jobs_t.c
-        as_it_is = type_coerce(columns.job_state, NullType())
         statement = (
-            select(columns.id, as_it_is, columns.next_run_time)
+            self._selected()
             .where(*conditions)
             .order_by(columns.next_run_time.is_(None), columns.next_run_time, columns.id)
         )
         with self._database.reading(patient=True) as connection:
-            return [(row[0], as_read(row[1]), row[2]) for row in connection.execute(statement)]
+            rows = connection.execute(statement)
+            return [(id, as_read(blob), *rest) for id, blob, *rest in rows]
+
+    def _selected(self) -> Any:
+        """Return the question for what :meth:`_rows` returns."""
+        columns, meta = self.jobs_t.c, self._tables.meta.c
+        as_it_is = type_coerce(columns.job_state, NullType())
+        asked = (columns.id, as_it_is, columns.next_run_time)
+        if not (self._ready or self._looking.finds_history()):
+            return select(*asked, literal(0))
+        kept = type_coerce(meta.generation, NullType())
+        generation = case((meta.job_id.is_(None), 0), else_=kept)
+        joined = self.jobs_t.outerjoin(self._tables.meta, meta.job_id == columns.id)
+        return select(*asked, generation).select_from(joined)
+
+    def _row_of(self, job_id: str) -> tuple[Any, Any, Any, Any] | None:
+        if not (self._ready or self._looking.finds_history()):
+            row = self._editing._states([job_id]).get(job_id)
+            return None if row is None else (job_id, *row, 0)
+        with self._database.reading() as connection:
+            found = connection.execute(self._statements.job_of, {"id": job_id}).first()
+        if found is None or found[0] != job_id:
+            return None
+        return job_id, as_read(found[2]), found[1], found[3]
 
     def _get_jobs(self, *conditions: Any) -> list[Job]:
         """Return the jobs of these rows, in order (a name of 3.x's that other code overrides)."""
@@ -941,17 +972,11 @@ class SQLAlchemyJobStore(SharedJobStore):
     def quarantined(self) -> list[Quarantined]:
         found: list[Quarantined] = []
         known = getattr(self._scheduler, "_executors", {})
-        generations: dict[str, Any] = {}
-        if self._ready or self._looking.finds_history():
-            meta = self._tables.meta.c
-            with self._database.reading() as connection:
-                generations = dict(connection.execute(select(meta.job_id, meta.generation)).all())
         if not self._ready:
             known = {**known, "default": None}  # a start makes it
-        for id, blob, moment in self._rows():
+        for id, blob, moment, generation in self._rows():
             try:
-                job = self._loader.load(id, blob, moment)
-                self._loader.check_generation(id, generations.get(id, 0))
+                job = self._whole(id, blob, moment, generation)
             except Unloadable as exc:
                 reason = str(exc)
             else:
@@ -990,11 +1015,11 @@ class SQLAlchemyJobStore(SharedJobStore):
             return connection.scalar(select(meta.job_id).where(meta.job_id == job_id)) is not None
 
     def why_quarantined(self, job_id: str) -> str | None:
-        row = self._editing._states([job_id]).get(job_id)
+        row = self._row_of(job_id)
         if row is None:
             return None
         try:
-            self._loader.load(job_id, *row)
+            self._whole(*row)
         except Unloadable as exc:
             return str(exc)
         return None

@@ -209,7 +209,7 @@ class Editing:
         run again by the next. A different trigger makes different fire times.
         """
         try:
-            before = self._loader.load(old.id, old.blob, old.moment)
+            before = self._restored(old)
         except Unloadable:
             return Replacement(Written(job, self._loader.dumps(job)), None)
         revise(self._standing(before, old))
@@ -247,7 +247,7 @@ class Editing:
             if seen is None:
                 raise JobLookupError(job.id)
             try:
-                stored = self._loader.load(seen.id, seen.blob, seen.moment)
+                stored = self._restored(seen)
             except Unloadable as exc:
                 raise QuarantinedJobError(job.id, str(exc)) from None
             before = stored.trigger
@@ -308,6 +308,15 @@ class Editing:
                 for id, seen in self._exchange.seen(connection, chunk).items()
             }
 
+    def _restored(self, seen: Seen) -> Job:
+        """Return the job of a row as an edit saw it.
+
+        :raises Unloadable: if it cannot be restored, or not be counted on
+        """
+        stored = self._loader.load(seen.id, seen.blob, seen.moment)
+        self._loader.check_generation(seen.id, seen.generation)
+        return stored
+
     def _standing(self, job: Job, seen: Seen) -> Standing:
         offset = self._offset()
         until = self._now() + offset + CLOCK_ERROR
@@ -326,7 +335,7 @@ class Editing:
         if seen is None:
             raise JobLookupError(job_id)
         try:
-            stored = self._loader.load(seen.id, seen.blob, seen.moment)
+            stored = self._restored(seen)
         except Unloadable as exc:
             raise QuarantinedJobError(job_id, str(exc)) from None
         return self._standing(stored, seen)

@@ -11,7 +11,7 @@ from sqlalchemy import func, select, type_coerce
 from sqlalchemy.types import NullType
 
 from apscheduler._engine.records import Record
-from apscheduler.jobstores._sql.rows import as_read, from_float
+from apscheduler.jobstores._sql.rows import as_read, from_float, is_generation
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ class ChangedMeanwhileError(Exception):
 class Seen(Record):
     """What an edit read of a job before it computed.
 
+    :ivar generation: what the table has, which may be odd; 0 where it has none
     :ivar moment: the column ``next_run_time``
     :ivar born: the job's first generation
     """
@@ -37,13 +38,13 @@ class Seen(Record):
     __slots__ = ("blob", "born", "generation", "id", "moment")
 
     def __init__(
-        self, id: str, blob: Any, moment: float | None, generation: int, born: int = 0
+        self, id: str, blob: Any, moment: float | None, generation: Any, born: Any = 0
     ) -> None:
         self.id = id
         self.blob = as_read(blob)
         self.moment = moment
         self.generation = generation
-        self.born = born
+        self.born = born if isinstance(born, int) else 0
 
 
 class Exchange:
@@ -113,14 +114,25 @@ class Exchange:
             generation, born = self._generation(connection, seen.id)
             if computed and generation != seen.generation:
                 raise ChangedMeanwhileError
+            if not is_generation(generation):
+                if not whatever:
+                    raise ChangedMeanwhileError  # the next look says what is wrong with it
+                generation = self._newest(connection, seen.id)
+                born = born if is_generation(born) else 0
             if new_schedule or self._is_set_back(connection, seen.id, generation, told):
                 self._statements.set_generation(connection, [(seen.id, generation + 1, born)])
 
-    def _generation(self, connection: Connection, id: str) -> tuple[int, int]:
+    def _generation(self, connection: Connection, id: str) -> tuple[Any, Any]:
         meta = self._statements.tables.meta
         found = select(meta.c.generation, meta.c.born).where(meta.c.job_id == id)
         row = connection.execute(found).first()
         return (0, 0) if row is None else (row.generation, row.born)
+
+    def _newest(self, connection: Connection, id: str) -> int:
+        """Return the newest generation that the ledger has runs of."""
+        statements = self._statements
+        row = connection.execute(statements.newest_generations, statements.with_ids([id])).first()
+        return 0 if row is None else int(row[1])
 
     def _is_set_back(
         self, connection: Connection, id: str, generation: int, told: float | None

@@ -91,6 +91,7 @@ def _due(
     found = []
     for id, moment, blob, generation in connection.execute(statements.due, values).all():
         try:
+            loader.check_generation(id, generation)
             job = loader.load(id, as_read(blob), moment)
         except Unloadable:
             continue

@@ -93,15 +93,20 @@ def id_text(id: Any) -> str:
     return id if isinstance(id, str) else short(id)
 
 
+def is_generation(generation: Any) -> bool:
+    """Return whether a job's generation is a number that can be counted on from."""
+    return isinstance(generation, int) and 0 <= generation < LAST_GENERATION
+
+
 def check_generation(generation: Any) -> None:
     """Check a job's generation.
 
     :raises ValueError: if it is no number that can be counted on from
     """
-    if not isinstance(generation, int) or not 0 <= generation < LAST_GENERATION:
+    if not is_generation(generation):
         raise ValueError(
-            f"its generation in the table is {short(generation)}, and a number from 0 on is expected: remove "
-            "the job and add it again"
+            f"its generation in the table is {short(generation)}, and a number from 0 on is expected: add the "
+            "job again with replace_existing=True, or remove it"
         )
 
 

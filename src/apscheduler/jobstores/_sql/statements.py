@@ -19,7 +19,7 @@ from sqlalchemy import bindparam, text
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from apscheduler.jobstores._sql.remedies import as_error
-from apscheduler.jobstores._sql.rows import EARLIEST_SECONDS, LATEST_SECONDS
+from apscheduler.jobstores._sql.rows import EARLIEST_SECONDS, LAST_GENERATION, LATEST_SECONDS
 from apscheduler.jobstores._sql.tables import FINAL, PENDING, PERMITTED, RUNNING
 
 TYPE_CHECKING = False
@@ -69,9 +69,11 @@ class Statements:
     def _make(self) -> None:
         jobs, meta, runs, nodes = self.jobs, self.meta, self.runs, self.nodes
         clock = self.database.clock
-        columns = "SELECT j.id, j.next_run_time, j.job_state, COALESCE(m.generation, 0)"
+        generation = "CASE WHEN m.job_id IS NULL THEN 0 ELSE m.generation END"
+        columns = f"SELECT j.id, j.next_run_time, j.job_state, {generation}"
         joined = f"FROM {jobs} j LEFT JOIN {meta} m ON m.job_id = j.id WHERE"
         job = f"{columns} {joined}"
+        self.job_of = text(f"{job} j.id = :id")
         due = (
             f"{job} j.next_run_time <= :now "
             f"AND {self.not_before('j.next_run_time', EARLIEST_SECONDS)}"  # -Infinity would come first
@@ -101,7 +103,8 @@ class Statements:
             f"UNION SELECT 1, job_id, generation, born FROM {meta} WHERE job_id IN :ids"
         )
         self.newest_generations = self._of_ids(
-            f"SELECT job_id, MAX(generation) FROM {runs} WHERE job_id IN :ids GROUP BY job_id"
+            f"SELECT job_id, MAX(generation) FROM {runs} WHERE job_id IN :ids "
+            f"AND generation BETWEEN 0 AND {LAST_GENERATION - 2} GROUP BY job_id"
         )
         self.own_batch = text(f"SELECT batch FROM {nodes} WHERE epoch = :epoch{self.lock}")
         self.keep_batch = text(
