@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache, partial
 from types import BuiltinFunctionType, FunctionType, MethodType
 
+from apscheduler.texts import line
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from inspect import Parameter, Signature
@@ -84,9 +86,9 @@ def _compare(func: Any, signature: Signature, given: int, names: list[str]) -> N
     if complaints:
         from apscheduler.references import get_callable_name
 
+        called = f"{get_callable_name(func)}{signature}"
         raise ValueError(
-            f"{get_callable_name(func)}{signature} cannot be called with these args and kwargs: "
-            f"{'; '.join(complaints)}"
+            line(f"{called} cannot be called with these args and kwargs: {'; '.join(complaints)}")
         )
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from difflib import get_close_matches
 from importlib import import_module
@@ -12,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from apscheduler.texts import line
+from apscheduler.texts import Block, line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 
 def _echo(text: object) -> None:
@@ -23,8 +24,27 @@ def _echo(text: object) -> None:
     click.echo(line(str(text)))
 
 
+@contextmanager
+def _in_lines() -> Iterator[None]:
+    """Have errors say what was given in one line; those that show a place in a text have several of their own."""
+    try:
+        yield
+    except click.ClickException as error:
+        if not isinstance(error.message, Block):
+            error.message = line(error.message)  # type: ignore[misc] # what click shows of it
+        raise
+
+
 class _Commands(click.Group):
     """The commands; one that is not there is answered with the closest that is."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        with _in_lines() if args else nullcontext():  # without any, click raises its help
+            return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _in_lines():
+            return super().invoke(ctx)
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         asked = args[0] if args else ""
@@ -192,14 +212,14 @@ def next_fire_times(
 
     A crontab expression with an H needs job_id=ID, too.
     """  # noqa: D301 - click's mark for lines to be left as they are
-    from apscheduler.cli_triggers import trigger_of
+    from apscheduler.cli_triggers import refusal, trigger_of
 
     asked = trigger_of(trigger, arguments, timezone)
     try:
         fire_times = asked.preview(count, after, locale=locale)
         told = asked.describe(locale)
     except ValueError as error:
-        raise click.UsageError(f"{trigger}: {error}") from error
+        raise refusal(trigger, error) from error
     for fire_time in fire_times:
         _echo(fire_time)
     if not fire_times:

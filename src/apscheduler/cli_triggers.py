@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from apscheduler.texts import Block
 from apscheduler.triggers.arguments import better_type_error
+from apscheduler.triggers.crontab.errors import CrontabError
 
 if TYPE_CHECKING:
     from apscheduler.triggers.base import BaseTrigger
@@ -55,8 +57,14 @@ def _trigger(name: str, keywords: dict[str, Any]) -> BaseTrigger:
     except LookupError as error:
         raise click.UsageError(f"{name}: {error.args[0]}") from error  # a KeyError's text is a repr
     except (ValueError, OverflowError) as error:
-        raise click.UsageError(f"{name}: {error}") from error
+        raise refusal(name, error) from error
     return made
+
+
+def refusal(name: str, error: Exception) -> click.UsageError:
+    """Return the error of a trigger in the command's words; that of a crontab expression has several lines."""
+    said = f"{name}: {error}"
+    return click.UsageError(Block(said) if isinstance(error, CrontabError) else said)
 
 
 def _closest(name: str) -> str:

@@ -9,6 +9,7 @@ from apscheduler._engine.instants import NEVER, SECOND, from_us, to_us
 from apscheduler.amounts import read_option, read_truth
 from apscheduler.moments import convert_to_datetime
 from apscheduler.names import closest
+from apscheduler.texts import line
 from apscheduler.triggers.base import BaseTrigger
 
 TYPE_CHECKING = False
@@ -122,7 +123,7 @@ def unknown_attributes(job: Job, changes: dict[str, Any]) -> AttributeError:
     hints = [f"did you mean {near}?" for key in unknown if (near := closest(key, CHECKS))]
     return AttributeError(
         f"these attributes of job {getattr(job, 'id', '(new)')!r} cannot be modified: "
-        f"{', '.join(unknown)}" + (f" ({' '.join(hints)})" if hints else "")
+        + line(", ".join(unknown) + (f" ({' '.join(hints)})" if hints else ""))
     )
 
 

@@ -9,6 +9,8 @@ import warnings
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 
+from apscheduler.texts import line
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import re
@@ -112,7 +114,7 @@ def zone_named(name: str) -> tzinfo:
             return found
         if isinstance(error, ZoneInfoNotFoundError | OSError):  # a folder, or too long a name
             raise ZoneInfoNotFoundError(unknown(name)) from None
-        raise ValueError(f"{unknown(name)} ({error})") from None
+        raise ValueError(f"{unknown(name)} ({line(str(error))})") from None
 
 
 def _without_pytz(zone: Any) -> tzinfo:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from apscheduler.texts import line
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -26,7 +28,7 @@ def hint(name: object, known: Iterable[str]) -> str:
     """Return a question for the closest known name, or else the list of known names."""
     names = sorted(known)
     near = closest(name, names)
-    return f"did you mean {near!r}?" if near else f"known are: {', '.join(names) or 'none'}"
+    return f"did you mean {near!r}?" if near else line(f"known are: {', '.join(names) or 'none'}")
 
 
 def not_taken(
@@ -44,7 +46,7 @@ def not_taken(
         for key in unknown
     ]
     takes = f"takes {', '.join(taken)}" if taken else "has no options"
-    return f"{what} does not take {', '.join(hints)}; it {takes}"
+    return line(f"{what} does not take {', '.join(hints)}; it {takes}")
 
 
 def known_to(cls: Any) -> tuple[list[str], bool]:

@@ -6,6 +6,8 @@ import sys
 from functools import partial
 from types import BuiltinFunctionType, FunctionType, MethodType
 
+from apscheduler.texts import line
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -77,7 +79,7 @@ def _reference(obj: Any, module: Any, name: str) -> str:
     if "<" in name:
         kind = "a lambda" if name.endswith("<lambda>") else "a nested function"
         raise ValueError(
-            f"{name} of {module} is {kind}, which nobody can find by its name later: "
+            f"{line(f'{name} of {module}')} is {kind}, which nobody can find by its name later: "
             "use a function at module level"
         )
     if not isinstance(module, str):
@@ -144,7 +146,8 @@ def _imported(module: str, ref: str) -> Any:
     try:
         return import_module(module)
     except ImportError as error:
-        raise LookupError(f"cannot find {ref!r}: importing {module} failed ({error})") from error
+        said = line(f"cannot find {ref!r}: importing {module} failed ({error})")
+        raise LookupError(said) from error
 
 
 def _not_there(ref: str, owner: Any, name: str) -> str:
@@ -154,7 +157,7 @@ def _not_there(ref: str, owner: Any, name: str) -> str:
         name, [known for known in dir(owner) if not known.startswith("__")], n=1
     )
     hint = f"; did you mean {close[0]}?" if close else ""
-    return f"cannot find {ref!r}: {owner!r} has no {name!r}{hint}"
+    return line(f"cannot find {ref!r}: {owner!r} has no {name!r}{hint}")
 
 
 def maybe_ref(ref: Any) -> Any:

@@ -1,7 +1,7 @@
 r"""Texts that people read: no name, id or message of somebody else's makes a line of its own, or moves a terminal's cursor.
 
 A job's id may be ``"x\nERROR:root:all is lost"``; in a log file that were a second record. So control characters are
-escaped where a text is read: in our own log lines, in what is printed, on the command line. Ordinary letters of every
+escaped where a text is read: in our own log lines and exceptions, in what is printed, on the command line. Ordinary letters of every
 script stay as they are, and so does what is stored.
 """
 

@@ -19,6 +19,7 @@ from apscheduler.job import Job
 from apscheduler.jobstores._outlines import outlined
 from apscheduler.jobstores._sql.rows import check_shape, from_float, is_time
 from apscheduler.jobstores.base import KeepingJobStore
+from apscheduler.texts import line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -248,4 +249,4 @@ def _said(exc: BaseException) -> str:
         text = str(exc.args[0]) if isinstance(exc, LookupError) and exc.args else str(exc)
     except Exception:  # noqa: BLE001 - raised by a class that a pickle named
         return kind
-    return f"{kind}: {text[:_LONGEST_TEXT]}" if text else kind
+    return f"{kind}: {line(text[:_LONGEST_TEXT])}" if text else kind

@@ -19,6 +19,7 @@ from apscheduler._engine.records import Record
 from apscheduler.elsewhere import names_of_3x
 from apscheduler.jobstores.standing import Standing
 from apscheduler.logs import logger_named
+from apscheduler.texts import line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class QuarantinedJobError(JobLookupError):
     def __init__(self, job_id: str, reason: str) -> None:
         KeyError.__init__(
             self,
-            f"the job with the id {job_id!r} is quarantined and cannot be changed ({reason}); mend what "
+            f"the job with the id {job_id!r} is quarantined and cannot be changed ({line(reason)}); mend what "
             "this names, or remove the job, or add it again with replace_existing=True",
         )
         self.job_id = job_id
@@ -507,7 +508,7 @@ def unshowable(jobs: Iterable[Job], alias: str) -> list[Quarantined]:
         try:
             job.next_run_time  # noqa: B018 - a property of a class of anyone's
         except Exception as exc:  # noqa: BLE001 - as above: whatever it raises
-            reason = f"its next_run_time cannot be told: {type(exc).__name__}: {exc}"
+            reason = line(f"its next_run_time cannot be told: {type(exc).__name__}: {exc}")
             found.append(Quarantined(job.id, alias, reason, None))
     return found
 

@@ -19,6 +19,7 @@ from apscheduler.jobstores._pickled import Entry, PickledJobStore
 from apscheduler.jobstores._sql.rows import EARLIEST_SECONDS, LATEST_SECONDS, due_of, from_float
 from apscheduler.jobstores.base import ConflictingIdError, JobLookupError, due_order
 from apscheduler.references import maybe_ref
+from apscheduler.texts import line
 
 try:
     from rethinkdb import RethinkDB
@@ -210,7 +211,9 @@ class RethinkDBJobStore(PickledJobStore):
 
     def _check(self, job: Job, result: dict[str, Any]) -> None:
         if result["errors"]:
-            raise ValueError(f"RethinkDB refuses the job {job.id!r}: {result['first_error']}")
+            raise ValueError(
+                f"RethinkDB refuses the job {job.id!r}: {line(str(result['first_error']))}"
+            )
         self._forget(job.id)
 
     def remove_job(self, job_id: str) -> None:

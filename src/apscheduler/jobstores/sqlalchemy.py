@@ -92,7 +92,7 @@ from apscheduler.references import maybe_ref
 from apscheduler.runs import reasons
 from apscheduler.runs.claims import ALL
 from apscheduler.serializers import PickleSerializer
-from apscheduler.texts import name_of
+from apscheduler.texts import line, name_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -365,8 +365,8 @@ class SQLAlchemyJobStore(SharedJobStore):
             raise
         if alone is not None:
             said.append(alone.line)
-        for line in said:
-            self._logger.warning("%s", line)
+        for each in said:
+            self._logger.warning("%s", each)
         self._outbox = Outbox(
             self._database,
             self._statements,
@@ -1069,7 +1069,7 @@ class SQLAlchemyJobStore(SharedJobStore):
         for job_id, fire, outcome, reason in closed:
             when = Times().shown("fire_us", fire)
             self._logger.error("Job %r, due %s: %s (%s)", job_id, when, outcome, reason)
-            error = RunLostError(f"job {job_id!r}: {reason}")
+            error = RunLostError(f"job {job_id!r}: {line(reason)}")
             self._tell(
                 JobExecutionEvent(EVENT_JOB_ERROR, job_id, self._alias, when, exception=error)
             )

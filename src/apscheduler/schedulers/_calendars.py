@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from apscheduler.names import hint
 from apscheduler.schedulers._registry import STATE_RUNNING, Registry
+from apscheduler.texts import line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -83,7 +84,9 @@ class CalendarRegistry(Registry):
         window = Blackout(first, end, reason, self.timezone)
         known = self._calendars.get(name, Blackouts())
         if not isinstance(known, Blackouts):
-            raise TypeError(f"the calendar {name!r} is {known}, to which no blackout can be added")
+            raise TypeError(
+                f"the calendar {name!r} is {line(str(known))}, to which no blackout can be added"
+            )
         self.add_calendar(name, Blackouts(*known.windows, window), replace_existing=True)
 
     def clear_blackouts(self, name: str) -> None:
@@ -96,7 +99,7 @@ class CalendarRegistry(Registry):
 
         if not isinstance(self._lookup_calendar(name), Blackouts):
             raise TypeError(
-                f"the calendar {name!r} is {self._calendars[name]}, not one of blackouts"
+                f"the calendar {name!r} is {line(str(self._calendars[name]))}, not one of blackouts"
             )
         self.add_calendar(name, Blackouts(), replace_existing=True)
 

@@ -20,6 +20,7 @@ from apscheduler.names import hint
 from apscheduler.runs import reasons
 from apscheduler.schedulers._sinks import say_trouble
 from apscheduler.schedulers._stores import is_private
+from apscheduler.texts import line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def lock_of(given: Any, stores: Mapping[str, BaseJobStore]) -> LeaderLock:
     if os.sep not in path and not isinstance(given, PathLike):
         raise ValueError(
             f"leader_lock={given!r} is no job store's alias ({hint(path, stores)}); "
-            f"a file of this name in the working folder would be '.{os.sep}{path}'"
+            f"a file of this name in the working folder would be '.{os.sep}{line(path)}'"
         )
     lock = FileLock(path)
     lock.check()

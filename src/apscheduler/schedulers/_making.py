@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from apscheduler.names import known_to, not_taken
+from apscheduler.texts import line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def make_plugin(cls: Callable[..., Any], what: str, options: Mapping[str, Any]) 
     except TypeError as exc:
         says = f"{getattr(cls, '__name__', cls)} does not take "
         if str(exc).startswith(says):  # it has looked itself
-            raise TypeError(f"{what} does not take {str(exc).removeprefix(says)}") from exc
+            raise TypeError(line(f"{what} does not take {str(exc).removeprefix(says)}")) from exc
         known, takes_others = known_to(cls)
         unknown = [name for name in options if name not in known]
         if takes_others:  # only whom it hands them to can say

@@ -23,6 +23,7 @@ from apscheduler.job import Job
 from apscheduler.jobstores.base import ConflictingIdError, unshowable
 from apscheduler.references import obj_to_ref, ref_to_obj
 from apscheduler.schedulers._registry import STATE_STOPPED
+from apscheduler.texts import line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def _written_job(job: Job) -> dict[str, Any]:
             "next_run_time": _written(state["next_run_time"]),
         }
     except Exception as exc:
-        raise ValueError(f"job {job.id!r} cannot be exported: {exc}") from exc
+        raise ValueError(f"job {job.id!r} cannot be exported: {line(str(exc))}") from exc
 
 
 def _written_trigger(trigger: Any) -> Any:
@@ -181,7 +182,7 @@ def _loaded(infile: Any) -> Any:
     try:
         return json.loads(text)
     except ValueError as exc:
-        raise ValueError(f"this is no export of jobs: it is not JSON ({exc})") from exc
+        raise ValueError(f"this is no export of jobs: it is not JSON ({line(str(exc))})") from exc
 
 
 def _outlines(document: Any) -> list[dict[str, Any]]:
@@ -247,9 +248,11 @@ def _read_job(scheduler: Any, outline: dict[str, Any]) -> Job:
         job._scheduler = scheduler
         job._apply(job._checked({key: getattr(job, key) for key in _CHECKED_KEYS}))
     except LookupError as exc:
-        raise LookupError(f"job {outline['id']!r} cannot be imported: {_first(exc)}") from exc
+        raise LookupError(
+            f"job {outline['id']!r} cannot be imported: {line(str(_first(exc)))}"
+        ) from exc
     except Exception as exc:
-        raise ValueError(f"job {outline['id']!r} cannot be imported: {exc}") from exc
+        raise ValueError(f"job {outline['id']!r} cannot be imported: {line(str(exc))}") from exc
     return job
 
 

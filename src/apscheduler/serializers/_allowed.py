@@ -11,6 +11,7 @@ from difflib import get_close_matches
 
 from apscheduler.references import obj_to_ref, ref_to_obj
 from apscheduler.serializers.base import DeserializationError, NotAllowedError
+from apscheduler.texts import line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -121,7 +122,9 @@ def _is_defined_there(func: str) -> bool:
     try:
         found = ref_to_obj(f"{module}:{first}")
     except LookupError as exc:
-        raise DeserializationError(f"{func!r} is allowed but not there: {exc.args[0]}") from exc
+        raise DeserializationError(
+            f"{func!r} is allowed but not there: {line(str(exc.args[0]))}"
+        ) from exc
     defined = _is_named(found, module, first)
     for step in steps:
         if not defined or not isinstance(found, type):

@@ -22,6 +22,7 @@ from apscheduler.calendars import (
 )
 from apscheduler.calendars.daysets import DaySet
 from apscheduler.serializers._values import Entry, checked, fields, known_zone
+from apscheduler.texts import line
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.calendar import CalendarTrigger
 from apscheduler.triggers.rrule import RRuleTrigger
@@ -89,7 +90,7 @@ def _days_plain(days: DaySet | None) -> Any:
     kind, given = days.plain() if days.kind != "callable" else ("callable", None)
     if kind == "callable" or (kind == "mapping" and type(given) is not dict):
         raise TypeError(
-            f"{days} cannot be written as JSON: give dates or a country's code, or register the calendar with "
+            f"{line(str(days))} cannot be written as JSON: give dates or a country's code, or register the calendar with "
             "add_calendar(name, …) and give its name"
         )
     return [kind, given]

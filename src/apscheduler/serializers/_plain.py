@@ -16,6 +16,7 @@ from apscheduler.serializers._calendars import CALENDARS
 from apscheduler.serializers._triggers import TRIGGERS
 from apscheduler.serializers._values import VALUES, WALKED
 from apscheduler.serializers.base import DeserializationError, SerializationError
+from apscheduler.texts import line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -173,7 +174,7 @@ class Writer:
     def _error(self, why: str) -> SerializationError:
         path = "".join(step[:80] for step in self._path[:8]) + ("…" if len(self._path) > 8 else "")
         return SerializationError(
-            f"job {self._job_id!r} cannot be written as JSON: its {path} {why}"
+            line(f"job {self._job_id!r} cannot be written as JSON: its {path} {why}")
         )
 
 
@@ -232,7 +233,7 @@ class Reader:
             ) from exc
 
     def _error(self, why: str) -> DeserializationError:
-        return DeserializationError(f"{self._place} cannot be read: {why}")
+        return DeserializationError(line(f"{self._place} cannot be read: {why}"))
 
 
 def _tags(tree: dict[str, Any]) -> Iterator[str]:

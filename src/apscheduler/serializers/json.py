@@ -18,6 +18,7 @@ from apscheduler.serializers.base import (
     Serializer,
 )
 from apscheduler.serializers.keys import Keyring
+from apscheduler.texts import line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -93,7 +94,8 @@ def _parsed(payload: bytes, place: str) -> Any:
     except RecursionError:
         raise DeserializationError(f"{place} cannot be read: it is nested too deeply") from None
     except ValueError as exc:
-        raise DeserializationError(f"{place} cannot be read: it is not JSON ({exc})") from exc
+        said = line(f"{place} cannot be read: it is not JSON ({exc})")
+        raise DeserializationError(said) from exc
 
 
 def _refused(constant: str) -> NoReturn:

@@ -12,6 +12,8 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
+from apscheduler.texts import line
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,14 +93,15 @@ def keys_from_file(path: str | os.PathLike[str]) -> dict[str, bytes]:
     :raises PermissionError: if others than its owner may read or write it (not asked on Windows)
     :raises ValueError: if a line is not of this form (told by its number), or there are no keys
     """
+    shown = line(str(path))
     with Path(path).open(encoding="utf-8") as file:
         mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
         if os.name != "nt" and mode & 0o077:
             raise PermissionError(
-                f"{path} holds keys, and others than its owner have rights to it (mode {mode:o}): "
-                f"chmod 600 {path}"
+                f"{shown} holds keys, and others than its owner have rights to it (mode {mode:o}): "
+                f"chmod 600 {shown}"
             )
-        return _keys(file.read().splitlines(), f"line {{}} of {path}", str(path))
+        return _keys(file.read().splitlines(), "line", shown)
 
 
 def keys_from_environment(name: str) -> dict[str, bytes]:
@@ -111,20 +114,20 @@ def keys_from_environment(name: str) -> dict[str, bytes]:
         text = os.environ[name]
     except KeyError:
         raise LookupError(
-            f"the environment variable {name} is not set: it should hold keys as 'id:secret in hexadecimal'"
+            f"the environment variable {line(name)} is not set: it should hold keys as 'id:secret in hexadecimal'"
         ) from None
-    return _keys(re.split(r"[,\n]", text), f"entry {{}} of ${name}", f"${name}")
+    return _keys(re.split(r"[,\n]", text), "entry", f"${line(name)}")
 
 
-def _keys(lines: list[str], place: str, source: str) -> dict[str, bytes]:
+def _keys(entries: list[str], what: str, source: str) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
-    for number, line in enumerate(lines, 1):
-        text = line.strip()
+    for number, entry in enumerate(entries, 1):
+        text, place = entry.strip(), f"{what} {number} of {source}"
         if not text or text.startswith("#"):
             continue
-        key, secret = _key(text, place.format(number))
+        key, secret = _key(text, place)
         if key in found:
-            raise ValueError(f"{place.format(number)} gives the key {key!r} a second time")
+            raise ValueError(f"{place} gives the key {key!r} a second time")
         found[key] = secret
     if not found:
         raise ValueError(f"{source} holds no keys: write one 'id:secret in hexadecimal' per line")

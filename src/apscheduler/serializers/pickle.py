@@ -14,6 +14,7 @@ from apscheduler.serializers.base import (
     SerializationError,
     Serializer,
 )
+from apscheduler.texts import line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,9 +66,9 @@ def pickled(state: dict[str, Any], protocol: int, job_id: str) -> bytes:
     try:
         return pickle.dumps(state, protocol)
     except Exception as exc:  # pickling runs methods of the arguments: anything can come
+        what = f"{_culprit(state, protocol)} ({type(exc).__name__}: {exc})"
         raise SerializationError(
-            f"job {job_id!r} cannot be pickled because of its {_culprit(state, protocol)} "
-            f"({type(exc).__name__}: {exc}): {_advice(exc)}"
+            f"job {job_id!r} cannot be pickled because of its {line(what)}: {_advice(exc)}"
         ) from exc
 
 
@@ -79,8 +80,9 @@ def unpickled(data: bytes, store: str, job_id: str) -> dict[str, Any]:
     try:
         state: Any = pickle.loads(data)  # noqa: S301 - the bytes of 3.x, or verified ones
     except Exception as exc:  # unpickling runs constructors of the arguments: anything can come
+        said = line(f"{type(exc).__name__}: {exc}")
         raise DeserializationError(
-            f"job {job_id!r} in {store!r} cannot be unpickled ({type(exc).__name__}: {exc})"
+            f"job {job_id!r} in {store!r} cannot be unpickled ({said})"
         ) from exc
     if not isinstance(state, dict):
         raise DeserializationError(

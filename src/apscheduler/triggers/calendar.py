@@ -18,6 +18,7 @@ from apscheduler.calendars.base import Calendar, DayCalendar, UnknownCalendarErr
 from apscheduler.calendars.days import ClosedDays
 from apscheduler.names import hint
 from apscheduler.references import obj_to_ref
+from apscheduler.texts import line
 from apscheduler.triggers.arguments import state_of
 from apscheduler.triggers.base import BaseTrigger, jittered_by_hook, moves_its_own, speaks_integers
 from apscheduler.triggers.combining import restored
@@ -53,7 +54,7 @@ class CalendarTrigger(BaseTrigger):
             )
         if isinstance(trigger, CalendarTrigger) and trigger.drops:
             raise TypeError(
-                f"give all calendars to one CalendarTrigger, as a list: {trigger} has some already"
+                f"give all calendars to one CalendarTrigger, as a list: {line(str(trigger))} has some already"
             )
         if closed not in CLOSED:
             raise ValueError(
@@ -61,7 +62,7 @@ class CalendarTrigger(BaseTrigger):
             )
         if closed != "drop" and trigger.at_start:
             raise ValueError(
-                f"closed={closed!r} moves fire times, and {trigger} has none of its own; it can only be dropped: "
+                f"closed={closed!r} moves fire times, and {line(str(trigger))} has none of its own; it can only be dropped: "
                 'closed="drop"'
             )
         self._set(trigger, _calendars(calendars), closed)
@@ -70,7 +71,7 @@ class CalendarTrigger(BaseTrigger):
         ):
             raise ValueError(
                 f"closed={closed!r} moves fire times to open days, and none of these calendars is one of days: "
-                f"{', '.join(map(str, self.calendars))}"
+                + line(", ".join(map(str, self.calendars)))
             )
 
     def _set(

@@ -14,6 +14,7 @@ from typing import Any
 from apscheduler._engine.instants import LATEST, from_us, to_us
 from apscheduler.elsewhere import names_of_3x
 from apscheduler.references import obj_to_ref, ref_to_obj
+from apscheduler.texts import line
 from apscheduler.triggers.arguments import checked_jitter, delayed, state_of
 from apscheduler.triggers.base import BaseTrigger, jittered_by_hook, moves_its_own, speaks_integers
 from apscheduler.triggers.foreign import in_zone
@@ -289,11 +290,11 @@ def _checked(triggers: Any, name: str) -> Any:
             )
         if trigger.at_start:
             raise ValueError(
-                f"{name} combines fire times, and {trigger} has none of its own: give it a job of its own"
+                f"{name} combines fire times, and {line(str(trigger))} has none of its own: give it a job of its own"
             )
         if trigger.drops:
             raise TypeError(
-                f"{name} cannot combine what calendars may drop ({trigger}): wrap the combination, as in "
+                f"{name} cannot combine what calendars may drop ({line(str(trigger))}): wrap the combination, as in "
                 f"CalendarTrigger({name}([...]), ...)"
             )
     if not triggers:

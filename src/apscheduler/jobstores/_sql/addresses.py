@@ -18,6 +18,7 @@ from sqlalchemy.exc import ArgumentError
 
 from apscheduler.jobstores._sql import stray
 from apscheduler.jobstores._sql.callwatch import dial
+from apscheduler.texts import line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -86,12 +87,12 @@ _USER: Final = re.compile(r"^([\w+.-]+://)[^/]*@")
 def address_text(url: URL) -> str:
     """Return an address without user, password and the values of its query, nor what may be a piece of them."""
     if stray.is_doubtful(url):
-        return f"{url.drivername}://{MASK}{stray.end_of(url)}"
+        return line(f"{url.drivername}://{MASK}{stray.end_of(url)}")
     text = _USER.sub(rf"\1{MASK}@", url.set(query={}).render_as_string(hide_password=True))
     names = "&".join(
         f"{name}={url.query[name] if name in _HARMLESS else MASK}" for name in sorted(url.query)
     )
-    return f"{text}?{names}" if names else text
+    return line(f"{text}?{names}" if names else text)
 
 
 class Secrets:

@@ -16,6 +16,7 @@ from apscheduler._engine.instants import SECOND
 from apscheduler.cluster.filesystems import shared_kind
 from apscheduler.cluster.host import is_gone, this_process
 from apscheduler.jobstores._sql.identity import sqlite_file
+from apscheduler.texts import line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ class Alone:
 
     def _refused(self, row: NodeRow) -> SharingRefusedError:
         return SharingRefusedError(
-            f"the process {row.name} works with the job store in {self.path}, a file on a file system of the kind "
+            f"the process {line(row.name)} works with the job store in {line(str(self.path))}, a file on a file system of the kind "
             f"{self.kind}, {WHY}: sharing is refused. End one of the two; {_INSTEAD}"
         )
 

@@ -23,7 +23,7 @@ from apscheduler.jobstores._sql.rows import Times
 from apscheduler.jobstores._sql.zones import zones_named
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.runs import reasons
-from apscheduler.texts import counted
+from apscheduler.texts import counted, line
 from apscheduler.zones import data
 
 TYPE_CHECKING = False
@@ -92,7 +92,7 @@ def _missing_file(url: str) -> str | None:
         return "a SQLite database in memory belongs to one process: there is nothing to look at"
     name = str(address.database)
     there = name.startswith(("file:", "md:", ":")) or Path(name).exists()
-    return None if there else f"there is no file {name}"
+    return None if there else line(f"there is no file {name}")
 
 
 def _of(store: Any) -> Iterator[Finding]:

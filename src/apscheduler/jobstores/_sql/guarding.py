@@ -29,6 +29,7 @@ from apscheduler.jobstores._sql.identity import (
     steady_inode_of,
     unread_in,
 )
+from apscheduler.texts import line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -157,7 +158,7 @@ class Guard:
         if self._stale or self.held is not None:
             self._look()
         if self.held is not None:
-            raise StoreHeldError(self.held)
+            raise StoreHeldError(line(self.held))
 
     def _look(self) -> None:
         with self._database.reading() as connection:

@@ -26,6 +26,7 @@ from apscheduler.jobstores._sql.rows import (
     id_text,
 )
 from apscheduler.serializers import PickleSerializer
+from apscheduler.texts import line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -314,4 +315,4 @@ def _said(exc: BaseException) -> str:
         text = str(exc.args[0]) if isinstance(exc, LookupError) and exc.args else str(exc)
     except Exception:  # noqa: BLE001 - raised by a class that a row named
         return kind
-    return f"{kind}: {text[:_LONGEST_TEXT]}" if text else kind
+    return f"{kind}: {line(text[:_LONGEST_TEXT])}" if text else kind

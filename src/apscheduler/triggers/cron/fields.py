@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any
 
 from apscheduler.elsewhere import names_of_3x
+from apscheduler.texts import line
 from apscheduler.triggers.cron.expressions import (
     MAX_VALUES,
     MIN_VALUES,
@@ -112,7 +113,8 @@ class BaseField(Watchable):
         self._compile(expr, expr, 0)
 
     def _compile(self, expr: str, text: str, position: int) -> None:
-        place = f'cron field {self.name!r}: "{expr}" at position {position + 1} of "{text}"'
+        shown, whole = line(expr), line(text)
+        place = f'cron field {self.name!r}: "{shown}" at position {position + 1} of "{whole}"'
         for compiler in self.COMPILERS:
             match = compiler.value_re.match(expr)
             if match is None:
@@ -121,7 +123,7 @@ class BaseField(Watchable):
                 expression = compiler(**match.groupdict())
                 expression.validate_range(self.name)
             except ValueError as exc:
-                raise ValueError(f"{place}: {exc}") from None
+                raise ValueError(f"{place}: {line(str(exc))}") from None
             self.expressions.append(expression)
             return
         raise ValueError(f"{place} is not understood; allowed: {self._allowed()}{self._hint(expr)}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from apscheduler.texts import line
+
 
 class CrontabError(ValueError):
     """A crontab expression cannot be read.
@@ -41,11 +43,11 @@ class CrontabError(ValueError):
 
     def __str__(self) -> str:
         place = f"crontab field {self.field!r}" if self.field else "crontab expression"
-        lines = [f"{place}: {self.reason}", *_shown(self.expression, self.position)]
+        lines = [line(f"{place}: {self.reason}"), *_shown(self.expression, self.position)]
         if self.allowed:
-            lines.append(f"allowed: {self.allowed}")
+            lines.append(line(f"allowed: {self.allowed}"))
         if self.guess:
-            lines.append(f"did you mean {self.guess}?")
+            lines.append(line(f"did you mean {self.guess}?"))
         if self.lenient_takes_it:
             lines.append("lenient=True takes it as it is")
         return "\n".join(lines)

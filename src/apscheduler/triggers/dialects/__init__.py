@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, Final
 
 from apscheduler.names import hint
+from apscheduler.texts import line
 from apscheduler.triggers.dialects import crontab, keywords, quartz, systemd
 from apscheduler.triggers.dialects.pattern import ConversionError, Pattern
 
@@ -51,7 +52,7 @@ def convert(
     try:
         found: str | dict[str, str] = says(pattern)
     except ConversionError as exc:
-        raise ConversionError(f"{expression!r} ({source}): {exc}") from None
+        raise ConversionError(f"{expression!r} ({source}): {line(str(exc))}") from None
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from apscheduler.texts import line
 from apscheduler.triggers.dialects.pattern import (
     LAST,
     ConversionError,
@@ -159,7 +160,7 @@ def say(pattern: Pattern) -> str:
 def _pattern(weekdays: Weekdays | None, date: str, time: str) -> Pattern:
     on, at = _DATE.fullmatch(date), _TIME.fullmatch(time)
     if on is None or at is None:
-        raise ConversionError(f"systemd: {date} {time} is no date and time")
+        raise ConversionError(line(f"systemd: {date} {time} is no date and time"))
     year, month, mark, day = on.groups()
     hour, minute, second = at.groups()
     return Pattern(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, NoReturn
 
 from apscheduler.names import hint
+from apscheduler.texts import line
 from apscheduler.triggers.dialects.pattern import ConversionError
 
 _MOST_DIGITS = 9
@@ -79,4 +80,4 @@ class Vocabulary(NamedTuple):
 
     def fail(self, reason: str) -> NoReturn:
         """Raise the error that names dialect and field."""
-        raise ConversionError(f"{self.dialect}, {self.field}: {reason}")
+        raise ConversionError(line(f"{self.dialect}, {self.field}: {reason}"))
