@@ -15,7 +15,7 @@ from sqlalchemy import create_engine, text
 
 from apscheduler.events import EVENT_JOB_QUARANTINED
 from apscheduler.jobstores._sql.writing import Writing
-from apscheduler.jobstores.base import JobLookupError, QuarantinedJobError
+from apscheduler.jobstores.base import ConflictingIdError, JobLookupError, QuarantinedJobError
 from apscheduler.testing import FakeClock, ManualScheduler
 from apscheduler.triggers.base import BaseTrigger
 
@@ -363,6 +363,21 @@ def test_edits_of_a_quarantined_job_say_so_and_replacing_or_removing_it_helps(pl
         scheduler.remove_job("bad")
         assert scheduler.get_quarantined() == []
         assert scheduler.get_jobs() == []
+
+
+@pytest.mark.parametrize("place", SHARED, indirect=True)
+@pytest.mark.parametrize("name", ["1e300", "args is 5", "generation at its end"])
+def test_a_job_that_never_fires_takes_the_place_of_a_quarantined_one(place, opened, heard, name):
+    scheduler = opened()
+    scheduler.add_job(note, "interval", seconds=10, id="bad", args=["bad"])
+    DAMAGES[name].does(place, "bad")
+    never = {"func": note, "trigger": "cron", "year": 2020, "id": "bad", "args": ["bad"]}
+    with pytest.raises(ConflictingIdError):
+        scheduler.add_job(**never)
+    assert len(scheduler.get_quarantined()) == 1
+    scheduler.add_job(**never, replace_existing=True)
+    assert scheduler.get_quarantined() == []
+    assert place.rows("SELECT id FROM {t}") == []
 
 
 @pytest.mark.parametrize("place", SHARED, indirect=True)

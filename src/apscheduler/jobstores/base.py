@@ -421,7 +421,7 @@ class SharedJobStore(BaseJobStore):
         self.update_job(job)
 
     def end_job(self, job: Job) -> None:
-        """Remove a job that has come to its end without a user's word: what waits or runs of it is to go on.
+        """Remove the job of this one's id, which has come to its end without a user's word: what waits or runs of it goes on.
 
         :raises JobLookupError: if it is not there
         """

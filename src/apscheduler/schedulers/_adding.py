@@ -311,18 +311,17 @@ class JobAdding(PendingJobs):
             self._wake_for(job._due)
 
     def _make_way(self, job: Job, store: Store, replace_existing: bool) -> None:
-        """Remove the job in the place of which one comes that never runs.
+        """Remove the job in the place of which one comes that never runs, one that cannot be restored too.
 
         :raises ConflictingIdError: if it may not be replaced
         """
-        old = store.lookup_job(job.id)
-        if old is None:
+        if store.lookup_job(job.id) is None and store.why_quarantined(job.id) is None:
             return
         if not replace_existing:
             raise ConflictingIdError(job.id)
         self._forget_in_executors(job.id)
         with suppress(JobLookupError):  # gone meanwhile
-            store.end_job(old)
+            store.end_job(job)
 
     def _put(self, job: Job, store: Store, replace_existing: bool) -> None:
         try:

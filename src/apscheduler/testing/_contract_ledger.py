@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from apscheduler.jobstores.base import JobLookupError
 from apscheduler.runs.claims import Result
 from apscheduler.runs.outcomes import Outcome, fire_id
 from apscheduler.runs.rows import RunQuery
 from apscheduler.testing._contract_jobs import INTERVAL, NOW, claim, moment, once
-from apscheduler.testing._contract_plain import WithStore
+from apscheduler.testing._contract_plain import WithStore, raised
 
 
 class LedgerRules(WithStore):
@@ -97,6 +98,15 @@ class LedgerRules(WithStore):
         self.add("a", NOW)
         claimed = claim(self.store)
         self.store.remove_job("a")
+        claimed.finish()
+        assert [row.outcome for row in self.rows(job_id="a")] == [Outcome.EXECUTED]
+
+    def test_a_job_that_ends_is_gone_and_its_run_goes_on(self) -> None:
+        job = self.add("a", NOW)
+        claimed = claim(self.store)
+        self.store.end_job(job)
+        assert self.store.lookup_job("a") is None
+        raised(JobLookupError, self.store.end_job, job)
         claimed.finish()
         assert [row.outcome for row in self.rows(job_id="a")] == [Outcome.EXECUTED]
 
