@@ -136,7 +136,7 @@ def test_a_job_is_next_due_from_the_stores_now_on(opened, edit, ahead, paused, c
     due = scheduler.get_job("job")._due / SECOND
     assert before - 0.2 <= due <= host_now() / SECOND + 1.2
     (line,) = [each for each in caplog.messages if "This host's clock is" in each]
-    assert f"{abs(ahead):.1f} s {'ahead of' if ahead > 0 else 'behind'} the store's" in line
+    assert f" s {'ahead of' if ahead > 0 else 'behind'} the store's" in line
 
 
 @pytest.mark.parametrize("place", ["postgresql"], indirect=True)

@@ -47,6 +47,11 @@ class Offset:
         """How far a plan may be ahead of the store's clock: the round trip, at most 50 ms (microseconds)."""
         return min(self._round_trip, _MOST)
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether the last reading was quick enough to tell the store's clock to 50 ms."""
+        return self._round_trip <= _MOST
+
     def asked(self) -> int:
         """Return when a reading of the store's clock begins, for :meth:`measured`."""
         return boot_us()
