@@ -4,11 +4,17 @@ A process is known by its number, the moment it was started at, and the space it
 start of it to the next, and one namespace in it. Only where all of that is the same can the kernel be asked; in any other
 case (another machine, a clone of this one, a container beside this one, a system without ``/proc``) nothing is known,
 and the node's lease decides as everywhere.
+
+A process that replaces its program (``os.execv``) keeps its number and its start, and what the program before was running
+has ended. So the number of a membership tells the program: the kernel lays each one out at addresses of its own, and says
+where. All schedulers of one program have that in common, whichever interpreter in it and whichever copy of this module
+they use, and its forked children have it too, under numbers of their own.
 """
 
 from __future__ import annotations
 
 import os
+import secrets
 import socket
 
 from apscheduler._engine.records import Record
@@ -19,6 +25,8 @@ if TYPE_CHECKING:
 
 _MACHINE_FILES: Final = ("/etc/machine-id", "/var/lib/dbus/machine-id")
 _ENDED: Final = ("Z", "X", "x")
+_RANDOM_BITS: Final = 38
+_PROGRAMS: Final = 2**24 - 1
 
 
 class Host(Record):
@@ -60,11 +68,17 @@ def this_process() -> Host:
     return Host(_version(), _machine(), _boot(), _pid_space(), _state_of(os.getpid())[1])
 
 
-def is_gone(pid: Any, process: Host, asking: Host) -> bool:
-    """Return whether a process has provably ended.
+def new_epoch() -> int:
+    """Return a number for a membership of this process: at least 1, at most 62 bits, and its own after each ``exec``."""
+    return (_program() << _RANDOM_BITS | secrets.randbits(_RANDOM_BITS)) or 1
+
+
+def is_gone(pid: Any, process: Host, asking: Host, epoch: int) -> bool:
+    """Return whether a process has provably ended, or runs another program by now.
 
     :param pid: its number, as a row says
     :param asking: the own process
+    :param epoch: the number of its membership, as :func:`new_epoch` gave it there
     """
     if (
         not isinstance(pid, int)
@@ -78,7 +92,30 @@ def is_gone(pid: Any, process: Host, asking: Host) -> bool:
     state, started = _state_of(pid)
     if started is None:
         return False  # hidden, or just ending
-    return started != process.pid_started or (state in _ENDED and _is_alone(pid))
+    if started != process.pid_started or (state in _ENDED and _is_alone(pid)):
+        return True
+    return pid == os.getpid() and not _may_be_of_this_program(epoch)
+
+
+def _may_be_of_this_program(epoch: int) -> bool:
+    program = _program()
+    return 0 in (program, epoch >> _RANDOM_BITS) or epoch >> _RANDOM_BITS == program
+
+
+def _program() -> int:
+    """Return what tells the program of this process from those that it ran before, 0 where nothing does.
+
+    The kernel's word to a program at its start is full of addresses, which are random. Where it has been told to leave
+    them alone (``setarch -R``) all programs look the same.
+    """
+    import hashlib
+
+    try:
+        with open("/proc/self/auxv", "rb") as file:  # noqa: PTH123 - start-up time
+            told = file.read()
+    except OSError:
+        return 0
+    return 1 + int.from_bytes(hashlib.sha256(told).digest()) % _PROGRAMS if told else 0
 
 
 def _has_no_process(pid: int) -> bool:

@@ -12,7 +12,7 @@ import socket
 from threading import Event, Lock, Thread, current_thread
 
 from apscheduler._engine.instants import SECOND
-from apscheduler.cluster.host import Host, is_gone, this_process
+from apscheduler.cluster.host import Host, is_gone, new_epoch, this_process
 from apscheduler.cluster.lease import Lease, boot_us
 from apscheduler.cluster.nodes import Watch
 from apscheduler.cluster.offset import Offset
@@ -119,7 +119,7 @@ class Membership:
             if self.lease.epoch or self._stop.is_set():
                 return []
             self._host = this_process()
-            epoch = secrets.randbits(62) + 1
+            epoch = new_epoch()
             asked, began = boot_us(), self.offset.asked()
             reached("join.begin")
             store_now = self._roll.join(epoch, self.name, self.lease.length)
@@ -305,7 +305,7 @@ class Membership:
     def _gone(self, rows: list[NodeRow]) -> list[NodeRow]:
         """Return the nodes whose processes were on this host and have provably ended."""
         for row in rows:
-            row.gone = is_gone(row.pid, row.host, self._host)
+            row.gone = is_gone(row.pid, row.host, self._host, row.epoch)
         return [row for row in rows if row.gone]
 
     def _bury(self, dead: list[NodeRow]) -> bool:

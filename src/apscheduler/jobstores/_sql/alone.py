@@ -102,7 +102,7 @@ class Alone:
             if row.lease_until > now
             and (row.epoch, row.beat) not in self._silent
             and not _is_own(row, own)
-            and not is_gone(row.pid, row.host, own)
+            and not is_gone(row.pid, row.host, own, row.epoch)
         ]
 
     def _refused(self, row: NodeRow) -> SharingRefusedError:
