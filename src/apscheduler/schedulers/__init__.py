@@ -4,10 +4,10 @@ from __future__ import annotations
 
 
 class SchedulerAlreadyRunningError(Exception):
-    """The scheduler is running, and this can only be done while it is not."""
+    """The scheduler is running, or is being shut down, and this can only be done while it is not."""
 
     def __str__(self) -> str:
-        return "the scheduler is already running"
+        return str(self.args[0]) if self.args else "the scheduler is already running"
 
 
 class SchedulerNotRunningError(Exception):

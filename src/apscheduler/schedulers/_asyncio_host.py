@@ -71,6 +71,14 @@ class AsyncioHost(CallbackScheduler):
         :raises SchedulerNotRunningError: if the scheduler is not running
         """
         seconds = self._begin_shutdown(timeout)
+        shutdown = self._shutdown
+        try:
+            await self._ashutdown(wait, seconds)
+        finally:
+            if shutdown is not None:
+                shutdown.is_over.set()
+
+    async def _ashutdown(self, wait: bool, seconds: float | None) -> None:
         if seconds is not None:
             withdraw(self)
         timer = self._timer

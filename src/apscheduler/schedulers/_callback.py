@@ -15,6 +15,7 @@ nothing more, and what has not begun is given back, where others share the store
 
 from __future__ import annotations
 
+import sys
 from abc import abstractmethod
 from collections import deque
 from queue import SimpleQueue
@@ -258,6 +259,7 @@ class CallbackScheduler(BaseScheduler):
         if self.state != STATE_STOPPED and not self.running:
             self.shutdown(wait=False)  # its loop was closed under it
         if self.state == STATE_STOPPED:
+            self._let_shutdown_end("start")
             self._timer = LoopTimer(self, self._find_port())
             self._loop = None  # a pass of the time before the last shutdown may still end
         super().start(paused)
@@ -288,13 +290,21 @@ class CallbackScheduler(BaseScheduler):
             return super()._call_within(function, seconds)
         from apscheduler.schedulers._ending import leave_behind, still_running
 
+        timer = self._timer
+
         def cut_off() -> None:
-            if still_running(self):
+            if self._timer is timer and still_running(self):
                 leave_behind(self, seconds)
 
         super()._call_within(function, 0)
         port.later(seconds, cut_off)
         return True
+
+    def _is_in_loop(self) -> bool:
+        if self._timer is not None and self._timer.port.is_here():
+            return True
+        asyncio = sys.modules.get("asyncio")
+        return asyncio is not None and asyncio._get_running_loop() is not None
 
     @property
     def running(self) -> bool:
@@ -354,7 +364,7 @@ class CallbackScheduler(BaseScheduler):
                 event = self._untold.popleft()
             except IndexError:
                 return
-            tell(self._listeners, event, self._logger, start)
+            tell(self._listeners, event, self._logger, start, self)
 
     def _after_fork_in_child(self) -> None:
         super()._after_fork_in_child()

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from contextvars import copy_context
 from datetime import timedelta
-from threading import TIMEOUT_MAX, Thread, get_ident
+from threading import TIMEOUT_MAX, Event, Thread, get_ident
 from time import monotonic, sleep
 
+from apscheduler.executors._attempt import claim_of_caller
 from apscheduler.jobstores.base import SharedJobStore
-from apscheduler.runs.context import acting_for
+from apscheduler.runs.context import acting_for, caller_ident, lane_workers
+from apscheduler.schedulers import SchedulerAlreadyRunningError
+from apscheduler.schedulers._listeners import teller
 from apscheduler.schedulers._sinks import say_trouble
 from apscheduler.texts import name_of
 
@@ -25,6 +28,106 @@ if TYPE_CHECKING:
 PASS_SECONDS = 1.0
 """How long a pass that is under way may take to come to its end: a store that hangs must not hold up more."""
 _LOOK_SECONDS = 0.005
+
+
+class Shutdown:
+    """One shutdown of a scheduler, from its begin until the next start.
+
+    :ivar by: which thread (or greenlet) shuts down
+    :ivar waits: whether for running jobs
+    :ivar executors: what is stopped: what is added meanwhile was never started
+    :ivar stores: likewise
+    :ivar is_closed: whether all of that is stopped
+    :ivar is_over: set once nobody is at it any more, closed or not: a Ctrl-C has ended it, or it was given up
+    :ivar is_past: whether the scheduler was started again since
+    """
+
+    def __init__(self, scheduler: Any) -> None:
+        self.by = scheduler._strand()
+        self.waits = True
+        self.executors = dict(scheduler._executors)
+        self.stores = dict(scheduler._jobstores)
+        self.is_closed = False
+        self.is_over = Event()
+        self.is_past = False
+        self._closers: list[int] = []
+        self._waiting: list[int] = []
+
+    def takes_close(self) -> bool:
+        """Return whether the caller is to close the stores: one alone is."""
+        self._closers.append(get_ident())
+        return len(self._closers) == 1
+
+    def takes_turn(self) -> bool:
+        """Return whether the caller may wait for the end, to start then: one alone may."""
+        self._waiting.append(get_ident())
+        return len(self._waiting) == 1
+
+
+_TAKEN = "the scheduler is being shut down, and another thread waits to start it already"
+_IN_LOOP = (
+    "the scheduler is being shut down, and the thread of an event loop cannot wait for that: "
+    "call {name}() after the shutdown has returned (await ashutdown(), or the thread that called shutdown())"
+)
+_WAITED_FOR = (
+    "the scheduler is being shut down, and that waits for the job or listener that calls {name}(): "
+    "call it after shutdown() has returned, in the thread that called it, or from a listener of EVENT_SCHEDULER_SHUTDOWN"
+)
+
+
+def let_end(scheduler: Any, name: str) -> None:
+    """Return once no shutdown of a scheduler is under way.
+
+    :param name: of the method that cannot be called before
+    :raises SchedulerAlreadyRunningError: if the shutdown waits for the calling code, or that must not wait
+    """
+    shutdown: Shutdown = scheduler._shutdown
+    if not shutdown.is_over.is_set():
+        is_loop = scheduler._is_in_loop()
+        if is_loop or _waits_for_caller(shutdown, scheduler):
+            if not shutdown.is_closed:
+                text = _IN_LOOP if is_loop else _WAITED_FOR
+                raise SchedulerAlreadyRunningError(text.format(name=name))
+        else:
+            if not shutdown.takes_turn():
+                raise SchedulerAlreadyRunningError(_TAKEN)
+            scheduler._logger.info(
+                "%s() waits for the shutdown that is under way in another thread", name
+            )
+            scheduler._wait_for(shutdown.is_over)
+    scheduler._close(shutdown)
+    if not shutdown.is_closed:  # who was given up is at it this moment
+        raise SchedulerAlreadyRunningError(_IN_LOOP.format(name=name))
+
+
+def _waits_for_caller(shutdown: Shutdown, scheduler: Any) -> bool:
+    """Return whether a shutdown cannot end before the calling code does."""
+    if shutdown.by == scheduler._strand():
+        return True
+    if not shutdown.waits:
+        return False
+    worker: Any = lane_workers.get(caller_ident())
+    if worker is not None and worker.owner._scheduler is scheduler:
+        return True
+    return teller.get() is scheduler or any(map(_runs_caller, shutdown.executors.values()))
+
+
+def _runs_caller(executor: Any) -> bool:
+    """Return whether the calling code is a job that an executor runs, or has the thread of its event loop."""
+    port = getattr(getattr(executor, "_runs", None), "port", None)
+    if port is not None and port.is_here():
+        return True
+    opened = dict(getattr(executor, "_open_claims", ()))
+    claims = [
+        *getattr(executor, "in_flight", list)(),
+        *(one for each in opened.values() for one in each),
+    ]
+    return claim_of_caller(each for each in claims if hasattr(each, "fires")) is not None
+
+
+def still_there(known: dict[str, Any], now: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Return those that are known by an alias and have not been removed."""
+    return [(alias, each) for alias, each in known.items() if now.get(alias) is each]
 
 
 def wind_up(scheduler: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextvars import ContextVar
 from types import CoroutineType
 
 TYPE_CHECKING = False
@@ -16,24 +17,43 @@ if TYPE_CHECKING:
     Listener = Callable[[SchedulerEvent], Any]
 
 
+teller: ContextVar[object] = ContextVar("apscheduler_teller", default=None)
+"""The scheduler whose listener the calling code is."""
+
+
 def tell(
     listeners: list[tuple[Listener, int]],
     event: SchedulerEvent,
     logger: logging.Logger,
     start: Callable[[Any], Any] | None = None,
+    by: object = None,
 ) -> None:
     """Call each listener whose mask has the event's code; none of them can disturb the others.
 
     :param start: starts what an async listener returned, in the event loop that the caller runs in; if not given, it
         is a task of the thread's running asyncio loop where there is one, else it is run to its end
+    :param by: the scheduler that tells
     """
+    before = teller.set(by)
+    try:
+        _tell(listeners, event, logger, start or finish)
+    finally:
+        teller.reset(before)
+
+
+def _tell(
+    listeners: list[tuple[Listener, int]],
+    event: SchedulerEvent,
+    logger: logging.Logger,
+    start: Callable[[Any], Any],
+) -> None:
     for callback, mask in listeners:
         if not event.code & mask:
             continue
         try:
             answer = callback(event)
             if answer is not None and isinstance(answer, CoroutineType):
-                (start or finish)(_guarded(answer, callback, event, logger))
+                start(_guarded(answer, callback, event, logger))
         except BaseException as exc:
             if _is_interrupt(exc):
                 raise

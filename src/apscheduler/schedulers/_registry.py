@@ -105,6 +105,7 @@ class Registry:
         """
         if self.state != STATE_STOPPED:
             raise SchedulerAlreadyRunningError
+        self._let_shutdown_end("configure")
         config = combine(gconfig, prefix, options)
         warn_unknown(config, SCHEDULER_OPTIONS, "scheduler option")
         self._configure(config)
@@ -456,7 +457,7 @@ class Registry:
         """Tell the listeners; no lock is held while they are called."""
         self._heed_listeners()
         if self._listener_mask & event.code:
-            tell(self._listeners, event, self._logger)
+            tell(self._listeners, event, self._logger, by=self)
 
     # The one of this package: a pair's first, which is no method when it is looked up.
     _own_dispatch: tuple[Any, ...] = (_dispatch_event,)
@@ -469,6 +470,9 @@ class Registry:
 
     def wakeup(self) -> None:
         """Have the loop look for due jobs now (hosts say how)."""
+
+    def _let_shutdown_end(self, name: str) -> None:
+        """Return once no shutdown is under way (the scheduler says how)."""
 
     def _add_pending_jobs(self, alias: str | None = None) -> None:
         """Add the jobs that waited for the start (job operations say how)."""

@@ -76,8 +76,12 @@ class BackgroundScheduler(BlockingScheduler):
         :param wait: as there
         :param timeout: as there; by name
         """
+        thread = self._thread
         super().shutdown(*args, **kwargs)
-        thread, self._thread = self._thread, None
+        if (
+            self._thread is thread
+        ):  # else a listener of the shutdown, or another thread, has started it again
+            self._thread = None
         if thread is None or not thread.is_alive():
             return
         if thread is current_thread():  # a listener or a job in this thread ends its scheduler

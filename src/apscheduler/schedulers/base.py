@@ -38,6 +38,7 @@ from apscheduler.forks import after_fork, look
 from apscheduler.installation import warn_of_foreign_copies
 from apscheduler.job import Job
 from apscheduler.jobstores.base import SharedJobStore
+from apscheduler.runs.context import caller_ident
 from apscheduler.runs.outcomes import Outcome, outcome_named
 from apscheduler.schedulers import SchedulerAlreadyRunningError, SchedulerNotRunningError
 from apscheduler.schedulers._environment import check_uwsgi, is_reimporting_main
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from apscheduler.runs.claims import Result
     from apscheduler.runs.rows import Run
     from apscheduler.schedulers._dispatch import Dispatcher
+    from apscheduler.schedulers._ending import Shutdown
     from apscheduler.schedulers._leading import Leading
     from apscheduler.schedulers._stores import Store
 
@@ -81,6 +83,7 @@ __all__ = [
 ]
 
 _real_datetime = datetime
+_LOOK_SECONDS = 1.0
 
 
 def get_localzone() -> Any:
@@ -143,11 +146,14 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         In a worker process that is re-importing the main module (a script without a main guard) it does nothing.
 
         :param paused: whether to wait for :meth:`resume` with processing jobs
-        :raises SchedulerAlreadyRunningError: if the scheduler is running
+        :raises SchedulerAlreadyRunningError: if the scheduler is running; while a shutdown is under way in another thread,
+            if that waits for the calling job or listener, or the calling thread has the scheduler's event loop: else
+            that is waited for
         :raises RuntimeError: under uWSGI with threads disabled
         """
         if self.state != STATE_STOPPED:
             raise SchedulerAlreadyRunningError
+        self._let_shutdown_end("start")
         self._pending_by = 0  # whatever comes of it, nobody has forgotten to call this
         if is_reimporting_main():
             self._logger.info(
@@ -155,6 +161,7 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
             )
             return
         self._check_uwsgi()
+        self._forget_time_before()
         warn_of_foreign_copies(self._logger)
         watch(self._logger)
         self._add_default_parts()
@@ -168,6 +175,7 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
             self._give_up_lead()
             raise
         self._ends = False
+        self._starts += 1
         self._started_at_monotonic = monotonic()
         self.state = STATE_PAUSED if paused else STATE_RUNNING
         ends.watch_children_end()
@@ -242,6 +250,43 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         seconds = self._begin_shutdown(timeout)
         self._finish_shutdown(wait=wait, timeout=seconds)
 
+    _shutdown: Shutdown | None = None
+    """The last shutdown since the start."""
+    _starts = 0
+    """How often it was started: a loop ends with its own start's time."""
+
+    def _let_shutdown_end(self, name: str) -> None:
+        """Return once no shutdown is under way: it would stop what is started beside it.
+
+        :raises SchedulerAlreadyRunningError: if the shutdown waits for the calling code, or that must not wait
+        """
+        look()
+        if self._shutdown is not None:
+            from apscheduler.schedulers._ending import let_end
+
+            let_end(self, name)
+
+    def _strand(self) -> object:
+        """Return what tells the calling thread from others, where a host has something else than threads."""
+        return caller_ident()
+
+    def _is_in_loop(self) -> bool:
+        """Return whether the calling thread has an event loop that must not wait."""
+        return False
+
+    def _wait_for(self, ended: Any) -> None:
+        """Wait until an event is set, so that a Ctrl-C is noticed meanwhile."""
+        while not ended.wait(_LOOK_SECONDS):
+            continue
+
+    def _forget_time_before(self) -> None:
+        """Let nothing of the time before the last shutdown reach into the time from now on."""
+        if self._shutdown is not None:
+            self._shutdown.is_past = True
+            self._shutdown = None
+        if self._in_pass:
+            self._loop = None  # it may still end
+
     def _begin_shutdown(self, timeout: float | timedelta | None = None) -> float | None:
         """Be stopped; return for how many seconds to wait for what runs, ``None``: until it has ended."""
         seconds = None
@@ -251,6 +296,9 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
             seconds = checked_timeout(timeout)
         if self.state == STATE_STOPPED:
             raise SchedulerNotRunningError
+        from apscheduler.schedulers._ending import Shutdown
+
+        self._shutdown = Shutdown(self)
         self.state = STATE_STOPPED
         return seconds
 
@@ -258,6 +306,17 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         self, *, wait: bool, timeout: float | None = None, tells: bool = True
     ) -> None:
         """Stop the executors and stores; ``tells``: say what is waited for, where that takes long."""
+        shutdown = self._shutdown
+        if shutdown is None:
+            return  # it was given up, and the scheduler started again
+        shutdown.waits = wait
+        try:
+            self._stop_what_runs(wait=wait, timeout=timeout, tells=tells)
+            self._close(shutdown)
+        finally:
+            shutdown.is_over.set()
+
+    def _stop_what_runs(self, *, wait: bool, timeout: float | None, tells: bool) -> None:
         from apscheduler.schedulers import _ending
 
         self._let_pass_end()
@@ -270,6 +329,19 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
                 self._stop_executors(wait=True)
         else:
             self._stop_executors(wait=wait)
+
+    def _close(self, shutdown: Shutdown) -> None:
+        """Free everything but the executors, and say so, unless that was done."""
+        if not shutdown.takes_close():
+            return
+        try:
+            self._free_the_rest(shutdown)
+        finally:
+            shutdown.is_closed = True
+        self._logger.info("Scheduler has been shut down")
+        self._dispatch_event(SchedulerEvent(EVENT_SCHEDULER_SHUTDOWN))
+
+    def _free_the_rest(self, shutdown: Shutdown) -> None:
         if self._twin_byte is not None:
             from apscheduler.schedulers import _twins
 
@@ -277,7 +349,9 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
             self._twin_byte = None
         if self._lead is not None:
             self._lead.release()
-        for alias, store in list(self._jobstores.items()):
+        from apscheduler.schedulers._ending import still_there
+
+        for alias, store in still_there(shutdown.stores, self._jobstores):
             try:
                 store.shutdown()
             except Exception as exc:  # noqa: BLE001 - whatever a store raises
@@ -285,8 +359,6 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
 
                 text = f"Job store {alias!r} could not be shut down cleanly"
                 say_trouble(self._logger, store, text, exc)
-        self._logger.info("Scheduler has been shut down")
-        self._dispatch_event(SchedulerEvent(EVENT_SCHEDULER_SHUTDOWN))
 
     def _let_pass_end(self) -> None:
         from apscheduler.schedulers._ending import wait_for_pass
@@ -306,7 +378,13 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         return call_within(function, seconds)
 
     def _stop_executors(self, *, wait: bool) -> None:
-        for alias, executor in list(self._executors.items()):
+        shutdown = self._shutdown
+        known = dict(self._executors if shutdown is None else shutdown.executors)
+        from apscheduler.schedulers._ending import still_there
+
+        for alias, executor in still_there(known, self._executors):
+            if shutdown is not None and shutdown.is_past:
+                return  # others were told without waiting
             try:
                 executor.shutdown(wait)
             except Exception:
@@ -598,6 +676,7 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         self._lead = None
         self._twin_byte = None
         self._in_pass = 0
+        self._shutdown = None
         self.state = STATE_STOPPED
 
 
@@ -606,7 +685,7 @@ _living: weakref.WeakSet[BaseScheduler] = weakref.WeakSet()
 
 def _forked() -> None:
     for scheduler in list(_living):
-        if scheduler._state != STATE_STOPPED:
+        if scheduler._state != STATE_STOPPED or scheduler._shutdown is not None:
             scheduler._after_fork_in_child()
 
 

@@ -70,8 +70,8 @@ class BlockingScheduler(BaseScheduler):
         """
         from apscheduler.schedulers._signals import termination_for
 
-        termination = termination_for(self, self._handle_signals)
         self._begin_waiting()
+        termination = termination_for(self, self._handle_signals)
         self._started_in = get_ident()
         super().start(*args, **kwargs)
         if self.state == STATE_STOPPED:
@@ -94,12 +94,14 @@ class BlockingScheduler(BaseScheduler):
 
     def _begin_waiting(self) -> None:
         if self._event is None or self.state == STATE_STOPPED:
+            self._let_shutdown_end("start")
             self._event = Wakeup()
 
     def shutdown(self, wait: bool = True, *, timeout: float | timedelta | None = None) -> None:
         """Stop processing jobs; :meth:`start` returns. See :meth:`BaseScheduler.shutdown`."""
+        event = self._event
         super().shutdown(wait, timeout=timeout)
-        self._event.set()
+        event.set()
 
     def wakeup(self) -> None:
         if self._event is not None:
@@ -119,8 +121,8 @@ class BlockingScheduler(BaseScheduler):
 
     def _main_loop(self) -> None:
         """Process jobs until the scheduler is stopped, whatever raises."""
-        event = self._event
-        while self.state != STATE_STOPPED:
+        event, starts = self._event, self._starts
+        while self.state != STATE_STOPPED and self._starts == starts:
             try:
                 wait_seconds = self._process_jobs()
             except Exception as exc:  # noqa: BLE001 - the loop outlives everything

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from apscheduler.executors.base import BaseExecutor
 
 
+_LOOK_SECONDS = 0.01
+
+
 class GreenWakeup:
     """The wait of a greenlet; ``set`` may be called from any thread."""
 
@@ -96,6 +99,7 @@ class GeventScheduler(BlockingScheduler):
 
     def _begin_waiting(self) -> None:
         if not self.running:
+            self._let_shutdown_end("start")
             self._event = GreenWakeup()
 
     def shutdown(self, *args: Any, **kwargs: Any) -> None:
@@ -104,9 +108,11 @@ class GeventScheduler(BlockingScheduler):
         :param wait: as there
         :param timeout: as there; by name
         """
+        greenlet, event = self._greenlet, self._event
         super().shutdown(*args, **kwargs)
-        greenlet, self._greenlet = self._greenlet, None
-        if greenlet is not None and self._event.is_here() and greenlet is not gevent.getcurrent():
+        if self._greenlet is greenlet:
+            self._greenlet = None
+        if greenlet is not None and event.is_here() and greenlet is not gevent.getcurrent():
             greenlet.join()
 
     def _main_loop(self) -> None:
@@ -115,6 +121,13 @@ class GeventScheduler(BlockingScheduler):
             super()._main_loop()
         finally:
             event.close()
+
+    def _strand(self) -> object:
+        return gevent.getcurrent()
+
+    def _wait_for(self, ended: Any) -> None:
+        while not ended.is_set():
+            gevent.sleep(_LOOK_SECONDS)
 
     def _call_within(self, function: Callable[[], object], seconds: float) -> bool:
         if not self._event.is_here():
@@ -126,7 +139,7 @@ class GeventScheduler(BlockingScheduler):
     def _dispatch_event(self, event: SchedulerEvent) -> None:
         self._heed_listeners()
         if self._listener_mask & event.code:
-            tell(self._listeners, event, self._logger, _await_beside)
+            tell(self._listeners, event, self._logger, _await_beside, self)
 
     _own_dispatch = (_dispatch_event,)
 
