@@ -86,6 +86,23 @@ class BadTextError(Exception):
     __repr__ = __str__
 
 
+class FatalTextError(Exception):
+    """Ends who shows it."""
+
+    def __init__(self, kind):
+        super().__init__(kind)
+        self.kind = kind
+
+    def __str__(self):
+        raise self.kind
+
+    __repr__ = __str__
+
+
+def raise_fatal_text(kind):
+    raise FatalTextError(kind)
+
+
 def raise_bad_init():
     raise BadInitError("this", "that")
 

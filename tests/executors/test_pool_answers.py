@@ -10,7 +10,7 @@ import pytest
 from executors import sample_jobs
 from executors.pools_of_others import Keeping, OfThisHost, begun_beside
 
-from apscheduler.executors import _call_board, _pool_answers, _remote, _same_host
+from apscheduler.executors import _away, _call_board, _pool_answers, _remote, _same_host
 from apscheduler.executors._pool_answers import CALLED_OFF, started_us
 from apscheduler.executors.base import JobTimeoutError, WorkerDiedError
 from apscheduler.executors.futures import FuturesExecutor
@@ -97,13 +97,149 @@ def test_what_the_pool_raises_is_the_outcome(executor, pool, make_claim, recorde
     assert executor.in_flight() == []
 
 
-def test_an_answer_that_nobody_understands_is_logged_and_let_go(
-    executor, pool, make_claim, recorder, caplog
+class Unreadable:
+    """What nobody may look at."""
+
+    def _raise(self, *_):
+        raise SystemExit
+
+    __eq__ = __bool__ = __len__ = __iter__ = _raise
+    __hash__ = None
+
+
+STRANGE = {
+    "number": 17,
+    "text": "ok",
+    "what was returned, wrapped": {"r": []},
+    "nothing, wrapped": {},
+    "unreadable": Unreadable(),
+    "rows of others": [("ok", 1)],
+    "rows of others, as long": [(1, "executed", 0, 0, None, None)],
+    "rows of nobody": [(Unreadable(), [], 0, 0, None, None)],
+}
+
+
+@pytest.mark.parametrize("strange", STRANGE.values(), ids=STRANGE)
+def test_a_call_whose_future_brings_something_else_was_not_started_where_the_board_says_so(
+    executor, pool, make_claim, recorder, strange
+):
+    submitted(executor, make_claim(sample_jobs.nothing, fires=2))
+    pool.answer(strange)
+    results = settled(recorder, 2)
+    assert recorder.outcomes == [Outcome.FAILED] * 2
+    assert {each.started for each in results} == {0}
+    assert executor.in_flight() == []
+    assert pool.run_beside() == _away.AGAIN
+
+
+def test_it_is_said_what_a_future_brought_in_place_of_the_answer(
+    executor, pool, make_claim, recorder
 ):
     submitted(executor, make_claim(sample_jobs.nothing))
-    pool.answer(17)
+    pool.answer({"r": 1})
+    (result,) = settled(recorder)
+    assert "its pool's future brought a dict in place of" in str(result.exception)
+
+
+@pytest.mark.parametrize("strange", STRANGE.values(), ids=STRANGE)
+def test_a_call_that_ran_is_told_by_the_board_where_its_future_brings_something_else(
+    executor, pool, make_claim, recorder, strange
+):
+    submitted(executor, make_claim(sample_jobs.nothing))
+    pool.run_beside()
+    pool.answer(strange)
+    (result,) = settled(recorder)
+    assert (result.outcome, result.retval) == (Outcome.EXECUTED, None)
+    assert "what it returned did not arrive" in result.reason
+    assert executor.in_flight() == []
+
+
+def test_a_call_that_runs_on_is_open_until_the_board_says_more(
+    executor, pool, make_claim, recorder
+):
+    submission = submitted(executor, make_claim(sample_jobs.nothing, fires=2))
+    board, slot, number = begun_beside(pool)
+    pool.answer("ok")
+    assert recorder.results == []
+    board.end(slot, number, 0, _call_board.EXECUTED)
+    assert board.go_on(slot, number, 1)
+    board.end(slot, number, 1, _call_board.FAILED)
+    executor._engine.settling.look_after(submission)
+    settled(recorder, 2)
+    assert recorder.outcomes == [Outcome.EXECUTED, Outcome.FAILED]
+
+
+def test_a_call_that_may_run_elsewhere_is_lost_where_its_future_brings_something_else(
+    started, make_claim, recorder
+):
+    pool = Keeping()
+    submitted(started(FuturesExecutor(pool)), make_claim(sample_jobs.nothing))
+    pool.answer("ok")
+    (result,) = settled(recorder)
+    assert result.outcome is Outcome.LOST
+    assert "brought a str in place of" in result.reason
+
+
+def test_a_future_that_cannot_be_asked_costs_no_other_one(
+    executor, pool, make_claim, recorder, caplog
+):
+    submission = submitted(executor, make_claim(sample_jobs.nothing))
+    executor._engine.settling.take_safely(submission, object())
+    (result,) = settled(recorder)
+    assert isinstance(result.exception, AttributeError)
+    assert "executor 'default' met an error of its own" in caplog.text
+
+
+def raised_once(told, kind):
+    """Raise when it is called for the first time, as a listener or a store may."""
+    left = [kind]
+
+    def once(*args):
+        if left:
+            raise left.pop()
+        return told(*args)
+
+    return once
+
+
+@pytest.mark.parametrize("kind", [KeyError, SystemExit, KeyboardInterrupt])
+@pytest.mark.parametrize("what", ["settle", "release"])
+@pytest.mark.parametrize("begun", [True, False])
+def test_whatever_is_raised_while_an_answer_is_taken_the_claim_is_let_go(
+    executor, pool, make_claim, recorder, caplog, what, kind, begun
+):
+    claim = make_claim(sample_jobs.nothing, fires=2)
+    submitted(executor, claim)
+    setattr(recorder, what, raised_once(getattr(recorder, what), kind))
+    answer = [(fire, _remote.EXECUTED, 3, 4, None, None) for fire in claim.fires]
+    pool.answer(pool.run_beside() if begun else answer)
+    settled(recorder, 2)
+    assert executor.in_flight() == []
     assert "met an error of its own" in caplog.text
-    assert (executor.in_flight(), recorder.results) == ([], [])
+
+
+def test_a_log_that_raises_costs_no_outcome(executor, pool, make_claim, recorder, monkeypatch):
+    def fail(*_, **__):
+        raise SystemExit
+
+    submission = submitted(executor, make_claim(sample_jobs.nothing))
+    monkeypatch.setattr(executor._logger, "error", fail)
+    executor._engine.settling.take_safely(submission, object())
+    settled(recorder)
+
+
+def test_where_nothing_can_be_settled_the_call_is_forgotten(
+    executor, pool, make_claim, recorder, monkeypatch
+):
+    def fail(*_):
+        raise SystemExit
+
+    submitted(executor, make_claim(sample_jobs.nothing))
+    monkeypatch.setattr(recorder, "settle", fail)
+    pool.answer([])
+    pool.answer("ok")
+    settled(recorder, 0)
+    assert executor.in_flight() == []
 
 
 def test_an_empty_answer_is_sent_again_while_the_executor_is_open(

@@ -102,8 +102,9 @@ def test_the_rest_of_a_call_that_is_given_up_goes_to_the_pool_again_and_not_on(
     assert (again.fires, again.first) == ([claim.fires[2]], 2)
 
 
-def test_a_rest_that_no_pool_takes_is_no_error_of_ours(
-    clocks, clock, executor, pool, make_claim, recorder, caplog
+@pytest.mark.parametrize("kind", [RuntimeError, OSError, SystemExit])
+def test_a_rest_that_no_pool_takes_has_failed_and_is_no_error_of_ours(
+    clocks, clock, executor, pool, make_claim, recorder, caplog, kind
 ):
     claim = make_claim(sample_jobs.nothing, fires=2, timeout=5)
     pool_submit, submits = pool.submit, []
@@ -111,13 +112,16 @@ def test_a_rest_that_no_pool_takes_is_no_error_of_ours(
     def once(*call):
         submits.append(call)
         if len(submits) > 1:
-            raise RuntimeError("closed")
+            raise kind("closed")
         return pool_submit(*call)
 
     pool.submit = once
     overdue(executor, clocks, clock, pool, claim)
     assert len(submits) == 2
     assert "error of its own" not in caplog.text
+    assert recorder.outcomes == [Outcome.TIMED_OUT, Outcome.FAILED]
+    assert str(recorder.results[1].exception) == "closed"
+    assert recorder.released == [claim]
 
 
 # -- pools that can be built again ---------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from executors.workers_of_a_test import (
     turn,
 )
 
+from apscheduler.executors import _process_manager
 from apscheduler.executors._board import Board
 from apscheduler.executors._runner import Rest
 from apscheduler.runs.outcomes import Outcome
@@ -48,6 +49,53 @@ def test_a_call_goes_to_a_worker_that_has_greeted_and_its_answers_are_outcomes(
     assert [each.retval for each in recorder.results] == [2, 3]
     assert recorder.released == [claim]
     assert manager.running_count() == 0
+
+
+@pytest.mark.parametrize("kind", [KeyError, SystemExit, KeyboardInterrupt])
+def test_whatever_is_raised_while_an_answer_is_taken_the_claim_is_settled_and_let_go(
+    manager, pool, starts, make_claim, recorder, monkeypatch, caplog, kind
+):
+    claim = make_claim(sample_jobs.add, 1, fires=2)
+    pool.queue.append(claim)
+    worker = greeted(manager, starts)
+    turn(manager)
+    ((number, _),) = read(starts.theirs[0])
+
+    def fail(*_):
+        raise kind("ours")
+
+    monkeypatch.setattr(_process_manager, "take_answer", fail)
+    first, second = claim.fires
+    say(starts.theirs[0], (number, executed(first), False), (number, executed(second), True))
+    turn(manager)
+    assert [(each.fire, each.outcome) for each in recorder.results] == [
+        (first, Outcome.FAILED),
+        (second, Outcome.FAILED),
+    ]
+    assert recorder.released == [claim]
+    assert worker.is_free
+    assert "executor 'mine' met an error of its own" in caplog.text
+
+
+def test_a_release_that_raises_costs_no_outcome(manager, pool, starts, make_claim, recorder):
+    claim = make_claim(sample_jobs.add, 1)
+    pool.queue.append(claim)
+    greeted(manager, starts)
+    turn(manager)
+    ((number, _),) = read(starts.theirs[0])
+    left = [SystemExit]
+    release = recorder.release
+
+    def fail_once(claim):
+        if left:
+            raise left.pop()
+        release(claim)
+
+    recorder.release = fail_once
+    say(starts.theirs[0], (number, executed(claim.fires[0]), True))
+    turn(manager)
+    assert recorder.outcomes == [Outcome.EXECUTED]
+    assert recorder.released == [claim]
 
 
 def test_an_answer_to_something_else_is_not_taken(manager, pool, starts, make_claim, recorder):

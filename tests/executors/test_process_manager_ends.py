@@ -151,6 +151,33 @@ def test_a_worker_that_ends_fails_its_run_and_its_place_is_free(
     assert pool.queue[0].first == 1
 
 
+class RaisesOnce:
+    """Stands in the place of a way to settle, which listeners and stores of others have a hand in."""
+
+    def __init__(self, settle):
+        self.settle = settle
+        self.left = [SystemExit]
+
+    def __call__(self, *args):
+        if self.left:
+            raise self.left.pop()
+        return self.settle(*args)
+
+
+def test_whatever_is_raised_while_a_dead_workers_calls_are_settled_each_is_let_go(
+    manager, pool, starts, make_claim, recorder, caplog
+):
+    claim = make_claim(sample_jobs.add, 1)
+    worker = running(manager, pool, starts, claim)
+    recorder.settle = RaisesOnce(recorder.settle)
+    worker.process.end(-9)
+    turn(manager)
+    assert recorder.outcomes == [Outcome.FAILED]
+    assert recorder.released == [claim]
+    assert sorted(manager._free_slots) == [0, 1]
+    assert "met an error of its own" in caplog.text
+
+
 def test_what_a_worker_said_before_its_end_counts(manager, pool, starts, make_claim, recorder):
     claim = make_claim(sample_jobs.add, 1)
     pool.queue.append(claim)
@@ -228,6 +255,17 @@ def test_a_worker_is_killed_when_timeout_and_grace_are_over(
         turn(manager)
         assert worker.process.told.count("kill") == 1
         assert len(recorder.results) == 1
+
+
+def test_a_hung_worker_is_killed_whatever_is_raised_while_that_is_told(
+    manager, pool, starts, make_claim, recorder
+):
+    claim = make_claim(sample_jobs.add, 1, timeout=5)
+    worker = running(manager, pool, starts, claim, since=60)
+    recorder.settle = RaisesOnce(recorder.settle)
+    with pytest.raises(SystemExit):
+        turn(manager)
+    assert worker.process.told == ["kill"]
 
 
 @pytest.mark.parametrize("workers", [1])
@@ -310,8 +348,9 @@ def test_its_workers_end_with_it_and_who_does_not_is_killed(manager, pool, start
     manager.wake(surely=True)  # whoever comes now meets no error
 
 
+@pytest.mark.parametrize("kind", [KeyError, SystemExit, KeyboardInterrupt])
 def test_it_goes_on_after_an_error_of_its_own_with_ctrl_c_kept_from_its_workers(
-    manager, monkeypatch, caplog
+    manager, monkeypatch, caplog, kind
 ):
     turns, masks = [], []
 
@@ -319,7 +358,7 @@ def test_it_goes_on_after_an_error_of_its_own_with_ctrl_c_kept_from_its_workers(
         turns.append(1)
         masks.append(signal.pthread_sigmask(signal.SIG_BLOCK, []))
         if len(turns) == 1:
-            raise KeyError("ours")
+            raise kind("ours")
         return len(turns) == 3
 
     ends = []

@@ -108,8 +108,14 @@ def test_what_an_executor_reports_is_written_with_its_error():
 
 
 class UnspeakableError(Exception):
+    kind = RuntimeError
+
     def __str__(self):
-        raise RuntimeError("no words")
+        raise self.kind("no words")
+
+
+class FatallyUnspeakableError(UnspeakableError):
+    kind = SystemExit
 
 
 @pytest.mark.parametrize(
@@ -119,6 +125,7 @@ class UnspeakableError(Exception):
         (ValueError(), "ValueError"),
         (KeyError("x"), "KeyError: 'x'"),
         (UnspeakableError(), "UnspeakableError: (its __str__ raised)"),
+        (FatallyUnspeakableError(), "FatallyUnspeakableError: (its __str__ raised)"),
     ],
 )
 def test_an_exception_is_one_line(exc, line):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os.path
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 
 from apscheduler.executors.base import JobTimeoutError
 from apscheduler.runs.claims import Claim, Result
@@ -49,6 +50,23 @@ def failed(fire: int, started: int, finished: int, exc: BaseException) -> Result
     """Return the result of a call that raised."""
     frames, story = let_go(exc)
     return Result(fire, Outcome.FAILED, started, finished, None, exc, frames, story=story)
+
+
+def drop(claim: Claim, now: int, exc: BaseException) -> None:
+    """Settle what is open of a claim as failed, after an error of ours, and let it go. Never raises."""
+    for fire in claim.unsettled:
+        with suppress(BaseException):
+            claim.sink.settle(claim, failed(fire, 0, now, exc))
+    with suppress(BaseException):
+        claim.sink.release(claim)
+
+
+def tell_own_error(
+    owner: Any, exc: BaseException, text: str = "executor %r met an error of its own"
+) -> None:
+    """Log an error that is not a job's. Never raises, whatever the handlers of the log do."""
+    with suppress(BaseException):
+        owner._logger.error(text, owner._alias, exc_info=exc)
 
 
 def executed(fire: int, started: int, finished: int, retval: Any) -> Result:

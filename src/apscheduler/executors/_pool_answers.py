@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from apscheduler.executors import _away, _call_board, _remote
 from apscheduler.executors._answers import fail_rest, take_answer
-from apscheduler.executors._attempt import timed_out
+from apscheduler.executors._attempt import drop, tell_own_error, timed_out
 from apscheduler.executors._foreign_pools import has_our_threads, is_of_this_host, wait_for_end
 from apscheduler.executors._remote_errors import RemoteError, said
 from apscheduler.executors.base import WorkerDiedError
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from apscheduler.executors._submission import Submission
 
 _TRIES = 3
+_ROWS = (list, tuple)
 CALLED_OFF = "its pool called the run off before it began"
 
 
@@ -34,11 +35,18 @@ class PoolAnswers:
         self._owner = runs.owner
 
     def take_safely(self, submission: Submission, future: Any) -> None:
-        """Take a future that is done; never raises."""
+        """Take a future that is done; never raises, and leaves no claim open of which nothing more will be heard."""
         try:
             self._take(submission, future)
-        except BaseException:
-            self._owner._logger.exception("executor %r met an error of its own", self._owner._alias)
+        except BaseException as exc:  # noqa: BLE001 - a pool, a listener, an exception's own methods: anyone's
+            tell_own_error(self._owner, exc)
+            self._take_nothing_safely(submission, exc)
+
+    def _take_nothing_safely(self, submission: Submission, why: BaseException) -> None:
+        try:
+            self._take_nothing(submission, why)
+        except BaseException:  # noqa: BLE001 - as above
+            drop(submission.claim, self._owner._now_us(), why)
             self._runs.forget(submission)
 
     def _take(self, submission: Submission, future: Any) -> None:
@@ -66,9 +74,12 @@ class PoolAnswers:
     def _take_result(self, submission: Submission, answers: Any) -> None:
         if answers is None:  # it came to a thread of this process after it had been called off
             self._take_cancelled(submission)
-        elif answers == _away.AGAIN:
+        elif answers.__class__ is str and answers == _away.AGAIN:
             why = "its process ended, and its pool began with it again, which was kept from it"
             self.orphan(submission, WorkerDiedError(why))
+        elif not _are_answers(answers, submission.fires):
+            why = f"its pool's future brought a {type(answers).__name__} in place of what the call returned"
+            self._take_nothing(submission, RemoteError(why))
         elif not answers and submission.claim.unsettled and not self._runs.closed:
             self._runs.forget(submission)
             self._runs.send(
@@ -98,6 +109,19 @@ class PoolAnswers:
         else:
             self.lose(submission, "its pool gave the run up; whether it had begun is not known")
 
+    def _take_nothing(self, submission: Submission, why: BaseException) -> None:
+        """Go by what is known otherwise of a call whose future tells nothing."""
+        seen = submission.seen()
+        if submission.here:
+            return  # as above
+        if seen.started or seen.ended or not submission.revoke():
+            self.orphan(submission, why)
+        elif is_of_this_host(submission.pool):
+            self._fail(submission, why)
+            self.finish(submission)
+        else:
+            self.lose(submission, f"whether it was started is not known: {said(why)}")
+
     def _take_error(self, submission: Submission, exc: BaseException) -> None:
         broken = isinstance(exc, BrokenExecutor)
         if broken:
@@ -120,7 +144,7 @@ class PoolAnswers:
             return False
         try:
             runs.send(submission.claim, submission.first, submission.tries + 1)
-        except Exception:  # noqa: BLE001 - a pool of someone else may raise anything
+        except BaseException:  # noqa: BLE001 - a pool of someone else may raise anything
             return False
         runs.forget(submission)
         return True
@@ -194,6 +218,14 @@ class PoolAnswers:
     def _fail(self, submission: Submission, exc: BaseException) -> None:
         claim = submission.claim
         fail_rest(claim, claim.unsettled, self._owner._now_us(), exc)
+
+
+def _are_answers(found: Any, fires: list[int]) -> bool:
+    """Return whether this is what a call of ours returned: pools of someone else may make anything of it."""
+    return found.__class__ in _ROWS and all(
+        each.__class__ in _ROWS and len(each) == 6 and each[0] in fires and each[1] in _away._CODES
+        for each in found
+    )
 
 
 def _result_of(

@@ -7,7 +7,7 @@ from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from apscheduler.executors._attempt import timed_out
+from apscheduler.executors._attempt import drop, tell_own_error, timed_out
 from apscheduler.executors._foreign_pools import end_pool, processes_of
 from apscheduler.executors._pool_answers import started_us
 from apscheduler.executors._same_host import is_gone
@@ -63,10 +63,8 @@ class PoolClocks:
                 continue
             try:
                 self._look_at(submission)
-            except Exception:
-                self._owner._logger.exception(
-                    "executor %r met an error of its own", self._owner._alias
-                )
+            except BaseException as exc:  # noqa: BLE001 - a pool, a listener, a log handler: anyone's
+                tell_own_error(self._owner, exc)
             self.expect(submission)
 
     def _look_at(self, submission: Submission) -> None:
@@ -128,8 +126,10 @@ class PoolClocks:
         submission.stuck = True
         self._runs.forget(submission)
         if rest:
-            with suppress(ValueError, RuntimeError):
+            try:
                 self._runs.send(claim, claim.fires.index(rest[0]))
+            except BaseException as exc:  # noqa: BLE001 - a pool of someone else may raise anything
+                drop(claim, self._owner._now_us(), exc)
         else:
             claim.sink.release(claim)
 

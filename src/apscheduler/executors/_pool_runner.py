@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+from apscheduler.executors._attempt import tell_own_error
 from apscheduler.executors._runner import Rest, Runner
 from apscheduler.runs.context import lane_workers
 from apscheduler.texts import name_of
@@ -33,8 +34,8 @@ class PoolRunner(Runner):
         lane_workers[self.ident] = self
         try:
             self._run_claim(claim, first)
-        except BaseException as exc:  # a pool's thread outlives everything
-            self.owner._logger.exception("executor %r met an error of its own", self.owner._alias)
+        except BaseException as exc:  # noqa: BLE001 - a pool's thread outlives everything
+            tell_own_error(self.owner, exc)
             self.drop_current(exc)
         finally:
             lane_workers.pop(self.ident, None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-from apscheduler.executors._answers import fail_rest
+from apscheduler.executors._attempt import drop
 from apscheduler.executors._foreign_pools import has_our_threads, nothing
 from apscheduler.executors._pool_runner import PoolRunner
 from apscheduler.executors._watchdog import Watchdog
@@ -66,14 +66,13 @@ class PoolThreads:
                 self._runs.send(rest.claim, rest.first)
             elif grows:
                 pool.submit(nothing)  # lets it start the thread, if something waits
-        except Exception as exc:  # noqa: BLE001 - a pool of someone else may raise anything
+        except BaseException as exc:  # noqa: BLE001 - a pool of someone else may raise anything
             self._fail(rest, exc)
         return "its thread is left behind" + (", and the pool got another one" if grows else "")
 
-    def _fail(self, rest: Rest | None, exc: Exception) -> None:
+    def _fail(self, rest: Rest | None, exc: BaseException) -> None:
         if rest is not None:
-            fail_rest(rest.claim, rest.claim.unsettled, self.owner._now_us(), exc)
-            rest.claim.sink.release(rest.claim)
+            drop(rest.claim, self.owner._now_us(), exc)
 
 
 def runs_here(ident: int) -> Any:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from apscheduler.executors import _process_worker, _remote
 from apscheduler.executors._answers import facts_of, fail_rest, take_answer
+from apscheduler.executors._attempt import drop, failed, tell_own_error
 from apscheduler.executors._board import NO_LIMIT, Board
 from apscheduler.executors._durations import SHORT_SECONDS, Durations
 from apscheduler.executors._remote_errors import said, unpack_error
@@ -105,10 +106,9 @@ class ProcessManager:
             try:
                 if self._turn():
                     break
-            except Exception:
-                self._pool.owner._logger.exception(
-                    "executor %r met an error of its own and goes on", self._pool.owner._alias
-                )
+            except BaseException as exc:  # noqa: BLE001 - it outlives everything: all that is queued waits for it
+                text = "executor %r met an error of its own and goes on"
+                tell_own_error(self._pool.owner, exc, text)
         self._end()
 
     def _turn(self) -> bool:
@@ -271,10 +271,22 @@ class ProcessManager:
                 continue
             if done:
                 worker.sent.popleft()
-            self._settle(sent, answer, done=done)
+            self._settle_safely(sent, answer, done=done)
         if not worker.sent and worker.taken_back and self._board is not None:
             worker.taken_back = False
             self._board.limit(worker.slot, NO_LIMIT)
+
+    def _settle_safely(self, sent: Sent, answer: _remote.Answer, *, done: bool) -> None:
+        """Settle what the answer is about; an error of ours on the way costs this fire time, and the claim is let go."""
+        try:
+            self._settle(sent, answer, done=done)
+        except BaseException as exc:  # noqa: BLE001 - a listener, a store, an exception's own methods: anyone's
+            tell_own_error(self._pool.owner, exc)
+            claim, now = sent.claim, self._pool.owner._now_us()
+            with suppress(BaseException):
+                claim.sink.settle(claim, failed(answer[0], answer[2], now, exc))
+            if done:
+                drop(claim, now, exc)
 
     def _settle(self, sent: Sent, answer: _remote.Answer, *, done: bool) -> None:
         claim = sent.claim
@@ -324,7 +336,8 @@ class ProcessManager:
         if self._pool.is_ending:
             self._starts.failures = ATTEMPTS
         owner = self._pool.owner
-        owner._logger.error("executor %r: %s", owner._alias, why, exc_info=exc)
+        with suppress(BaseException):  # a user's exception is shown
+            owner._logger.error("executor %r: %s", owner._alias, why, exc_info=exc)
         if self._starts.failures < ATTEMPTS or any(w.ready for w in self.workers):
             return
         problem = WorkerDiedError(f"no worker process could be started: {why}")

@@ -9,6 +9,7 @@ from apscheduler.cluster.points import reached
 from apscheduler.events import EVENT_JOB_EXECUTED, JobExecutionEvent
 from apscheduler.executors._attempt import (
     context_of_item,
+    drop,
     executed,
     failed,
     is_awaitable,
@@ -187,9 +188,7 @@ class Runner:
         if isinstance(claim, Job) and claim._busy:
             self.owner._scheduler._settle_lane(claim, failed(claim._fire, 0, now, exc))
         elif isinstance(claim, Claim) and not self.abandoned:
-            for fire in claim.unsettled:
-                claim.sink.settle(claim, failed(fire, 0, now, exc))
-            claim.sink.release(claim)
+            drop(claim, now, exc)
         return self.abandoned
 
     def _await(self, awaitable: Any, watch: Watch | None = None) -> Any:

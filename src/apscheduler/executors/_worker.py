@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from apscheduler.executors._attempt import failed
+from apscheduler.executors._attempt import drop, failed, tell_own_error
 from apscheduler.executors._runner import Rest, Runner
 from apscheduler.job import Job
 from apscheduler.runs.context import lane_workers
@@ -94,18 +94,15 @@ class Worker(Runner):
                 self.owner._scheduler._settle_lane(item, failed(item._fire, 0, now, exc))
                 continue
             claim = item.claim if isinstance(item, Rest) else item
-            for fire in claim.unsettled:
-                claim.sink.settle(claim, failed(fire, 0, now, exc))
-            claim.sink.release(claim)
+            drop(claim, now, exc)
 
     def _work(self) -> bool:
         """Run items; ``True`` when this thread shall end. An exception of ours costs one item."""
         try:
             self.take_items(self.pool.queue.popleft, self._park)
-        except BaseException as exc:  # a worker outlives everything
-            self.owner._logger.exception(
-                "a worker of executor %r met an error of its own and goes on", self.owner._alias
-            )
+        except BaseException as exc:  # noqa: BLE001 - a worker outlives everything
+            text = "a worker of executor %r met an error of its own and goes on"
+            tell_own_error(self.owner, exc, text)
             return self.drop_current(exc)
         return True
 

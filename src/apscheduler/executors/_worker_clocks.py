@@ -37,8 +37,8 @@ def end_hung(owner: Any, worker: WorkerProcess, board: Board) -> None:
     now = owner._now_us()
     begun = now - round((monotonic() - started) * 1e6)
     claim = sent.claim
+    worker.process.kill()  # first: what is told may raise anything
     claim.sink.settle(claim, timed_out(claim.job, sent.fires[index], begun, now))
-    worker.process.kill()
     owner._logger.error(
         "job %s was told to stop at its timeout of %s s and did not: its worker process %s was killed "
         "and is replaced",

@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from apscheduler.executors._answers import fail_rest
+from apscheduler.executors._attempt import drop, tell_own_error
 from apscheduler.executors._board import Board
 from apscheduler.executors._runner import Rest
 from apscheduler.executors._worker_process import Sent, WorkerProcess
@@ -25,18 +26,31 @@ def settle_dead(
     :param code: its exit code, ``None`` if it did not end
     """
     number = -1 if board is None else board.number(worker.slot)
+    index = 0 if board is None else board.start(worker.slot)[0]
     for sent in reversed(worker.sent):
-        if sent.number > number:
-            yield _rest_of(sent, 0)
-        elif sent.number < number:
-            _lose(owner, sent, code)
+        try:
+            rest = _settled(owner, sent, number, index, code)
+        except BaseException as exc:  # noqa: BLE001 - a listener, a store: anyone's
+            tell_own_error(owner, exc)
+            drop(sent.claim, owner._now_us(), exc)
         else:
-            index = 0 if board is None else board.start(worker.slot)[0]
-            _fail_killed(owner, sent, index, code)
-            if index + 1 < len(sent.fires):
-                yield _rest_of(sent, index + 1)
-            else:
-                sent.claim.sink.release(sent.claim)
+            if rest is not None:
+                yield rest
+
+
+def _settled(
+    owner: Any, sent: Sent, number: int, index: int, code: int | None
+) -> Claim | Rest | None:
+    if sent.number > number:
+        return _rest_of(sent, 0)
+    if sent.number < number:
+        _lose(owner, sent, code)
+        return None
+    _fail_killed(owner, sent, index, code)
+    if index + 1 < len(sent.fires):
+        return _rest_of(sent, index + 1)
+    sent.claim.sink.release(sent.claim)
+    return None
 
 
 def _rest_of(sent: Sent, index: int) -> Claim | Rest:

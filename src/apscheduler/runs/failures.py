@@ -35,7 +35,7 @@ def told(exc: BaseException) -> tuple[str, str]:
     try:
         found = traceback.TracebackException(type(exc), exc, exc.__traceback__)
         return capped("".join(found.stack.format())), _joined(found.format())
-    except Exception as problem:  # noqa: BLE001 - a source line, a loader, a message: anyone's
+    except BaseException as problem:  # noqa: BLE001 - a source line, a loader, a message: anyone's
         why = f"  (the traceback cannot be shown: {type(problem).__name__})\n"
         return why, f"{_HEADER}{why}{_headline(exc)}"
 
@@ -72,5 +72,5 @@ def _headline(exc: BaseException) -> str:
 
     try:
         return _joined(traceback.format_exception_only(exc))
-    except Exception:  # noqa: BLE001 - whatever an exception of anyone raises when it is shown
+    except BaseException:  # noqa: BLE001 - whatever an exception of anyone raises when it is shown
         return f"{type(exc).__qualname__}\n"

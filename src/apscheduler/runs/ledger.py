@@ -199,7 +199,7 @@ def one_line(exc: BaseException) -> str:
     name = type(exc).__qualname__
     try:
         text = str(exc)
-    except Exception:  # noqa: BLE001 - a broken __str__ must not hide the failure it describes
+    except BaseException:  # noqa: BLE001 - a broken __str__ must not hide the failure it describes
         text = "(its __str__ raised)"
     said = f"{name}: {text}" if text else name
     return line(said.replace("\n", " "))[:1000]
