@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from apscheduler import current_run
@@ -101,6 +102,64 @@ class FatalTextError(Exception):
 
 def raise_fatal_text(kind):
     raise FatalTextError(kind)
+
+
+@dataclass(frozen=True)
+class FrozenError(Exception):
+    code: int
+
+
+class TracebackOnlyError(Exception):
+    """Lets nothing be set but its traceback."""
+
+    def __setattr__(self, name, value):
+        if name != "__traceback__":
+            raise ValueError(name)
+        super().__setattr__(name, value)
+
+
+class UntouchableError(Exception):
+    """Lets nothing of it be looked at."""
+
+    def __setattr__(self, name, value):
+        raise SystemExit
+
+    __getattribute__ = __setattr__
+
+
+def raise_frozen():
+    raise FrozenError(5)
+
+
+async def raise_frozen_async():
+    await asyncio.sleep(0)
+    raise FrozenError(5)
+
+
+def raise_frozen_from_a_cause():
+    raise FrozenError(5) from FrozenError(4)
+
+
+def raise_traceback_only():
+    raise TracebackOnlyError("q")
+
+
+def raise_untouchable():
+    raise UntouchableError("q")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrozenInWordsError(Exception):
+    code: int
+    name: str = "x"
+
+
+@dataclass(frozen=True)
+class FrozenOwnWayError(Exception):
+    code: int
+
+    def __reduce__(self):
+        return FrozenOwnWayError, (self.code + 1,)
 
 
 def raise_bad_init():

@@ -166,6 +166,42 @@ def test_an_exception_that_brings_its_cause_keeps_that():
     assert chain(sent(exc)[0]) == ["x", "brought along"]
 
 
+# -- exceptions that refuse to be set anything ---------------------------------------------------------------------
+
+
+def test_an_exception_that_cannot_be_set_anything_arrives_as_it_was():
+    exc, frames, story = sent(raised(sample_jobs.raise_frozen_from_a_cause))
+    assert (exc, exc.__cause__) == (sample_jobs.FrozenError(5), sample_jobs.FrozenError(4))
+    assert isinstance(exc.__cause__.__cause__, RemoteTraceback)
+    assert "in raise_frozen_from_a_cause" in frames
+    assert "FrozenError: 4" in story
+    exc = sample_jobs.FrozenInWordsError(code=5, name="y")
+    assert sent(exc)[0] == exc
+
+
+def test_such_an_exception_in_a_group_or_an_argument_arrives_too():
+    group = ExceptionGroup(
+        "two", [sample_jobs.FrozenError(5), KeyError(sample_jobs.FrozenError(6))]
+    )
+    first, second = sent(group)[0].exceptions
+    assert (first, second.args[0]) == (sample_jobs.FrozenError(5), sample_jobs.FrozenError(6))
+
+
+def test_an_exception_that_knows_its_own_way_travels_by_that():
+    assert sent(sample_jobs.FrozenOwnWayError(5))[0] == sample_jobs.FrozenOwnWayError(6)
+
+
+def test_an_exception_of_which_only_the_traceback_can_be_set_is_told_its_story():
+    exc, _, story = sent(raised(sample_jobs.raise_traceback_only))
+    assert type(exc) is sample_jobs.TracebackOnlyError
+    assert story.rstrip() in str(exc.__cause__)
+
+
+def test_an_exception_that_cannot_be_looked_at_travels_in_words():
+    exc = sent(raised(sample_jobs.raise_untouchable))[0]
+    assert (type(exc), str(exc)) == (RemoteError, "UntouchableError: q")
+
+
 # -- exceptions that do not travel --------------------------------------------------------------------------------
 
 

@@ -65,3 +65,33 @@ def test_a_text_that_exits_costs_its_own_run_only(told):
         assert row.error.startswith("FatalTextError: (its ")
         assert "in raise_fatal_text" in row.traceback
     assert told(sample_jobs.nothing).outcome == "executed"
+
+
+FROZEN = [
+    sample_jobs.raise_frozen,
+    sample_jobs.raise_frozen_async,
+    sample_jobs.raise_frozen_from_a_cause,
+]
+
+
+@pytest.mark.parametrize("timeout", [None, 20])
+@pytest.mark.parametrize("func", FROZEN, ids=lambda func: func.__name__)
+def test_an_exception_that_cannot_be_set_anything_is_the_outcome(told, func, timeout):
+    row = told(func, timeout=timeout)
+    assert (row.outcome, row.error) == ("failed", "FrozenError: 5")
+    assert f"in {func.__name__}" in row.traceback
+    assert "FrozenInstanceError" not in row.traceback
+    assert ("FrozenError: 4" in row.traceback) is (func is sample_jobs.raise_frozen_from_a_cause)
+
+
+def test_an_exception_that_lets_its_traceback_alone_be_set_is_the_outcome(told):
+    row = told(sample_jobs.raise_traceback_only)
+    assert (row.outcome, row.error) == ("failed", "TracebackOnlyError: q")
+
+
+@pytest.mark.parametrize("timeout", [None, 20])
+def test_an_exception_that_cannot_be_looked_at_costs_its_own_run_only(told, timeout):
+    row = told(sample_jobs.raise_untouchable, timeout=timeout)
+    assert row.outcome == "failed"
+    assert "UntouchableError" in row.error
+    assert told(sample_jobs.nothing, timeout=timeout).outcome == "executed"

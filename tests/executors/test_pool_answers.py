@@ -180,6 +180,20 @@ def test_a_call_that_may_run_elsewhere_is_lost_where_its_future_brings_something
     assert "brought a str in place of" in result.reason
 
 
+def test_a_call_ends_on_the_board_whatever_is_raised_on_its_way(
+    executor, pool, make_claim, recorder, monkeypatch
+):
+    def fail(exc):
+        raise SystemExit(3)
+
+    monkeypatch.setattr(_remote, "pack_error", fail)
+    submission = submitted(executor, make_claim(sample_jobs.fail))
+    answer = pool.run_beside()
+    assert submission.seen().codes == (_call_board.FAILED,)
+    pool.answer(answer)
+    assert "cannot be told: SystemExit: 3" in str(settled(recorder)[0].exception)
+
+
 def test_a_future_that_cannot_be_asked_costs_no_other_one(
     executor, pool, make_claim, recorder, caplog
 ):

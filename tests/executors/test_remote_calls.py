@@ -64,6 +64,20 @@ def test_what_was_raised_comes_back_as_an_exception(func, timeout):
     assert func.__name__ in frames
 
 
+def test_a_fire_time_has_an_answer_whatever_is_raised_on_the_way(monkeypatch):
+    def fail(exc):
+        raise SystemExit(3)
+
+    monkeypatch.setattr(_remote, "pack_error", fail)
+    both = answers(sample_jobs.fail, fires=[NOW, NOW + 1])
+    assert [each[:5] for each in both] == [
+        (NOW, "failed", NOW, NOW, None),
+        (NOW + 1, "failed", NOW, NOW, None),
+    ]
+    exc, _, _ = unpack_error(both[0][5])
+    assert str(exc) == "SystemExit: what became of the call cannot be told: SystemExit: 3"
+
+
 def test_every_fire_time_fails_where_the_function_cannot_be_loaded():
     both = answers(sample_jobs.Bomb(), fires=[NOW, NOW + 1])
     assert [each[:5] for each in both] == [

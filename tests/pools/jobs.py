@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from cluster.support import judge
@@ -67,6 +68,18 @@ class StubbornError(Exception):
 def raise_stubborn():
     mark("start")
     raise StubbornError(1, 2)
+
+
+@dataclass(frozen=True)
+class FrozenError(Exception):
+    """An exception that cannot be set anything."""
+
+    code: int
+
+
+def raise_frozen():
+    mark("start")
+    raise FrozenError(5)
 
 
 class Unpicklable:

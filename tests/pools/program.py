@@ -103,6 +103,7 @@ def life(pool):
         "exit": (jobs.exit_inside,),
         "result": (jobs.return_a_generator,),
         "exception": (jobs.raise_stubborn,),
+        "frozen": (jobs.raise_frozen,),
         "argument": (jobs.take, jobs.Unpicklable()),
         "async": (jobs.add_later, 1, 2),
         "after-calls": (jobs.add, 1, 2),

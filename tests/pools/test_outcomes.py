@@ -81,6 +81,7 @@ def test_what_was_raised_is_told_by_type_and_text(life):
         "no-text": "ValueError",
         "exit": "SystemExit: 3",
         "exception": "StubbornError: 1 and 2",
+        "frozen": "FrozenError: 5",
     }.items():
         assert life[name].outcome == "failed"
         assert life[name].said.strip().endswith(said)

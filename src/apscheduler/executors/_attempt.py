@@ -12,6 +12,7 @@ from apscheduler.runs.claims import Claim, Result
 from apscheduler.runs.context import RunContext, current_run, make_context
 from apscheduler.runs.failures import capped, told
 from apscheduler.runs.outcomes import Outcome, fire_id
+from apscheduler.runs.raised import set_traceback, traceback_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,14 +36,14 @@ def is_awaitable(value: object) -> bool:
 
 def let_go(exc: BaseException) -> tuple[str, str]:
     """Drop our own frames from an exception's traceback; return the frames as text, and the whole as Python prints it."""
-    traceback: TracebackType | None = exc.__traceback__
+    traceback: TracebackType | None = traceback_of(exc)
     while traceback is not None and traceback.tb_frame.f_code.co_filename.startswith(_OUR_FOLDERS):
         traceback = traceback.tb_next
     if traceback is None:
         texts = told(exc)  # the call itself failed: our frame is all there is to show
-        exc.__traceback__ = None
+        set_traceback(exc, None)
         return texts
-    exc.__traceback__ = traceback
+    set_traceback(exc, traceback)
     return told(exc)
 
 

@@ -12,6 +12,7 @@ from apscheduler.executors.base import InterpreterEndingError
 from apscheduler.logs import say
 from apscheduler.runs.ledger import one_line
 from apscheduler.runs.outcomes import Outcome
+from apscheduler.runs.raised import traceback_of
 from apscheduler.texts import line
 
 TYPE_CHECKING = False
@@ -86,7 +87,7 @@ def _log_failed(logger: logging.Logger, job: Any, moment: Any, result: Result) -
         say(logger, logging.ERROR, text, *words, _why(result), because)
         return
     why = _cut(_why(result), line(text % (*words, "", because)))
-    info = (type(exc), exc, exc.__traceback__)
+    info = (type(exc), exc, traceback_of(exc))
     say(logger, logging.ERROR, text, *words, why, because, exc_info=info)
 
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from apscheduler.executors._lines import log_start, log_success
 from apscheduler.executors.base import BaseExecutor, run_coroutine_job, run_job
 from apscheduler.job import Job
+from apscheduler.runs.raised import traceback_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ class OwnExecutor(BaseExecutor):
         try:
             events = run(job, job._jobstore_alias, run_times, self._logger.name)
         except BaseException as exc:  # noqa: BLE001 - whatever it raises is the job's outcome, as in 3.x
-            self._run_job_error(job.id, exc, exc.__traceback__)
+            self._run_job_error(job.id, exc, traceback_of(exc))
         else:
             self._run_job_success(job.id, events)
 

@@ -17,6 +17,7 @@ from apscheduler.executors._remote_errors import RemoteError, said
 from apscheduler.executors.base import WorkerDiedError
 from apscheduler.runs.claims import Result
 from apscheduler.runs.outcomes import Outcome
+from apscheduler.runs.raised import set_cause
 
 if TYPE_CHECKING:
     from apscheduler.executors._futures import FutureRuns
@@ -254,5 +255,5 @@ def died(exc: BaseException) -> WorkerDiedError:
     why = WorkerDiedError(
         f"the process that ran the job, or one beside it in its pool, ended: {said(exc)}"
     )
-    why.__cause__ = exc
+    set_cause(why, exc)
     return why

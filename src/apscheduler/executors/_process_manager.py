@@ -29,6 +29,7 @@ from apscheduler.executors._worker_process import Sent, WorkerProcess
 from apscheduler.executors._worker_starts import ATTEMPTS, WorkerStarts
 from apscheduler.executors.base import WorkerDiedError, begin_all
 from apscheduler.runs.claims import Claim
+from apscheduler.runs.raised import set_cause
 from apscheduler.runs.reasons import all_busy
 
 if TYPE_CHECKING:
@@ -341,7 +342,7 @@ class ProcessManager:
         if self._starts.failures < ATTEMPTS or any(w.ready for w in self.workers):
             return
         problem = WorkerDiedError(f"no worker process could be started: {why}")
-        problem.__cause__ = exc
+        set_cause(problem, exc)
         while self._queue:
             item = self._queue.popleft()
             claim = item.claim if isinstance(item, Rest) else item

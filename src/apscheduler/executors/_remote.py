@@ -82,7 +82,17 @@ class Call:
             self.fire = fire
             if on_start is not None and on_start(index) is False:
                 return  # the scheduler's side has given this call up
-            yield self._run_fire(func, args, kwargs)
+            yield self._answer(func, args, kwargs)
+
+    def _answer(self, func: Any, args: Any, kwargs: Any) -> Answer:
+        """Run the fire time; whatever an exception, a value or a context does on the way, there is an answer."""
+        begun = time.time_ns() // 1000
+        try:
+            return self._run_fire(func, args, kwargs)
+        except BaseException as exc:  # noqa: BLE001 - without an answer the scheduler's side would wait for ever
+            why = f"what became of the call cannot be told: {said(exc)}"
+            now = time.time_ns() // 1000
+            return (self.fire, FAILED, begun, now, None, plain_error(type(exc).__name__, why))
 
     def _parts(self) -> tuple[Any, Any, Any, Any]:
         """Return function (or its reference), arguments and zone."""

@@ -8,8 +8,19 @@ must stay cheap to import.
 
 from __future__ import annotations
 
+import io
 import pickle
 from typing import TYPE_CHECKING, Any
+
+from apscheduler.runs.raised import (
+    cause_of,
+    context_of,
+    hides_context,
+    set_cause,
+    set_context,
+    set_traceback,
+    traceback_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +28,9 @@ if TYPE_CHECKING:
 TEXT_LIMIT = 64 * 1024
 _LINKS = 16
 """Causes of causes that travel as exceptions; the text has all."""
+_PICKLING = ("__reduce__", "__reduce_ex__", "__setstate__")
 _CAUSE, _CONTEXT = "cause", "context"
+_SET = {_CAUSE: set_cause, _CONTEXT: set_context}
 
 Link = tuple[bytes | None, str, str]
 Error = tuple[Link, str, str, list[tuple[str, Link]]]
@@ -41,10 +54,10 @@ def pack_error(exc: BaseException) -> Error:
     """Return the exception in a form that always travels."""
     from apscheduler.runs.failures import told
 
-    exc.__traceback__ = _without_ours(exc)
+    set_traceback(exc, _without_ours(exc))
     frames, story = told(exc)
     links = [(how, _packed(each)) for how, each in _chain(exc)]
-    exc.__traceback__ = None
+    set_traceback(exc, None)
     return (_packed(exc), frames, story, links)
 
 
@@ -68,19 +81,43 @@ def said(exc: BaseException, *, with_type: bool = True) -> str:
 
 def _packed(exc: BaseException) -> Link:
     try:
-        pickled: bytes | None = pickle.dumps(exc, 5)
+        pickled: bytes | None = _pickled(exc)
     except BaseException:  # noqa: BLE001 - anything can be raised by a user's __reduce__
         pickled = None
     return (pickled, type(exc).__name__, said(exc, with_type=False))
+
+
+def _pickled(exc: BaseException) -> bytes:
+    file = io.BytesIO()
+    _Pickler(file, 5).dump(exc)
+    return file.getvalue()
+
+
+class _Pickler(pickle.Pickler):
+    """Pickles exceptions with a ``__setattr__`` of their own in a way that does not set their attributes one by one."""
+
+    def reducer_override(self, what: Any) -> Any:
+        kind = type(what)
+        if not issubclass(kind, BaseException) or kind.__setattr__ is BaseException.__setattr__:
+            return NotImplemented
+        if any(getattr(kind, name) is not getattr(BaseException, name) for name in _PICKLING):
+            return NotImplemented  # it knows its own way
+        return _rebuilt, (kind, what.args, what.__dict__)
+
+
+def _rebuilt(kind: type[BaseException], args: tuple[Any, ...], fields: dict[str, Any]) -> Any:
+    exc = kind.__new__(kind, *args)
+    exc.__dict__.update(fields)
+    return exc
 
 
 def _chain(exc: BaseException) -> Iterator[tuple[str, BaseException]]:
     """Yield the causes of an exception that Python prints, the nearest first."""
     seen = {id(exc)}
     for _ in range(_LINKS):
-        how, following = _CAUSE, exc.__cause__
-        if following is None and not exc.__suppress_context__:
-            how, following = _CONTEXT, exc.__context__
+        how, following = _CAUSE, cause_of(exc)
+        if following is None and not hides_context(exc):
+            how, following = _CONTEXT, context_of(exc)
         if following is None or id(following) in seen:
             return
         seen.add(id(following))
@@ -89,7 +126,7 @@ def _chain(exc: BaseException) -> Iterator[tuple[str, BaseException]]:
 
 
 def _without_ours(exc: BaseException) -> Any:
-    found = exc.__traceback__
+    found: Any = traceback_of(exc)
     while found is not None and found.tb_next is not None and _is_ours(found):
         found = found.tb_next
     return found
@@ -107,10 +144,10 @@ def unpack_error(error: Error) -> tuple[BaseException, str, str | None]:
     """Return the exception (or one that says what it was) with its causes, its frames as text, and the whole as text."""
     packed, frames, story, links = error
     exc = last = _unpacked(*packed)
-    if exc.__cause__ is None and exc.__context__ is None:
+    if cause_of(exc) is None and context_of(exc) is None:
         for how, link in links:
             following = _unpacked(*link)
-            setattr(last, f"__{how}__", following)
+            _SET[how](last, following)
             last = following
         tell_story(last, story)
     return exc, frames, story or None
@@ -118,8 +155,8 @@ def unpack_error(error: Error) -> tuple[BaseException, str, str | None]:
 
 def tell_story(exc: BaseException, story: str | None) -> None:
     """Give an exception that came without its traceback the text of it as its cause."""
-    if story and exc.__traceback__ is None and exc.__cause__ is None:
-        exc.__cause__ = RemoteTraceback(story)
+    if story and traceback_of(exc) is None and cause_of(exc) is None:
+        set_cause(exc, RemoteTraceback(story))
 
 
 def _unpacked(pickled: bytes | None, kind: str, text: str) -> BaseException:

@@ -20,6 +20,7 @@ from apscheduler.executors._attempt import (
 )
 from apscheduler.job import Job
 from apscheduler.runs.claims import Claim
+from apscheduler.runs.raised import set_traceback
 from apscheduler.texts import Block
 
 TYPE_CHECKING = False
@@ -287,7 +288,7 @@ class Runner:
         value, exc, in_time = watched_call(watch, call)
         if not in_time:
             if exc is not None:
-                exc.__traceback__ = None  # its frames hold it
+                set_traceback(exc, None)  # its frames hold it
             self._came_back(claim, index, started, stuck=watch.phase == STUCK)
             return
         if exc is not None:

@@ -31,6 +31,7 @@ from apscheduler.events import (
 from apscheduler.logs import logger_named
 from apscheduler.runs.claims import ALL, Answered, Claim, Result
 from apscheduler.runs.outcomes import Outcome
+from apscheduler.runs.raised import traceback_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -200,7 +201,7 @@ class BaseExecutor(metaclass=ABCMeta):
         self._forget_instance(job_id)
         claim = self._claim_answered(job_id, ())
         if claim is None:
-            exc_info = (type(exc), exc, traceback if traceback is not None else exc.__traceback__)
+            exc_info = (type(exc), exc, traceback if traceback is not None else traceback_of(exc))
             self._logger.error("Could not run job %s", job_id, exc_info=exc_info)
             return
         self._take_known(claim)  # it was not answered, so it counts for nothing

@@ -12,6 +12,7 @@ from apscheduler.executors._own import OwnExecutor
 from apscheduler.executors._runner import Runner, under_way
 from apscheduler.runs.claims import Claim
 from apscheduler.runs.context import run_context
+from apscheduler.runs.raised import set_traceback
 
 try:
     import gevent
@@ -135,7 +136,7 @@ class GreenletRunner(Runner):
             timer.close()
         if error is timer or monotonic() >= ends_at:
             if error is not None:
-                error.__traceback__ = None
+                set_traceback(error, None)
             claim.sink.settle(claim, timed_out(job, fire, started, owner._now_us()))
         elif error is not None:
             claim.sink.settle(claim, failed(fire, started, owner._now_us(), error))

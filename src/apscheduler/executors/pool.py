@@ -8,6 +8,7 @@ from apscheduler.amounts import read_option
 from apscheduler.elsewhere import names_of_3x
 from apscheduler.executors._own import OwnExecutor
 from apscheduler.names import hint
+from apscheduler.runs.raised import traceback_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class BasePoolExecutor(OwnExecutor):
             if exc is None:
                 self._run_job_success(job.id, future.result())
             else:
-                self._run_job_error(job.id, exc, exc.__traceback__)
+                self._run_job_error(job.id, exc, traceback_of(exc))
 
         args = (job, job._jobstore_alias, run_times, self._logger.name)
         self._pool.submit(run, *args).add_done_callback(answer)

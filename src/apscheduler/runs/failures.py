@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+from apscheduler.runs.raised import cause_of, traceback_of
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,7 +35,7 @@ def told(exc: BaseException) -> tuple[str, str]:
     import traceback
 
     try:
-        found = traceback.TracebackException(type(exc), exc, exc.__traceback__)
+        found = traceback.TracebackException(type(exc), exc, traceback_of(exc))
         return capped("".join(found.stack.format())), _joined(found.format())
     except BaseException as problem:  # noqa: BLE001 - a source line, a loader, a message: anyone's
         why = f"  (the traceback cannot be shown: {type(problem).__name__})\n"
@@ -45,14 +47,14 @@ def story_of(result: Result) -> str | None:
     exc, frames = result.exception, result.traceback
     if result.story or exc is None:
         return result.story or frames
-    if exc.__traceback__ is not None or exc.__cause__ is not None:
+    if traceback_of(exc) is not None or cause_of(exc) is not None:
         return told(exc)[1]
     return f"{_HEADER}{frames}{_headline(exc)}" if frames else frames
 
 
 def forget_locals(exc: BaseException | None) -> None:
     """Drop the locals of the frames that a failure holds, so that no cycle keeps them."""
-    found = None if exc is None else exc.__traceback__
+    found = None if exc is None else traceback_of(exc)
     while found is not None:
         frame = found.tb_frame
         # A coroutine may have caught the exception before it came here, and wait for something else now:

@@ -1,0 +1,67 @@
+"""An exception's own fields, whatever its class makes of attributes; and that nobody sets them by another way."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+
+import pytest
+
+from apscheduler.runs import raised
+from tools import ROOT
+
+
+@dataclass(frozen=True)
+class FrozenError(Exception):
+    code: int
+
+
+class UntouchableError(Exception):
+    def __setattr__(self, name, value):
+        raise SystemExit
+
+    def __getattribute__(self, name):
+        raise SystemExit
+
+
+def test_the_fields_of_any_exception_are_read_and_set():
+    for exc in (FrozenError(5), UntouchableError(), ValueError()):
+        cause, context = KeyError("cause"), KeyError("context")
+        with pytest.raises(BaseException) as found:
+            raise exc
+        assert raised.traceback_of(exc) is found.tb
+        raised.set_traceback(exc, None)
+        assert raised.traceback_of(exc) is None
+        raised.set_context(exc, context)
+        assert raised.context_of(exc) is context
+        assert not raised.hides_context(exc)
+        raised.set_cause(exc, cause)
+        assert raised.cause_of(exc) is cause
+        assert raised.hides_context(exc)
+
+
+FIELDS = {"__traceback__", "__cause__", "__context__", "__suppress_context__"}
+PACKAGE = ROOT / "src" / "apscheduler"
+LEFT = {"executors/_tasks.py"}
+"""Files that still set them by attribute."""
+
+
+def sets_a_field(tree):
+    return any(
+        isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and node.attr in FIELDS
+        for node in ast.walk(tree)
+    )
+
+
+def test_no_field_of_an_exception_is_set_by_attribute():
+    found = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in PACKAGE.rglob("*.py")
+        if sets_a_field(ast.parse(path.read_text(encoding="utf-8")))
+    }
+    assert found <= LEFT
+
+
+@pytest.mark.parametrize(("text", "sets"), [("e.__cause__ = x", True), ("x = e.__cause__", False)])
+def test_what_sets_a_field_is_known_by_its_form(text, sets):
+    assert sets_a_field(ast.parse(text)) is sets
