@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures import ThreadPoolExecutor as Threads
+from functools import partial
 from multiprocessing import get_context
 from types import SimpleNamespace
 
@@ -108,6 +109,150 @@ def test_ctrl_c_in_the_middle_cancels_what_was_not_handed_over(
     assert recorder.released == claims[1:]
     assert executor.in_flight() == claims[:1]
     assert "Ctrl-C" in recorder.results[0].reason
+
+
+def test_ctrl_c_after_the_pool_began_with_a_run_lets_that_go_on(
+    executor, pool, make_claim, recorder
+):
+    claims = [make_claim(sample_jobs.nothing) for _ in range(2)]
+    submit, begun = pool.submit, []
+
+    def interrupted(*call):
+        submit(*call)
+        begun.append(begun_beside(pool))
+        raise KeyboardInterrupt
+
+    pool.submit = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        executor.submit_claims(claims)
+    assert [each.fire for each in recorder.results] == claims[1].fires
+    assert executor.in_flight() == claims[:1]
+    ((board, slot, number),) = begun
+    board.end(slot, number, 0, _call_board.EXECUTED)
+    recorder.wait(2)
+    assert recorder.outcomes == [Outcome.CANCELLED, Outcome.EXECUTED]
+
+
+# -- pools that take a call and do not say so ------------------------------------------------------------------
+
+
+class Deaf:
+    """What a pool returns that listens to nobody."""
+
+    def add_done_callback(self, callback):
+        raise OSError("deaf")
+
+
+def raise_after(_future):
+    raise OSError("the monitor failed")
+
+
+def exit_after(_future):
+    raise SystemExit
+
+
+AFTER = {
+    "raises": raise_after,
+    "exits": exit_after,
+    "returns nothing": lambda future: None,
+    "returns the value": lambda future: 5,
+    "returns what is deaf": lambda future: Deaf(),
+}
+
+
+def spoilt(kind, after, wait, *args, **options):
+    """Return a pool that takes a call, waits, and then says something else than its future."""
+
+    class Spoilt(kind):
+        def submit(self, function, /, *args, **kwargs):
+            future = super().submit(function, *args, **kwargs)
+            if function is nothing:
+                return future
+            wait()
+            return after(future)
+
+    return Spoilt(*args, **options)
+
+
+@pytest.mark.parametrize("after", AFTER.values(), ids=AFTER)
+@pytest.mark.parametrize("kind", ["threads", "processes"])
+def test_a_run_that_a_pool_began_with_and_did_not_take_is_told_as_it_was(
+    started, make_claim, recorder, tmp_path, kind, after
+):
+    began, go = tmp_path / "began", tmp_path / "go"
+    wait = partial(sample_jobs.wait_for, began)
+    if kind == "threads":
+        pool = spoilt(Threads, after, wait, 1)
+    else:
+        pool = spoilt(ProcessPoolExecutor, after, wait, 1, mp_context=get_context("spawn"))
+    executor = started(FuturesExecutor(pool))
+    claim = make_claim(sample_jobs.say_and_wait, began, go)
+    assert executor.submit_claims([claim]) == []
+    assert (recorder.results, executor.in_flight()) == ([], [claim])
+    go.touch()
+    (result,) = recorder.wait(1)
+    assert result.outcome is Outcome.EXECUTED
+    assert result.started
+    executor.shutdown(wait=True)
+    assert executor.in_flight() == []
+
+
+@pytest.mark.parametrize("after", AFTER.values(), ids=AFTER)
+@pytest.mark.parametrize("kind", ["threads", "others", "processes"])
+def test_a_run_that_a_pool_took_and_did_not_say_so_is_not_started(
+    started, make_claim, recorder, tmp_path, kind, after
+):
+    free, ran = tmp_path / "free", tmp_path / "ran"
+    if kind == "others":
+        pool = spoilt(Keeping, after, int)
+    elif kind == "threads":
+        pool = spoilt(Threads, after, int, 1)
+    else:
+        pool = spoilt(ProcessPoolExecutor, after, int, 1, mp_context=get_context("spawn"))
+    if kind != "others":
+        super(type(pool), pool).submit(sample_jobs.wait_for, free)
+    executor = started(FuturesExecutor(pool))
+    claim = make_claim(sample_jobs.say_and_wait, ran, ran)
+    ((refused, _),) = executor.submit_claims([claim])
+    assert refused is claim
+    assert executor.in_flight() == []
+    free.touch()
+    if kind == "others":
+        pool.run_here()
+        pool.run_beside()
+    else:
+        super(type(pool), pool).shutdown(wait=True)
+    assert not ran.exists()
+    assert recorder.results == []
+
+
+def test_a_run_whose_future_failed_in_advance_is_not_started(
+    started, make_claim, recorder, tmp_path
+):
+    def failed(_future):
+        future = Future()
+        future.set_exception(ConnectionError("lost"))
+        return future
+
+    free, ran = tmp_path / "free", tmp_path / "ran"
+    pool = spoilt(Threads, failed, int, 1)
+    super(type(pool), pool).submit(sample_jobs.wait_for, free)
+    executor = started(FuturesExecutor(pool))
+    assert executor.submit_claims([make_claim(sample_jobs.say_and_wait, ran, ran)]) == []
+    (result,) = recorder.wait(1)
+    assert (result.outcome, str(result.exception)) == (Outcome.FAILED, "lost")
+    free.touch()
+    executor.shutdown(wait=True)
+    assert not ran.exists()
+
+
+@pytest.mark.parametrize(("returned", "kind"), [(None, "NoneType"), (5, "int")])
+def test_what_a_pool_returned_in_place_of_a_future_is_said(
+    executor, pool, make_claim, returned, kind
+):
+    pool.submit = lambda *_: returned
+    ((_, exc),) = executor.submit_claims([make_claim(sample_jobs.nothing)])
+    assert str(exc) == f"Keeping.submit returned a {kind}, which is no future"
 
 
 def test_a_pool_that_refuses_at_the_interpreters_end_is_not_asked_for_another(

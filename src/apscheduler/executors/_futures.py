@@ -14,7 +14,7 @@ import os
 import threading
 import uuid
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import suppress
 from itertools import count
 from queue import Empty, SimpleQueue
@@ -106,7 +106,8 @@ class FutureRuns:
             try:
                 self.send(claim, 0)
             except KeyboardInterrupt:
-                cancel_interrupted(items[items.index(claim) :], self.owner._now_us())
+                first = items.index(claim) + (claim in self.in_flight())
+                cancel_interrupted(items[first:], self.owner._now_us())
                 raise
             except BaseException as exc:  # noqa: BLE001 - a pool of someone else may raise anything
                 refused.append((claim, exc))
@@ -134,14 +135,36 @@ class FutureRuns:
         try:
             with no_ctrl_c_for_workers(pool):
                 future = submit(call, self._calls.limit_of(submission))
-        except BaseException:
-            self.forget(submission)
-            raise
+            self._listen(submission, future)
+        except BaseException as exc:
+            if submission.revoke():
+                self.forget(submission)
+                raise
+            self._go_without_future(submission, exc)
+            if isinstance(exc, KeyboardInterrupt):
+                raise
+
+    def _listen(self, submission: Submission, future: Any) -> None:
+        """Take the future's answer when it comes.
+
+        :raises TypeError: if the pool has returned something else than a future
+        """
+        if not hasattr(future, "add_done_callback"):
+            pool, kind = type(submission.pool).__name__, type(future).__name__
+            raise TypeError(f"{pool}.submit returned a {kind}, which is no future")
         submission.future = future
         self._ensure_thread()
         future.add_done_callback(lambda done: self._answered(submission, done))
         if self.clocks.expect(submission):
             self._answers.put(None)  # the thread has to look at the clock from now on
+
+    def _go_without_future(self, submission: Submission, why: BaseException) -> None:
+        """Go by the board or the thread where the pool had begun with a call that it did not take in the end."""
+        submission.future = None
+        self._ensure_thread()
+        failed: Future[None] = Future()
+        failed.set_exception(why)
+        self._answered(submission, failed)
 
     def run_here(self, number: int) -> None:
         """Run the submission of this number in the calling thread, which the pool has in this process."""

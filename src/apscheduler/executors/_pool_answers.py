@@ -129,7 +129,7 @@ class PoolAnswers:
             self._runs.source.refused(submission.pool, exc)
             if self._send_again(submission):
                 return
-        if submission.seen().begun:
+        if submission.seen().begun or not submission.revoke():
             self.orphan(submission, died(exc))
             return
         self._fail(submission, died(exc) if broken else exc)
