@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from concurrent.futures import BrokenExecutor
+from concurrent.futures import ThreadPoolExecutor as Threads
 
 import pytest
 from executors import sample_jobs
@@ -488,6 +489,51 @@ def test_of_several_fire_times_each_stands_where_the_board_has_it(
     assert results[0].started == results[0].finished  # when it began is not known any more
     assert 0 < results[2].started < results[2].finished
     assert results[3].started == 0
+
+
+def test_of_many_fire_times_whose_ends_the_board_does_not_keep_nothing_is_claimed(
+    executor, pool, make_claim, recorder
+):
+    claim = make_claim(sample_jobs.nothing, fires=22)
+    submitted(executor, claim)
+    pool.run_beside()
+    pool.fail(ConnectionError("lost"))
+    results = settled(recorder, 22)
+    assert recorder.outcomes == [Outcome.EXECUTED] * 20 + [Outcome.LOST] * 2
+    assert results[21].reason == "it ended; how did not arrive: ConnectionError: lost"
+    assert results[21].started
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_process_is_said_to_have_ended_only_where_it_has(
+    executor, pool, make_claim, recorder, gone, ends
+):
+    submission = submitted(executor, make_claim(sample_jobs.nothing))
+    board, slot, number = begun_beside(pool)
+    problem = ConnectionError("lost")
+    pool.fail(problem)
+    assert (recorder.results, submission.orphaned) == ([], problem)
+    if ends:
+        gone.add(os.getpid())
+    else:
+        board.end(slot, number, 0, _call_board.EXECUTED)
+    executor._engine.settling.look_after(submission)
+    (result,) = settled(recorder)
+    if ends:
+        said = "the process that ran the job ended: ConnectionError: lost"
+        assert str(result.exception) == said
+        assert isinstance(result.exception, WorkerDiedError)
+    else:
+        said = "it returned; what it returned did not arrive: ConnectionError: lost"
+        assert (result.outcome, result.reason) == (Outcome.EXECUTED, said)
+
+
+def test_a_pool_of_threads_that_breaks_has_lost_no_process(started, make_claim, recorder):
+    executor = started(FuturesExecutor(Threads(1, initializer=sample_jobs.fail)))
+    assert executor.submit_claims([make_claim(sample_jobs.nothing)]) == []
+    (result,) = recorder.wait(1)
+    assert isinstance(result.exception, BrokenExecutor)
+    assert "initializer failed" in str(result.exception)
 
 
 @pytest.mark.parametrize(("timeout", "outcome"), [(60, "timed_out"), (None, "failed")])

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from concurrent.futures import BrokenExecutor
+from concurrent.futures.thread import BrokenThreadPool
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 _TRIES = 3
 _ROWS = (list, tuple)
+_GONE = "the process that ran the job"
+_ONE_OF_THEM = f"{_GONE}, or one beside it in its pool,"
 CALLED_OFF = "its pool called the run off before it began"
 
 
@@ -129,10 +132,12 @@ class PoolAnswers:
             self._runs.source.refused(submission.pool, exc)
             if self._send_again(submission):
                 return
+        if broken and not isinstance(exc, BrokenThreadPool):
+            exc = died(exc)
         if submission.seen().begun or not submission.revoke():
-            self.orphan(submission, died(exc))
+            self.orphan(submission, exc)
             return
-        self._fail(submission, died(exc) if broken else exc)
+        self._fail(submission, exc)
         self.finish(submission)
 
     def _send_again(self, submission: Submission) -> bool:
@@ -182,10 +187,14 @@ class PoolAnswers:
                 claim.sink.give_back(claim)
             elif code:
                 claim.sink.settle(claim, _result_of(claim, fire, code, at, now, why))
-            elif is_latest and isinstance(why.__cause__, TimeoutError) and submission.timeout:
+            elif is_latest and isinstance(why, TimeoutError) and submission.timeout:
                 claim.sink.settle(claim, timed_out(claim.job, fire, at, now))
-            elif index <= seen.latest:
-                fail_rest(claim, [fire], now, why, at)
+            elif index < seen.ended:
+                reason = f"it ended; how did not arrive: {said(why)}"
+                claim.sink.settle(claim, Result(fire, Outcome.LOST, at, now, reason=reason))
+            elif index <= seen.latest:  # and so its process is gone
+                gone = why if isinstance(why, WorkerDiedError) else died(why, _GONE)
+                fail_rest(claim, [fire], now, gone, at)
         self._cancel(submission, CALLED_OFF)
         self.finish(submission)
 
@@ -250,10 +259,8 @@ def started_us(started: float, now: int) -> int:
     return now - round((monotonic() - started) * 1e6) if started else 0
 
 
-def died(exc: BaseException) -> WorkerDiedError:
-    """Return the failure of a run whose pool lost its process."""
-    why = WorkerDiedError(
-        f"the process that ran the job, or one beside it in its pool, ended: {said(exc)}"
-    )
+def died(exc: BaseException, what: str = _ONE_OF_THEM) -> WorkerDiedError:
+    """Return the failure of a run whose pool lost its process, by what the pool says of that."""
+    why = WorkerDiedError(f"{what} ended: {said(exc)}")
     set_cause(why, exc)
     return why
