@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import Future, ProcessPoolExecutor
+from multiprocessing import get_context
+from types import SimpleNamespace
 
 import pytest
 from executors import sample_jobs
@@ -141,6 +144,66 @@ def test_a_call_that_has_not_begun_waits_as_long_as_its_pool_lets_it(
     look(clocks, clock)
     look(clocks, clock, 1000)
     assert recorder.results == []
+
+
+class Stalled(ProcessPoolExecutor):
+    """Starts no process when it is given a call, as CPython's may not, and one when it is made to."""
+
+    def __init__(self, limit=1):
+        super().__init__(2, mp_context=get_context("spawn"), max_tasks_per_child=limit)
+        self._executor_manager_thread_wakeup = SimpleNamespace(wakeup=self._woken)
+        self.idle = 0
+        self.starts = self.wakes = 0
+
+    def _woken(self):
+        self.wakes += 1
+
+    def submit(self, function, /, *args):
+        return Future()
+
+    def _adjust_process_count(self):
+        if self.idle:
+            self.idle -= 1
+            return
+        self.starts += 1
+        self._processes[self.starts] = None
+
+    def shutdown(self, wait=True):
+        pass
+
+
+def waiting_in(started, make_claim, pool):
+    """Have a call wait in the pool; return the clocks of its executor."""
+    executor = started(FuturesExecutor(pool))
+    submitted(executor, make_claim(sample_jobs.nothing))
+    return executor._engine.clocks
+
+
+def test_a_pool_that_does_not_replace_its_processes_is_made_to(started, make_claim, clock, caplog):
+    pool = Stalled()
+    clocks = waiting_in(started, make_claim, pool)
+    pool.idle = 1
+    look(clocks, clock)
+    assert (pool.starts, caplog.messages) == (0, [])
+    for _ in range(3):
+        look(clocks, clock)
+    assert (pool.starts, pool.wakes) == (2, 3)
+    pool._processes.clear()
+    look(clocks, clock)
+    assert pool.starts == 3
+    (said,) = caplog.messages
+    assert "has ended all its processes by max_tasks_per_child and started no other" in said
+
+
+@pytest.mark.parametrize("why", ["no limit", "closed"])
+def test_a_pool_that_owes_no_process_is_left_alone(started, make_claim, clock, caplog, why):
+    pool = Stalled(None if why == "no limit" else 1)
+    clocks = waiting_in(started, make_claim, pool)
+    if why == "closed":
+        pool._executor_manager_thread_wakeup = pool._processes = None
+        pool.idle = 9
+    look(clocks, clock)
+    assert (pool.starts, pool.wakes, caplog.messages) == (0, 0, [])
 
 
 def test_a_process_that_is_gone_has_two_seconds_to_be_told_of(

@@ -159,6 +159,29 @@ def processes_of(pool: Any) -> list[Any]:
     return list((getattr(pool, "_processes", None) or {}).values())
 
 
+def moved_on(pool: Any) -> bool:
+    """Have a pool in which calls wait start a process that it owes them; whether it had none and has one now.
+
+    With ``max_tasks_per_child`` CPython (3.11 at least) does not replace a process that has had its tasks where it once
+    counted that as idle, until something more is submitted: all processes end, and what waits stands still.
+    """
+    if not isinstance(pool, ProcessPoolExecutor):
+        return False
+    given: Any = pool
+    # What is suppressed: it is closed, or another Python's.
+    with (
+        suppress(AttributeError, RuntimeError, OSError),
+        no_ctrl_c_for_workers(pool),
+        given._shutdown_lock,
+    ):
+        before = len(given._processes or ())
+        if given._max_tasks_per_child and before < given._max_workers:
+            given._adjust_process_count()  # as its submit does
+            given._executor_manager_thread_wakeup.wakeup()
+        return not before and bool(given._processes)
+    return False
+
+
 def wait_for_end(pool: Any) -> None:
     """Wait until the processes of a broken pool, which is ending them, have ended."""
     from multiprocessing.connection import wait

@@ -8,7 +8,11 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from apscheduler.executors._attempt import drop, tell_own_error, timed_out
-from apscheduler.executors._foreign_pools import end_pool, processes_of
+from apscheduler.executors._foreign_pools import (
+    end_pool,
+    moved_on,
+    processes_of,
+)
 from apscheduler.executors._pool_answers import started_us
 from apscheduler.executors._same_host import is_gone
 from apscheduler.executors.base import WorkerDiedError
@@ -33,6 +37,7 @@ class PoolClocks:
         self._runs = runs
         self._owner = runs.owner
         self._lock = threading.Lock()
+        self._moved = False  # whether it was said that a pool stood still
         self._next: float | None = None  # when to look; guarded by the lock
 
     def expect(self, submission: Submission) -> bool:
@@ -70,6 +75,7 @@ class PoolClocks:
     def _look_at(self, submission: Submission) -> None:
         seen, now = submission.seen(), monotonic()
         if not seen.begun:
+            self._move(submission.pool)
             return
         if self._is_overdue(submission, seen, now):
             self._leave_behind(submission, seen)
@@ -77,6 +83,16 @@ class PoolClocks:
             self._runs.settling.look_after(submission)
         else:
             self._look_for_silence(submission, seen, now)
+
+    def _move(self, pool: Any) -> None:
+        """See to it that what waits in a pool does not wait for a process that nobody starts."""
+        if moved_on(pool) and not self._moved:
+            self._moved = True
+            self._owner._logger.warning(
+                "the pool of executor %r has ended all its processes by max_tasks_per_child and started no other, "
+                "though calls wait in it: it was made to",
+                self._owner._alias,
+            )
 
     def _is_overdue(self, submission: Submission, seen: Seen, now: float) -> bool:
         if submission.timeout is None or not seen.is_running:
