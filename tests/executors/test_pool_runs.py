@@ -84,6 +84,17 @@ def test_what_the_pool_refuses_comes_back_and_leaves_nothing(runs, executor, poo
     assert executor.in_flight() == claims[1:]
 
 
+def test_what_a_pool_of_processes_raises_may_refuse_to_be_set_anything(started, make_claim):
+    class Refusing(ProcessPoolExecutor):
+        def submit(self, function, /, *args, **kwargs):
+            if function is not nothing:
+                sample_jobs.raise_frozen()
+
+    executor = started(FuturesExecutor(Refusing(1, mp_context=get_context("spawn"))))
+    ((_, exc),) = executor.submit_claims([make_claim(sample_jobs.nothing)])
+    assert exc == sample_jobs.FrozenError(5)
+
+
 def test_a_closed_executor_refuses_everything(executor, pool, make_claim):
     executor._engine.closed = True
     ((_, exc),) = executor.submit_claims([make_claim(sample_jobs.nothing)])

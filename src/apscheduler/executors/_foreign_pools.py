@@ -6,10 +6,10 @@ import inspect
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent import futures
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from time import monotonic
 from typing import Any
 
@@ -109,17 +109,22 @@ def _signature(function: Any) -> inspect.Signature | None:
         return None
 
 
-@contextmanager
-def no_ctrl_c_for_workers(pool: Any) -> Iterator[None]:
-    """Let processes that start in here leave Ctrl-C to this process; they inherit the mask."""
-    if not isinstance(pool, ProcessPoolExecutor) or not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+class no_ctrl_c_for_workers:  # noqa: N801 - it is read as a function
+    """Let processes that start in here leave Ctrl-C to this process; they inherit the mask.
+
+    No generator: contextlib sets the traceback of what is raised in here, which not every exception lets it.
+    """
+
+    def __init__(self, pool: Any) -> None:
+        self._masks = isinstance(pool, ProcessPoolExecutor) and hasattr(signal, "pthread_sigmask")
+
+    def __enter__(self) -> None:
+        if self._masks:
+            self._before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+
+    def __exit__(self, *_: object) -> None:
+        if self._masks:
+            signal.pthread_sigmask(signal.SIG_SETMASK, self._before)
 
 
 # -- its end ---------------------------------------------------------------------------------------------
