@@ -34,6 +34,7 @@ from apscheduler.executors._watchdog import Watchdog
 from apscheduler.runs.claims import Claim, Result
 from apscheduler.runs.context import run_context
 from apscheduler.runs.outcomes import Outcome
+from apscheduler.runs.raised import set_traceback
 from apscheduler.texts import name_of
 
 TYPE_CHECKING = False
@@ -236,7 +237,7 @@ class TaskRuns:
     ) -> None:
         now = self.owner._now_us()
         if not in_time or fire not in claim._open:
-            exc.__traceback__ = None  # its outcome is known already
+            set_traceback(exc, None)  # its outcome is known already
         elif _is_cancellation(exc):
             reason = SHUT_DOWN if self.closed else "its task was cancelled"
             frames, _ = let_go(exc)
