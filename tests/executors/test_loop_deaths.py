@@ -272,3 +272,23 @@ def test_nothing_is_started_in_a_loop_that_is_about_to_end(
 
 def test_an_executor_that_was_not_started_hears_of_no_end():
     Executor().loop_ends()
+
+
+def test_a_loop_that_nobody_has_any_more_is_looked_at_no_more(
+    executor, runs, make_claim, monkeypatch
+):
+    known = [runs]
+    executor.submit_claims([make_claim(wait_once)])
+
+    class Event:
+        """What the look waits for: meanwhile the loop is collected."""
+
+        def wait(self, seconds):
+            known.clear()
+
+        def clear(self):
+            pass
+
+    monkeypatch.setattr(runs, "_ended_one", Event())
+    _loop_deaths._look(lambda: known[0] if known else None)
+    assert known == []

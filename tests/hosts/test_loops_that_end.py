@@ -139,6 +139,7 @@ SHUTDOWNS = {
 def test_a_shutdown_after_the_loops_end_settles_what_ran_in_it(
     scheduler, told, loop, caplog, ended, how
 ):
+    before = set(threading.enumerate())  # what other tests have left
     loop.run_until_complete(begin(scheduler, coroutine))
     if ended == "ended":
         loop.close()
@@ -146,7 +147,7 @@ def test_a_shutdown_after_the_loops_end_settles_what_ran_in_it(
     reason = CUT_OFF.format(ended)
     assert told == [("coroutine", ev.EVENT_JOB_CANCELLED)]
     assert f"cancelled ({reason})" in caplog.text
-    for thread in threading.enumerate():
+    for thread in set(threading.enumerate()) - before:
         if thread.name.startswith("APScheduler"):
             thread.join(PATIENCE)
             assert not thread.is_alive(), thread.name

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from threading import Thread
 from time import sleep
-from weakref import WeakSet
+from weakref import WeakSet, ref
 
 from apscheduler import ends
 from apscheduler.executors._attempt import timed_out
@@ -57,7 +57,7 @@ def outlive(runs: TaskRuns) -> None:
     if not _has_coroutines(runs):
         return
     try:
-        Thread(target=_look, args=(runs,), name="APScheduler loop watch", daemon=True).start()
+        Thread(target=_look, args=(ref(runs),), name="APScheduler loop watch", daemon=True).start()
     except RuntimeError:  # at its limit of threads, or the interpreter ends
         return
 
@@ -67,13 +67,16 @@ def look_at_end(runs: TaskRuns) -> None:
     _living.add(runs)
 
 
-def _look(runs: TaskRuns) -> None:
-    while _has_coroutines(runs):
+def _look(known: ref[TaskRuns]) -> None:
+    """Look until the last coroutine has ended, or nobody has the loop any more: the collector ends them then."""
+    while (runs := known()) is not None and _has_coroutines(runs):
         if runs.port.is_closed():
             end_with_loop(runs)
             return
-        runs._ended_one.wait(LOOK_SECONDS)
-        runs._ended_one.clear()
+        news = runs._ended_one
+        del runs
+        news.wait(LOOK_SECONDS)
+        news.clear()
 
 
 def _has_coroutines(runs: TaskRuns) -> bool:
