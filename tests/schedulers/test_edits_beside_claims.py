@@ -188,8 +188,8 @@ def test_what_was_claimed_while_a_job_is_replaced_is_not_claimed_again(setting, 
     complete = setting.scheduler._complete
     claimed = []
 
-    def computes_and_is_slow(job):
-        complete(job)
+    def computes_and_is_slow(job, store):
+        complete(job, store)
         if not claimed:
             claimed.extend(setting.claim())
 

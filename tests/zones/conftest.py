@@ -10,6 +10,7 @@ from zones.old_notes import DUBAI, NOW, TOKYO
 
 from apscheduler.jobstores._sql import rezoning
 from apscheduler.jobstores._sql.database import Database
+from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.zones import names
 
 collect_ignore = [] if os.environ.get("TICKWRIGHT_ZONES") else ["apart"]
@@ -17,10 +18,11 @@ collect_ignore = [] if os.environ.get("TICKWRIGHT_ZONES") else ["apart"]
 
 @pytest.fixture
 def few_zones(newest_zone_data, monkeypatch):
-    """Have two zones only, as the clocks of 600 take a second; a store's time stands still."""
+    """Have two zones only, as the clocks of 600 take a second; a store's time stands still, and the host's with it."""
     monkeypatch.setattr(names, "known_names", lambda: frozenset({TOKYO, DUBAI}))
     monkeypatch.setattr(rezoning, "_today", {})
     monkeypatch.setattr(Database, "now", lambda *_: NOW)
+    monkeypatch.setattr(SQLAlchemyJobStore, "_clock", lambda _: NOW)
 
 
 @pytest.fixture
