@@ -167,8 +167,7 @@ def processes_of(pool: Any) -> list[Any]:
 def moved_on(pool: Any) -> bool:
     """Have a pool in which calls wait start a process that it owes them; whether it had none and has one now.
 
-    With ``max_tasks_per_child`` CPython (3.11 at least) does not replace a process that has had its tasks where it once
-    counted that as idle, until something more is submitted: all processes end, and what waits stands still.
+    CPython may leave a pool with ``max_tasks_per_child`` without processes (its issue 115634, mended in 2026).
     """
     if not isinstance(pool, ProcessPoolExecutor):
         return False
