@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import heapq
 import threading
 
 import pytest
 
+from apscheduler.executors import _watchdog
 from apscheduler.executors._coroutines import CoroutineRunner
-from apscheduler.executors._watchdog import Watch, watched_call
+from apscheduler.executors._watchdog import Watch, Watchdog, watched_call
 from apscheduler.executors.futures import FuturesExecutor
 
 
@@ -81,3 +83,42 @@ def test_a_timeout_while_the_loop_is_made_cancels_the_task_and_loses_no_loop(mon
 def test_what_is_no_pool_is_refused_where_it_is_given(pool):
     with pytest.raises(TypeError, match=r"a pool with a submit\(\) method is needed"):
         FuturesExecutor(pool)
+
+
+# -- many watches -----------------------------------------------------------------------------------------------------
+
+
+def held(dog):
+    return [entry[3] for entry in dog._heap]
+
+
+def test_runs_that_ended_in_time_are_not_kept_until_their_timeouts(monkeypatch):
+    monkeypatch.setattr(_watchdog, "_COMPACT_FROM", 8)
+    dog = Watchdog("a watchdog of a test")
+    dog._compact_at = 8
+    going = Watch(elsewhere(), 5000.0, nothing, nothing)
+    dog.add(going)
+    for number in range(200):
+        watch = Watch(elsewhere(), 3600.0 + number, nothing, nothing)
+        dog.add(watch)
+        assert watch.finish()
+    assert len(held(dog)) <= 8 * 2
+    assert going in held(dog)
+    assert going.finish()
+    dog.close()
+
+
+def test_what_is_left_when_the_others_are_dropped_is_watched_in_order_of_time(monkeypatch):
+    monkeypatch.setattr(_watchdog, "_COMPACT_FROM", 8)
+    dog = Watchdog("a watchdog of a test")
+    watches = {}
+    for seconds in (100, 900, 200, 1000, 1100, 300, 400):  # a heap, and none without its root
+        watches[seconds] = Watch(elsewhere(), float(seconds), nothing, nothing)
+        dog.add(watches[seconds])
+    assert watches[100].finish()
+    with dog._changed:
+        dog._compact()
+        order = [heapq.heappop(dog._heap)[3] for _ in range(6)]
+        assert dog._heap == []
+    assert order == [watches[seconds] for seconds in (200, 300, 400, 900, 1000, 1100)]
+    dog.close()
