@@ -185,3 +185,12 @@ def test_what_was_replaced_stays_where_a_later_one_cannot_be_added(plain, theirs
 def test_nobody_takes_what_is_given_back(plain, job):
     (only,) = claim(plain, NOW).batch.claims
     assert plain.give_back(only) is False
+
+
+def test_the_view_of_a_job_that_was_changed_shows_the_change_and_the_fire_time_of_the_store(
+    plain, theirs, job
+):
+    theirs.jobs["job"] = newer(due=NOW + INTERVAL)  # it was claimed since
+    plain.modify_job(job, job._checked({"name": "another"}))
+    assert theirs.jobs["job"].name == job.name == "another"
+    assert job.next_run_time == moment(NOW + INTERVAL)
