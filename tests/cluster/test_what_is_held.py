@@ -10,6 +10,7 @@ from apscheduler._engine.instants import SECOND
 from apscheduler.cluster import lease as lease_module
 from apscheduler.cluster import membership as membership_module
 from apscheduler.jobstores._sql.claiming import LeaseOverError
+from apscheduler.runs.claims import Result
 from apscheduler.runs.outcomes import Outcome
 from apscheduler.testing._contract_jobs import INTERVAL, NOW
 
@@ -167,17 +168,29 @@ def test_an_outcome_that_comes_after_the_outbox_closed_is_written(stage):
     stage.a.add("job")
     claimed = stage.a.claim()
     outbox = stage.a.store._outbox
-    outbox._is_drained = lambda: False  # the heartbeat has ended
     outbox.close()
     claimed.finish(Outcome.EXECUTED)
     assert len(outbox) == 0
     assert [state for state, _, _ in stage.rows()] == [10]
 
 
+def test_an_outcome_is_written_after_the_shutdown_while_another_run_goes_on(stage):
+    for job_id in ("job", "other"):
+        stage.a.add(job_id)
+    ends, _goes_on = stage.a.claim().batch.claims
+    store = stage.a.store
+    store._drains = True
+    store._outbox.close()
+    ends.sink.settle(ends, Result(ends.fires[0], Outcome.EXECUTED, NOW, NOW))
+    assert len(store._outbox) == 1
+    assert store._has_settled() is False
+    assert len(store._outbox) == 0
+    assert [state for state, _, _ in stage.rows(ends.job.id)] == [10]
+
+
 def test_a_run_given_back_after_the_outbox_closed_is_free(stage):
     stage.a.add("job")
     (only,) = stage.a.claim().batch.claims
-    stage.a.store._outbox._is_drained = lambda: False  # the heartbeat has ended
     stage.a.store._outbox.close()
     stage.a.store.give_back(only)
     assert [state for state, _, _ in stage.rows()] == [0]

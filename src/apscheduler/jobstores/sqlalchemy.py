@@ -247,6 +247,7 @@ class SQLAlchemyJobStore(SharedJobStore):
         self._keep_results = keep_results
         self._follow_zone_data = follow_zone_data
         self._ready = False
+        self._drains = False
         # Weak: nobody will settle a claim that nobody holds, and signing off must not wait for it.
         self._open = OpenClaims()
         self._use_tables(
@@ -373,7 +374,7 @@ class SQLAlchemyJobStore(SharedJobStore):
             self._troubles.tell,
             keep_results=self._keep_results,
             patience=self._lease_us / SECOND,
-            is_drained=lambda: not self._database.is_private and self._membership.is_beating(),
+            is_drained=lambda: self._drains and self._membership.is_beating(),
         )
         self._outbox.catch_ups.on_portion = self._note_portion
         self._outbox.catch_ups.on_waiting = self._changed
@@ -436,7 +437,7 @@ class SQLAlchemyJobStore(SharedJobStore):
         self._looked_for_timeless = 0.0
         self._wake_below = 0
         self._asked_at = 0
-        self._ready = True
+        self._ready, self._drains = True, False
         with suppress(StoreHeldError):  # it is said
             self._guard.check()
         self._rezoning = self._made_rezoning()
@@ -490,6 +491,7 @@ class SQLAlchemyJobStore(SharedJobStore):
         except Exception as exc:  # noqa: BLE001 - who adopts it as an orphan's accounts for it
             self._troubles.tell("What became of the last claims could not be asked", exc)
         self._end_catch_ups()
+        self._drains = not self._database.is_private
         self._outbox.close()
         self._guard.close()
         self._rezoning.stop()
@@ -497,8 +499,11 @@ class SQLAlchemyJobStore(SharedJobStore):
         self._membership.close(self._has_settled)
 
     def _has_settled(self) -> bool:
-        """Return whether no run goes on that has to be settled, and all outcomes are written."""
-        return not self._open.alive() and self._outbox.is_done()
+        """Write what waits; return whether no run goes on that has to be settled, and all outcomes are written."""
+        if self._open.alive():
+            self._outbox.is_empty()  # while runs go on it is tried for as long as they do
+            return False
+        return self._outbox.is_done()
 
     def withdraw(self) -> None:
         if not self._ready:
