@@ -120,12 +120,25 @@ def loky_factory():
     yield lambda: get_reusable_executor(max_workers=2)
 
 
-@contextlib.contextmanager
-def ipyparallel(*, view=False):
+def _cluster_of_ipyparallel():
+    """Start engines; now and then none of them finds its controller, so once more where that takes long."""
     import ipyparallel
 
-    cluster = ipyparallel.Cluster(n=3)  # two of them are killed, and it starts no others
-    client = cluster.start_and_connect_sync()
+    for tries in (1, 0):
+        # Two of them are killed, and it starts no others.
+        cluster = ipyparallel.Cluster(n=3, engine_timeout=30)
+        try:
+            return cluster, cluster.start_and_connect_sync()
+        except TimeoutError:
+            cluster.stop_cluster_sync()
+            if not tries:
+                raise
+    raise AssertionError
+
+
+@contextlib.contextmanager
+def ipyparallel(*, view=False):
+    cluster, client = _cluster_of_ipyparallel()
     try:
         yield client.load_balanced_view().executor if view else client.executor()
     finally:
