@@ -331,10 +331,12 @@ def main() -> None:
                 signal.ITIMER_PROF, player.program.get("patience", PATIENCE_SECONDS), 0.5
             )
             try:
-                trace = player.play()
-            except Ended as exc:
-                trace = [*player.trace, [str(exc)]]
-            finally:
+                try:
+                    trace = player.play()
+                finally:
+                    signal.setitimer(signal.ITIMER_PROF, 0)
+            except Ended as exc:  # maybe only when the time was taken back
                 signal.setitimer(signal.ITIMER_PROF, 0)
+                trace = [*player.trace, [str(exc)]]
             out.write(json.dumps(trace) + "\n")
             out.flush()
