@@ -237,6 +237,20 @@ def test_what_came_due_once_more_is_said(running, place, fires, caplog):
     assert running.get_job("job").next_run_time == moment(NOW + (fires + 1) * INTERVAL)
 
 
+@pytest.mark.parametrize("place", SHARED, indirect=True)
+def test_many_jobs_that_came_due_once_more_are_one_line(running, place, caplog):
+    for number in range(20):
+        options = {"coalesce": False, "misfire_grace_time": None}
+        running.add_job(work, every(STEP), id=f"job {number:02}", **options)
+    running.tick()
+    for back in range(1, 4):
+        place.change("UPDATE {t} SET next_run_time = :due", due=NOW / SECOND)  # somebody's SQL
+        running.clock.set(moment(NOW + back * INTERVAL))
+        running.tick()
+    (line,) = [each for each in caplog.messages if "is not started for" in each]
+    assert "(and 19 jobs more)" in line
+
+
 # -- a real wrong clock ---------------------------------------------------------------------------------------------------
 
 SCRIPT = """

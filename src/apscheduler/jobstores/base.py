@@ -173,7 +173,6 @@ class ClaimBatch:
     :ivar held: by job id, in words, who else holds its running instances
     :ivar dropped: jobs whose fire times calendars dropped
     :ivar rolled: fire times that share a fate without running
-    :ivar passed: jobs whose fire times are not started, because the ledger has a run of them already
     :ivar refused: jobs whose executor the scheduler does not have, with what was recorded
     :ivar finished: jobs that were removed because no fire time follows
     :ivar broken: jobs whose trigger raised; they are looked at again later
@@ -185,7 +184,7 @@ class ClaimBatch:
 
     __slots__ = (
         *("broken", "claims", "dropped", "due_at", "error", "finished", "held", "more", "moved"),
-        *("passed", "refused", "rolled", "skipped"),
+        *("refused", "rolled", "skipped"),
     )
 
     def __init__(self) -> None:
@@ -195,7 +194,6 @@ class ClaimBatch:
         self.rolled: list[tuple[Job, Outcome, Rollup]] = []
         self.refused: list[tuple[Job, list[Result]]] = []
         self.finished: list[Job] = []
-        self.passed: list[tuple[Job, list[int]]] = []
         self.broken: list[tuple[Job, BaseException]] = []
         self.held: dict[str, str] = {}
         self.due_at: dict[str, int] = {}
@@ -206,14 +204,7 @@ class ClaimBatch:
     @property
     def has_news(self) -> bool:
         """Whether there is more to tell than what runs and what has ended."""
-        return bool(
-            self.rolled
-            or self.dropped
-            or self.skipped
-            or self.refused
-            or self.broken
-            or self.passed
-        )
+        return bool(self.rolled or self.dropped or self.skipped or self.refused or self.broken)
 
 
 class ClaimRequest:

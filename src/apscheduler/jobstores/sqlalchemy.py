@@ -421,6 +421,7 @@ class SQLAlchemyJobStore(SharedJobStore):
             ),
             strangers,
             self._note_open,
+            self._tell_passed,
         )
         self._watching = Watching(
             self._database,
@@ -766,6 +767,11 @@ class SQLAlchemyJobStore(SharedJobStore):
     def _claimed(self, batch: ClaimBatch) -> ClaimBatch:
         self._wake_below = max(1, len(self._open.alive()) // 2) if self._claiming.starved else 0
         return batch
+
+    def _tell_passed(self, passed: list[tuple[Job, list[int]]]) -> None:
+        from apscheduler.jobstores._sql.passed import CAUSE, said_of
+
+        self._troubles.tell(said_of(passed), None, CAUSE)
 
     def _note_open(self, batch: ClaimBatch) -> None:
         """Take note of claims that are about to be committed: signing off waits for what becomes of them."""

@@ -112,8 +112,6 @@ class Announcer:
         for job, results in batch.refused:
             for result in results:
                 self._guarded(report, self._scheduler, job, result)
-        for job, fires in batch.passed:
-            self._guarded(self._announce_passed, job, fires)
         for job, exc in batch.broken:
             if isinstance(exc, HeldBackError):
                 text = "Job %s is held back by a _get_run_times() of its own; it is asked again"
@@ -170,18 +168,6 @@ class Announcer:
                     drop.reason,
                 )
             )
-
-    def _announce_passed(self, job: Job, fires: list[int]) -> None:
-        """Say that fire times came due once more: each of them is in the ledger already, with what became of it."""
-        times = [job._at(fire) for fire in (fires[0], fires[-1])]
-        runs = shown(times[0]) if len(fires) == 1 else f"{len(fires)} runs ({span(*times)})"
-        say(
-            self._scheduler._logger,
-            logging.WARNING,
-            "Job %s is not started for %s: the ledger has a run of that time already, or took none. If the next run "
-            "time was set back in the database, set it by modify_job(next_run_time=...) instead",
-            *(named(job), runs),
-        )
 
     def announce_skipped(
         self, job: Job, fires: list[int], held: str | None = None, refused: str | None = None

@@ -87,6 +87,7 @@ class Claiming:
     """Claims for one store. A scheduler has one pass at a time; passes of several threads do no harm.
 
     :param note: told of claims before they are committed
+    :param on_passed: told jobs with fire times that came due once more: they have a row, and are not started
     """
 
     def __init__(
@@ -99,8 +100,10 @@ class Claiming:
         free_runs: FreeRuns,
         strangers: Strangers,
         note: Callable[[ClaimBatch], None],
+        on_passed: Callable[[list[tuple[Job, list[int]]]], None],
     ) -> None:
         self._note = note
+        self._on_passed = on_passed
         self._database = database
         self._statements = statements
         self._loader = loader
@@ -511,6 +514,8 @@ class Claiming:
                 return  # only the answer was lost
             raise
         self._take_over(batch)
+        if done.passed:
+            self._on_passed(done.passed)
         self.kept = epoch, done.number
         if done.first_seq:
             self.on_committed(done.first_seq)
@@ -555,7 +560,6 @@ class Claiming:
         batch.moved.extend(made.moved)
         batch.dropped.extend(made.dropped)
         batch.rolled.extend(made.rolled)
-        batch.passed.extend(made.passed)
         batch.refused.extend(made.refused)
         batch.finished.extend(made.finished)
         claims = batch.claims + made.claims

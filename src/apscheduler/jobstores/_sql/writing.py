@@ -97,6 +97,7 @@ class Writing:
         self.broken: list[tuple[Candidate, BaseException]] = []
         """Jobs that could not be written down, each with what was raised."""
         self._conflicts: set[tuple[str, int, int]] = set()
+        self.passed: list[tuple[Job, list[int]]] = []  # fire times that have a row already
         self._bytes: dict[str, bytes] = {}
         self._at_work: dict[str, list[int]] = {}
 
@@ -366,7 +367,7 @@ class Writing:
                 batch.claims.append(self._claim_of(each, run))
             if len(run) < len(each.plan.run):
                 made = set(run)
-                batch.passed.append((each.job, [x for x in each.plan.run if x not in made]))
+                self.passed.append((each.job, [x for x in each.plan.run if x not in made]))
         return batch
 
     def _claim_of(self, each: Candidate, run: list[int]) -> StoreClaim:
