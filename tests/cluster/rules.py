@@ -662,8 +662,10 @@ def _reaps_also_what_beats(self, dead, own_epoch):
 
 
 def _leaves_at_once(self, may_leave):
-    self._stop.set()
-    self._leave()
+    _close_membership(self, lambda: True)
+
+
+_close_membership = Membership.close
 
 
 def _no_slots(self, request, batch, slots, left):
