@@ -437,6 +437,23 @@ def test_a_listener_lists_a_job_without_a_fire_time_in_3x_only() -> None:
     assert known_in_a_text("f (trigger: date, next run at: 1)", "No scheduled jobs") is None
 
 
+def test_a_text_shows_a_job_whose_last_run_has_ended_in_3x_only() -> None:
+    def known(theirs, ours, heard="JOB_EXECUTED"):
+        told = [ended("EXECUTED"), ["listener", "l1", heard], inner("print_jobs")]
+        texts = (
+            [f"    {line}" for line in ("Jobstore default:", *lines)] for lines in (theirs, ours)
+        )
+        traces = (in_a_pass(*told, ["returned", "\n".join(text)]) for text in texts)
+        return known_as(ADVANCE, *traces)
+
+    gone, kept = (f"{each} (trigger: date, next run at: 1)" for each in "fg")
+    assert known([gone], ["No scheduled jobs"]) == "written-before-it-runs"
+    assert known([gone, kept], [kept]) == "written-before-it-runs"
+    assert known(["No scheduled jobs"], [gone]) is None
+    assert known([gone, kept], ["No scheduled jobs"]) is None  # one run has ended
+    assert known([gone], ["No scheduled jobs"], "JOB_SUBMITTED") is None
+
+
 def test_a_pass_that_is_shut_down_goes_on_in_3x_only() -> None:
     down = ["event", "SCHEDULER_SHUTDOWN", {"alias": None}]
     ends = in_a_pass(CALL, inner("shutdown"), down, ["returned", None], ended("EXECUTED"))
@@ -759,6 +776,7 @@ SHAPES = (
     *(523_044, 524_113, 525_803, 531_439, 534_646, 535_516, 551_053, 552_931),
     *(554_158, 555_787, 566_376, 572_398, 576_678, 578_097, 578_794, 578_820),
     *(581_870, 584_455, 594_509, 600_657, 600_886, 601_275),
+    *(612_542, 613_276, 615_919, 662_194),
 )
 """Seeds whose differences nothing knew when they were first played, though the page has their lines."""
 

@@ -36,6 +36,8 @@ _ENDS = {"JOB_EXECUTED", "JOB_ERROR", "JOB_MISSED"}
 
 _FATES = {"JOB_ERROR", "JOB_MISSED", "JOB_REMOVED"}
 
+_EMPTY = "    No scheduled jobs"
+
 _EDITS = {"modify_job", "pause_job", "resume_job", "reschedule_job"}
 
 
@@ -52,16 +54,20 @@ def seen_from_inside_a_run(difference: Difference) -> bool:
 
 def _has_left(difference: Difference) -> bool:
     """Return whether nothing differs but jobs whose last run has just ended: they have left ours."""
-    theirs, ours = (
-        {job["id"]: without_times(job) for job in jobs_in(each)}
-        for each in (difference.theirs, difference.ours)
-    )
-    gone = theirs.keys() - ours.keys()
     ended = {
         entry[2]["job_id"]
         for entry in difference.told[1]
         if entry[0] == "event" and entry[1] in _ENDS
     }
+    texts = [without_times(each)[1] for each in (difference.theirs, difference.ours)]
+    if all(isinstance(text, list) and any("Jobstore " in line for line in text) for text in texts):
+        theirs, ours = (Counter(line for line in text if line != _EMPTY) for text in texts)
+        return not ours - theirs and 0 < (theirs - ours).total() <= len(ended)
+    theirs, ours = (
+        {job["id"]: without_times(job) for job in jobs_in(each)}
+        for each in (difference.theirs, difference.ours)
+    )
+    gone = theirs.keys() - ours.keys()
     kept = {key: job for key, job in theirs.items() if key not in gone}
     return bool(gone) and gone <= ended and kept == ours
 
