@@ -10,7 +10,8 @@ from threading import Thread
 from types import SimpleNamespace
 
 import pytest
-from sqlalchemy import create_engine, text
+from databases import SERVERS, Place
+from sqlalchemy import create_engine, event, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import StaticPool
 
@@ -20,6 +21,7 @@ from apscheduler.jobstores._sql.database import (
     leave_alone,
     make_engine,
 )
+from apscheduler.testing import ManualScheduler
 
 BOUNDS = (7.0, 11.0)
 
@@ -264,3 +266,21 @@ def test_a_fork_waits_for_who_is_at_work_in_sqlite_and_for_no_server(own):
         asker.join()
         assert free == {"sqlite": not during, "server": True}
         database._go_on()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", SERVERS)
+def test_the_wait_for_a_commit_is_watched_from_its_begin(kind, tmp_path):
+    place = Place(kind, tmp_path)
+    store = place.store()
+    store.start(ManualScheduler(), "default")
+    ways, waits = store._database, []
+    event.listen(store.engine, "commit", lambda _: waits.append((call.age, call.asked)))
+    with ways.transaction() as connection:
+        connection.execute(text("SELECT 1"))
+        call = ways.watch._local.call
+        assert not call.asked
+        call.age = 9.0
+    assert waits == [(0.0, True)]
+    store.shutdown()
+    place.close()

@@ -239,3 +239,22 @@ def test_nothing_is_waited_for_after_the_last_job_has_left(leave):
     assert scheduler.tick() == 3600
     getattr(job, leave)()
     assert scheduler.tick() is None
+
+
+@pytest.mark.parametrize("edit", ["pause_job", "resume_job"])
+def test_a_subclass_is_told_of_a_job_that_is_paused_or_resumed(edit):
+    class Told(MemoryJobStore):
+        def update_job(self, job):
+            told.append((job.id, job.next_run_time))
+            super().update_job(job)
+
+    told = []
+    scheduler = ManualScheduler(jobstores={"default": Told()})
+    scheduler.start()
+    scheduler.add_job(print, "interval", hours=1, id="a")
+    if edit == "resume_job":
+        scheduler.pause_job("a")
+    told.clear()
+    getattr(scheduler, edit)("a")
+    assert told == [("a", scheduler.get_job("a").next_run_time)]
+    scheduler.shutdown()

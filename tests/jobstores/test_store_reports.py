@@ -13,6 +13,8 @@ from apscheduler.events import (
     StoreDoubtEvent,
 )
 from apscheduler.jobstores import sqlalchemy as module
+from apscheduler.jobstores._sql import checkup
+from apscheduler.jobstores._sql.remedies import READ_ONLY_FILE
 from apscheduler.jobstores.sqlalchemy import RunLostError
 from apscheduler.runs import reasons
 from apscheduler.runs.outcomes import Outcome
@@ -95,6 +97,21 @@ def test_a_stranger_is_told_with_each_fire_time_that_it_took(reporting, caplog):
     assert {each.reason for each in skipped} == {reasons.MOVED_BY_ANOTHER}
     assert (doubt.alias, doubt.reason, doubt.held) == ("default", module.SAID, False)
     assert module.SAID in caplog.text
+
+
+@pytest.mark.parametrize("closed", ["the file", "its folder"])
+def test_a_file_that_takes_no_writes_is_told_by_the_doctor(tmp_path, tables, monkeypatch, closed):
+    place = CopiedPlace(tables, tmp_path)
+    path = place.url.removeprefix("sqlite:///")
+    shut = path if closed == "the file" else str(tmp_path)
+    # A user for whom nothing is closed runs these tests where there are services, so the answer is made up.
+    monkeypatch.setattr(checkup.os, "access", lambda asked, _mode: str(asked) != shut)
+    told = [
+        said for topic, said, _ in checkup.findings(place.url, place.table) if topic == "writing"
+    ]
+    assert told == [READ_ONLY_FILE.sentence.partition(": ")[0]]
+    monkeypatch.setattr(checkup.os, "access", lambda _asked, _mode: True)
+    assert "writing" not in {topic for topic, *_ in checkup.findings(place.url, place.table)}
 
 
 def test_a_store_without_a_scheduler_reports_to_nobody(tmp_path, tables):

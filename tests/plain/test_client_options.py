@@ -7,6 +7,7 @@ import pickle
 import pytest
 from plain.services import redis_address, require_redis
 
+from apscheduler.jobstores._connecting import connected
 from apscheduler.jobstores.etcd import EtcdJobStore
 from apscheduler.jobstores.mongodb import MongoDBJobStore
 from apscheduler.jobstores.redis import RedisJobStore
@@ -301,6 +302,14 @@ def test_an_option_that_mongodb_does_not_know_gets_the_words_of_its_client():
 
     with pytest.raises(ConfigurationError, match="hots"):
         MongoDBJobStore(hots="x")
+
+
+def test_a_type_error_about_something_else_is_the_clients_own():
+    def client(host):
+        raise TypeError("host: a text is needed, not bytes")
+
+    with pytest.raises(TypeError, match=r"^host: a text is needed, not bytes$"):
+        connected(RedisJobStore, client, {"host": b"h"})
 
 
 def test_what_a_subclass_takes_is_known_too():

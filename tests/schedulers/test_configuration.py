@@ -444,6 +444,15 @@ def test_a_built_in_plugin_is_not_hidden_by_an_entry_point_of_its_name(monkeypat
     assert found["memory"].load() is MemoryJobStore
 
 
+def test_a_plugin_that_was_taken_out_is_unknown(monkeypatch):
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda *, group: [])
+    found = plugins_module.Plugins("jobstores")
+    del found["memory"]
+    assert "memory" not in list(found)
+    with pytest.raises(KeyError):
+        found["memory"]
+
+
 def test_an_executor_or_store_is_made_from_its_class_or_a_reference_to_it():
     scheduler = ManualScheduler(
         executors={"default": {"class": OtherExecutor, "size": 3}},

@@ -104,6 +104,11 @@ def test_every_question_has_an_empty_answer_where_nothing_is_and_nothing_is_made
     assert tables(url) == []
 
 
+def test_runs_that_are_read_before_the_start_name_their_store(url):
+    written(url).shutdown()
+    assert {run.jobstore for run in reader(url).get_runs()} == {"shop"}
+
+
 def test_no_file_is_made_where_there_is_none(tmp_path):
     path = tmp_path / "mistyped.db"
     scheduler = reader(f"sqlite:///{path}")
