@@ -16,7 +16,7 @@ from apscheduler.executors.debug import DebugExecutor
 from apscheduler.schedulers import _signals, base
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.schedulers.base import STATE_RUNNING, STATE_STOPPED
-from apscheduler.schedulers.blocking import BlockingScheduler
+from apscheduler.schedulers.blocking import SHORTEST_WAIT, BlockingScheduler
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 NUMBER = signal.SIGTERM
@@ -84,17 +84,17 @@ def looped(*answers, wake_at=77, termination=None):
 
 def test_it_sleeps_as_long_as_the_pass_said_and_never_longer_than_ten_seconds():
     bell = looped(3.0, None, 25.0, 0.05, 0)
-    assert bell.seconds == [0.1, 2.9, 0.1, 9.9, 0.1, 9.9, 0.05]
+    assert bell.seconds == [0.1, 2.9, 0.1, 9.9, 0.1, 9.9, 0.05, SHORTEST_WAIT]
     assert bell.taken_down == 5
 
 
-def test_it_does_not_sleep_where_something_is_due_and_a_little_where_it_is_soon():
-    assert looped(0, 0, 0).seconds == []
-    assert looped(0.5, 0).seconds == [0.1, 0.4]
+def test_it_sleeps_a_moment_where_something_is_due_and_a_little_where_it_is_soon():
+    assert looped(0, 0.0, 0).seconds == [SHORTEST_WAIT] * 3
+    assert looped(0.5, 0.00002).seconds == [0.1, 0.4, 0.00002]
 
 
 def test_while_it_sleeps_it_is_known_until_when():
-    assert looped(3.0, 0, wake_at=1234).until == [1234, 1234]
+    assert looped(3.0, 0, wake_at=1234).until == [1234, 1234, 1234]
 
 
 @needs_signals
@@ -106,8 +106,8 @@ def test_where_a_signal_may_end_a_sleep_it_sleeps_under_that_ones_eyes():
         wait()
 
     bell = looped(3.0, 0, termination=SimpleNamespace(sleep=sleep))
-    assert slept == ["under its eyes"]
-    assert bell.seconds == [0.1, 2.9]
+    assert slept == ["under its eyes"] * 2
+    assert bell.seconds == [0.1, 2.9, SHORTEST_WAIT]
 
 
 def test_at_the_end_of_the_process_it_returns_after_the_pass():
