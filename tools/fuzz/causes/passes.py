@@ -61,8 +61,8 @@ def _has_left(difference: Difference) -> bool:
     }
     texts = [without_times(each)[1] for each in (difference.theirs, difference.ours)]
     if all(isinstance(text, list) and any("Jobstore " in line for line in text) for text in texts):
-        theirs, ours = (Counter(line for line in text if line != _EMPTY) for text in texts)
-        return not ours - theirs and 0 < (theirs - ours).total() <= len(ended)
+        lines, left = (Counter(line for line in text if line != _EMPTY) for text in texts)
+        return not left - lines and 0 < (lines - left).total() <= len(ended)
     theirs, ours = (
         {job["id"]: without_times(job) for job in jobs_in(each)}
         for each in (difference.theirs, difference.ours)
