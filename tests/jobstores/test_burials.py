@@ -55,15 +55,6 @@ def test_a_burial_that_frees_nothing_tells_nobody_of_free_runs(stage):
     assert claimed.ids == ["job"]
 
 
-def test_who_buries_another_keeps_its_own_lease(stage):
-    stage.a.add("job")
-    stage.a.claim()
-    stage.b.claim(NOW - INTERVAL)
-    own = stage.b.epoch
-    stage.bury(stage.a, by=stage.b)
-    assert (stage.b.epoch, nodes(stage)) == (own, {own})
-
-
 def test_a_store_without_portions_takes_all_for_started(stage):
     due(stage.a, 3)
     claimed = stage.a.claim()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tools.fuzz.causes.starts import ANSWERS
 from tools.fuzz.causes.traces import (
+    NO_JOBS,
     apart,
     counted_in,
     counts_of_removed,
@@ -36,8 +37,6 @@ _ENDS = {"JOB_EXECUTED", "JOB_ERROR", "JOB_MISSED"}
 
 _FATES = {"JOB_ERROR", "JOB_MISSED", "JOB_REMOVED"}
 
-_EMPTY = "    No scheduled jobs"
-
 _EDITS = {"modify_job", "pause_job", "resume_job", "reschedule_job"}
 
 
@@ -61,7 +60,7 @@ def _has_left(difference: Difference) -> bool:
     }
     texts = [without_times(each)[1] for each in (difference.theirs, difference.ours)]
     if all(isinstance(text, list) and any("Jobstore " in line for line in text) for text in texts):
-        lines, left = (Counter(line for line in text if line != _EMPTY) for text in texts)
+        lines, left = (Counter(line for line in text if line != NO_JOBS) for text in texts)
         return not left - lines and 0 < (lines - left).total() <= len(ended)
     theirs, ours = (
         {job["id"]: without_times(job) for job in jobs_in(each)}

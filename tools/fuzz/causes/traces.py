@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _OF_MISSES = {"JOB_MISSED", "JOB_SUBMITTED"}
 
+NO_JOBS = "    No scheduled jobs"
+"""The line of a job store without jobs in what print_jobs() writes."""
 _TIME_IN_A_TEXT = re.compile(r"(next run at: [^)]*|paused)\)$", re.MULTILINE)
 
 
@@ -132,7 +134,7 @@ def listed_in(entry: list[Any]) -> list[tuple[str, str]]:
         jobs = [each for each in answer["list"] if "job" in each]
         return [(_instant_of(each["job"]["next_run_time"]), json.dumps(each)) for each in jobs]
     text = answer if isinstance(answer, str) and "Jobstore " in answer else ""
-    lines = (line for line in text.splitlines() if line != "    No scheduled jobs")
+    lines = (line for line in text.splitlines() if line != NO_JOBS)
     return [("paused)" if line.endswith(" paused)") else "", line) for line in lines]
 
 
