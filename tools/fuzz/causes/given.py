@@ -7,7 +7,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from tools.fuzz.causes.traces import given_to_it, jobs_in, trigger_of, without_time
+from tools.fuzz.causes.traces import given_to_it, ids_of, jobs_in, trigger_of, without_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,11 +38,16 @@ def _has_an_or(trigger: Any) -> bool:
 
 
 def an_ignored_step_of_a_weekday(difference: Difference) -> bool:
-    """Return whether nothing differs but a trigger whose text has lost its step behind a name, and the fire time."""
+    """Return whether nothing differs but a trigger whose text has lost its step behind a name, and the fire time.
+
+    Or one side has a pass more, in which such a job alone runs.
+    """
     given = (json.dumps(step) for step in given_to_it(difference))
     if not any(_STEP_BEHIND_A_NAME.search(step) for step in given):
         return False
     theirs, ours = (copy.deepcopy(each) for each in (difference.theirs, difference.ours))
+    if {theirs[0], ours[0]} == {"run", "passed"}:
+        return len(ids_of(difference)) == 1
     if theirs[0] == "jobs" == ours[0]:  # the jobs with their fire times alone
         listed = [sorted(job[:2] for job in entry[2]) for entry in (theirs, ours)]
         return listed[0] == listed[1] and bool(theirs[1] == ours[1])
