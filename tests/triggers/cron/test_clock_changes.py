@@ -393,6 +393,20 @@ def test_fire_times_always_advance_through_a_repeated_hour(zone, given):
 
 
 @pytest.mark.trap(36)
+@pytest.mark.parametrize("shown_in", ["UTC", "Europe/London", "America/New_York"])
+@pytest.mark.parametrize(
+    "given", [{"minute": 30}, {"second": "*/20"}, {"hour": "1,2", "minute": 30}]
+)
+def test_a_fire_time_of_the_second_pass_is_not_given_again_in_whichever_zone_it_is_shown(
+    given, shown_in
+):
+    trigger = CronTrigger(timezone="America/New_York", **given)
+    second_pass = datetime(2024, 11, 3, 6, 30, tzinfo=UTC)
+    fired = second_pass.astimezone(ZoneInfo(shown_in))
+    assert trigger.get_next_fire_time(None, fired).astimezone(UTC) == second_pass
+    assert trigger.get_next_fire_time(fired, fired).astimezone(UTC) > second_pass
+
+
 def test_a_schedule_that_never_matches_ends_after_a_repeated_hour():
     # 3.11.3 never returns from this one.
     trigger = CronTrigger(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from tools.fuzz.causes.traces import (
+    counted_in,
     counts_of_removed,
     gap_of,
     given_to_it,
@@ -107,6 +108,58 @@ def at_the_wrong_hour(difference: Difference) -> bool:
         ):
             return timedelta() < gap_of(difference) < timedelta(hours=1)
     return False
+
+
+def first_at_the_wrong_hour(difference: Difference) -> bool:
+    """Return whether moments differ as the fire times of an interval do that began at the wrong hour.
+
+    Where the interval is longer than the hours by which clocks are changed, one series may have left a fire time behind that
+    the other still has before it.
+    """
+    if at_the_wrong_hour(difference):
+        return True
+    gap = gap_of(difference)
+    changes = (timedelta(minutes=30), timedelta(hours=1))
+    return gap > _NONE and any(
+        _NONE in {(gap - change) % length, (gap + change) % length}
+        for length in _lengths_of_intervals(difference)
+        for change in changes
+        if length > change
+    )
+
+
+def _lengths_of_intervals(difference: Difference) -> Iterator[timedelta]:
+    """Yield how long the intervals without a start are that the job that differs may have been given."""
+    units = ("weeks", "days", "hours", "minutes", "seconds")
+    for step in given_to_it(difference):
+        name, kwargs = trigger_of(step)
+        given = {unit: kwargs[unit] for unit in units if isinstance(kwargs.get(unit), int | float)}
+        if name == "interval" and given and "start_date" not in kwargs:
+            yield timedelta(**given)
+
+
+def given_twice_in_a_repeated_hour(difference: Difference) -> bool:
+    """Return whether 3.11.3 runs a fire time of the second pass of a repeated hour twice, and nothing else differs."""
+    one, other = map(counted_in, difference.told)
+    more, less = (
+        [json.loads(each) for each in (each.elements())] for each in (one - other, other - one)
+    )
+    ends = [each for each in more if each[:2] == ["event", "JOB_EXECUTED"]]
+    submitted = [each for each in (*more, *less) if each[:2] == ["event", "JOB_SUBMITTED"]]
+    runs = [each for each in more if each[0] == "run"]
+    is_all = len(ends) + len(runs) + len(submitted) == len(more) + len(less)
+    return (
+        bool(ends)
+        and len(ends) == len(runs)
+        and is_all
+        and all(_is_repeated(end, difference) for end in ends)
+    )
+
+
+def _is_repeated(end: list[Any], difference: Difference) -> bool:
+    moments = moments_in(end[2])
+    zones = _named_zones(difference.steps)
+    return any(each.astimezone(zone).fold for each in moments for zone in zones)
 
 
 def _shown_moments(value: Any) -> Iterator[tuple[datetime, ZoneInfo]]:

@@ -102,11 +102,11 @@ def jobs_in(value: Any) -> list[dict[str, Any]]:
     return [job for job, _ in jobs_and_stores_in(value)]
 
 
-def jobs_and_stores_in(value: Any) -> list[tuple[dict[str, Any], str]]:
+def jobs_and_stores_in(value: Any) -> list[tuple[dict[str, Any], str | None]]:
     """Return the jobs that an entry shows, each with the alias of its store."""
     if isinstance(value, dict):
         if "job" in value:
-            return [(value["job"], value["alias"])]
+            return [(value["job"], value.get("alias"))]
         return [job for each in value.values() for job in jobs_and_stores_in(each)]
     return [job for e in value for job in jobs_and_stores_in(e)] if isinstance(value, list) else []
 
