@@ -497,6 +497,9 @@ def test_a_job_without_its_executor_is_removed_by_3x_and_fails_here() -> None:
     given, other = (call("add_job", id=name, executor="gone") for name in "ab")
     assert known_after(given, in_a_pass(GONE), in_a_pass(), **stored) == "executor-gone"
     assert known_after(other, in_a_pass(GONE), in_a_pass(), **stored) is None
+    ends = ["event", "JOB_EXECUTED", {"job_id": "b"}]
+    assert known_after(given, in_a_pass(GONE, ends), in_a_pass(ends), **stored) == "executor-gone"
+    assert known_after(given, in_a_pass(GONE, ends), in_a_pass(RUN), **stored) is None
 
 
 def test_an_and_is_asked_after_a_fire_time_that_was_set() -> None:
@@ -740,6 +743,58 @@ def test_a_weekdays_step_shows_in_fire_times_of_its_own_job_only() -> None:
     assert known_as(step, [one], [other]) == "step-of-a-weekday"
     assert known_as(step, [listed(("b", "2024-01-08T00:00:00+00:00"))], [other]) is None
     assert known_as(call("add_job", id="a", trigger="cron"), [one], [other]) is None
+
+
+def test_a_weekdays_step_has_its_own_job_alone_run_on_other_days() -> None:
+    step = call("add_job", id="a", trigger="cron", day_of_week="mon/2")
+    nothing, runs = in_a_pass(), in_a_pass(RUN, ended("EXECUTED"))
+    assert known_after(step, nothing, runs) == "step-of-a-weekday"
+    assert known_after(call("add_job", id="b", trigger="cron", day="mon/2"), nothing, runs) is None
+    beside = ["event", "JOB_EXECUTED", {"job_id": "b"}]
+    assert known_after(step, nothing, in_a_pass(RUN, ended("EXECUTED"), beside)) is None
+
+
+def test_an_interval_that_began_at_the_wrong_hour_may_have_passed_a_fire_time() -> None:
+    def known(one, other, **given):
+        added = call("add_job", id="a", trigger="interval", **given)
+        return known_after(added, *([["returned", job("a", each)]] for each in (one, other)))
+
+    at, other = "17:42:00+02:00", "19:42:00+02:00"
+    assert known(at, other, hours=3) == known(other, at, hours=3) == "first-interval"
+    assert known(at, other, hours=4) is known(at, "19:43:00+02:00", hours=3) is None
+    assert known(at, other, hours=3, start_date="2024-01-01") is None
+    assert known(at, "17:54:30+02:00", seconds=1) is None
+
+
+def test_a_fire_time_of_a_repeated_hour_is_given_twice_by_3x_only() -> None:
+    def known(at, *more, zone="America/New_York"):
+        added = call("add_job", id="a", trigger="cron", timezone=zone)
+        end = ended("EXECUTED", at)
+        return known_after(added, in_a_pass(RUN, RUN, end, end), in_a_pass(RUN, end, *more))
+
+    assert known("2024-11-03T06:30:00+00:00") == "twice-in-a-repeated-hour"
+    assert known("2024-11-03T05:30:00+00:00") is known("2024-11-03T07:30:00+00:00") is None
+    assert known("2024-11-03T06:30:00+00:00", GONE) is None
+    assert known("2024-11-03T06:30:00+00:00", zone="Asia/Kolkata") is None
+
+
+def test_what_a_listener_adds_waits_where_the_pass_was_shut_down_before() -> None:
+    fails = ["raised", ["JobLookupError", "KeyError"]]
+    adds, shuts = inner("add_job", jobstore="default"), inner("shutdown")
+    down = ["event", "SCHEDULER_SHUTDOWN", {}]
+    told = ["event", "JOB_ADDED", {"alias": None, **ADDED[2], "exception": None}]
+    theirs = [["pass"], adds, told, ["returned", job("a", None)], shuts, down]
+    theirs += [["returned", None], fails]
+    goes_on = ["event", "JOB_SUBMITTED", {"job_id": "c", "scheduled_run_times": []}]
+
+    def known(*ours):
+        return known_as(ADVANCE, theirs, in_a_pass(*ours, goes_on))
+
+    is_down = shuts, down, ["returned", None]
+    assert known(*is_down, adds, ["returned", job("a", None)]) == "pass-that-raises"
+    assert known(*is_down, adds, ["returned", job("b", None)]) is None
+    assert known(*is_down) is None
+    assert known(adds, ["returned", job("a", None)], *is_down) is None
 
 
 def test_calls_may_come_to_something_else_only_where_the_order_differs() -> None:
