@@ -754,6 +754,20 @@ def test_a_weekdays_step_has_its_own_job_alone_run_on_other_days() -> None:
     assert known_after(step, nothing, in_a_pass(RUN, ended("EXECUTED"), beside)) is None
 
 
+def test_an_odd_part_of_a_calendar_interval_shows_later_in_its_text_alone() -> None:
+    def known(given, *texts, at=None):
+        added = call("add_job", id="a", trigger="calendarinterval", months=given)
+        shown = (
+            job("a", each_at, trigger={"trigger": text})
+            for text, each_at in zip(texts, (None, at), strict=True)
+        )
+        return known_after(added, *([["returned", each]] for each in shown))
+
+    texts = "CalendarIntervalTrigger(months=True)", "CalendarIntervalTrigger(months=1)"
+    assert known(True, *texts) == "part-of-a-calendar-interval"
+    assert known(1, *texts) is known(True, *texts, at="00:00:00+02:00") is None
+
+
 def test_an_interval_that_began_at_the_wrong_hour_may_have_passed_a_fire_time() -> None:
     def known(one, other, **given):
         added = call("add_job", id="a", trigger="interval", **given)
@@ -832,7 +846,7 @@ SHAPES = (
     *(554_158, 555_787, 566_376, 572_398, 576_678, 578_097, 578_794, 578_820),
     *(581_870, 584_455, 594_509, 600_657, 600_886, 601_275),
     *(612_542, 613_276, 615_919, 662_194, 629_339, 635_118, 706_795, 711_263),
-    *(716_422, 716_503),
+    *(640_292, 716_422, 716_503),
 )
 """Seeds whose differences nothing knew when they were first played, though the page has their lines."""
 

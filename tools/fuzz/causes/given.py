@@ -80,15 +80,30 @@ def a_text_as_arguments(difference: Difference) -> bool:
 
 
 def an_odd_part_of_a_calendar_interval(difference: Difference) -> bool:
-    """Return whether some number of a calendar interval is none, or written as a float or a truth value."""
+    """Return whether some number of a calendar interval is none, or written as a float or a truth value.
+
+    It shows where the trigger is given to a job, and later in the trigger's text.
+    """
+    steps = difference.taken
+    if _without_triggers(difference.theirs) == _without_triggers(difference.ours):
+        steps = [*steps, *given_to_it(difference)]
     return any(
         (type(value) is not int or value < 0)
         if name in _PARTS_OF_A_CALENDAR_INTERVAL
         else name in {"start_date", "end_date"} and not _is_a_date(value)
-        for step in difference.taken
+        for step in steps
+        if "calendarinterval" in json.dumps(step)
         for trigger in _triggers(step.get("kwargs", {}))
         for name, value in trigger.items()
     )
+
+
+def _without_triggers(entry: list[Any]) -> list[Any]:
+    """Return an entry without the triggers of the jobs that it shows."""
+    shown = copy.deepcopy(entry)
+    for job in jobs_in(shown):
+        job.pop("trigger", None)
+    return shown
 
 
 def _is_a_date(value: Any) -> bool:
