@@ -139,7 +139,7 @@ def _lengths_of_intervals(difference: Difference) -> Iterator[timedelta]:
 
 
 def given_twice_in_a_repeated_hour(difference: Difference) -> bool:
-    """Return whether 3.11.3 runs a fire time of the second pass of a repeated hour twice, and nothing else differs."""
+    """Return whether 3.11.3 runs a fire time of a repeated hour twice, and nothing else differs."""
     one, other = map(counted_in, difference.told)
     more, less = (
         [json.loads(each) for each in (each.elements())] for each in (one - other, other - one)
@@ -157,9 +157,15 @@ def given_twice_in_a_repeated_hour(difference: Difference) -> bool:
 
 
 def _is_repeated(end: list[Any], difference: Difference) -> bool:
-    moments = moments_in(end[2])
-    zones = _named_zones(difference.steps)
-    return any(each.astimezone(zone).fold for each in moments for zone in zones)
+    wall_times = [
+        moment.astimezone(zone)
+        for moment in moments_in(end[2])
+        for zone in _named_zones(difference.steps)
+    ]
+    passes = (
+        [each.replace(fold=fold).utcoffset() or _NONE for fold in (0, 1)] for each in wall_times
+    )
+    return any(first > second for first, second in passes)
 
 
 def _shown_moments(value: Any) -> Iterator[tuple[datetime, ZoneInfo]]:
