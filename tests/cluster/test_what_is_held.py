@@ -179,11 +179,11 @@ def test_an_outcome_is_written_after_the_shutdown_while_another_run_goes_on(stag
         stage.a.add(job_id)
     ends, _goes_on = stage.a.claim().batch.claims
     store = stage.a.store
-    store._drains = True
+    store._session.drains = True
     store._outbox.close()
     ends.sink.settle(ends, Result(ends.fires[0], Outcome.EXECUTED, NOW, NOW))
     assert len(store._outbox) == 1
-    assert store._has_settled() is False
+    assert store._session.has_settled() is False
     assert len(store._outbox) == 0
     assert [state for state, _, _ in stage.rows(ends.job.id)] == [10]
 

@@ -35,7 +35,7 @@ class Ends:
         self.place = place
         self.node = Node(place)
         self.outbox = self.node.store._outbox
-        self.outbox._is_drained = lambda: False  # as of a node whose heartbeat has ended
+        self.outbox.is_drained = lambda: False  # as of a node whose heartbeat has ended
         self.news = self.outbox._news = News()
         self.flush = self.outbox.flush
         self.told: list[str] = []

@@ -128,7 +128,7 @@ def test_after_the_end_an_outcome_is_written_by_who_brings_it(ends):
 
 
 def test_after_the_end_an_outcome_is_left_to_who_drains_the_store(ends):
-    ends.outbox._is_drained = lambda: True
+    ends.outbox.is_drained = lambda: True
     ends.outbox.close()
     ends.settle("a")
     assert not ends.is_written(), "an event loop may have brought it"

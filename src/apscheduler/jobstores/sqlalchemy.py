@@ -75,6 +75,7 @@ from apscheduler.jobstores._sql.rows import (
     id_text,
     is_time,
 )
+from apscheduler.jobstores._sql.session import Session, Sessions
 from apscheduler.jobstores._sql.statements import statements_for
 from apscheduler.jobstores._sql.strangers import Strangers
 from apscheduler.jobstores._sql.tables import (
@@ -247,8 +248,7 @@ class SQLAlchemyJobStore(SharedJobStore):
         self._keep_results = keep_results
         self._follow_zone_data = follow_zone_data
         self._ready = False
-        self._drains = False
-        # Weak: nobody will settle a claim that nobody holds, and signing off must not wait for it.
+        self._sessions = Sessions()
         self._open = OpenClaims()
         self._use_tables(
             *(tablename, tableschema, maybe_ref(metadata)),
@@ -340,13 +340,12 @@ class SQLAlchemyJobStore(SharedJobStore):
         self._database.forked()
         self._leader_lock.forked()
         self._troubles.forked()
+        self._sessions.forked()
         if not self._ready:
             return
         self._ready = False
         self._guard.close()
         self._listener = self._made_listener()
-        self._outbox.forked()
-        self._membership.lease.lost()
         self._open = OpenClaims()
 
     def start(self, scheduler: Any, alias: str) -> None:
@@ -374,9 +373,7 @@ class SQLAlchemyJobStore(SharedJobStore):
             self._troubles.tell,
             keep_results=self._keep_results,
             patience=self._lease_us / SECOND,
-            is_drained=lambda: self._drains and self._membership.is_beating(),
         )
-        self._outbox.catch_ups.on_portion = self._note_portion
         self._outbox.catch_ups.on_waiting = self._changed
         self._outbox.catch_ups.give_back = self.give_back
         self._ledger.alias = alias
@@ -432,19 +429,27 @@ class SQLAlchemyJobStore(SharedJobStore):
             self._strangers_found,
         )
         self._claiming.on_committed = self._guard.committed
-        self._open = OpenClaims()
+        self._begin_session()
         self._zones_seen = False
         self._pruned_at = time.monotonic()
         self._looked_for_timeless = 0.0
         self._wake_below = 0
         self._asked_at = 0
-        self._ready, self._drains = True, False
+        self._ready = True
         with suppress(StoreHeldError):  # it is said
             self._guard.check()
         self._rezoning = self._made_rezoning()
         if self._guard.held is None:
             self._rezoning.start()
         self._listener.start()
+
+    def _begin_session(self) -> None:
+        """Gather what this start has made: an earlier one may still have runs that go on."""
+        self._session = Session(self._outbox, self._membership, self._roll)
+        self._open = self._session.open
+        self._outbox.catch_ups.on_portion = self._open.add
+        self._sessions.begin(self._session)
+        self._database.watch.start()  # the earlier one may have signed off meanwhile, as the last one
 
     def _made_rezoning(self) -> Rezoning:
         made = Rezoning(
@@ -492,19 +497,17 @@ class SQLAlchemyJobStore(SharedJobStore):
         except Exception as exc:  # noqa: BLE001 - who adopts it as an orphan's accounts for it
             self._troubles.tell("What became of the last claims could not be asked", exc)
         self._end_catch_ups()
-        self._drains = not self._database.is_private
+        self._session.drains = not self._database.is_private
         self._outbox.close()
         self._guard.close()
         self._rezoning.stop()
         self._write_back()
-        self._membership.close(self._has_settled)
+        self._membership.close(self._session.has_settled)
 
-    def _has_settled(self) -> bool:
-        """Write what waits; return whether no run goes on that has to be settled, and all outcomes are written."""
-        if self._open.alive():
-            self._outbox.is_empty()  # while runs go on it is tried for as long as they do
-            return False
-        return self._outbox.is_done()
+    def _session_of(self, claim: StoreClaim) -> Session:
+        """Return the session that has claimed it: one that was shut down may have runs that go on."""
+        lease, session = claim._lease, self._session
+        return session if session.membership.lease is lease else self._sessions.of(lease, session)
 
     def withdraw(self) -> None:
         if not self._ready:
@@ -524,17 +527,18 @@ class SQLAlchemyJobStore(SharedJobStore):
         return self._open.alive()
 
     def last_word(self) -> None:
-        membership: Membership | None = getattr(self, "_membership", None)
-        if membership is None:
-            return
-        self._outbox.is_empty()
-        names = sorted({name_of(claim.job) for claim in self._open_claims() if claim.unsettled})
+        sessions = self._sessions.all()
+        claims = [claim for session in sessions for claim in session.open.alive()]
+        for session in sessions:
+            session.outbox.is_empty()
+        names = sorted({name_of(claim.job) for claim in claims if claim.unsettled})
         if names:
             self._logger.warning(
                 "The process ends while jobs run: %s. Those of at least once are free for others, the rest is lost",
                 ", ".join(names),
             )
-        membership.leave()
+        for session in sessions:
+            session.membership.leave()
 
     def _write_back(self) -> None:
         """Bring the pickles up to their columns, for 3.x to read."""
@@ -779,9 +783,6 @@ class SQLAlchemyJobStore(SharedJobStore):
             if isinstance(claim, StoreClaim):
                 self._open.add(claim)
 
-    def _note_portion(self, portion: StoreClaim) -> None:
-        self._open.add(portion)
-
     def _tell_of_timeless(self) -> None:
         """Now and then, tell of jobs whose next fire time is no time: no claim ever reads them."""
         now = time.monotonic()
@@ -796,10 +797,11 @@ class SQLAlchemyJobStore(SharedJobStore):
     def settle(self, claim: Claim, result: Result) -> None:
         if not isinstance(claim, StoreClaim):
             raise TypeError(f"{claim!r} was not claimed from this store")
-        self._outbox.settle(claim, result)
+        self._session_of(claim).outbox.settle(claim, result)
 
     def release(self, claim: Claim) -> None:
-        self._open.discard(claim)
+        if isinstance(claim, StoreClaim):
+            self._session_of(claim).open.discard(claim)
         catch_up = claim.catch_up if isinstance(claim, StoreClaim) else None
         if catch_up is not None:
             catch_up.released(claim)
@@ -815,7 +817,7 @@ class SQLAlchemyJobStore(SharedJobStore):
         return True
 
     def _give_back(self, claim: StoreClaim, fires: list[int]) -> None:
-        self._outbox.give_back_all(claim, fires)
+        self._session_of(claim).outbox.give_back_all(claim, fires)
         if not claim.unsettled and claim.take_release():
             self.release(claim)
 

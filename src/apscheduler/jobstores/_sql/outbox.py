@@ -48,7 +48,7 @@ class Outbox:
 
     :param on_trouble: told what cannot be written, and what came too late
     :param patience: seconds for which a closed outbox tries to write
-    :param is_drained: asked of a closed one: whether another thread calls :meth:`is_done` until nothing is held any more
+    :ivar is_drained: asked of a closed one: whether another thread calls :meth:`is_done` until nothing is held any more
     """
 
     def __init__(
@@ -59,14 +59,13 @@ class Outbox:
         *,
         keep_results: bool,
         patience: float = 15.0,
-        is_drained: Callable[[], bool] = lambda: False,
     ) -> None:
         self._database = database
         self._statements = statements
         self._on_trouble = on_trouble
         self._keep_results = keep_results
         self._patience = patience
-        self._is_drained = is_drained
+        self.is_drained: Callable[[], bool] = lambda: False
         self._failing_since: float | None = None
         self._waiting: deque[Settled] = deque()
         self._in_hand = 0  # taken from there, and not written yet
@@ -109,7 +108,7 @@ class Outbox:
         self._waiting.append(item)
         if not self._closed:
             self._tell_thread()
-        elif not self._is_drained():
+        elif not self.is_drained():
             self._flush_reported()
 
     def _tell_thread(self) -> None:

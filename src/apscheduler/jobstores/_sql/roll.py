@@ -61,6 +61,7 @@ class SQLRoll:
     :param before_join: called before a node is entered; raises where none may be
     :param may_join: called with all nodes and the store's time in the transaction that enters one; raises where none may be
     :ivar beats: how many of the own node's beats are known to be committed
+    :ivar is_last: asked at the end: whether nobody else of this process goes on with the database
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class SQLRoll:
         self._before_join = before_join
         self._may_join = may_join
         self.beats = 0
+        self.is_last: Callable[[], bool] = lambda: True
         self._using = RLock()  # the heartbeat's thread, and whoever signs off
         self._connection: Connection | None = None
 
@@ -115,9 +117,10 @@ class SQLRoll:
                 connection.close()
 
     def finish(self) -> None:
-        """Give all connections back: this process is done with the store."""
+        """Give all connections back: this session is done with the store."""
         self.close()
-        self._database.close()
+        if self.is_last():
+            self._database.close()
 
     # -- one's own lease ------------------------------------------------------------------------------------
 
