@@ -100,7 +100,10 @@ def _commands() -> dict[str, tuple[Callable[[argparse.Namespace], int], str]]:
         "pages": (pages, "write the pages of the documentation that are made from the source anew"),
         "lock": (lock, "renew the pinned requirements from requirements/*.in"),
         "system": (system, "install the programs that tests need, as root on Debian"),
-        "package": (package, "build wheel and sdist, import the wheel in a fresh environment"),
+        "package": (
+            package,
+            "build a release into dist/, twice, and try the wheel in a fresh environment",
+        ),
         "mutants": (
             mutants,
             "break random lines of the core and say which of them no test notices",
@@ -305,7 +308,7 @@ def system(_: argparse.Namespace) -> int:
 
 
 def package(_: argparse.Namespace) -> int:
-    return packaging.build_and_try(_environment())
+    return packaging.build_and_try(_environment(), bill_maker())
 
 
 def mutants(options: argparse.Namespace) -> int:
@@ -363,6 +366,11 @@ def servers() -> Path:
 def pools() -> Path:
     """Return the Python of the environment in which other people's pools are installed."""
     return environments.ensure(".venv-pools", "pools", project=False)
+
+
+def bill_maker() -> Path:
+    """Return the Python of the environment in which what writes bills of materials is installed."""
+    return environments.ensure(".venv-release", "release", project=False)
 
 
 def notebook() -> Path:
