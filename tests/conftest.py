@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tools import commands, slow_tests
+import apscheduler
+from tools import TESTED_VARIABLE, commands, slow_tests
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -36,7 +37,9 @@ settings.load_profile(next((PROFILES[mark] for mark in PROFILES if os.environ.ge
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Time the tests where that is asked for."""
+    """Time the tests where that is asked for, and make sure of whose they are."""
+    if TESTED_VARIABLE in os.environ and Path(apscheduler.__file__).is_relative_to(ROOT / "src"):
+        raise pytest.UsageError(f"{apscheduler.__file__} is tested instead of the wheel's")
     file = os.environ.get(slow_tests.MEASURES)
     if file and not hasattr(config, "workerinput"):
         config.pluginmanager.register(slow_tests.Stopwatch(Path(file)))

@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from tools import TESTED
+
 MISSING = {
     "apscheduler.jobstores.sqlalchemy": ("sqlalchemy", "'tickwright[sqlalchemy]'"),
     "apscheduler.jobstores.redis": ("redis", "'tickwright[redis]'"),
@@ -48,7 +50,7 @@ print(json.dumps(said))
 @pytest.fixture(scope="module")
 def said(project_root):
     command = [sys.executable, "-c", PROGRAM, json.dumps(MISSING)]
-    ran = subprocess.run(command, cwd=project_root / "src", capture_output=True, check=True)
+    ran = subprocess.run(command, cwd=TESTED, capture_output=True, check=True)
     return json.loads(ran.stdout)
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
-from tools import ROOT
+from tools import ROOT, TESTED
 
 PAGE = (ROOT / "docs/how-to/stop-and-restart.md").read_text("utf-8")
 POOL = """
@@ -47,7 +47,7 @@ def started(folder, *arguments, **environment):
     return subprocess.Popen(
         [sys.executable, "-W", "error", *arguments],
         cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(ROOT / "src")} | environment,
+        env=os.environ | {"PYTHONPATH": str(TESTED)} | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -20,7 +20,7 @@ from apscheduler import installation
 from tests.test_layers import imports, modules
 from tests.test_start_path import loaded_by
 from tickwright import _whose
-from tools import ROOT
+from tools import ROOT, TESTED
 
 SOURCE = (ROOT / "src/tickwright/__init__.py").read_text("utf-8")
 CURE = "run: pip uninstall APScheduler, then, in a checkout of tickwright: pip install --force-reinstall"
@@ -118,8 +118,8 @@ class Site:
         self.folder = folder
         for name in ("apscheduler", "tickwright"):
             ignored = shutil.ignore_patterns("__pycache__", "_words", "dialects", "cluster", "runs")
-            shutil.copytree(ROOT / "src" / name, folder / name, ignore=ignored)
-        shutil.copy(ROOT / "src/tickwright_command.py", folder)
+            shutil.copytree(TESTED / name, folder / name, ignore=ignored)
+        shutil.copy(TESTED / "tickwright_command.py", folder)
         self.ours = folder / "apscheduler"
         self.record = folder / "tickwright-0.1.0.dist-info" / "RECORD"
         self.record.parent.mkdir()

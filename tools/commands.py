@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import signal
 import subprocess
@@ -13,6 +14,8 @@ from typing import TYPE_CHECKING
 
 from tools import (
     ROOT,
+    TESTED,
+    TESTED_VARIABLE,
     debian,
     environments,
     machine_names,
@@ -20,10 +23,11 @@ from tools import (
     option_page,
     packaging,
     slow_tests,
+    wheels,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 LONG_MARK = "TICKWRIGHT_LONG"
 FAST_MARK = mutant_runs.FAST_MARK
@@ -203,16 +207,30 @@ def demo_python() -> Path:
 
 def test(options: argparse.Namespace) -> int:
     python = _environment(options.python)
-    environment = os.environ | ({LONG_MARK: "1"} if options.long else {})
+    is_whole = not options.fast and not options.rest
+    others = _make_environments() if is_whole else []
+    with _tested(python, *others) as environment:
+        return _test(options, python, environment)
+
+
+@contextlib.contextmanager
+def _tested(*pythons: Path) -> Iterator[dict[str, str]]:
+    """Yield the environment of tests: of the wheel where that is asked for, else of ``src/``."""
+    if wheels.WHEEL_MARK not in os.environ:
+        yield os.environ | {}
+        return
+    with wheels.in_place_of_the_checkout(pythons) as variables:
+        yield os.environ | variables
+
+
+def _test(options: argparse.Namespace, python: Path, environment: dict[str, str]) -> int:
+    environment |= {LONG_MARK: "1"} if options.long else {}
     patience = ["--timeout", LONG_TIMEOUT_SECONDS] if options.long else []
     if options.fast:
         chosen = ["-m", "not slow and not serial", *_parallel()]
         return _pytest(python, [*chosen, *options.rest], environment | {FAST_MARK: "1"})
     if options.rest:
         return _pytest(python, [*patience, *options.rest], environment)
-    began = time.monotonic()
-    _make_environments()
-    print(f"minutes of environments: {(time.monotonic() - began) / 60:.1f}", flush=True)
     apart = [place for place in SERVERS_AND_POOLS if (ROOT / place).exists()]
     groups = {
         "alone": ["-m", "serial", *patience],
@@ -220,7 +238,7 @@ def test(options: argparse.Namespace) -> int:
         "servers and pools": ["-m", "not serial", *_parallel(), *patience, *apart],
     }
     failed = _in_groups(python, groups, environment)
-    return failed or (_campaigns(python) if options.long else 0)
+    return failed or (_campaigns(python, environment) if options.long else 0)
 
 
 def _in_groups(python: Path, groups: dict[str, list[str]], environment: dict[str, str]) -> int:
@@ -236,10 +254,10 @@ def _in_groups(python: Path, groups: dict[str, list[str]], environment: dict[str
     return failed
 
 
-def _campaigns(python: Path) -> int:
+def _campaigns(python: Path, environment: dict[str, str]) -> int:
     """Kill thousands of scheduler processes on each store; the reports are lines of JSON."""
-    paths = os.pathsep.join(str(ROOT / each) for each in ("tests", "src"))
-    environment = os.environ | {"PYTHONPATH": paths}
+    tested = environment.get(TESTED_VARIABLE) or str(TESTED)
+    environment |= {"PYTHONPATH": os.pathsep.join((str(ROOT / "tests"), tested))}
     failed = 0
     for store, kills in CAMPAIGNS.items():
         command = [str(python), "-m", "cluster.campaign", store, str(kills)]
@@ -336,11 +354,14 @@ def pythons(_: argparse.Namespace) -> int:
     failed = 0
     for version, interpreter in others.items():
         print(f"The fast tests on CPython {version}:", flush=True)
-        options = argparse.Namespace(fast=True, long=False, python=interpreter, rest=["-q"])
-        failed |= test(options)
-        print(f"The slow tests of {' '.join(OF_THE_INTERPRETER)} on CPython {version}:", flush=True)
-        chosen = ["-q", "-m", "slow and not serial", *_parallel(), *OF_THE_INTERPRETER]
-        failed |= _pytest(_environment(interpreter), chosen, os.environ | {})
+        options = argparse.Namespace(fast=True, long=False, rest=["-q"])
+        python = _environment(interpreter)
+        with _tested(python) as environment:
+            failed |= _test(options, python, environment)
+            which = " ".join(OF_THE_INTERPRETER)
+            print(f"The slow tests of {which} on CPython {version}:", flush=True)
+            chosen = ["-q", "-m", "slow and not serial", *_parallel(), *OF_THE_INTERPRETER]
+            failed |= _pytest(python, chosen, environment)
     return failed
 
 
@@ -378,13 +399,19 @@ def notebook() -> Path:
     return environments.ensure(".venv-notebook", "notebook", project=False)
 
 
-def _make_environments() -> None:
-    """Make what the whole suite needs before a test's own time begins to count."""
-    for made in (reference, dropin, servers, notebook, pools):
+def _make_environments() -> list[Path]:
+    """Make what the whole suite needs before a test's own time begins to count; return the Pythons that have ours installed."""
+    began = time.monotonic()
+    with_ours = []
+    for make in (reference, dropin, servers, notebook, pools):
         try:
-            made()
+            python = make()
         except environments.SetupError as exc:
             print(f"dev.py: {exc}", file=sys.stderr)  # the tests that need it say so, too
+        else:
+            with_ours += [python] if make is dropin else []
+    print(f"minutes of environments: {(time.monotonic() - began) / 60:.1f}", flush=True)
+    return with_ours
 
 
 def _environment(interpreter: str | None = None) -> Path:
@@ -395,5 +422,6 @@ def _environment(interpreter: str | None = None) -> Path:
 
 
 def _pytest(python: Path, arguments: list[str], environment: dict[str, str] | None = None) -> int:
-    command = [str(python), "-m", "pytest", *arguments]
+    without_src = ["-o", "pythonpath=. tests"] if TESTED_VARIABLE in (environment or {}) else []
+    command = [str(python), "-m", "pytest", *without_src, *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode

@@ -68,6 +68,24 @@ def python_of(home: Path) -> Path:
     return home / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
+def mark_as_unfinished(python: Path) -> None:
+    """Have an environment made anew, should what changes it now be killed before :func:`install_checkout`."""
+    stamp = _home_of(python) / STAMP
+    stamp.rename(stamp.with_suffix(".changed"))
+
+
+def install_checkout(python: Path) -> None:
+    """Install the checkout again, where something else was put into its place."""
+    _install(python, "--force-reinstall", "--editable", str(ROOT))
+    changed = (_home_of(python) / STAMP).with_suffix(".changed")
+    if changed.exists():
+        changed.rename(_home_of(python) / STAMP)
+
+
+def _home_of(python: Path) -> Path:
+    return python.parent.parent
+
+
 def _is_made(home: Path, wanted: str) -> bool:
     stamp = home / STAMP
     # The interpreter under it may have been removed since; asking for its version notices.

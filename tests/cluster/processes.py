@@ -17,9 +17,10 @@ from cluster.support import judge
 
 from apscheduler._engine.instants import to_us
 from apscheduler.schedulers.background import BackgroundScheduler
+from tools import TESTED
 
 HERE = Path(__file__).parent
-PATHS = [str(HERE.parent.parent / "src"), str(HERE.parent)]
+PATHS = [str(TESTED), str(HERE.parent)]
 
 
 class Nursery:

@@ -17,7 +17,7 @@ from cluster.support import judge
 from databases import SERVERS, SHARED, Place
 
 from apscheduler.testing import ManualScheduler
-from tools import ROOT, commands
+from tools import ROOT, TESTED, commands
 
 pytestmark = pytest.mark.slow
 CONTENDERS = 6
@@ -144,7 +144,7 @@ def test_a_leader_that_was_stopped_starts_nothing_after_its_lease(place, tmp_pat
     log, script = tmp_path / "marks", tmp_path / "script.py"
     log.touch()
     script.write_text(STOPPED)
-    paths = os.pathsep.join(str(ROOT / each) for each in ("src", "tests"))
+    paths = os.pathsep.join(map(str, (TESTED, ROOT / "tests")))
 
     def start(stop_at):
         return subprocess.Popen(

@@ -23,7 +23,7 @@ from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers import SchedulerNotRunningError
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.schedulers.background import BackgroundScheduler
-from tools import ROOT, commands, environments
+from tools import TESTED, commands, environments
 
 PATIENCE = 30
 
@@ -461,7 +461,7 @@ def test_it_lives_in_a_notebook_whose_loop_runs_already():
     ended = subprocess.run(
         [str(python), str(Path(__file__).with_name("notebook.py"))],
         input=json.dumps(CELLS),
-        env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "PYTHONWARNINGS": "default"},
+        env={**os.environ, "PYTHONPATH": str(TESTED), "PYTHONWARNINGS": "default"},
         capture_output=True,
         text=True,
         timeout=100,

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy
 
 from apscheduler.jobstores._sql.engines import as_of_2
-from tools import ROOT
+from tools import TESTED
 
 PROGRAM = """
 import sys
@@ -52,7 +52,7 @@ def test_a_program_on_1(tmp_path, way) -> None:
         capture_output=True,
         text=True,
         timeout=100,
-        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+        env={**os.environ, "PYTHONPATH": str(TESTED)},
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == ["ran", "['changed'] ['executed']"]

@@ -29,6 +29,7 @@ from apscheduler.jobstores.base import JobLookupError
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.testing import FakeClock, ManualScheduler
+from tools import TESTED
 
 pytestmark = pytest.mark.slow
 
@@ -507,7 +508,7 @@ scheduler.shutdown()
 @pytest.mark.parametrize("place", SHARED, indirect=True)
 def test_processes_that_start_at_once_make_the_tables_once(place, project_root):
     command = [sys.executable, "-c", STARTING, place.url, place.table]
-    environment = {**os.environ, "PYTHONPATH": str(project_root / "src")}
+    environment = {**os.environ, "PYTHONPATH": str(TESTED)}
     pipe = subprocess.PIPE
     processes = [
         subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=environment)

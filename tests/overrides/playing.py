@@ -9,12 +9,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tools import ROOT
+from tools import ROOT, TESTED
 
 
 def played_here(program: Path) -> Any:
     """Return what a program tells of ours."""
-    return _played(sys.executable, program, PYTHONPATH=str(ROOT / "src"))
+    return _played(sys.executable, program, PYTHONPATH=str(TESTED))
 
 
 def played_by(reference: Path, program: Path) -> Any:

@@ -11,11 +11,11 @@ from plain.beside import HERE
 from plain.services import miss
 
 from apscheduler.testing.contracts import PlainStoreContract
-from tools import ROOT
+from tools import ROOT, TESTED
 
 pytestmark = pytest.mark.slow
 
-OURS = os.pathsep.join(str(ROOT / each) for each in ("src", "tests"))
+OURS = os.pathsep.join(map(str, (TESTED, ROOT / "tests")))
 
 
 @pytest.fixture

@@ -17,9 +17,9 @@ from cluster.support import judge
 
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
-from tools import ROOT, commands, environments
+from tools import ROOT, TESTED, commands, environments
 
-PATHS = os.pathsep.join(str(ROOT / each) for each in ("src", "tests"))
+PATHS = os.pathsep.join(map(str, (TESTED, ROOT / "tests")))
 SECONDS = 240
 GOES_ON_SECONDS = 3
 

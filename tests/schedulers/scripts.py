@@ -8,11 +8,11 @@ import subprocess
 import sys
 import textwrap
 import time
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tools import TESTED
+
 PATIENCE = 30
 
 PREAMBLE = """
@@ -43,7 +43,7 @@ class Script:
         quiet = "ignore:This process:DeprecationWarning"
         self.running = subprocess.Popen(
             [sys.executable, "-W", "error", "-W", quiet, str(path)],
-            env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+            env={**os.environ, "PYTHONPATH": str(TESTED)},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -10,7 +10,7 @@ import textwrap
 import pytest
 from databases import SHARED, Place
 
-from tools import ROOT
+from tools import ROOT, TESTED
 
 pytestmark = [
     pytest.mark.slow,
@@ -34,7 +34,7 @@ def run(folder, *parts, arguments=(), **environment):
     """Run a script to its end and return its lines and what it logged."""
     path = folder / "script.py"
     path.write_text("\n".join(textwrap.dedent(part) for part in (PREAMBLE, *parts)))
-    paths = os.pathsep.join(str(ROOT / each) for each in ("src", "tests"))
+    paths = os.pathsep.join(map(str, (TESTED, ROOT / "tests")))
     done = subprocess.run(
         [sys.executable, path, *map(str, arguments)],
         env={**os.environ, "PYTHONPATH": paths, **environment},

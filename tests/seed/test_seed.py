@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tools import ROOT, TESTED
+
 DOCUMENT = ROOT / "tests" / "data" / "seed-blocking-scheduler.md"
 BLOCKS = [
     textwrap.dedent(block)
@@ -56,7 +57,7 @@ class Process:
         home.mkdir()
         (home / "sitecustomize.py").write_text(CUSTOMIZE.format(method=method))
         (home / "seed.py").write_text(script, encoding="utf-8")
-        path = os.pathsep.join([str(home), str(ROOT / "src")])
+        path = os.pathsep.join([str(home), str(TESTED)])
         self.running = subprocess.Popen(
             [sys.executable, "seed.py"],
             cwd=home,

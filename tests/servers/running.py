@@ -16,9 +16,9 @@ import pytest
 from cluster.support import judge
 from cluster.support.ports import reserve
 
-from tools import ROOT, commands, environments
+from tools import ROOT, TESTED, commands, environments
 
-PATHS = os.pathsep.join(str(ROOT / each) for each in ("src", "tests"))
+PATHS = os.pathsep.join(map(str, (TESTED, ROOT / "tests")))
 _ask = build_opener(ProxyHandler({})).open
 
 

@@ -12,7 +12,7 @@ from servers.running import programs
 
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
-from tools import ROOT
+from tools import ROOT, TESTED
 
 pytestmark = pytest.mark.slow
 PAGE = (ROOT / "docs/how-to/stop-and-restart.md").read_text("utf-8")
@@ -51,7 +51,7 @@ def test_workers_wait_for_their_jobs_and_sign_off_with_the_pages_settings(tmp_pa
             *(*preload, "myapplication:application"),
         ],
         cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(ROOT / "src")},
+        env=os.environ | {"PYTHONPATH": str(TESTED)},
         stdout=subprocess.PIPE,
         text=True,
     )

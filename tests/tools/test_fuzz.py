@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tools import ROOT
+from tools import TESTED
 from tools.fuzz import accepted, campaign, generator, oddities
 from tools.fuzz.comparing import first_difference
 from tools.fuzz.shrinking import shrunk
@@ -29,7 +29,7 @@ def call(name, /, *args, **kwargs):
 def twins():
     """Ours, twice."""
     with Both(sys.executable, sys.executable) as both:
-        both.sides[0].command.append(str(ROOT / "src"))
+        both.sides[0].command.append(str(TESTED))
         yield both
 
 

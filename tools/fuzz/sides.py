@@ -7,7 +7,7 @@ import os
 import subprocess
 from typing import TYPE_CHECKING, Any, Self
 
-from tools import ROOT
+from tools import ROOT, TESTED
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,7 +70,7 @@ class Both:
     """3.11.3 and ours."""
 
     def __init__(self, reference: Path | str, ours: Path | str) -> None:
-        self.sides = (Side(reference), Side(ours, ROOT / "src"))
+        self.sides = (Side(reference), Side(ours, TESTED))
 
     def play(self, program: dict[str, Any]) -> tuple[list[Any], list[Any]]:
         """Return 3.11.3's trace of a program, and ours."""
