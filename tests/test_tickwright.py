@@ -89,7 +89,7 @@ def test_other_names_are_not_there(name) -> None:
 def test_importing_it_loads_nothing_of_the_engine_and_no_metadata() -> None:
     loaded = loaded_by("import tickwright")
     assert {each for each in loaded if each.startswith("apscheduler")} == {"apscheduler"}
-    assert not loaded & {"importlib.metadata", "hashlib", "base64", "csv", "email"}
+    assert not loaded & {"importlib.metadata", "re", "base64", "csv", "email"}
 
 
 def test_the_package_apscheduler_knows_nothing_of_it() -> None:
@@ -123,13 +123,21 @@ class Site:
         self.ours = folder / "apscheduler"
         self.record = folder / "tickwright-0.1.0.dist-info" / "RECORD"
         self.record.parent.mkdir()
-        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        self.write_record()
+
+    def write_record(self) -> None:
+        packages = (self.ours, self.folder / "tickwright")
+        files = sorted(path for each in packages for path in each.rglob("*.py"))
         self.record.write_text("".join(map(self._row, files)), "utf-8")
 
     def _row(self, path: Path) -> str:
         content = path.read_bytes()
-        digest = urlsafe_b64encode(hashlib.sha256(content).digest()).decode().rstrip("=")
-        return f"{path.relative_to(self.folder).as_posix()},sha256={digest},{len(content)}\n"
+        name = path.relative_to(self.folder).as_posix()
+        return f"{name},sha256={self.digest(content)},{len(content)}\n"
+
+    @staticmethod
+    def digest(content: bytes) -> str:
+        return urlsafe_b64encode(hashlib.sha256(content).digest()).decode().rstrip("=")
 
     def imported(self, *before: Path, code: str = "import tickwright; print('ours')") -> str:
         """Import it in a process of its own; return what was said."""
@@ -191,6 +199,17 @@ def test_what_was_done_to_our_files_is_said_in_one_sentence_with_the_cure(site, 
     assert said.startswith("ImportError: the package 'apscheduler' is not tickwright's: "), said
     assert all(word in said for word in words), said
     assert CURE in said
+
+
+@pytest.mark.parametrize("sign", ["-", "_"])
+def test_either_sign_of_a_records_base64_is_read(site, sign) -> None:
+    first = site.ours / "__init__.py"
+    text = first.read_text("utf-8")
+    endings = (f"# {number}\n" for number in range(1000))
+    changed = next(each for each in endings if sign in site.digest((text + each).encode()))
+    first.write_text(text + changed, "utf-8")
+    site.write_record()
+    assert site.imported() == "ours"
 
 
 COMMANDS = [

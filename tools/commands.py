@@ -220,7 +220,9 @@ def _tested(*pythons: Path) -> Iterator[dict[str, str]]:
         yield os.environ | {}
         return
     with wheels.in_place_of_the_checkout(pythons) as variables:
-        yield os.environ | variables
+        yield {
+            name: os.environ[name] for name in os.environ.keys() - {wheels.WHEEL_MARK}
+        } | variables
 
 
 def _test(options: argparse.Namespace, python: Path, environment: dict[str, str]) -> int:
@@ -422,6 +424,5 @@ def _environment(interpreter: str | None = None) -> Path:
 
 
 def _pytest(python: Path, arguments: list[str], environment: dict[str, str] | None = None) -> int:
-    without_src = ["-o", "pythonpath=. tests"] if TESTED_VARIABLE in (environment or {}) else []
-    command = [str(python), "-m", "pytest", *without_src, *arguments]
+    command = [str(python), "-m", "pytest", *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode

@@ -149,14 +149,15 @@ def _is_our_metadata(name: str) -> bool:
 
 def _is_as_recorded(site: str, digest: str) -> bool:
     """Return whether the first file that APScheduler would overwrite is the recorded one."""
-    from base64 import urlsafe_b64encode
+    from binascii import b2a_base64  # the module base64 would bring along regular expressions
     from hashlib import sha256
 
     algorithm, _, wanted = digest.partition("=")
     if algorithm != "sha256":
         return True
     with open(os.path.join(site, _MARK), "rb") as file:  # noqa: PTH118, PTH123
-        return urlsafe_b64encode(sha256(file.read()).digest()).decode().rstrip("=") == wanted
+        found = b2a_base64(sha256(file.read()).digest(), newline=False).decode()
+    return found.translate({43: "-", 47: "_"}).rstrip("=") == wanted
 
 
 def _by() -> str:

@@ -160,7 +160,7 @@ LEFT_OUT = [f"--ignore={place}" for place in APART]
 def test_test_hands_pytest_what_it_was_given(words, expected, monkeypatch) -> None:
     asked = []
     monkeypatch.setattr(commands, "_environment", lambda interpreter=None: "python")
-    monkeypatch.setattr(commands, "_make_environments", lambda **_: None)
+    monkeypatch.setattr(commands, "_make_environments", lambda **_: [])
     monkeypatch.setattr(
         commands, "_pytest", lambda _python, arguments, _env: asked.append(arguments) or 0
     )
