@@ -16,6 +16,7 @@ from tools import (
     ROOT,
     TESTED,
     TESTED_VARIABLE,
+    changes,
     debian,
     environments,
     machine_names,
@@ -92,7 +93,10 @@ def _commands() -> dict[str, tuple[Callable[[argparse.Namespace], int], str]]:
     return {
         "demo": (demo, "run the seed's complete example for about 15 s and show what happened"),
         "test": (test, "run the tests; what it does not know goes to pytest"),
-        "check": (check, "formatting, ruff, mypy, import layers, no machine's names in files"),
+        "check": (
+            check,
+            "formatting, ruff, mypy, import layers, no machine's names in files, what users are told of changes",
+        ),
         "bench": (
             bench,
             "measure beside the reference implementation; --quick, --only G3,G8, --rounds 9, --before REVISION, --write",
@@ -290,9 +294,13 @@ def check(_: argparse.Namespace) -> int:
         for name, step in steps.items()
         if subprocess.run(step, cwd=ROOT, check=False).returncode
     ]
-    found = machine_names.findings()
-    print(*found, sep="\n", end="\n" if found else "")
-    failed += ["names of one machine"] if found else []
+    for name, findings in {
+        "names of one machine": machine_names.findings,
+        "changes": changes.findings,
+    }.items():
+        found = findings()
+        print(*found, sep="\n", end="\n" if found else "")
+        failed += [name] if found else []
     print(f"check: {'failed: ' + ', '.join(failed) if failed else 'all is well'}")
     return 1 if failed else 0
 
