@@ -21,7 +21,7 @@ __all__ = ["__version__", "current_run", "release", "version", "version_info"]
 
 
 def __getattr__(name: str) -> object:
-    """Load :func:`current_run` when it is first asked for: programs that don't ask pay nothing."""
+    """Load :func:`current_run` when it is first asked for, so that programs that do not ask pay nothing."""
     if name != "current_run":
         raise _missing(__name__, name)
     from apscheduler.runs.context import current_run
@@ -31,7 +31,7 @@ def __getattr__(name: str) -> object:
 
 
 def _missing(package: str, name: str) -> Exception:
-    """Return the error for a name that is not there; an import statement shows only words of an ImportError."""
+    """Return the error for a name that is not there; an import statement shows the words of an ImportError only."""
     said = None
     if not name.startswith("_"):
         from apscheduler.other_releases import advice, is_import
@@ -42,7 +42,7 @@ def _missing(package: str, name: str) -> Exception:
 
 
 class _OtherReleases:
-    """The finder that is asked last, for modules that nobody has: says what those of other releases are here."""
+    """The finder that is asked last, for modules that nobody has: says what those of other releases are called here."""
 
     @staticmethod
     def find_spec(name: str, *_: object, **__: object) -> None:
@@ -50,7 +50,7 @@ class _OtherReleases:
             return
         try:
             from apscheduler.other_releases import error_of_import
-        except ImportError:  # the package is another one by now
+        except ImportError:  # another package lies here by now
             return
         error = error_of_import(name, sys._getframe(2))
         if error is not None:

@@ -1,4 +1,4 @@
-"""Options that are numbers or truth values, and may be texts of a configuration: what is none is refused with the option's name."""
+"""Reads options that are numbers or truth values, also as texts of a configuration; errors say the option's name."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def read_option(read: Callable[[Any], T], name: str, value: Any, expected: str) 
     try:
         return read(value)
     except (TypeError, ValueError, OverflowError) as exc:
-        # The built-in class: one of somebody's own may not take a text.
+        # The error is of a built-in class: a subclass may not take a text.
         kind = next(
             each for each in (TypeError, OverflowError, ValueError) if isinstance(exc, each)
         )

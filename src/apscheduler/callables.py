@@ -1,4 +1,4 @@
-"""Will this callable take these arguments, and is it a coroutine function? Said when a job is added.
+"""Tells, when a job is added, if its callable takes its arguments, and if it is a coroutine function.
 
 Plain functions and methods are judged by their code objects, in a fraction of a microsecond (a million jobs go
 through here); ``inspect`` is imported only for other callables and for the words of an error.
@@ -71,7 +71,7 @@ def _read_signature(func: Any) -> Signature | None:
     import inspect
 
     try:
-        # Not what is wrapped but the wrapper is called, and it may take or pass on other arguments.
+        # The wrapper is called, not what it wraps, and it may take or pass on other arguments.
         return inspect.signature(func, follow_wrapped=False)
     except ValueError:
         return None

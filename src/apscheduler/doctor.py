@@ -1,7 +1,7 @@
-"""What ``apscheduler doctor`` looks at.
+"""Makes the checks of ``apscheduler doctor``.
 
-It serves broken installations: like :mod:`apscheduler.installation` it imports no other module of the package before a check
-needs one.
+It is for broken installations: like :mod:`apscheduler.installation` it imports no other module of the package before a
+check needs one.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Finding(NamedTuple):
 
 
 def findings() -> Iterator[Finding]:
-    """Yield all there is to say about this installation, what is well included."""
+    """Yield all there is to say about this installation, also what is well."""
     for topic, check in (
         ("Python", _python),
         (DISTRIBUTION, _tickwright),
@@ -143,20 +143,20 @@ def _some(names: list[str]) -> str:
 
 
 def _record(own: Distribution) -> dict[str, str]:
-    """Return the files that were installed, each with its hash, or with nothing where none was recorded."""
-    # Not Distribution.files: from Python 3.12 on it leaves out those that are missing.
+    """Return the files that were installed, each with its recorded hash, or "" if there is none."""
+    # Not Distribution.files: from Python 3.12 on it leaves out files that are missing.
     rows = csv.reader((own.read_text("RECORD") or "").splitlines())
     return {row[0]: "".join(row[1:2]) for row in rows if row}
 
 
 def _is_script(name: str) -> bool:
-    """Return whether a recorded file lies outside: ``pip install --target`` moves commands, and records where they were."""
+    """Return whether a file is recorded outside: ``pip install --target`` moves commands, and records the old place."""
     return name.startswith("..") or Path(name).is_absolute()
 
 
 def _strays(record: dict[str, str]) -> Iterator[str]:
     """Yield the files of the package's folder that were not installed with it."""
-    # By name: where an installer made links, the files themselves are elsewhere.
+    # Compared by name, because the files themselves are elsewhere if an installer made links.
     ours = set(map(Path, record))
     for path in sorted(Path(SITE, "apscheduler").rglob("*")):
         file = path.relative_to(SITE)

@@ -1,6 +1,6 @@
-"""Names that a module of 3.x has only because it imports them: code that takes them from there finds them.
+"""Gives our modules the names that modules of 3.x only import: some code takes them from there.
 
-They are looked up when they are asked for, so that no module here loads another for their sake.
+The names are looked up when they are asked for, so that no module here loads another for their sake.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""What is done when the interpreter ends without a ``shutdown()``, in this order whoever registered first.
+"""What is done when the interpreter ends without a ``shutdown()``, in this order, no matter who registered first.
 
     begin    schedulers claim nothing more, give back what has not begun, and have outcomes written as they come
     wait     our pools are waited for (``executors/_ending.py``)
     finish   stores write what became known meanwhile, say what goes on, and sign off
 
-A forked child of :mod:`multiprocessing` leaves without ``atexit``; there it is multiprocessing's own exit that calls.
-A process that dies of a signal calls nobody: who claims next recovers what it held.
+A forked child of :mod:`multiprocessing` leaves without ``atexit``; there multiprocessing's own exit makes these calls.
+A process that dies of a signal makes none: whoever claims next recovers what it held.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _begins: list[Callable[[], None]] = []
 _finishes: list[Callable[[], None]] = []
 _begun_in = 0
-"""The process that ends; a child that is forked meanwhile has an end of its own."""
+"""The id of the process whose first step was done; a child that is forked meanwhile has an end of its own."""
 _watched_in = 0
 
 
@@ -31,7 +31,7 @@ def at_begin(callback: Callable[[], None]) -> None:
 
 
 def at_finish(callback: Callable[[], None]) -> None:
-    """Have ``callback`` called when the interpreter ends and nothing is waited for any more."""
+    """Have ``callback`` called when the interpreter ends, after all waiting."""
     _finishes.append(callback)
 
 
@@ -63,7 +63,7 @@ def watch_children_end() -> None:
 
 
 def _end_of_child() -> None:
-    """What the exit handlers of ours would do; where they are called afterwards, nothing is left for them."""
+    """Do what our exit handlers would do; if they are called afterwards, nothing is left for them."""
     begin()
     for wait in _waits:
         wait()

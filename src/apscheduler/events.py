@@ -43,7 +43,7 @@ EVENT_JOB_QUARANTINED = 1 << 20
 EVENT_JOB_SKIPPED = 1 << 21
 """New: a calendar dropped fire times (a :class:`JobSkippedEvent`)."""
 EVENT_JOBSTORE_DOUBTED = 1 << 22
-"""New: something is not right with whom a store is shared with, or with the store itself (a :class:`StoreDoubtEvent`)."""
+"""New: something is wrong with a store, or with who shares it (a :class:`StoreDoubtEvent`)."""
 EVENT_EVERYTHING = (1 << 23) - 1
 """New: every code there is."""
 
@@ -78,7 +78,7 @@ class StoreDoubtEvent(SchedulerEvent):
     """An event that says what is not right with a store that processes share.
 
     :ivar reason: what was found, in words
-    :ivar held: whether nothing is claimed from the store until somebody decides
+    :ivar held: whether nothing is claimed from the store until someone decides
     """
 
     def __init__(self, code: int, alias: str | None, reason: str, held: bool) -> None:
@@ -187,7 +187,7 @@ class JobExecutionEvent(JobEvent):
         exception: BaseException | None = None,
         traceback: str | None = None,
     ) -> None:
-        # Flat on purpose: one of these may be made per run, and super() calls cost more than the rest.
+        # Flat on purpose: one event may be made per run, and super() calls cost more than the rest.
         self.code = code
         self.alias = None
         self.job_id = job_id
@@ -202,7 +202,7 @@ class JobExecutionEvent(JobEvent):
         """The fire time (aware), in the trigger's zone."""
         if (
             self._scheduled.__class__ is tuple
-        ):  # (trigger, instant) from the engine, made readable when read
+        ):  # (trigger, instant) from the engine, made a datetime when read
             trigger, instant = self._scheduled
             self._scheduled = trigger.at(instant)
         moment: datetime = self._scheduled

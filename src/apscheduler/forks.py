@@ -1,6 +1,6 @@
-"""What has to be forgotten in a child process after a fork, and how a fork is noticed that nobody announced.
+"""Makes a child process forget what is its parent's after a fork, even if Python was not told of the fork.
 
-``os.fork`` calls Python's hooks. A C program that embeds Python may fork without: uWSGI does, unless it is given
+``os.fork`` calls Python's hooks. A C program that embeds Python may fork without them: uWSGI does, unless it is given
 ``py-call-uwsgi-fork-hooks``. So whoever relies on being in its own process asks :func:`look` first.
 """
 
@@ -41,7 +41,7 @@ def _run() -> None:
     for callback in _callbacks:
         try:
             callback()
-        except Exception as exc:  # noqa: BLE001 - the others have their part to forget all the same
+        except Exception as exc:  # noqa: BLE001 - the other callbacks must be called all the same
             failures.append(exc)
     if failures:
         raise failures[0]

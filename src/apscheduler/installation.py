@@ -1,7 +1,7 @@
-"""Whether another distribution owns files of this package's folder: APScheduler itself does.
+"""Finds out whether APScheduler is installed over this package's files.
 
 Where both are installed, each file is the one that was written last. So this module and the doctor above it import
-nothing else of the package: they must work where the rest is someone else's, or is missing.
+nothing else of the package: they must work even if the rest is APScheduler's, or is missing.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _looked = False  # whether this process has looked; two threads may both do so
 
 
 def warn_of_foreign_copies(logger: logging.Logger) -> None:
-    """Log, once per process, that a distribution APScheduler lies in this package's folder."""
+    """Log, once per process, that a distribution APScheduler is installed in the folder of this package."""
     global _looked  # noqa: PLW0603 - once per process
     if _looked:
         return
@@ -42,7 +42,7 @@ def warn_of_foreign_copies(logger: logging.Logger) -> None:
 def foreign_copies(folder: str) -> list[str]:
     """Return the versions of each APScheduler in a folder of ``sys.path`` that is not the shim of this project.
 
-    Looks at names: importing ``importlib.metadata`` would cost a start more than all the rest.
+    It looks at names only: importing ``importlib.metadata`` would cost a start more than all the rest.
     """
     try:
         names = os.listdir(folder)  # noqa: PTH208 - start-up time

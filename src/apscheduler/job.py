@@ -1,7 +1,7 @@
 """A job: what to run, when, and under which policies.
 
 Public attributes and the pickled state are APScheduler 3's. The slots that begin with an underscore belong to the
-engine; who may write each of them is said beside it.
+engine; a comment beside each says who may write it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from apscheduler.runs.rows import Run
 
 CATCH_UP_LIMIT: Final = 10_000
-"""So many overdue fire times of one job run in one go without ``coalesce``; older ones are one ledger record."""
+"""How many overdue fire times of one job run in one go without ``coalesce``; older ones become one ledger record."""
 
 _NO_GRACE_LIMIT: Final = NEVER
 
@@ -40,7 +40,7 @@ forks.after_fork(_fresh_ids.clear)
 def new_id() -> str:
     """Return a random identifier of 128 bits, in hexadecimal.
 
-    From the system's generator, 256 at a time: a system call per job costs more than the rest of adding it.
+    It is from the system's generator, 256 at a time: a system call per job would cost more than the rest of adding it.
     """
     forks.look()
     patched = globals().get("uuid4")
@@ -93,9 +93,9 @@ class Job:
         "trigger",
         "__weakref__",
         # The store's, written under its lock:
-        "_due",  # next fire time, microseconds; NEVER while paused; unset while pending; of a job that has left a
-        # memory store: NEVER plus what it was there
-        "_shown",  # the datetime a user gave for it, shown with the user's zone
+        "_due",  # next fire time, microseconds; NEVER while paused; unset while pending; after the job has left a
+        # memory store: NEVER plus its value there
+        "_shown",  # the datetime a user gave for _due, shown with the user's zone
         "_step",  # constant distance of the fire times, 0 where there is none
         "_grace",  # misfire_grace_time in microseconds
         "_lane",  # alias of the executor whose fast lane may take the job itself, else None
@@ -166,12 +166,12 @@ class Job:
         return self
 
     def pause(self) -> Job:
-        """Take the job's next fire time away until it is resumed, and return it."""
+        """Take the next fire time away until the job is resumed, and return the job."""
         self._scheduler.pause_job(self.id, self._jobstore_alias)
         return self
 
     def resume(self) -> Job:
-        """Give the job its next fire time from now, and return it (a finished job is removed)."""
+        """Give the job its next fire time from now on, and return the job (a finished job is removed)."""
         self._scheduler.resume_job(self.id, self._jobstore_alias)
         return self
 
@@ -205,7 +205,7 @@ class Job:
         if due >= NEVER:
             if due == NEVER:
                 return None
-            due -= NEVER  # it has left its store, and shows what it had there
+            due -= NEVER  # the job has left its store, and shows what it had there
         shown = self._shown
         if shown is not None and to_us(shown) == due:
             return shown
@@ -239,7 +239,7 @@ class Job:
             setattr(self, key, value)
 
     def _checked(self, changes: dict[str, Any]) -> dict[str, Any]:
-        """Return the changes as they will be set, all of them right.
+        """Return the changes as they will be set, if all of them are right.
 
         :raises TypeError, ValueError, AttributeError: for the first that is wrong; the job is as it was
         """
@@ -251,14 +251,14 @@ class Job:
         try:
             for key, value in changes.items():
                 approved[key] = CHECKS[key](self, value)
-        except Exception as exc:  # noqa: BLE001 - raised below, or the one that 3.x meets first
+        except Exception as exc:  # noqa: BLE001 - this one is raised below, or the one that 3.x meets first
             fault = exc
         else:
             return approved
         raise self._first_fault(changes, fault)
 
     def _first_fault(self, changes: dict[str, Any], fault: Exception) -> Exception:
-        """Return what is wrong with the first change in 3.x's order, whatever the order in which they were given."""
+        """Return what is wrong with the first faulty change in 3.x's order, not in the order given."""
         for key, check in CHECKS.items():
             if key in changes:
                 try:
@@ -285,7 +285,7 @@ class Job:
             try:
                 ref = intern(obj_to_ref(func))  # one text for all jobs of a function
             except ValueError:
-                ref = None  # fine in memory; a store that has to write it down refuses it
+                ref = None  # fine in memory; a store that has to write the job down refuses it
         else:
             raise TypeError(
                 f"func must be a callable or a text like 'package.module:function', not {func!r}"
@@ -313,7 +313,7 @@ class Job:
         self._step = self.trigger.step_us
         self._grace = grace_us(self.misfire_grace_time)
         plain = self.timeout is None and self.max_instances == 1
-        # What must be asked is asked without a lock, so not by whoever takes jobs as they are.
+        # Code of others must be asked without a lock, so never by whoever takes jobs as they are.
         plain = plain and self.trigger.native and not self.trigger.guarded and self.__class__ is Job
         self._lane = self.executor if plain else None
 
@@ -335,15 +335,15 @@ class Job:
         return self._at(0).tzinfo or UTC
 
     def _series(self) -> Any:
-        """Return the trigger as the engine asks it: someone else's in the scheduler's zone."""
+        """Return the trigger as the engine asks it: a foreign one in the scheduler's zone."""
         trigger = self.trigger
         return trigger if trigger.native else series_of(trigger, self._scheduler)
 
     def _at(self, instant: int) -> datetime:
-        """Return an instant as users are shown it: in UTC where the trigger or its zone cannot show it."""
+        """Return an instant as users see it; in UTC if the trigger or its zone cannot show it."""
         try:
             moment: datetime = self._series().at(instant)
-        except Exception:  # noqa: BLE001 - a trigger or zone of anyone's, at the ends of time above all
+        except Exception:  # noqa: BLE001 - a foreign trigger or zone may raise anything, above all at the ends of time
             return nearest_datetime(instant)
         return moment
 
@@ -426,7 +426,7 @@ class Job:
         return line(f"{self.name} (trigger: {trigger}, {status})")
 
 
-# A name that 3.x lists among the slots stays listed, though here it is computed when asked for.
+# 3.x lists this name among the slots, so it stays listed, though here it is computed when asked for.
 Job.__slots__ = (*Job.__slots__, "next_run_time")  # type: ignore[assignment]
 
 

@@ -1,4 +1,4 @@
-"""What someone puts in the place of a job's ``_modify`` or ``_get_run_times``: it is asked where 3.x asks it."""
+"""Asks a ``_modify`` or ``_get_run_times`` that replaces a job's own, where 3.x asks it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _UNSET: Any = object()
 
 
 class HeldBackError(Exception):
-    """A ``_get_run_times`` of someone else's gives no fire time for a job that is due."""
+    """A ``_get_run_times`` that replaces ours gives no fire time for a job that is due."""
 
 
 def is_own_modify(job: Any) -> bool:
@@ -30,7 +30,7 @@ def is_own_modify(job: Any) -> bool:
 
 
 def approved(job: Any, changes: dict[str, Any]) -> dict[str, Any]:
-    """Return changes as they will be set; a ``_modify`` of someone else's says what they are, on a copy of the job.
+    """Return changes as they will be set; a ``_modify`` that replaces ours makes them on a copy of the job.
 
     :raises TypeError, ValueError, AttributeError: for the first that is wrong; the job is as it was
     """
@@ -65,12 +65,12 @@ def _copy_of(job: Any) -> Any:
 
 
 def has_own_run_times(job: Any) -> bool:
-    """Return whether it is our ``_get_run_times`` that says which fire times of a job are due."""
+    """Return whether our own ``_get_run_times`` says which fire times of a job are due."""
     return getattr(job._get_run_times, "__func__", None) is OWN_RUN_TIMES
 
 
 def plan_asked(job: Any, now: int, plan: Callable[[], Plan]) -> Plan:
-    """Return the plan for the fire times that a ``_get_run_times`` of someone else's gives.
+    """Return the plan for the fire times that a ``_get_run_times`` that replaces ours gives.
 
     :param now: microseconds UTC
     :param plan: makes our own plan without ``coalesce``

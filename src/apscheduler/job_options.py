@@ -1,4 +1,4 @@
-"""What the attributes of a job may be: each check returns the value as it is kept, or says what is wrong with it."""
+"""Checks what the attributes of a job may be: each check returns the value as it is kept, or raises what is wrong."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 DELIVERIES: Final = ("at_most_once", "at_least_once")
-"""What a shared store promises about a run whose process dies: never a second start, or a completion."""
+"""What a shared store promises about a run whose process dies: never a second start, or a completed run."""
 
 
 @lru_cache(maxsize=64)
@@ -118,7 +118,7 @@ CHECKS: Final = {
 
 
 def unknown_attributes(job: Job, changes: dict[str, Any]) -> AttributeError:
-    """Return the error for changes of attributes that there are not, with the closest names."""
+    """Return the error for changes of unknown attributes, with the closest names."""
     unknown = [key for key in changes if key not in CHECKS]
     hints = [f"did you mean {near}?" for key in unknown if (near := closest(key, CHECKS))]
     return AttributeError(

@@ -1,8 +1,8 @@
-"""Our log lines: a record is one line, whatever a job's id, a reason or an exception's text holds (see ``texts.py``).
+"""Makes each of our log records one line, whatever a job's id, a reason or an exception's text holds (``texts.py``).
 
-They pass one place, whichever line of the package writes them: a filter at each logger that we write to. It leaves
-records of others alone, on a logger of the user's too. A traceback keeps its lines as Python prints them; but further
-lines of an exception's message, and its notes, are indented, so that none looks like the beginning of a record.
+All our records pass one place: a filter at each logger that we write to. On a logger of the user's, too, it leaves
+other records alone. A traceback keeps its lines as Python prints them. But further lines of an exception's message, and
+its notes, are indented, so that none looks like the beginning of a record.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ _LINKS: Final = (
 
 
 def logger_named(name: str) -> logging.Logger:
-    """Return the logger of this name, as :func:`own` has it."""
+    """Return the logger of this name, prepared by :func:`own`."""
     logger: logging.Logger = own(logging.getLogger(line(name)))
     return logger
 
 
 def own(logger: Any) -> Any:
-    """Return the logger, from now on with this package's records made one line."""
+    """Return the logger; from now on it makes each record of this package one line."""
     real = logger.logger if isinstance(logger, logging.LoggerAdapter) else logger
     if isinstance(real, logging.Logger) and _own_lines not in real.filters:
         real.addFilter(_own_lines)
@@ -39,7 +39,7 @@ def own(logger: Any) -> Any:
 
 
 def say(logger: logging.Logger, level: int, message: str, *words: Any, **options: Any) -> None:
-    """Log a line; a handler that raises, or a word without a text, costs no run."""
+    """Log a line; a handler that raises, or a word that has no text, does no harm to a run."""
     try:
         logger.log(level, message, *words, stacklevel=2, **options)
     except Exception:  # noqa: BLE001 - whatever a handler of someone else raises
@@ -66,7 +66,7 @@ _own_lines = _OwnLines()
 
 
 class _Word:
-    """A value as an argument of a log line: shown when the line is, in one line."""
+    """A value as an argument of a log line: made a text only when the line is, and then one line."""
 
     __slots__ = ("_value",)
 
@@ -95,7 +95,7 @@ def _word(value: Any) -> Any:
 
 
 def traceback_of(exc_info: Any) -> str:
-    """Return a traceback as Python prints it, but that further lines of a message, or a note, are indented."""
+    """Return a traceback as Python prints it, but with further lines of a message, and notes, indented."""
     import traceback
 
     try:

@@ -1,4 +1,4 @@
-"""Conversions between what users write (texts, dates, numbers, zones of any library) and what is kept.
+"""Converts between what users write (texts, dates, numbers, zones of any library) and what is kept.
 
 The names, arguments and results are those of ``apscheduler.util`` in 3.x, which re-exports them.
 """
@@ -150,10 +150,10 @@ def asdate(obj: Any) -> Any:
 
 
 def convert_to_datetime(input: Any, tz: Any, arg_name: str | None) -> Any:
-    """Return a datetime, date or text as an aware datetime whose wall time exists; ``None`` stays.
+    """Return a datetime, date or text as an aware datetime whose wall time exists; ``None`` stays ``None``.
 
     Texts are ``YYYY-MM-DD``, then optionally ``HH:MM:SS``, ``.f`` (microseconds) and ``Z`` or
-    ``±HH:MM``. What names no zone itself is read in ``tz``; a wall time that a zone's clock skips is
+    ``±HH:MM``. A value without a zone of its own is read in ``tz``; a wall time that a zone's clock skips is
     moved on by the length of the gap, as in 3.x.
 
     :param tz: zone or its name, for what has none of its own
@@ -222,7 +222,7 @@ def localize(dt: datetime, tzinfo: Any) -> datetime:
     moment = normalize(datetime.combine(dt.date(), dt.time(), tzinfo))
     offset = moment.utcoffset()
     if not dt.fold and offset is not None and moment.replace(tzinfo=None) < dt:
-        # In a gap dateutil before 4 takes the offset after it; the one before it leads behind the gap.
+        # In a gap dateutil before 4 takes the offset after the gap; the offset before it leads past the gap.
         return (dt - offset).replace(tzinfo=UTC).astimezone(tzinfo)
     return moment
 
@@ -238,7 +238,7 @@ def normalize(dt: datetime) -> datetime:
 
 
 def datetime_to_utc_timestamp(timeval: datetime | None) -> float | None:
-    """Return the seconds since 1970 UTC; a naive datetime is read as UTC, ``None`` stays."""
+    """Return the seconds since 1970 UTC; a naive datetime is read as UTC, ``None`` stays ``None``."""
     if timeval is None:
         return None
     offset = timeval.utcoffset()
@@ -252,7 +252,7 @@ _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - subtracted from naive datetimes
 
 
 def utc_timestamp_to_datetime(timestamp: float | None) -> datetime | None:
-    """Return the UTC datetime of so many seconds since 1970, ``None`` stays."""
+    """Return the UTC datetime of a number of seconds since 1970; ``None`` stays ``None``."""
     return None if timestamp is None else datetime.fromtimestamp(timestamp, UTC)
 
 
@@ -269,7 +269,7 @@ def datetime_ceil(dateval: datetime) -> datetime:
 
 
 def datetime_utc_add(dateval: datetime, tdelta: timedelta) -> datetime:
-    """Return the datetime so much later in real time, in the same zone."""
+    """Return the datetime ``tdelta`` later in real time, in the same zone."""
     zone = dateval.tzinfo
     if zone is None:
         return dateval + tdelta

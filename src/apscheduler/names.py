@@ -1,4 +1,4 @@
-"""A hint for a misspelt name."""
+"""Makes hints for misspelt names."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def closest(name: object, known: Iterable[str]) -> str | None:
-    """Return the known name that is most like this one, in whatever letters, ``None`` if none is."""
+    """Return the known name that is most like this one, whatever the case; ``None`` if none is close."""
     from difflib import get_close_matches
 
     names = list(known)
@@ -34,7 +34,7 @@ def hint(name: object, known: Iterable[str]) -> str:
 def not_taken(
     what: str, unknown: Iterable[str], known: Iterable[str], others: Iterable[str] = ()
 ) -> str:
-    """Return the words for arguments that there are not: each with the closest name, and all that are taken.
+    """Return what to say of unknown arguments: each with the closest name, and then all that are taken.
 
     :param what: what was to take them, "the 'cron' trigger"
     :param others: names that could have been meant too, though they are not taken
@@ -50,7 +50,7 @@ def not_taken(
 
 
 def known_to(cls: Any) -> tuple[list[str], bool]:
-    """Return what a class or function takes by name, and whether it hands on what else it is given."""
+    """Return the names of a function's or class's arguments, and whether it takes any others (``**kwargs``)."""
     names, takes_others = _taken(cls)
     if takes_others:
         for base in getattr(cls, "__mro__", (cls,))[1:-1]:

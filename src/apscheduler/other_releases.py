@@ -1,7 +1,8 @@
-"""What to write here for names that are not in this package: those of tutorials on other releases, and short ways.
+"""Says what to write here for names that are not in this package: names of other releases, and short ways.
 
-Loaded when such a name is asked for. A module of another release is no file here, so that who looks whether there is one
-finds none: a finder that is asked last raises the error of an import statement, and answers nobody else.
+It is loaded when such a name is asked for. A module of another release is no file here, so code that looks whether
+there is one finds none. A finder that is asked last raises the error if an import statement asks, and answers nobody
+else.
 """
 
 from __future__ import annotations
@@ -136,7 +137,7 @@ _IMPORTERS = {"_frozen_importlib", "importlib._bootstrap"}
 
 
 def advice(name: str, package: str = "apscheduler") -> str | None:
-    """Return the sentence for whoever asks a package of ours for this name, ``None`` where there is nothing to say."""
+    """Return the sentence for code that asks a package of ours for this name, ``None`` if there is nothing to say."""
     asked = f"cannot import name {name!r} from {package!r}: "
     here = _of_release(4, _OF_4.get(name)) or _of_module(f"{package}.{name}")
     if here:
@@ -147,9 +148,10 @@ def advice(name: str, package: str = "apscheduler") -> str | None:
 
 
 def error_of_import(module: str, asking: FrameType) -> ImportError | None:
-    """Return the error for an import of a module that is not here, ``None`` where Python's own says as much.
+    """Return the error for an import of a module that is not here, ``None`` if Python's own error says as much.
 
-    :param asking: who asks for it: an import statement, or somebody who looks whether there is one, and is not answered
+    :param asking: the frame that asks for it; only an import statement gets an answer, not code that looks whether
+        there is such a module
     """
     if not is_import(asking):
         return None
@@ -171,7 +173,7 @@ def is_import(asking: FrameType) -> bool:
 
 
 def _is_by_name(asking: FrameType | None) -> bool:
-    """Return whether that statement is ``from package import name``, in whose course Python looks for a module of that name."""
+    """Return whether ``from package import name`` asks: then Python looks for a module of that name too."""
     while asking is not None and asking.f_globals.get("__name__") in _IMPORTERS:
         if asking.f_code.co_name == "_handle_fromlist":
             return True
@@ -180,7 +182,7 @@ def _is_by_name(asking: FrameType | None) -> bool:
 
 
 def _of_module(module: str) -> str | None:
-    """Return what a module is here."""
+    """Return what to write here for a module of another release, ``None`` if nothing is known."""
     name = module.partition(".")[2]
     found = _of_release(4, _MODULES_OF_4.get(name)) or _of_release(2, _MODULES_OF_2.get(name))
     return found or (f"write: {_OF_NONE[name]}" if name in _OF_NONE else None)

@@ -1,4 +1,4 @@
-"""Names for callables: shown to people, and texts like ``"package.module:Class.method"`` that stores keep."""
+"""Names callables: for people, and as texts like ``"package.module:Class.method"`` that stores keep."""
 
 from __future__ import annotations
 
@@ -161,5 +161,5 @@ def _not_there(ref: str, owner: Any, name: str) -> str:
 
 
 def maybe_ref(ref: Any) -> Any:
-    """Return the object that a text refers to; what is no text is returned as it is."""
+    """Return the object that a text refers to; anything else is returned as it is."""
     return ref_to_obj(ref) if isinstance(ref, str) else ref

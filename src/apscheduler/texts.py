@@ -1,8 +1,8 @@
-r"""Texts that people read: no name, id or message of somebody else's makes a line of its own, or moves a terminal's cursor.
+r"""Makes texts safe to show: no name, id or message from outside begins a line of its own or moves a terminal's cursor.
 
-A job's id may be ``"x\nERROR:root:all is lost"``; in a log file that were a second record. So control characters are
-escaped where a text is read: in our own log lines and exceptions, in what is printed, on the command line. Ordinary letters of every
-script stay as they are, and so does what is stored.
+A job's id may be ``"x\nERROR:root:all is lost"``; in a log file that would look like a second record. So control
+characters are escaped where people read a text: in our own log lines and exceptions, in what is printed, on the command
+line. Ordinary letters of every script stay as they are, and so does what is stored.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _NAMED: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _BIDI: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""They turn the reading direction of what follows."""
+"""Characters that turn the reading direction of what follows."""
 _INDENT: Final = "    "
 
 
@@ -27,12 +27,12 @@ def _escaped(char: str) -> str:
 
 
 def line(text: str) -> str:
-    """Return a text as one line: control characters, line breaks of every kind and half surrogates are escaped."""
+    """Return a text as one line: control characters, line breaks of every kind and lone surrogates are escaped."""
     return text if text.isprintable() else "".join(map(_escaped, text))
 
 
 def block(text: str) -> str:
-    """Return a text of several lines of which none begins at the margin."""
+    """Return a text of several lines, indented so that none begins at the margin."""
     lines = map(line, text.expandtabs(4).split("\n"))
     return "\n".join(each if not each or each[0] == " " else _INDENT + each for each in lines)
 
@@ -43,12 +43,12 @@ def counted(number: int, thing: str) -> str:
 
 
 def name_of(job: Any) -> str:
-    """Return a job's name and id, or its id alone where that says both."""
+    """Return a job's name and id, or its id alone if they are the same."""
     key, name = str(job.id), getattr(job, "name", None)
     return f"{name} ({key})" if isinstance(name, str) and name != key else key
 
 
 class Block(str):
-    """A text of several lines that is meant to be logged as such, a traceback's."""
+    """A text of several lines that is to be logged as such, like a traceback."""
 
     __slots__ = ()

@@ -1,4 +1,4 @@
-"""The face of 3.x's ``apscheduler.util`` for its users; our own modules import what is behind it."""
+"""Has the names of 3.x's ``apscheduler.util`` for its users; our own modules import from where they are defined."""
 
 from __future__ import annotations
 

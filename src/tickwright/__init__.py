@@ -1,10 +1,10 @@
 """Tickwright under its own name: ``from tickwright import BackgroundScheduler, current_run``.
 
 The classes are those of the package ``apscheduler``, where code written for APScheduler 3 finds them, and where stored jobs
-name them. This package adds a short way to the common ones and the new ones, and one thing that the other name cannot do: an
-import of it fails, and says what to do, where APScheduler was installed over our files.
+name them. This package adds a short way to the common ones and the new ones. It also does what the other package
+cannot: if APScheduler was installed over our files, an import fails and says what to do.
 
-Each name is loaded when it is first asked for. Names that need an extra are here, too, but not in ``__all__``.
+Each name is loaded when it is first asked for. Names that need an extra are here too, but not in ``__all__``.
 """
 
 from __future__ import annotations
@@ -267,8 +267,8 @@ _HOME_OF = {
 def __getattr__(name: str) -> object:
     """Load a name from the module that has it.
 
-    :raises ImportError: if that needs a library that is not installed, with the extra that brings it, or if an import
-        statement asks for a name of APScheduler 4, with what it is here
+    :raises ImportError: if the name needs a library that is not installed (the error names the extra that brings it),
+        or if an import statement asks for a name of APScheduler 4 (the error says what it is here)
     """
     if name == "__version__":
         value: object = _version()
@@ -285,7 +285,7 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    """Return what is here, loaded or not."""
+    """Return the names that are here, loaded or not."""
     return sorted({*globals(), *__all__, *_HOME_OF})
 
 

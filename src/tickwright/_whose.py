@@ -1,8 +1,8 @@
-"""Whether the package ``apscheduler`` that an import finds is the one that was installed with this one.
+"""Checks that the package ``apscheduler`` that an import finds is the one that was installed with this one.
 
-APScheduler's distribution has a package of that name: installed later, it lies over ours, and programs run APScheduler.
-The wheel's own record says which files are ours, and how large they are. It lies beside the packages, so that no
-metadata is searched for; where there is none (a checkout, a zip file), the place alone tells.
+APScheduler's distribution has a package of that name. If it is installed later, its files replace ours, and programs
+run APScheduler. Our wheel's record says which files are ours, and how large they are. It lies beside the packages, so
+no metadata has to be searched for. If there is none (a checkout, a zip file), only the place is checked.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _MARK = "apscheduler/__init__.py"
 
 
 def check() -> None:
-    """Check it; ``python -m tickwright`` ends with the sentence, as the command does.
+    """Check the package. ``python -m tickwright`` ends with the error's sentence, as the command does.
 
-    :raises ImportError: if it is another package, in one sentence with what to do
+    :raises ImportError: if it is another package; its one sentence says what to do
     """
     hidden = _hidden()
     fault = (hidden and f"{hidden} has its name, and is found first; rename it") or _overwritten()
@@ -41,8 +41,8 @@ def check() -> None:
 
 
 def _is_run() -> bool:
-    """Return whether Python's ``-m`` imports us, on its way to our ``__main__``: nothing of ours has run that could catch it."""
-    if sys.argv[:1] != ["-m"]:  # what stands there while Python looks for the module to run
+    """Return whether ``python -m`` imports us on the way to ``__main__``: no code of ours runs yet to catch errors."""
+    if sys.argv[:1] != ["-m"]:  # its value while Python looks for the module to run
         return False
     frame = sys._getframe()
     here = {__name__, __package__, "_frozen_importlib", "importlib._bootstrap"}
@@ -53,7 +53,7 @@ def _is_run() -> bool:
 
 
 def _hidden() -> str | None:
-    """Return the file or folder of a program's own that an import would take for it; nothing of theirs is run."""
+    """Return the program's own file or folder that an import would take for the package; none of its code is run."""
     if "apscheduler" in sys.modules:
         spec = getattr(sys.modules["apscheduler"], "__spec__", None)
     else:
@@ -72,16 +72,16 @@ def _hidden() -> str | None:
 
 
 def _overwritten() -> str | None:
-    """Return how another APScheduler came before ours, with the cure."""
+    """Return what is wrong with the package and the cure, ``None`` if it is ours."""
     fault = _misplaced() or _changed(SITE) or _foreign()
     return f"{fault}; {CURE}" if fault else None
 
 
 def _misplaced() -> str | None:
-    """Return what is wrong with the place that an import finds it in."""
+    """Return what is wrong with the place in which an import finds the package, ``None`` if it is right."""
     try:
         import apscheduler
-    except Exception as exc:  # noqa: BLE001 - whatever lies there: the sentence names it
+    except Exception as exc:  # noqa: BLE001 - whatever package is there; the sentence names the error
         return f"importing it failed ({type(exc).__name__}: {exc})"
     file = getattr(apscheduler, "__file__", None)
     if file is None:
@@ -93,14 +93,14 @@ def _misplaced() -> str | None:
 
 
 def _foreign() -> str | None:
-    """Return what is wrong with the package itself, where no record tells."""
+    """Return what is wrong with the package itself if the record did not tell."""
     if "current_run" in getattr(sys.modules["apscheduler"], "__all__", ()):
         return None
     return f"in {SITE} its files were overwritten{_by()}"
 
 
 def _changed(site: str) -> str | None:
-    """Return what is wrong with its files by the record, ``None`` where they are ours or nothing is recorded."""
+    """Return what the record finds wrong with its files, ``None`` if they are ours or there is no record."""
     sizes = dict(_recorded(site))
     if _MARK not in sizes:
         return None
@@ -149,7 +149,7 @@ def _is_our_metadata(name: str) -> bool:
 
 def _is_as_recorded(site: str, digest: str) -> bool:
     """Return whether the first file that APScheduler would overwrite is the recorded one."""
-    from binascii import b2a_base64  # the module base64 would bring along regular expressions
+    from binascii import b2a_base64  # the module base64 would import regular expressions
     from hashlib import sha256
 
     algorithm, _, wanted = digest.partition("=")
@@ -161,6 +161,6 @@ def _is_as_recorded(site: str, digest: str) -> bool:
 
 
 def _by() -> str:
-    """Return by whom, where that one says so."""
+    """Return " by APScheduler" and its version if another one says its version, else ""."""
     version = getattr(sys.modules.get("apscheduler"), "__version__", None)
     return "" if version in (None, "3.11.99") else f" by APScheduler {version}"

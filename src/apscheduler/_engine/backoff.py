@@ -1,6 +1,7 @@
-"""The one doubling: how long to wait after so many failures in a row.
+"""How long to wait after failures in a row: the wait doubles with each failure, up to a longest one.
 
-Written out at each place it overflowed at the 1,024th failure, after some hours with one broken row.
+Every such wait uses this function. Formulas written out at each place overflowed at the 1,024th failure, after some
+hours with one broken row.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def delay(failures: int, first: Length, longest: Length) -> Length:
-    """Return how long to wait: ``first`` after one failure, twice as long after each further one, never too long.
+    """Return how long to wait: ``first`` after one failure, twice as long after each further one, at most ``longest``.
 
     :param failures: how many there were in a row
     :param first: more than 0; integers give integers, floats give floats

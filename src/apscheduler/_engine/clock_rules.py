@@ -1,7 +1,7 @@
 """What a schedule does where its zone's clock is moved: at wall times that come twice, or never.
 
-Each rule says whether the second coming of a wall time fires too, and at which instant a matching wall time that is
-jumped over fires instead, if at all. A gap gives one fire at most.
+Each rule says whether a wall time that comes twice fires both times. It also says at which instant a matching wall time
+that is jumped over fires instead, if at all. A gap gives one fire at most.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ InsteadOf = Callable[[CronTable, Window, Window, int], "int | None"]
 class ClockRule(NamedTuple):
     """One of the rules below.
 
-    :ivar repeats: a wall time that comes twice fires both times, not only the first
-    :ivar instead_of: ``(table, before, after, found)``: the instant at which the first match ``found`` of the gap between
-        the two windows fires, ``None`` if it does not
+    :ivar repeats: whether a wall time that comes twice fires both times, not only the first
+    :ivar instead_of: a function of ``(table, before, after, found)``. ``found`` is the first match in the gap between
+        the windows ``before`` and ``after``; the function returns the instant at which it fires, ``None`` if it does
+        not. ``None`` instead of a function: no match in a gap fires
     """
 
     repeats: bool
@@ -35,10 +36,10 @@ class ClockRule(NamedTuple):
 def _as_if_unmoved(table: CronTable, before: Window, after: Window, found: int) -> int | None:
     """Return the instant that ``found`` would have had under the offset before the gap (3.11.3's rule).
 
-    It was observed from outside. The first matching wall time of a gap fires once (02:30 of a gap from 02:00 to
-    03:00 fires at 03:30), unless a match that exists comes no later. It does not fire where the schedule reaches the
+    The rule was observed from outside. The first matching wall time of a gap fires once (02:30 of a gap from 02:00 to
+    03:00 fires at 03:30), unless a match that exists comes no later. It does not fire where 3.x's search reaches the
     gap by counting on: with ``hour=*`` the hour before the gap matches, so 02:xx is passed over like any hour that has
-    no match. Same with days at midnight gaps.
+    no match. The same holds for days where the gap is at midnight.
     """
     if _counted_on(table, before.end + before.offset - 1, found):
         return None
@@ -59,7 +60,7 @@ def _at_its_end(_table: CronTable, before: Window, _after: Window, _found: int) 
 
 
 UTC_LINE = ClockRule(repeats=True, instead_of=_as_if_unmoved)
-"""CronTrigger's: every instant whose wall time matches, and some of the gap's."""
+"""CronTrigger's rule: every instant whose wall time matches, and some wall times of gaps (:func:`_as_if_unmoved`)."""
 
 ELAPSED = ClockRule(repeats=True, instead_of=None)
 """Every instant whose wall time matches, and no other: schedules that count hours or minutes go on as before."""
@@ -72,9 +73,9 @@ ONCE_AND_NEVER_LOST = ClockRule(repeats=False, instead_of=_at_its_end)
 
 
 def _counted_on(table: CronTable, before: int, found: int) -> bool:
-    """Return whether the walk counts on from the last wall time before a gap instead of jumping to ``found``.
+    """Return whether 3.x's search counts on from the last wall time before a gap instead of jumping to ``found``.
 
-    It does where the highest field in which the two differ matches before the gap too.
+    It counts on if the highest field in which the two wall times differ matches before the gap too.
     """
     if before // HOUR == found // HOUR:
         return False

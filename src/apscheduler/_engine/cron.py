@@ -21,12 +21,12 @@ from apscheduler._engine.instants import DAY, HOUR, MINUTE, SECOND
 
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 _LAST_DAY = date(LAST_YEAR, 12, 31).toordinal() - _EPOCH_ORDINAL
-_PATIENCE = 3  # years without a match before all years are looked at, once per table
+_PATIENCE = 3  # after this many years without a match all years are looked at, once per table
 _ALL_MONTHS = 0b1_1111_1111_1110
 
 
 class DayRule(Protocol):
-    """Says which days of a month match, whatever rules it combines to tell."""
+    """Says which days of a month match, by whatever rules."""
 
     def mask(self, year: int, month: int) -> int:
         """Return the matching days of a month as bits: bit 0 is the 1st."""
@@ -85,13 +85,13 @@ class CronTable:
         self._following_hour = _following(hours)
         self._first_time = _lowest(hours) * HOUR + self.marks[0]
         self._last_time = (hours.bit_length() - 1) * HOUR + self.marks[-1]
-        # First day, day after the last, matching days: of the year asked for last.
+        # Of the year asked for last: its first day, the day after its last one, its matching days.
         self._year: tuple[int, int, int] = (0, 0, 0)
         self._shapes: dict[int, int] = {}
 
     @property
     def per_day(self) -> int:
-        """How many times a matching day has."""
+        """How many matches each matching day has."""
         return self.hours.bit_count() * len(self.marks)
 
     def next_local(self, local: int) -> int | None:
@@ -149,7 +149,7 @@ class CronTable:
         return self._previous_from(date.fromordinal(day + _EPOCH_ORDINAL).year, day)
 
     def count_days(self, first: int, last: int, limit: int) -> int:
-        """Return how many days from ``first`` to ``last`` match, counted until more than ``limit``."""
+        """Return how many days from ``first`` to ``last`` match; counting stops when there are more than ``limit``."""
         count = 0
         day = self.next_day(first)
         while day is not None and day <= last and count <= limit:
@@ -160,7 +160,7 @@ class CronTable:
         return count
 
     def count_local(self, first: int, end: int, limit: int) -> int:
-        """Return how many matches lie in ``first <= local < end``, exact up to ``limit``, at least that beyond."""
+        """Return how many matches lie in ``first <= local < end``: the exact number, or one not below ``limit``."""
         if first >= end:
             return 0
         first_day, last_day = first // DAY, (end - 1) // DAY
@@ -170,7 +170,7 @@ class CronTable:
         return days * self.per_day + edge
 
     def _before(self, day: int, rest: int) -> int:
-        """Return how many matches of the day lie before ``rest`` microseconds of it."""
+        """Return how many matches of the day come in its first ``rest`` microseconds."""
         if self.next_day(day) != day:
             return 0
         hour, inner = divmod(rest, HOUR)
@@ -212,7 +212,7 @@ class CronTable:
         return None
 
     def _sift(self) -> int:
-        """Drop the years without a match for good: the calendar repeats after 400 years."""
+        """Drop the years without a match for good (400 tell, as the calendar repeats then); return the others."""
         cycle = range(FIRST_YEAR, FIRST_YEAR + 400)
         good = sum(1 << (year - FIRST_YEAR) for year in cycle if self._load(year)[2])
         for length in (400, 800, 1600, 3200, 6400):

@@ -39,7 +39,7 @@ def month_end(year: int, month: int) -> int:
 
 
 def year_shape(year: int, start: int) -> int:
-    """Return a number that years share only if their days, weekdays and ISO weeks fall alike.
+    """Return a number that two years share only if their days, weekdays and ISO weeks are the same.
 
     Its bit 1 says whether the year is a leap year; ``start`` is its January 1st.
     """

@@ -13,9 +13,9 @@ from apscheduler._engine.instants import DAY, LATEST
 from apscheduler._engine.zones import EARLIEST, Window, ZoneLine
 
 _REACH = 2 * DAY
-"""Wall times come again, or are jumped over, by less than this."""
+"""Two days in microseconds: no clock is moved by as much."""
 _WALKED = 50
-"""Fewer fire times than this are counted one by one: a rare schedule need not know all clock changes between."""
+"""Fewer fire times than this are counted one by one, so that a rare schedule does not ask for all clock changes."""
 
 
 def next_fire(table: CronTable, line: ZoneLine, rule: ClockRule, start: int) -> int | None:
@@ -121,7 +121,7 @@ def _is_extra(table: CronTable, line: ZoneLine, instant: int) -> bool:
 def _after_change(
     table: CronTable, line: ZoneLine, rule: ClockRule, window: Window, start: int
 ) -> tuple[int, int | None]:
-    """Return where matches count from ``start`` on, and the fire time of a gap just before that is still to come."""
+    """Return the instant from which on matches fire, and the fire time of the gap before it if still to come."""
     before = _before_change(line, window)
     if before is None:
         return start, None
@@ -155,7 +155,7 @@ def _near_change(
 
 
 def _before_change(line: ZoneLine, window: Window) -> Window | None:
-    """Return the window that ends where the clock was moved last before the window's end, if that was not long ago."""
+    """Return the window before the last clock change up to this window's start, if that is within ``_REACH``."""
     start = window.start
     while start > window.start - _REACH:
         before = line.window(start - 1)

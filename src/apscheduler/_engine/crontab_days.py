@@ -14,11 +14,11 @@ class CrontabDays(NamedTuple):
 
     :ivar numbers: days of the month as bits, bit 1 = the 1st
     :ivar before_last: days counted back from the last one as bits, bit 0 = the last
-    :ivar nearest: days whose nearest Monday to Friday of the month matches, as bits, bit 1 = the 1st
+    :ivar nearest: days as bits, bit 1 = the 1st; of each, the nearest Monday to Friday in the month matches
     :ivar last_workday: the last Monday to Friday of the month matches
     :ivar weekdays: weekdays as bits, bit 0 = Monday
     :ivar positions: ``(n, weekday)`` pairs, n = 0-4 for the 1st to 5th, ``LAST`` for the last
-    :ivar either: days of the month OR weekdays, else AND
+    :ivar either: whether one of the two is enough (OR); else both must match (AND)
     """
 
     numbers: int

@@ -1,7 +1,7 @@
-"""The one vocabulary of time inside the engine: integer microseconds on the UTC line.
+"""Time inside the engine: integer microseconds since 1970 on the UTC line.
 
-Order and arithmetic happen on these integers; datetimes exist at the API only. Two aware
-datetimes of one zone are never compared or subtracted by wall clock: Python ignores the fold there.
+Order and arithmetic happen on these integers; datetimes exist at the API only. Two aware datetimes of one zone are
+never compared or subtracted by wall clock, as Python does it: that ignores the fold.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def from_us(instant: int, zone: tzinfo) -> datetime:
 
 
 def nearest_datetime(instant: int) -> datetime:
-    """Return an instant in UTC, or the first or last datetime there is; this never raises."""
+    """Return the instant as a datetime in UTC, or the first or last datetime there is; this never raises."""
     return from_us(min(max(instant, EARLIEST), LATEST), UTC)
 
 

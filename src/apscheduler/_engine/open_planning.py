@@ -2,7 +2,7 @@
 
 A closed fire time is dropped with its calendar's reason; the open ones are planned as those of every job are
 (planning.py). The work grows with the number of spans in which the calendars give one answer, not with that of the
-fire times, and is bounded: what lies behind the last ``SPAN_LIMIT`` spans is one record without a look at calendars.
+fire times, and is bounded: what lies before the last ``SPAN_LIMIT`` spans becomes one record, without asking calendars.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from apscheduler._engine.planning import Series
 
     class OpenSeries(Series, Protocol):
-        """What is asked of a trigger that obeys calendars."""
+        """What planning asks of a trigger that obeys calendars."""
 
         def span(self, instant: int) -> Span:
             """Return what the calendars say around an instant."""
@@ -92,7 +92,7 @@ class _Search:
 
     :ivar segments: newest first
     :ivar run: the open fire times that run, in order
-    :ivar rest: the other open ones, and all beyond the limit
+    :ivar rest: the record of the other open ones and of all beyond the limit, ``None`` if there are none
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class _Search:
         return Rollup(trigger.count_us(due, member, COUNT_LIMIT), due, member)
 
     def _add(self, first: int, last: int, reason: str | None) -> None:
-        """Add a segment, to the one after it if they say the same."""
+        """Add a segment, or extend the newer one beside it if both have the same reason."""
         count = self._trigger.count_us(first, last, COUNT_LIMIT)
         newer = self.segments[-1] if self.segments else None
         if newer is not None and newer.reason == reason:
@@ -131,7 +131,7 @@ class _Search:
             self.segments.append(Segment(first, last, count, reason))
 
     def _runs(self, keep: int, now: int, grace: int | None) -> list[int]:
-        """Return the last open fire times, in order: at most ``keep``, few of them certainly late."""
+        """Return the last open fire times, in order: at most ``keep``, about ``CERTAIN_MISSES`` of them too late."""
         run: list[int] = []
         late = 0
         for segment in self._open():
@@ -173,7 +173,7 @@ class _Walk:
 
     :ivar segments: oldest first
     :ivar run: the open fire times that run, in order
-    :ivar rest: the other open ones
+    :ivar rest: the record of the other open ones, ``None`` if there are none
     """
 
     def __init__(self, trigger: OpenSeries, due: int, now: int, keep: int) -> None:

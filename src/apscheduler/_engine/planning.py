@@ -5,7 +5,7 @@ into exactly one group, and the job gets a new next fire time after ``now``:
 
     run         handed to the executor together, in order; the worker still decides lateness where it starts
     coalesced   rolled into the last one because the job says ``coalesce``
-    missed      beyond the bound on catch-up work (without ``coalesce``); those just late are the worker's to miss
+    missed      beyond the limit on catch-up work (without ``coalesce``); runs that are only late are left to the worker
 
 Jobs that obey calendars have a fourth group, ``dropped``; open_planning.py sorts theirs.
 
@@ -29,27 +29,27 @@ if TYPE_CHECKING:
             """Return the fire time after ``previous``."""
 
         def latest_us(self, first: int, now: int) -> int | None:
-            """Return the last member <= ``now`` of the series from ``first``, None if unable."""
+            """Return the last member <= ``now`` of the series from ``first``, ``None`` if it cannot look backwards."""
 
         def count_us(self, first: int, last: int, limit: int) -> int:
             """Return the number of members from ``first`` to ``last``."""
 
 
 COUNT_LIMIT = 10_000
-"""Fire times are counted up to here; a larger count is said as this number."""
+"""Fire times are counted up to this number; a larger count is given as this number."""
 
 CERTAIN_MISSES = 100
-"""So many fire times that are already too late are handed on one by one; older ones become one record."""
+"""How many fire times that are already too late are handed on one by one; older ones become one record."""
 
 WALK_LIMIT = 1_000_000
-"""So many steps of a foreign trigger that cannot look backwards; then it is taken up again from ``now``."""
+"""How many fire times of a trigger that cannot look backwards are walked through; then it goes on from ``now``."""
 
 
 class Rollup(Record):
     """Neighbouring fire times that share one fate.
 
     :ivar count: how many (at most ``COUNT_LIMIT`` are counted)
-    :ivar reason: why, where it is not the usual reason of their fate
+    :ivar reason: why, ``None`` for the usual reason of this fate
     """
 
     __slots__ = ("count", "first", "last", "reason")
@@ -98,7 +98,7 @@ class Plan(Record):
 
     @property
     def is_plain(self) -> bool:
-        """Whether all of them run."""
+        """Whether all due fire times run."""
         return self.coalesced is None and self.missed is None and self.dropped is None
 
 
@@ -135,7 +135,7 @@ def without(plan: Plan, since: int, reason: str) -> Plan:
 
 
 def fire_after(trigger: Series, previous: int, now: int) -> int | None:
-    """Return the next fire time, never one at or before ``previous``: progress is certain."""
+    """Return the next fire time, never one at or before ``previous``, so that the series always goes on."""
     following = trigger.next_us(previous, now)
     if following is not None and following <= previous:
         following = trigger.next_us(previous, previous + 1)
@@ -161,7 +161,7 @@ def _rollup_before(trigger: Series, due: int, instant: int) -> Rollup | None:
 def _walked_back(
     trigger: Series, due: int, latest: int, now: int, grace: int | None, limit: int
 ) -> list[int]:
-    """Return the last members of the series, in order: at most ``limit``, few of them certainly late."""
+    """Return the last members of the series, in order: at most ``limit``, about ``CERTAIN_MISSES`` of them too late."""
     run, late = [latest], 0
     while run[-1] > due and len(run) < limit and late < CERTAIN_MISSES:
         before = previous_member(trigger, due, run[-1])
@@ -182,7 +182,7 @@ def _walked_forward(trigger: Series, due: int, now: int, keep: int, *, coalesce:
             last_rolled, rolled = run.popleft(), rolled + 1
         if rolled + len(run) > WALK_LIMIT:
             following = trigger.next_us(None, now + 1)
-            if following is not None and following <= now:  # it heeds no clock: walk on next time
+            if following is not None and following <= now:  # it ignores now: walk on next time
                 following = fire_after(trigger, run[-1], now)
             break
         following = fire_after(trigger, following, now)

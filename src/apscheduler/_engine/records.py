@@ -1,4 +1,4 @@
-"""Small immutable-by-habit value classes without the import of dataclasses (which alone costs more than our own code)."""
+"""A base of small value classes, not changed once made; importing dataclasses would cost more than our own code."""
 
 from __future__ import annotations
 

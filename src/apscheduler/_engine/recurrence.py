@@ -1,8 +1,8 @@
 """Recurrence rules of RFC 5545, section 3.3.10, as wall times: integer seconds since 1970-01-01T00:00 on the zone's clock.
 
 A rule makes one *set* per period (year, month, week, ... second) from its BY-parts; BYSETPOS picks from each set. Periods
-are counted from that of DTSTART, so any of them is reached at once, in both directions. The search for the next period
-with a member is bounded: after 2,000 years or periods without one there is none, and what was found out is remembered.
+are numbered from that of DTSTART, so any of them can be computed at once, forwards and backwards. The search for the
+next period with a member is bounded: after 2,000 years or periods without one there is none, and this is remembered.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ DAY_SECONDS = 86_400
 
 
 class Parts(Record):
-    """The parts of a rule, complete: what a rule takes from DTSTART has been filled in.
+    """The parts of a rule; :meth:`complete` fills in what the rule takes from DTSTART.
 
     :ivar start: DTSTART as wall time in seconds
-    :ivar byday: (position, weekday from Monday = 0); position 0 for every one of them
+    :ivar byday: (position, weekday from Monday = 0) pairs; position 0 means every such weekday
     """
 
     __slots__ = (
@@ -119,9 +119,10 @@ class Recurrence:
         return found if found is not None and found >= self.start else None
 
     def day_left_by(self, others: list[Recurrence], day: int) -> int | None:
-        """Return the first day (since 1970) from one on whose members the others, of the same start, may leave.
+        """Return the first day (since 1970) at or after ``day`` on which the others may leave a member.
 
-        It is ``day`` itself where that cannot be told, and ``None`` where they take out all days.
+        The others are rules of the same start. The result is ``day`` itself if that cannot be told, and ``None`` if
+        they take out all days.
         """
         if self._whole_days is None:
             return day
@@ -139,13 +140,13 @@ class Recurrence:
         return None if seconds is None else (self._members.days, seconds)
 
     def nth(self, count: int) -> int | None:
-        """Return the member number ``count`` (from 1), ``None`` if there are not so many."""
+        """Return the member number ``count`` (from 1), ``None`` if there are fewer."""
         return self._members.nth(self.start, count)
 
     def has_fewer(self, count: int, wall: int) -> bool:
-        """Return whether there are fewer than ``count`` members before a wall time, as far as that is known at once.
+        """Return ``True`` if there are surely fewer than ``count`` members before a wall time, ``False`` if unsure.
 
-        Members are counted one day after the other only for a rule whose days differ from each other, and once.
+        Only members of a rule whose days differ from each other are counted day by day, and each day once.
         """
         members = self._members
         if members.most_until(wall) < count:
@@ -159,11 +160,11 @@ class Recurrence:
 
 
 class _DayTimes:
-    """The members of a rule of days or longer: the same times on each of its days."""
+    """The members of a rule whose periods are days or longer: the same times on each of its days."""
 
     def __init__(self, parts: Parts) -> None:
         self.days = Days(DayMatch(parts), _grid(parts))
-        # The period of a DAILY rule is the day, so that BYSETPOS picks the same times on each.
+        # Only a DAILY rule can have BYSETPOS here. Its period is the day, so the same times are picked on each.
         self._times = picked_places(_day_times(parts), parts.bysetpos)
         self._first_day = parts.start // DAY_SECONDS
 
@@ -267,12 +268,12 @@ class _Sets:
         return PERIODS_LOOKED_AT if self._can_be else 0
 
     def _is_long_enough(self, nearest: int) -> bool:
-        """Return whether any period has a position so far from its nearer end."""
+        """Return whether any period has at least ``nearest`` members, so that a position can pick one."""
         frequency = self._parts.frequency
         if frequency == "WEEKLY":
             return nearest <= len(self._match.weekdays()) * len(self._times)
         months = _grid(self._parts).months()
-        if nearest <= len(self._times):  # one day will do
+        if nearest <= len(self._times):  # one day has members enough
             return self._match.is_ever(months)
         most = self._match.most(months, together=frequency == "YEARLY")
         return nearest <= most * len(self._times)
@@ -346,7 +347,7 @@ def _day_times(parts: Parts) -> list[int]:
 
 
 def _month_start(month: int) -> int:
-    """Return the day on which a month (years * 12 + months from 0) begins; beyond year 9999 the day after it."""
+    """Return the day on which a month (years * 12 + months from 0) begins; beyond year 9999 a day after its end."""
     if month >= 120_000:
         return LAST_DAY + 1 + (month - 120_000) * 28
     return date(max(month // 12, 1), month % 12 + 1, 1).toordinal() - EPOCH

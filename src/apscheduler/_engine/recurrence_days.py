@@ -1,8 +1,9 @@
 """The days that a recurrence rule allows, a year at a time: an integer whose bit ``n`` stands for day ``n`` of the year.
 
-The BY-parts of days depend on a year's kind only: its length, the weekday it begins with, and the lengths of the years
-before and after it. Its last days can be in the next year's first week, which counts from that year's end too. So there
-are few such integers for a rule, and a year is looked at in one step.
+What the BY-parts allow depends only on the year's kind: its length, the weekday it begins with, and the lengths of the
+years before and after it. The next year's length matters because its first week can hold this year's last days, and a
+negative BYWEEKNO counts that week from the next year's end. So a rule has few such integers, and a year is looked at in
+one step.
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ YEARS_LOOKED_AT = 2_000
 YEARS_BESIDE = 800
 _YEAR = 366
 _CYCLE = 400
-"""After so many years the calendar is the same again, the weekdays too."""
+"""After this many years the calendar is the same again, weekdays included."""
 _WHOLE = (1 << _YEAR) - 1
 _KINDS = range(1999, 2027)
-"""Of these, each length and first weekday of a year comes up once; and so does each kind with the lengths beside it."""
+"""Years among which each kind of year comes up once."""
 
 
 class DayMatch:
@@ -60,7 +61,7 @@ class DayMatch:
         return any(self.year(year) & month_bits(year, months) for year in _KINDS)
 
     def most(self, months: list[int], *, together: bool) -> int:
-        """Return how many allowed days there are at most in one of these months, or in a year's months together."""
+        """Return the most allowed days that one of these months can have, or all of them together in one year."""
         groups = [months] if together else [[month] for month in months]
         return max(
             (
@@ -182,7 +183,7 @@ class Days:
         return bool(self.year(year) >> (day - year_start(year)) & 1)
 
     def next(self, day: int) -> int | None:
-        """Return the first day at or after a day."""
+        """Return the first of these days at or after ``day``, ``None`` if there is none."""
         if day > LAST_DAY or self._never:
             return None
         year = shown(day).year
@@ -200,7 +201,7 @@ class Days:
         return None
 
     def last(self, day: int) -> int | None:
-        """Return the last day at or before a day."""
+        """Return the last of these days at or before ``day``, ``None`` if there is none."""
         if self._never:
             return None
         year = shown(day).year
@@ -216,7 +217,7 @@ class Days:
         return None
 
     def next_without(self, day: int, others: list[Days]) -> int | None:
-        """Return the first day at or after a day that none of the others has, as far as ``YEARS_BESIDE`` years ahead."""
+        """Return the first of these days at or after ``day`` that the others lack, within ``YEARS_BESIDE`` years."""
         if day > LAST_DAY or self._never:
             return None
         first = shown(day).year
@@ -231,7 +232,7 @@ class Days:
         return None
 
     def nth(self, day: int, count: int) -> int | None:
-        """Return day number ``count`` (from 1) of those from a day on."""
+        """Return the ``count``-th (from 1) of these days at or after ``day``, ``None`` if there are fewer."""
         year: int | None = shown(day).year
         empty = 0
         while year is not None and empty < YEARS_LOOKED_AT:
@@ -247,7 +248,7 @@ class Days:
 
 
 class Grid:
-    """Periods of so many days, weeks, months or years, by the year.
+    """Periods of days or weeks; gives the days of one year at a time.
 
     :param first: the day that the first period begins with
     :param size: days in a period
@@ -304,7 +305,7 @@ class Grid:
 
 
 class MonthGrid:
-    """Periods of months or years.
+    """Periods of months or years; gives the days of one year at a time.
 
     :param first: the month that the first period begins with (years * 12 + months from 0)
     :param size: months in a period
@@ -363,7 +364,7 @@ def every(step: int, phase: int, length: int) -> int:
 
 
 def nth_bit(mask: int, number: int) -> int:
-    """Return the place of the bit that is number ``number`` (from 1) of those that are set."""
+    """Return the place of the ``number``-th (from 1) of the bits that are set."""
     low, high = 0, mask.bit_length()
     while high - low > 1:
         middle = (low + high) // 2
@@ -395,7 +396,7 @@ def month_bits(year: int, months: tuple[int, ...] | list[int]) -> int:
 
 
 def shown(day: int) -> date:
-    """Return the date of a day since 1970, the calendar's first or last beyond it."""
+    """Return the date of a day since 1970; beyond the calendar, its first or last date."""
     return date.fromordinal(min(max(day + EPOCH, 1), date.max.toordinal()))
 
 

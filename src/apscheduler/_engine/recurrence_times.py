@@ -1,4 +1,4 @@
-"""Recurrence rules of hours, minutes and seconds: the periods of a day are the bits of an integer, too."""
+"""Recurrence rules of hours, minutes and seconds: the allowed periods of a day are the bits of an integer."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ _DAY = 86_400
 class Times:
     """The wall times of a rule whose periods are shorter than a day.
 
-    A period is an hour, a minute or a second; ``interval`` of them lie between the starts of two. In each that its day and
-    its BY-parts allow, the rule has the same ``times``, seconds from its start.
+    A period is an hour, a minute or a second; a new one begins every ``interval`` of these units. In each period that
+    its day and the BY-parts allow, the rule has the same times, as seconds from the period's start.
 
     :ivar is_even: whether all days that have periods have the same ones
     """
@@ -84,7 +84,7 @@ class Times:
         return int("".join(parts[bit] for bit in f"{periods:b}"), 2)
 
     def nth(self, start: int, count: int) -> int | None:
-        """Return member number ``count`` (from 1) of those from a wall time on, ``None`` if there are not so many."""
+        """Return the ``count``-th member (from 1) at or after a wall time, ``None`` if there are fewer."""
         found = self.first_from(start)
         if found is None:
             return None
@@ -97,7 +97,7 @@ class Times:
         return None if last is None else last * self._unit + self._times[place]
 
     def most_until(self, wall: int) -> int:
-        """Return a number that is not less than that of the members until a wall time."""
+        """Return an upper bound of the number of members up to a wall time."""
         return ((wall // self._unit - self._first) // self._step + 1) * len(self._times)
 
     def _periods(self, day: int) -> int:
@@ -143,7 +143,7 @@ class Times:
         return None
 
     def _period_from(self, period: int) -> int:
-        """Return the first period of the rule's at or after one, allowed or not."""
+        """Return the rule's first period at or after ``period``, allowed or not."""
         return period + (self._first - period) % self._step
 
     def _nth_period(self, period: int, count: int) -> int | None:
@@ -168,7 +168,7 @@ class Times:
         return day * self._in_day + nth_bit(mask, count)
 
     def count(self, start: int, end: int) -> int:
-        """Return how many members lie from one wall time to before another."""
+        """Return how many members lie in ``start <= wall time < end``."""
         if self._never or end <= start:
             return 0
         return self._before(end) - self._before(start) + self._on_days(start // _DAY, end // _DAY)
@@ -188,7 +188,7 @@ class Times:
         return sum(size for _, size in self._days_from(first, end)) * len(self._times)
 
     def _days_from(self, first: int, end: int = LAST_DAY + 1) -> Iterator[tuple[int, int]]:
-        """Yield each day of a span that may have periods, with their number."""
+        """Yield each day of a span that may have periods, with the number of its periods."""
         sizes, step, in_day = self._sizes, self._step, self._in_day
         while first < end:
             year = shown(first).year
@@ -226,7 +226,7 @@ def _times(parts: Parts, unit: int) -> list[int]:
 
 
 def picked_places(times: list[int], positions: Iterable[int]) -> list[int]:
-    """Return those at the positions (from 1, or from -1 backwards); all without positions."""
+    """Return the times at the positions (from 1, or from -1 backwards); without positions, all times."""
     places = {at - 1 if at > 0 else len(times) + at for at in positions}
     return [times[at] for at in sorted(places) if 0 <= at < len(times)] if places else times
 

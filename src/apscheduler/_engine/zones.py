@@ -99,7 +99,7 @@ class ZoneLine:
 
     def at(self, instant: int) -> datetime:
         """Return the instant as an aware datetime of the zone: a wall time that exists, with its fold."""
-        # What astimezone does, without its detour over the UTC object: half its time.
+        # What astimezone does, but without its detour over the UTC object, so in half the time.
         return self._zone.fromutc(self._epoch + timedelta(0, 0, instant))
 
     def instant(self, moment: datetime) -> int:
@@ -143,7 +143,7 @@ class ZoneLine:
 
     def _transition(self, low: int, high: int, offset: int) -> int:
         """Return the first instant after ``low`` whose offset is another one, found by halving."""
-        # In whole seconds first, where all changes of the tz database are: half the questions.
+        # First in whole seconds, as in all changes of the tz database: that halves the number of questions.
         first, last = low // SECOND, -(-high // SECOND)
         first, last = self._halved(first, last, SECOND, offset)
         if self._ask(last * SECOND - 1) == offset:
@@ -151,7 +151,7 @@ class ZoneLine:
         return self._halved(first * SECOND, last * SECOND, 1, offset)[1]
 
     def _halved(self, low: int, high: int, unit: int, offset: int) -> tuple[int, int]:
-        """Return neighbours between which the offset changes, in multiples of the unit."""
+        """Return two neighbours, in multiples of the unit, between which the offset changes."""
         while high - low > 1:
             middle = (low + high) // 2
             if self._ask(middle * unit) == offset:
@@ -161,7 +161,7 @@ class ZoneLine:
         return low, high
 
     def _ask(self, instant: int) -> int:
-        # A day from both ends of the calendar every offset can still be applied.
+        # A day away from both ends of the calendar every offset can still be applied.
         inside = min(max(instant, EARLIEST + DAY), LATEST - DAY)
         moment = EPOCH + timedelta(microseconds=inside)
         shown = moment.astimezone(self._zone)
@@ -193,7 +193,7 @@ _watcher: Callable[[tzinfo], None] | None = None
 
 
 def watch_zones(watcher: Callable[[tzinfo], None]) -> None:
-    """Have a function told each zone at its first use, and now those that were used before."""
+    """Have a function called with each zone at its first use, and now with those used before."""
     global _watcher  # noqa: PLW0603 - the table of zones is the process's too
     _watcher = watcher
     for zone, _ in list(_lines.values()):
@@ -201,7 +201,7 @@ def watch_zones(watcher: Callable[[tzinfo], None]) -> None:
 
 
 def _key(zone: tzinfo) -> object:
-    """Return what the zone is remembered under; the table keeps it alive, so its id stays its own."""
+    """Return the zone's key in the table. The table keeps the zone alive, so no other object gets its id."""
     if zone is UTC:
         return _UTC_KEY
     if type(zone) is timezone:  # equal ones may differ in name

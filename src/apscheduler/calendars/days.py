@@ -95,7 +95,7 @@ class BusinessDays(DayCalendar):
 
     @property
     def shows_weekend(self) -> bool:
-        """Whether its text says the weekend: where it is not the one that it has without ``weekend=``."""
+        """Whether its text names the weekend: only if it is not the one that it has without ``weekend=``."""
         if self._weekend is None:
             return False
         own = self._holidays is not None and self._holidays.knows_weekends
@@ -105,7 +105,7 @@ class BusinessDays(DayCalendar):
         days = None if self._holidays is None else self._holidays.plain()
         if self._weekend is not None:
             return {"version": 1, "holidays": days, "weekend": list(self._weekend)}
-        # releases that know no weekends of holidays read what they would have stored
+        # Earlier releases take no weekend from the holidays; they read here what they would have stored.
         weekend = list(_SATURDAY_SUNDAY)
         return {"version": 1, "holidays": days, "weekend": weekend, "weekend_of_holidays": True}
 

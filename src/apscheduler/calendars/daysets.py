@@ -30,10 +30,10 @@ class DaySet:
     def __init__(self, given: Any) -> None:
         self.kind, self.given = _sorted_out(given)
         if self.kind == "country":
-            _checked_country(self.given)  # a misspelt one is said now, not on the first fire
+            _checked_country(self.given)  # a misspelt code raises now, not on the first fire
 
     def name(self, day: date) -> str | None:
-        """Return what this day of the set is called ("" if it has no name), ``None`` if it is not in it."""
+        """Return what this day is called ("" if it has no name), ``None`` if it is not in the set."""
         if self.kind == "country":
             return _of_country(self.given, day.year).get(day)
         if self.kind == "mapping":
@@ -60,9 +60,7 @@ class DaySet:
             asked = getattr(given, "is_weekend", None)  # the weekend of some countries was moved
             if not (asked(day) if asked else day.weekday() in given.weekend):
                 return None
-            given.get(
-                day
-            )  # it learns a year's working weekend days when it is asked for a day of it
+            given.get(day)  # asked for a day, it learns that year's working weekend days
             return day not in getattr(given, "weekend_workdays", ())
 
     def weekend(self) -> tuple[int, ...]:
@@ -71,7 +69,7 @@ class DaySet:
         return tuple(sorted(given.weekend))
 
     def plain(self) -> tuple[str, Any]:
-        """Return what is stored of it.
+        """Return the kind of the set and what is stored of it.
 
         :raises ValueError: for a callable that has no importable name
         """
@@ -89,7 +87,7 @@ class DaySet:
 
     @classmethod
     def restored(cls, plain: Any) -> DaySet:
-        """Return the set that :meth:`plain` gave; a country is looked up when it is needed."""
+        """Return the set of which :meth:`plain` gave this; a country is looked up only when it is needed."""
         made = cls.__new__(cls)
         made.kind, made.given = plain
         if made.kind == "callable":
@@ -112,7 +110,7 @@ class DaySet:
 
 
 def _library_said(given: Any) -> str | None:
-    """Return whose days an object of ``holidays`` has, ``None`` for another mapping; which years it knows says nothing."""
+    """Return whose days an object of ``holidays`` has, whatever years it knows yet; ``None`` for another mapping."""
     if not hasattr(given, "years"):
         return None
     place = getattr(given, "country", None) or getattr(given, "market", None)
@@ -129,7 +127,7 @@ def _dates_said(days: Iterable[date]) -> str:
     if len(known) > 2 * _SHOWN:
         check = crc32(
             " ".join(map(str, known)).encode()
-        )  # two sets that differ are shown differently
+        )  # so that two sets that differ have different texts
         texts += [f"… {len(known)} dates to {known[-1]} (checksum {check:08x})"]
     return ", ".join(texts)
 
@@ -160,7 +158,7 @@ def _sorted_out(given: Any) -> tuple[str, Any]:
 
 
 def _class_of_days(given: Any) -> str | None:
-    """Return the name of a class of mappings, or of what stands for one of ``holidays`` until it is needed."""
+    """Return the name of a class of mappings, or of the object that ``holidays`` puts in its place until it is used."""
     if isinstance(given, type):
         return given.__name__ if issubclass(given, Mapping) else None
     stands_for = getattr(given, "entity_name", None)
@@ -213,7 +211,7 @@ def _checked_country(code: str) -> tuple[str, str | None]:
 
 @lru_cache(maxsize=512)
 def _country(code: str, year: int | None) -> Any:
-    """Return a country's holidays of one year, with its weekends; without a year, of none."""
+    """Return a country's holidays of one year, with its weekends; without a year, the weekends alone."""
     country, subdivision = _checked_country(code)
     import holidays
 

@@ -144,7 +144,7 @@ class DailyBlackout(Calendar):
         local = instant + line.offset(instant)
         today = local // DAY
         first, last = (today - 1) * DAY, (today + 2) * DAY
-        for number in range(today - 2, today + 2):  # one of two days ago may end yesterday
+        for number in range(today - 2, today + 2):  # one begun two days ago may end yesterday
             if (number + EPOCH_DAY - 1) % 7 not in self.days:
                 continue
             start = number * DAY + self._first

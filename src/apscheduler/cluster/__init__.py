@@ -1,1 +1,1 @@
-"""What schedulers that share a store owe each other: identity, lease, heartbeat, recovery of what a dead one held."""
+"""Lets schedulers share a store: identity, lease, heartbeat, and recovery of what a dead one held."""

@@ -1,10 +1,11 @@
-"""When a file was created, where the file system keeps that for good: a new file may get the number of one that was removed.
+"""Tells when a file was created, where the file system keeps that for good.
 
-ext4 gives the inode of ``rm jobs.sqlite`` to the ``cp`` that follows. The time of creation is the new file's own: no program
-can set it, and nothing that is done to the file later changes it.
+This tells a new file from a removed one that had the same inode: ext4 gives the inode of ``rm jobs.sqlite`` to the
+``cp`` that follows. The time of creation is the new file's own. No program can set it, and nothing that is done to the
+file later changes it.
 
-It is asked by the path. A file that was opened for it (``FS_IOC_GETVERSION``) would have to be closed, and that ends all
-locks that SQLite holds on it in this process.
+The file is asked by its path. To ask it in another way (``FS_IOC_GETVERSION``) it would have to be opened and closed,
+and closing it ends all locks that SQLite holds on it in this process.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from typing import Final
 
 KEEPS_CREATION: Final = frozenset(("ext2", "ext3", "ext4", "xfs", "btrfs", "zfs"))
-"""Kinds that write it to the disk with the inode. An overlay is none: its file is another one from the first write on."""
+"""Kinds that store the time of creation. An overlay does not: the first write makes its file another one."""
 
 _HERE: Final = -100  # AT_FDCWD
 _BTIME: Final = 0x800  # STATX_BTIME
@@ -40,13 +41,13 @@ def created_at(path: str) -> str | None:
     if told is None or not _number(told[_MASK]) & _BTIME:
         return None
     seconds, nanoseconds = _number(told[_SECONDS], signed=True), _number(told[_NANOSECONDS])
-    with suppress(OverflowError):  # a damaged inode: no time that a calendar has
+    with suppress(OverflowError):  # a damaged inode: beyond any calendar
         return f"{from_us(seconds * SECOND, UTC):%Y-%m-%d %H:%M:%S}.{nanoseconds:09} UTC"
     return None
 
 
 def _statx(path: str) -> bytes | None:
-    """Return the kernel's ``struct statx`` of a file, which is the same on all machines but for the order of bytes."""
+    """Return the kernel's ``struct statx`` of a file. Only its byte order depends on the machine."""
     import ctypes
 
     buffer = ctypes.create_string_buffer(_SIZE)

@@ -1,11 +1,11 @@
-"""Whether a file may be in use by several kernels at once, by the kind of its file system.
+"""Tells by the kind of a file's file system whether several kernels may use the file at once.
 
 Locks of files hold among the processes of one kernel. Whether another kernel sees them, and when it sees what was
-written, is each network file system's own affair: NFS may do it, SMB and FUSE mostly do not, and volumes that a virtual
-machine shares with its host never do. What is not known for such a kind counts as local.
+written, depends on the network file system: NFS may do it, SMB and FUSE mostly do not, and volumes that a virtual
+machine shares with its host never do. A kind that is not known as one of these counts as local.
 
-Linux tells it by the mount table; without one, by the number that ``statfs`` gives. Windows tells by the path whether a
-file is on a network share. Elsewhere nothing is told, and all file systems count as local.
+On Linux the mount table tells the kind; without one, the number that ``statfs`` gives. On Windows the path tells
+whether a file is on a network share. Elsewhere nothing is told, and all file systems count as local.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ SHARED: Final = frozenset(
         *("ceph", "glusterfs", "lustre", "beegfs", "gpfs", "ocfs2", "gfs2", "orangefs", "pvfs2"),
         # between a virtual machine, or a container's, and its host
         *("9p", "virtiofs", "vboxsf", "vmhgfs", "prl_fs", "prl_vmfs", "drvfs", "fakeowner"),
-        # by a program, which may have its files anywhere
+        # made by a program, which may have its files anywhere
         "fuse",
     )
 )
 LOCAL_FUSE: Final = frozenset(("fuse.fuse-overlayfs",))
-"""By a program, but its files are this kernel's: a container's own root. (``fuseblk`` is a block device of one kernel.)"""
+"""Made by a program, but local: a container's own root. (``fuseblk`` is a block device of one kernel.)"""
 NUMBERED_ANEW: Final = frozenset(("vfat", "msdos", "exfat"))
-"""Local, and without numbers of files: Linux makes some up at each mount."""
+"""Local kinds that store no inode numbers: Linux makes them up at each mount."""
 _MAGIC: Final = {
     0x6969: "nfs",
     0x517B: "smbfs",
@@ -92,14 +92,14 @@ def is_shared(kind: str) -> bool:
 
 @lru_cache(maxsize=8)
 def kind_in(table: bytes, path: bytes, device: bytes | None = None) -> str | None:
-    """Return the kind of the file system that has a path; ``None`` if the table has none for it.
+    """Return the kind of the file system that a path is on; ``None`` if the table has none for it.
 
-    Of the mounts above the path it is the lowest, of those in one place the last. A mount that another one above it hides is
-    passed over if the path's device is known: no other mount counts then, if one of that device is there.
+    Of the mounts above the path the lowest one counts; of several at one mount point, the last. A mount may be hidden
+    by another one above it. So if the path's device is known, and a mount has that device, only such mounts count.
 
     :param table: as ``/proc/self/mountinfo`` has it
     :param path: absolute, without links
-    :param device: ``major:minor`` of what is there
+    :param device: ``major:minor`` of the path's device
     """
     best: tuple[bool, int] = (False, -1)
     found: str | None = None
@@ -128,7 +128,7 @@ def kind_of_windows_path(path: str) -> str | None:
 
 
 def _device_of(path: str) -> bytes | None:
-    """Return the device of a path, or of the lowest folder above it that is there."""
+    """Return the device of a path, or of the nearest folder above it that exists."""
     while True:
         try:
             number = os.stat(path).st_dev  # noqa: PTH116 - start-up time

@@ -1,14 +1,14 @@
-"""Which process of which host a node is, so that another process there can tell for certain that it is gone.
+"""Identifies the process of a node, so that another process on its host can tell for certain that it is gone.
 
-A process is known by its number, the moment it was started at, and the space its number is of: one kernel from one
-start of it to the next, and one namespace in it. Only where all of that is the same can the kernel be asked; in any other
-case (another machine, a clone of this one, a container beside this one, a system without ``/proc``) nothing is known,
-and the node's lease decides as everywhere.
+A process is identified by its id, its start time, and the space that both belong to: one boot of one kernel, and one
+namespace in it. A process can ask the kernel only about processes in its own space. In any other case (another machine,
+a clone of this one, a container beside this one, a system without ``/proc``) nothing is known, and the node's lease
+decides.
 
-A process that replaces its program (``os.execv``) keeps its number and its start, and what the program before was running
-has ended. So the number of a membership tells the program: the kernel lays each one out at addresses of its own, and says
-where. All schedulers of one program have that in common, whichever interpreter in it and whichever copy of this module
-they use, and its forked children have it too, under numbers of their own.
+A process that replaces its program (``os.execv``) keeps its id and its start time, but what the old program was running
+has ended. So the number of a membership also identifies the program: the kernel lays out each program at addresses of
+its own, and tells it these addresses. All schedulers of one program have them in common, whichever interpreter in it
+and whichever copy of this module they use. Its forked children have them too, under process ids of their own.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ _PROGRAMS: Final = 2**24 - 1
 
 
 class Host(Record):
-    """What a node's row says of its process; each value is ``None`` where it cannot be told.
+    """What a node's row says about its process; each value is ``None`` where it cannot be told.
 
-    :ivar version: of tickwright
+    :ivar version: the version of tickwright
     :ivar machine: a digest of the machine's id (which is not for others to know), or of its name
-    :ivar boot: the kernel's id of this start of it
-    :ivar pid_space: the namespaces that process ids, and their start times, are of
+    :ivar boot: the kernel's id of its present boot
+    :ivar pid_space: the namespaces that process ids and start times belong to
     :ivar pid_started: when the process was started, in the kernel's ticks since the boot
     """
 
@@ -64,20 +64,20 @@ class Host(Record):
 
 
 def this_process() -> Host:
-    """Return what can be told of this process."""
+    """Return what can be told about this process."""
     return Host(_version(), _machine(), _boot(), _pid_space(), _state_of(os.getpid())[1])
 
 
 def new_epoch() -> int:
-    """Return a number for a membership of this process: at least 1, at most 62 bits, and its own after each ``exec``."""
+    """Return a number for a membership of this process: at least 1, at most 62 bits, and another one after ``exec``."""
     return (_program() << _RANDOM_BITS | secrets.randbits(_RANDOM_BITS)) or 1
 
 
 def is_gone(pid: Any, process: Host, asking: Host, epoch: int) -> bool:
     """Return whether a process has provably ended, or runs another program by now.
 
-    :param pid: its number, as a row says
-    :param asking: the own process
+    :param pid: its id, as a row says
+    :param asking: this process
     :param epoch: the number of its membership, as :func:`new_epoch` gave it there
     """
     if (
@@ -103,10 +103,10 @@ def _may_be_of_this_program(epoch: int) -> bool:
 
 
 def _program() -> int:
-    """Return what tells the program of this process from those that it ran before, 0 where nothing does.
+    """Return a number that tells this process's program from those that it ran before; 0 where nothing does.
 
-    The kernel's word to a program at its start is full of addresses, which are random. Where it has been told to leave
-    them alone (``setarch -R``) all programs look the same.
+    It is made from what the kernel tells a program at its start, which contains random addresses. Where the kernel was
+    told not to use random addresses (``setarch -R``), all programs look the same.
     """
     import hashlib
 
@@ -124,7 +124,7 @@ def _has_no_process(pid: int) -> bool:
     except ProcessLookupError:
         return True
     except (OSError, OverflowError):
-        return False  # it is there, and somebody else's
+        return False  # it is there, but belongs to another user
     return False
 
 
@@ -136,7 +136,7 @@ def _state_of(pid: int) -> tuple[str | None, str | None]:
 
 
 def _is_alone(pid: int) -> bool:
-    """Return whether no thread of a process goes on after its first one has ended."""
+    """Return whether a process has one thread only: others may go on after the first one has ended."""
     try:
         return len(os.listdir(f"/proc/{pid}/task")) == 1  # noqa: PTH208 - start-up time
     except OSError:
@@ -182,5 +182,5 @@ def _version() -> str | None:
 
     try:
         return version("tickwright")
-    except PackageNotFoundError:  # a folder on the path
+    except PackageNotFoundError:  # not installed, but a folder on the path
         return None

@@ -1,10 +1,11 @@
-"""The host's clock as the kernel has it, where a process's own may have been set apart from it.
+"""Tells the host's time as the kernel has it, even if this process's own clock differs from it.
 
-It is the store's clock on SQLite, whose processes are all on one host: they must agree on what time it is, and a clock
-that is wrong in one of them (a test tool that fakes time, a library that was told to) must not make it run the future.
-Between its changes it is carried by the clock of :func:`boot_us`. A change of a second or more is believed if the kernel
-tells the same (``btime`` in ``/proc/stat``: the time of boot, which moves when the clock is set): then the host has been
-set, and that is a new time for all. Smaller ones, and all where the kernel does not tell, are believed.
+It is the store's clock on SQLite. The processes of such a store are all on one host, and must agree on what time it is.
+If the clock of one of them is wrong (a test tool that fakes time, a library that was told to), it must not run jobs
+ahead of their time. So a change of a second or more is believed only if the kernel tells the same (``btime`` in
+``/proc/stat``: the time of boot, which moves when the clock is set): then the host's clock was set, for all processes.
+Smaller changes are believed, and so are all changes where the kernel does not tell. Between changes the clock of
+:func:`boot_us` gives the time.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 _SECOND = 1_000_000
 _UNSURE = _SECOND
 _EXACT = 1_500_000
-"""``btime`` is in whole seconds."""
+"""How far the clock and ``btime`` may differ, microseconds: ``btime`` is in whole seconds."""
 
 
 def process_us() -> int:
@@ -29,7 +30,7 @@ def process_us() -> int:
 
 
 def kernel_base() -> int | None:
-    """Return the kernel's time minus :func:`boot_us`, to a second, never too late; ``None`` where it cannot be told."""
+    """Return the kernel's time minus :func:`boot_us`, rounded down to a second; ``None`` where it cannot be told."""
     try:
         with open("/proc/stat", encoding="ascii") as file:  # noqa: PTH123 - start-up time
             for line in file:
@@ -45,7 +46,7 @@ class HostClock:
 
     :param own: this process's clock
     :param steady: a clock that nobody sets
-    :param kernel: the kernel's word on the difference
+    :param kernel: the difference of the two, as the kernel tells it
     """
 
     def __init__(
@@ -80,7 +81,7 @@ class HostClock:
         return steady + known
 
     def _is_doubted(self, base: int, steady: int) -> bool:
-        """Return whether the same difference was looked at within a second."""
+        """Return whether the same difference was found wrong within the last second."""
         if self._doubted is None:
             return False
         doubted, at = self._doubted

@@ -1,4 +1,4 @@
-"""A lock that one of several schedulers holds, the leader: what a lock must do, and the one in a file."""
+"""The lock whose holder leads several schedulers: what such a lock must do, and one on a file."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ _LONGEST_NAME = 200
 class LeaderLock(ABC):
     """Held by at most one process at a time. Used by the scheduler's loop; :attr:`until` by workers too.
 
-    :cvar look_seconds: how often to try for it while somebody else has it
+    :cvar look_seconds: seconds between two tries while another process holds it
     """
 
     look_seconds = 1.0
 
     def check(self) -> None:
-        """Look whether it can be taken at all.
+        """Check that the lock can be taken at all.
 
-        :raises OSError: if not, with what to do
+        :raises OSError: if not; the text says what to do
         """
 
     @abstractmethod
     def take(self) -> bool:
-        """Return whether this process holds it now, after trying for it. Does not wait for the holder.
+        """Try to take the lock; return whether this process holds it now. Does not wait for the holder.
 
-        :raises Exception: whatever its store raises: it is not held then
+        :raises Exception: whatever its store raises; the lock is not held then
         """
 
     @property
@@ -40,12 +40,12 @@ class LeaderLock(ABC):
 
     @property
     def until(self) -> int | None:
-        """When that ends unless it is renewed, on ``cluster.lease.boot_us``; ``None``: not by time."""
+        """When that ends unless renewed, by ``cluster.lease.boot_us``; ``None`` if it does not end by time."""
         return None
 
     @abstractmethod
     def holder(self) -> str:
-        """Return who was found to hold it when it was last tried for, for a log line."""
+        """Return who held the lock at the last try, for a log line."""
 
     @abstractmethod
     def release(self) -> None:
@@ -55,9 +55,9 @@ class LeaderLock(ABC):
 class FileLock(LeaderLock):
     """An ``flock`` on a file of one machine. The kernel frees it when the process ends, however it ends.
 
-    A process that is stopped (SIGSTOP) keeps it. The file stays; a file that is removed ends its holder's right.
+    A process that is stopped (SIGSTOP) keeps it. The file stays; if it is removed, its holder has lost the lock.
 
-    :param path: of the file, which is made readable by this user alone
+    :param path: path of the file, which is made readable by this user alone
     """
 
     def __init__(self, path: str) -> None:
@@ -66,7 +66,7 @@ class FileLock(LeaderLock):
         self._holder = "another process"
 
     def check(self) -> None:
-        """Look whether the file can be made and locked here.
+        """Check that the file can be made and locked here.
 
         :raises OSError: if not
         """
@@ -141,19 +141,20 @@ class FileLock(LeaderLock):
             os.close(handle)
 
     def forked(self) -> None:
-        """In a child process: close the parent's handle, which would keep the lock when the parent has ended."""
+        """Called in a forked child: close the parent's handle, which would keep the lock after the parent's end."""
         self._close()
 
 
 def _written(handle: int) -> str:
-    """Return who wrote into the file that it holds it, in printable letters."""
+    """Return what the holder wrote into the file, in printable characters."""
     text = os.pread(handle, _LONGEST_NAME, 0).decode("utf-8", "replace")
     return "".join(each for each in text if each.isprintable()) or "another process"
 
 
-# A handle that is closed may be another file's by the next line; one opened during a fork would stay open in the child.
+# Held while handles are opened and closed. The number of a closed handle may be another file's at once, and a handle
+# that is opened during a fork would stay open in the child.
 _guard = RLock()
-# Not weak: in a child the scheduler may have let its lock go before _forked is called, and its handle would stay open.
+# Not weak: in a child the scheduler may drop its lock before _forked is called, and the handle would stay open.
 _holding: set[FileLock] = set()
 
 

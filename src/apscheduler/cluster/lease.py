@@ -1,6 +1,6 @@
-"""The trust in one's own lease: until when this process may start and claim runs. Local clock only.
+"""Tells until when this process may trust its own lease, to claim and start runs. Uses the local clock only.
 
-The clock goes on while the machine is suspended, and it is read *before* the heartbeat was sent, so this deadline
+The clock goes on while the machine is suspended, and it is read *before* the heartbeat is sent, so this deadline
 lies before the one in the store whatever the network did (rule 4 of the protocol).
 """
 
@@ -28,9 +28,9 @@ class Lease:
     """One incarnation's right to act.
 
     :ivar epoch: number of the incarnation, random per join; 0 while there is none
-    :ivar length: of the lease, microseconds
-    :ivar until: when its trust ends, by :func:`boot_us`
-    :ivar closing: whether its process ends: it goes on being renewed, but nothing more is started
+    :ivar length: how long it holds when renewed, microseconds
+    :ivar until: when it is no longer trusted, by :func:`boot_us`
+    :ivar closing: whether its process is ending: the lease is still renewed, but nothing more is started
     """
 
     __slots__ = ("closing", "epoch", "length", "until")
@@ -43,7 +43,10 @@ class Lease:
 
     @property
     def margin(self) -> int:
-        """How long before its end the lease is not trusted any more: a second, or a tenth (of a short lease)."""
+        """How many microseconds before its end the lease is no longer trusted.
+
+        A tenth of the lease, but at least a second, and at most a third of the lease.
+        """
         return min(max(_SECOND, self.length // 10), self.length // 3)
 
     def renewed(self, asked_at: int, epoch: int) -> None:

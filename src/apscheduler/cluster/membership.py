@@ -1,4 +1,4 @@
-"""One process's membership in a cluster: joins, keeps its lease by heartbeats, buries the dead, rejoins.
+"""Keeps one process a member of a cluster: it joins, renews its lease by heartbeats, buries dead nodes, rejoins.
 
 The heartbeat has a thread and a connection of its own (rule 11), so neither a full job pool nor a slow claim ends the
 lease; it goes on while the scheduler drains. A scheduler that only edits jobs never joins.
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         """The store's list of nodes. Each method is one transaction; what it raises means "no answer"."""
 
         def join(self, epoch: int, name: str, lease: int) -> int:
-            """Enter a node and return the store's time."""
+            """Add a node, and return the store's time."""
 
         def beat(self, epoch: int, lease: int) -> int | None:
             """Renew a lease and return the store's time; ``None`` if there is no such lease any more."""
@@ -38,10 +38,10 @@ if TYPE_CHECKING:
             """Return all nodes, and the store's time."""
 
         def reap(self, dead: NodeRow, own_epoch: int) -> bool:
-            """Close or free what a dead node held and remove it; ``False`` if one's own lease is over."""
+            """Remove a dead node, and close or free its runs; ``False`` if this process's own lease is over."""
 
         def adopt_orphans(self, own_epoch: int) -> None:
-            """Close or free what belongs to nodes that are not listed."""
+            """Close or free the runs of nodes that are not listed."""
 
         def now(self) -> int:
             """Return the store's time."""
@@ -50,26 +50,26 @@ if TYPE_CHECKING:
             """Remove a node that holds nothing any more."""
 
         def abandon(self, epoch: int, name: str) -> None:
-            """Remove a node whose process ends now, and close or free what it still holds."""
+            """Remove a node whose process ends now, and close or free the runs that it still holds."""
 
         def finish(self) -> None:
             """Free the connections: this process is done with the store."""
 
         def tend(self) -> None:
-            """Do a small step of what has to be done now and then (retention)."""
+            """Do a small step of housekeeping (retention)."""
 
 
 _END_SECONDS = 2.0
 _READINGS = 3
-"""So often an edit reads the store's clock at most, where the way there is slow now and then."""
+"""One edit reads the store's clock at most this many times, where the way there is slow now and then."""
 
 
 class Membership:
     """Keeps one incarnation alive.
 
-    :ivar lease: what may be done now
+    :ivar lease: the right to claim and start runs
     :ivar name: this process as other nodes list it
-    :ivar alive: how many nodes there were, by the store's clock, when it was last looked
+    :ivar alive: how many nodes' leases held at the last look, by the store's clock
     :ivar place: which of them this one is, from 0 on; all nodes count in the same order
     """
 
@@ -97,10 +97,10 @@ class Membership:
         self._read_at = 0  # when the store's clock was read last, by a clock that nobody sets
         self._is_told_apart = False
         self._dies = False
-        """Whether the process ends, and with it what it holds: then whoever signs off gives that up in the same step."""
+        """Whether the process ends, and the runs that it holds with it: then signing off closes or frees them too."""
         self._thread: Thread | None = None
         self.on_fenced: Callable[[int, Callable[[], bool]], None] = lambda _epoch, _trusted: None
-        """Told an incarnation that the store does not know any more, and what tells whether its lease holds still."""
+        """Called with an incarnation that the store no longer knows, and what tells whether its lease still holds."""
 
     def ensure(self) -> bool:
         """Join if this process has not, or has lost its lease; return whether it may claim now."""
@@ -109,7 +109,7 @@ class Membership:
         return self.lease.trusted()
 
     def _join(self) -> None:
-        """Join, and recover at once what processes of this host held that are gone: a restart need not wait for it."""
+        """Join, and recover at once the runs of processes of this host that are gone: a restart need not wait."""
         rows = self._joined()
         if rows:
             self._bury(self._gone(rows))
@@ -136,7 +136,7 @@ class Membership:
         thread = Thread(target=self._run, name="APScheduler heartbeat", daemon=True)
         try:
             thread.start()
-        except RuntimeError:  # at its limit of threads: what nobody renews is no lease
+        except RuntimeError:  # at its limit of threads: nobody would renew the lease
             self.lease.lost()
             self._roll.leave(epoch)
             raise
@@ -154,7 +154,7 @@ class Membership:
             )
 
     def is_beating(self) -> bool:
-        """Return whether the heartbeat's thread goes on: after a shutdown that is until nothing is held any more."""
+        """Return whether the heartbeat's thread runs. After a shutdown it does so until nothing is held any more."""
         return self._thread is not None and self._thread.is_alive()
 
     def close(self, may_leave: Callable[[], bool]) -> None:
@@ -165,11 +165,11 @@ class Membership:
             if self._thread is not None and self._thread is not current_thread():
                 self._thread.join(
                     _END_SECONDS
-                )  # it leaves; a store that hangs must not hold this up
+                )  # that thread leaves; a store that hangs must not hold this up
             self._leave()
 
     def leave(self) -> None:
-        """End the membership with the process, whatever is held: what runs here dies with it."""
+        """End the membership because the process ends, whatever is held: runs that go on here end with it."""
         self._dies = True
         self._may_leave = lambda: True
         self._stop.set()
@@ -204,7 +204,7 @@ class Membership:
         self._leave()
 
     _drain_pause = Event()
-    """Never set: a sleep that a test's fake can replace."""
+    """An Event nobody sets: waiting on it is a sleep that tests can replace."""
 
     def _beat_safely(self) -> bool:
         """Beat, and return whether the store answered."""
@@ -240,7 +240,7 @@ class Membership:
         self._roll.tend()
 
     def clock_offset(self) -> int:
-        """Return the microseconds from this host's clock to the store's, which is read for that where no heartbeat does.
+        """Return the microseconds from this host's clock to the store's. Reads the store's clock if no heartbeat does.
 
         :raises Exception: whatever the store raises
         """
@@ -265,7 +265,7 @@ class Membership:
             self._tell_apart()
 
     def _tell_apart(self) -> None:
-        """Say once that this host's clock is another than the store's."""
+        """Warn once that this host's clock differs from the store's."""
         apart = self.offset.us / SECOND
         if self._is_told_apart or abs(apart) < 1:
             return
@@ -277,7 +277,7 @@ class Membership:
         )
 
     def was_ahead(self) -> None:
-        """Take a reading of the store's clock at once: it refused a claim that was ahead of it.
+        """Called when the store refused a claim that was ahead of its clock: read that clock at once.
 
         :raises Exception: whatever the store raises
         """
@@ -309,7 +309,7 @@ class Membership:
         return [row for row in rows if row.gone]
 
     def _bury(self, dead: list[NodeRow]) -> bool:
-        """Recover from these nodes; return whether one's own lease still holds."""
+        """Bury these nodes and recover their runs; return ``False`` if this process's own lease is over."""
         own = self.lease.epoch
         for row in dead:
             if row.epoch != own and self.lease.trusted() and not self._roll.reap(row, own):

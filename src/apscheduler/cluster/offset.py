@@ -1,8 +1,8 @@
-"""The store's time, told between two readings of it by a clock that nobody can set.
+"""Tells how far the host's clock is off the store's at any moment, also between two readings of the store's clock.
 
 A host's clock can be set at any moment: by hand, by a time service that sets a slow one right, for one process alone by
-a test tool. So a reading of the store's clock is kept against the clock of :func:`boot_us`, and how far the host's clock is
-off follows from it whenever it is asked for, not only at the next heartbeat.
+a test tool. So a reading of the store's clock is kept as its difference from the clock of :func:`boot_us`, which nobody
+can set. The offset is computed from it whenever somebody asks, not only at the next heartbeat.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _STEP = 1_000_000
 
 
 class Offset:
-    """The store's clock against this host's.
+    """The difference between the store's clock and this host's.
 
     :param clock: the host's clock, microseconds UTC
     """
@@ -37,7 +37,7 @@ class Offset:
         """Microseconds to add to the host's clock; 0 where the difference cannot be told from the round trip."""
         if self._base is None:
             return 0
-        # In this order: a thread that is held up in between takes it to be earlier than it is, not later.
+        # In this order: a thread that is held up in between takes the store's time to be earlier than it is, not later.
         store_now = boot_us() + self._base
         difference = store_now - self._clock()
         return 0 if abs(difference) <= self._round_trip else difference
@@ -53,13 +53,14 @@ class Offset:
         return self._round_trip <= _MOST
 
     def asked(self) -> int:
-        """Return when a reading of the store's clock begins, for :meth:`measured`."""
+        """Return the time at which a reading of the store's clock begins, to be given to :meth:`measured`."""
         return boot_us()
 
     def measured(self, began: int, store_now: int, *, afresh: bool = False) -> int:
-        """Take a reading; return by how far the host's clock was set since the last one, 0 for less than a second.
+        """Take a reading; return by how many microseconds the host's clock was set since the last one.
 
-        A reading that took longer than the one before, and agrees with it as far as it can, tells less: that one stays.
+        Returns 0 if that is less than a second. A reading that took much longer than the one that is kept, and agrees
+        with it, tells less: the kept one stays.
 
         :param afresh: whether the readings before were wrong
         """

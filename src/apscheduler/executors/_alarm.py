@@ -1,4 +1,8 @@
-"""Timeouts inside a worker process: a signal where there is one (it ends a ``time.sleep``), else a watchdog."""
+"""Calls a function with a timeout inside a worker process.
+
+In the main thread, on systems that have timer signals, a signal ends the function, even in a ``time.sleep``. Elsewhere
+a watchdog does.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +22,9 @@ _BESIDE_GRACE = 0.5
 def call_in_time(
     func: Any, args: Any, kwargs: Any, timeout: float, *, alone: bool = False
 ) -> tuple[Any, BaseException | None, bool]:
-    """Call and return value, exception and whether it ended in time. Never raises.
+    """Call the function; return its value, its exception, and whether it ended in time. Never raises.
 
-    :param alone: whether nobody outside this process looks after the timeout, so that this must return in time
+    :param alone: whether no other process watches the timeout; then this returns in time even if the function does not
     """
     on_main = threading.current_thread() is threading.main_thread()
     if on_main and hasattr(signal, "setitimer"):
@@ -33,7 +37,7 @@ def call_in_time(
 def _call_beside(
     func: Any, args: Any, kwargs: Any, timeout: float
 ) -> tuple[Any, BaseException | None, bool]:
-    """Call in a thread of its own, which is left behind if it does not end when it is told to."""
+    """Call the function in a new thread; leave the thread behind if it does not end when it is told to."""
     said: SimpleQueue[tuple[Any, BaseException | None, bool]] = SimpleQueue()
     context = copy_context()
 
@@ -48,7 +52,7 @@ def _call_beside(
 
 
 class _Alarm:
-    """Raises once, and only while the call runs."""
+    """A signal handler that raises ``JobTimeoutError`` once, and only while the call runs."""
 
     def __init__(self) -> None:
         self.armed = True
@@ -73,14 +77,14 @@ def _call_with_signal(
         try:
             value = func(*args, **kwargs)
             if value is not None and hasattr(value.__class__, "__await__"):
-                # Cancelled politely at its deadline; the signal is for one that does not yield.
+                # The deadline cancels the coroutine; the signal comes a little later, for one that does not yield.
                 left = signal.setitimer(signal.ITIMER_REAL, timeout + _COROUTINE_GRACE)[0]
                 signal.setitimer(signal.ITIMER_REAL, left + _COROUTINE_GRACE)
                 value, cancelled = _await(value, left)
         except BaseException as exc:  # noqa: BLE001 - whatever a job raises is its outcome
             error = exc
         alarm.armed = False
-    except JobTimeoutError:  # it rang after the function's end
+    except JobTimeoutError:  # the signal came after the function's end
         alarm.armed = False
     signal.setitimer(signal.ITIMER_REAL, 0)
     signal.signal(signal.SIGALRM, before)
@@ -88,7 +92,7 @@ def _call_with_signal(
 
 
 def _await(awaitable: Any, left: float) -> tuple[Any, bool]:
-    """Await for so many seconds at most; return the value and whether time was up."""
+    """Await for at most ``left`` seconds; return the value, and whether the time was over before the end."""
     inner: list[BaseException] = []
 
     async def guarded() -> Any:
@@ -136,4 +140,4 @@ def _call_with_watchdog(
 
 
 def _nothing() -> None:
-    """Nobody has to be told: the answer says it."""
+    """Do nothing: the answer says that the call timed out."""

@@ -1,4 +1,4 @@
-"""From the plain answers of a worker process to results."""
+"""Turns the plain answers of worker processes into results."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from apscheduler.runs.outcomes import Outcome
 
 
 def facts_of(claim: Claim, first: int) -> _remote.Facts:
-    """Return what a worker process must know about the claim beside the call."""
+    """Return what a worker process must know about the claim, besides the call itself."""
     job = claim.job
     fires = [fire for fire in claim.fires[first:] if fire in claim._open]
     return (
@@ -29,7 +29,7 @@ def facts_of(claim: Claim, first: int) -> _remote.Facts:
 
 
 def take_answer(claim: Claim, answer: _remote.Answer, why_late: str) -> None:
-    """Settle what the answer is about, or give the claim back where it came too late to be started."""
+    """Settle the fire time that the answer is about, or give the claim back if its lease ended before the call."""
     if answer[1] == _remote.FENCED:
         claim.sink.give_back(claim)
     else:

@@ -1,4 +1,4 @@
-"""What the executors on an asyncio loop share."""
+"""Holds what the executors on an asyncio loop share."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 class AsyncioLoopExecutor(LoopExecutor):
-    """Runs coroutine jobs in an asyncio loop and functions in a pool of threads that the loop waits for."""
+    """Runs coroutine jobs in an asyncio loop, and functions in a pool of threads by the loop's ``run_in_executor``."""
 
     _eventloop: Any = None
     _pool_name = "the loop's default executor"
     _threads: Any = None
-    """The pool, ``None`` for the loop's default executor."""
+    """The pool of threads; ``None`` means the loop's default executor."""
 
     def _make_runs(self, scheduler: Any) -> TaskRuns:
         self._eventloop = event_loop_of(scheduler, type(self).__name__)

@@ -1,4 +1,4 @@
-"""One call of a job's function and what it comes to, in words that travel."""
+"""Makes what executors need for one call of a job's function: its results, its timeout and its run context."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _OUR_FOLDERS = (
     os.path.dirname(__file__) + os.sep,  # noqa: PTH120 - pathlib is not cheap to import
     os.__file__.removesuffix("os.py") + "asyncio" + os.sep,
 )
-"""Frames of these at a traceback's beginning say nothing about the job."""
+"""Folders of our code and of asyncio: their frames at a traceback's beginning say nothing about the job."""
 
 _PLAIN_VALUES = frozenset((bool, int, float, str, bytes, list, tuple, dict, set, type(None)))
 
@@ -35,7 +35,7 @@ def is_awaitable(value: object) -> bool:
 
 
 def let_go(exc: BaseException) -> tuple[str, str]:
-    """Drop our own frames from an exception's traceback; return the frames as text, and the whole as Python prints it."""
+    """Cut our own frames off an exception's traceback; return the other frames as text, and all that Python prints."""
     traceback: TracebackType | None = traceback_of(exc)
     while traceback is not None and traceback.tb_frame.f_code.co_filename.startswith(_OUR_FOLDERS):
         traceback = traceback.tb_next
@@ -54,7 +54,7 @@ def failed(fire: int, started: int, finished: int, exc: BaseException) -> Result
 
 
 def drop(claim: Claim, now: int, exc: BaseException) -> None:
-    """Settle what is open of a claim as failed, after an error of ours, and let it go. Never raises."""
+    """After an error of ours: settle the claim's open fire times as failed, and release the claim. Never raises."""
     for fire in claim.unsettled:
         with suppress(BaseException):
             claim.sink.settle(claim, failed(fire, 0, now, exc))
@@ -65,7 +65,7 @@ def drop(claim: Claim, now: int, exc: BaseException) -> None:
 def tell_own_error(
     owner: Any, exc: BaseException, text: str = "executor %r met an error of its own"
 ) -> None:
-    """Log an error that is not a job's. Never raises, whatever the handlers of the log do."""
+    """Log an error of ours, not of a job. Never raises, even if a log handler does."""
     with suppress(BaseException):
         owner._logger.error(text, owner._alias, exc_info=exc)
 
@@ -89,27 +89,27 @@ def timed_out(
 
 
 def timeout_of(job: Any) -> float | None:
-    """Return the job's timeout in seconds; jobs of others may have none, mocks have anything."""
+    """Return the job's timeout in seconds, or ``None``: other kinds of job may lack it, and a mock's is no number."""
     timeout = getattr(job, "timeout", None)
     return timeout if timeout.__class__ in (int, float) else None
 
 
 def context_of(job: Any, fire: int, attempt: int = 1, token: int = 1) -> RunContext:
-    """Return what ``current_run()`` says inside this run."""
+    """Return what ``current_run()`` returns inside this run."""
     return make_context(
         job.id, job._jobstore_alias or "default", job._at(fire), fire, attempt, token
     )
 
 
 def context_of_item(item: Any, fire: int) -> RunContext:
-    """Return what ``current_run()`` says inside this run of a claim or of a plain job."""
+    """Return what ``current_run()`` returns inside this run of a claim or of a plain job."""
     if isinstance(item, Claim):
         return context_of(item.job, fire, item.attempt, item.token)
     return context_of(item, fire)
 
 
 def claim_of_caller(claims: Iterable[Claim]) -> Claim | None:
-    """Return the claim among these that the calling code is part of."""
+    """Return the one of these claims whose job runs the calling code, ``None`` if none does."""
     run = current_run()
     if run is None:
         return None

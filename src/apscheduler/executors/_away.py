@@ -1,11 +1,12 @@
-"""A call in somebody else's pool, seen from where it runs: what the pool is given are the functions below.
+"""Runs a job's call where a pool that is not ours has brought it: such a pool is given the functions below.
 
-Where it runs decides what else there is beside the pool's own way back:
+The pool itself brings the answers back. What else there is depends on where the call runs:
 
-the scheduler's own process     a thread of it has the call: it runs as in any pool of threads, timeouts included
-another process of its host     the board: it says that the call begins, how it ends, and whether it is still wanted
-anywhere else                   nothing; a call that does not end in time is left behind in a thread, so that the
-                                answer comes in time
+in the scheduler's process        the call runs in a thread, as in any pool of threads, timeouts included
+in another process of its host    the board: the call writes there that it begins and how it ends, and reads whether
+                                  it is still wanted
+anywhere else                     nothing. A call that does not end in time is left behind in a thread, so that the
+                                  answer comes in time
 """
 
 from __future__ import annotations
@@ -20,13 +21,13 @@ from apscheduler.executors._remote import Answer, Call, Facts
 from apscheduler.executors._same_host import host_key
 
 Ticket = tuple[str, str, int, str, int, int | None]
-"""``(key of the executor, host, number, path of the board, slot, start by)``; the last in microseconds UTC."""
+"""``(key of the executor, host, number, path of the board, slot, start by)``; ``start by`` is in microseconds UTC."""
 
 AGAIN = "again"
-"""What comes back for a call that had begun before: it was not begun a second time."""
+"""The answer for a call that a pool begins a second time: the function is not called again."""
 
 here: WeakValueDictionary[str, Any] = WeakValueDictionary()
-"""The executors of this process by their keys, which begin with its number: a fork does not count."""
+"""The ``FutureRuns`` of this process by key. A key begins with the process number: no key matches in a forked child."""
 
 _CODES = {
     _remote.EXECUTED: _call_board.EXECUTED,
@@ -38,7 +39,7 @@ _CODES = {
 
 
 class ObjectCall(Call):
-    """A call whose parts the pool itself brought here, in whatever way it does that."""
+    """A call whose function and arguments the pool itself brought here, in its own way."""
 
     def __init__(self, parts: tuple[Any, Any, Any], facts: Facts) -> None:
         super().__init__(b"", facts)
@@ -58,7 +59,7 @@ def run_pickled(blob: bytes, facts: Facts, ticket: Ticket) -> Any:
 
 
 def run_object(what: Any, args: Any, kwargs: Any, facts: Facts, ticket: Ticket) -> Any:
-    """Run a call whose parts the pool brought here."""
+    """Run a call whose function and arguments the pool itself brought here."""
     key, _, number = ticket[:3]
     if key.startswith(f"{os.getpid()}-") and (runs := here.get(key)) is not None:
         return runs.run_here(number)
@@ -85,7 +86,7 @@ def _run(call: Call, ticket: Ticket) -> list[Answer] | str:
 
 
 def _by_own_clock(start_by: int | None) -> int | None:
-    """Return an instant in UTC on the clock of this host that nobody sets, which means nothing elsewhere."""
+    """Convert an instant from microseconds UTC to this host's boot clock (``boot_us``); ``None`` stays ``None``."""
     if start_by is None:
         return None
     return _remote._boot_us() + start_by - time.time_ns() // 1000
@@ -95,7 +96,7 @@ _boards: dict[str, _call_board.WorkersBoard] = {}
 
 
 def _board_at(path: str) -> _call_board.WorkersBoard | None:
-    """Return the board; ``None`` where this process does not see it (in a container, or after the executor's end)."""
+    """Return the board; ``None`` if this process cannot open its file (in a container, or after the executor's end)."""
     board = _boards.get(path)
     if board is None:
         try:

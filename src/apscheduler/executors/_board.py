@@ -1,7 +1,8 @@
-"""A few numbers shared with worker processes through a small file: who runs what, since when.
+"""Shares a few numbers with worker processes through a small file: which call each worker runs, and since when.
 
-Each slot has four numbers, each written by one side only: the call's number, its fire time's index and its start (the
-worker), and the number from which on the worker must skip what it was sent (the scheduler's side).
+Each worker has a slot of four numbers. The worker writes three of them: the number of its call, the index of the fire
+time that runs, and when that started. The scheduler's side writes the fourth: the worker must skip the calls from this
+number on.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ _FIELDS = 4
 
 
 class Board:
-    """The shared file, seen from either side."""
+    """The shared file. Both sides use this class."""
 
     def __init__(self, path: str, slots: int = 0) -> None:
-        """Open the board at ``path``; with ``slots``, make it first."""
+        """Open the board at ``path``; if ``slots`` is given, size the file for that many slots first."""
         self.path = path
         if slots:
             with open(path, "r+b") as file:  # noqa: PTH123 - pathlib is not cheap to import
@@ -33,39 +34,39 @@ class Board:
 
     @classmethod
     def make(cls, slots: int) -> Board:
-        """Make a board with so many slots, readable by this user alone."""
+        """Make a board with ``slots`` slots, readable by this user only."""
         handle, path = tempfile.mkstemp(prefix="apscheduler-")
         os.close(handle)
         board = cls(path, slots)
         for slot in range(slots):
             board.clear(slot)
-        # Not at exit by itself: pools that finish their work then still start processes, which open the board.
+        # Not called at exit: pools still finish their work then, and start processes that open the board.
         weakref.finalize(board, _delete, path, os.getpid()).atexit = False
         _owners[path] = os.getpid()
         return board
 
     def clear(self, slot: int) -> None:
-        """Say that nothing has started in this slot."""
+        """Reset the slot: nothing has started in it, and there is no limit."""
         at = slot * _FIELDS
         self._cells[at] = -1
         self._cells[at + 1] = self._cells[at + 2] = 0
         self._cells[at + 3] = NO_LIMIT
 
     def begin(self, slot: int, number: int) -> bool:
-        """Worker: say that a call begins; whether it may."""
+        """Called by the worker before a call: write the call's number. Return ``False`` if the worker must skip it."""
         at = slot * _FIELDS
         self._cells[at + 2] = 0
         self._cells[at] = number
         return number < self._cells[at + 3]
 
     def started(self, slot: int, index: int) -> None:
-        """Worker: say that a fire time of the call begins now."""
+        """Called by the worker: write that a fire time of the call begins now."""
         at = slot * _FIELDS
         self._cells[at + 1] = index
         self._cells[at + 2] = time.monotonic_ns()
 
     def go_on(self, slot: int, index: int) -> bool:
-        """Worker: say that a fire time begins, unless the limit (here one of fire times) forbids it."""
+        """Called by the worker: write that a fire time begins; ``False`` if the limit, here an index, forbids it."""
         if index >= self._cells[slot * _FIELDS + 3]:
             return False
         self.started(slot, index)
@@ -76,21 +77,21 @@ class Board:
         return self._cells[slot * _FIELDS]
 
     def start(self, slot: int) -> tuple[int, float]:
-        """Return index and start (seconds, monotonic, 0 for none) of the fire time at work."""
+        """Return the index of the fire time that runs, and its start (monotonic seconds, 0 for none)."""
         at = slot * _FIELDS
         return self._cells[at + 1], self._cells[at + 2] / 1e9
 
     def limit(self, slot: int, number: int) -> None:
-        """Scheduler: let the worker skip calls from this number on."""
+        """Called by the scheduler's side: the worker must skip calls from this number on."""
         self._cells[slot * _FIELDS + 3] = number
 
     def remove(self) -> None:
-        """Delete the file; who has it open keeps it."""
+        """Delete the file; a process that has it open can still use it."""
         _delete(self.path, os.getpid())
 
 
 _owners: dict[str, int] = {}
-"""The boards that are there, and the processes that made them."""
+"""The path of each board that exists, with the number of the process that made it."""
 
 
 def _delete_all() -> None:
@@ -98,7 +99,7 @@ def _delete_all() -> None:
         _delete(path, owner)
 
 
-# Registered before the pools' own, so it runs after them.
+# Registered before the pools' exit handlers, so it runs after them.
 atexit.register(_delete_all)
 
 

@@ -1,9 +1,9 @@
-"""What becomes of calls in other people's pools, told through a small file that the processes of one host share.
+"""Reports what becomes of calls in pools that are not ours, through a small file that the processes of one host share.
 
-A pool's future says what its pool chose to tell, and when. The board is our own word beside it: the process that has the
-call says that it began, since when each fire time runs, and how it ended; the scheduler's side says how far it may go.
-Each call has a slot and a number of its own, so that a pool which starts a call a second time, or starts one that was
-given up, finds that it may not.
+A pool's future says only what its pool chooses to tell, and when it chooses. The board is our own report beside it. The
+process that has the call writes that it began, since when each fire time runs, and how that ended. The scheduler's side
+writes how far the call may go. Each call has its own slot and number: if a pool starts a call a second time, or starts
+one that was given up, the board refuses it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ NO_LIMIT = (1 << 63) - 1
 EXECUTED, FAILED, TIMED_OUT, MISSED, FENCED, REFUSED = range(1, 7)
 """How a fire time ended; the function was not called for the last three."""
 
-# The scheduler's side writes the first two of a slot, the process that has the call the others.
+# The scheduler's side writes the first two numbers of a slot; the process that has the call writes the others.
 _CALL, _LIMIT, _BEGUN, _PID, _INDEX, _STARTED, _ENDED, _CODES, _FIELDS = range(9)
 _CODE_BITS = 3
 _CODES_KEPT = 20
@@ -33,11 +33,11 @@ class Seen(NamedTuple):
     """What a board says of one call.
 
     :ivar begun: whether a process has begun with it
-    :ivar pid: which one
-    :ivar latest: the number, from 0, of the fire time that was begun last
-    :ivar started: when that was (seconds, monotonic), 0 if none was
+    :ivar pid: the number of that process
+    :ivar latest: the index of the fire time that began last
+    :ivar started: when that fire time began (monotonic seconds), 0 if none has
     :ivar ended: how many fire times have ended
-    :ivar codes: how the first of them ended
+    :ivar codes: how they ended; only the first 20 are kept
     """
 
     begun: bool
@@ -54,12 +54,12 @@ class Seen(NamedTuple):
 
     @property
     def was_refused(self) -> bool:
-        """Whether the process that has the call has kept from a fire time of it."""
+        """Whether the process that has the call was refused a fire time by the board, and stopped there."""
         return bool(self.codes) and self.codes[-1] == REFUSED
 
 
 class _Cells:
-    """The file, from either side."""
+    """The shared file, as both sides open it."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -69,10 +69,10 @@ class _Cells:
 
 
 class WorkersBoard(_Cells):
-    """The board as the process sees it that has a call."""
+    """The board as it is used by the process that has a call."""
 
     def begin(self, slot: int, number: int) -> bool:
-        """Say that the call begins here; ``False`` if it began before or is not wanted any more."""
+        """Write that the call begins here; return ``False`` if it has begun before or is not wanted any more."""
         at, cells = slot * _FIELDS, self._cells
         if cells[at + _CALL] != number or cells[at + _BEGUN] == number:
             return False
@@ -81,20 +81,20 @@ class WorkersBoard(_Cells):
         return cells[at + _CALL] == number
 
     def go_on(self, slot: int, number: int, index: int) -> bool:
-        """Say that this fire time of the call begins; ``False`` if it may not."""
+        """Write that this fire time of the call begins; return ``False`` if it may not."""
         at, cells = slot * _FIELDS, self._cells
         if cells[at + _CALL] != number:
             return False
         cells[at + _INDEX] = index
         cells[at + _STARTED] = time.monotonic_ns()
-        # Read after that was written: either the limit is seen here, or the start is seen by who set the limit.
+        # The start is written before the limit is read: so either we see the limit, or its writer sees our start.
         if index < cells[at + _LIMIT]:
             return True
         self.end(slot, number, index, REFUSED)
         return False
 
     def end(self, slot: int, number: int, index: int, code: int) -> None:
-        """Say how this fire time of the call ended."""
+        """Write how this fire time of the call ended."""
         at, cells = slot * _FIELDS, self._cells
         if cells[at + _CALL] != number:
             return
@@ -104,7 +104,7 @@ class WorkersBoard(_Cells):
 
 
 class CallBoard(_Cells):
-    """The board as the scheduler's side sees it. Slots are given and taken under a lock of its own."""
+    """The board as the scheduler's side uses it. Its own lock guards the list of free slots."""
 
     def __init__(self, slots: int) -> None:
         handle, path = tempfile.mkstemp(prefix="apscheduler-")
@@ -113,12 +113,12 @@ class CallBoard(_Cells):
         super().__init__(path)
         self._free = deque(range(slots))
         self._lock = threading.Lock()
-        # Not at exit by itself: pools that finish their work then still start processes, which open the board.
+        # Not called at exit: pools still finish their work then, and start processes that open the board.
         weakref.finalize(self, _delete, path, os.getpid()).atexit = False
         _owners[path] = os.getpid()
 
     def hand_out(self, number: int) -> int | None:
-        """Return a slot for the call of this number, above 0; ``None`` where so many wait that all slots are taken."""
+        """Return a slot for the call with this number (above 0), or ``None`` if all slots are taken."""
         with self._lock:
             if not self._free:
                 return None
@@ -131,13 +131,13 @@ class CallBoard(_Cells):
         return slot
 
     def take_back(self, slot: int) -> None:
-        """Free a slot; whoever still has its call does not go on with it."""
+        """Free a slot; a process that still has its call begins no further fire time of it."""
         self._cells[slot * _FIELDS + _CALL] = 0
         with self._lock:
             self._free.append(slot)
 
     def limit(self, slot: int, index: int) -> None:
-        """Let no fire time of the call begin from this one on."""
+        """Let no fire time of the call begin from this index on."""
         self._cells[slot * _FIELDS + _LIMIT] = index
 
     def seen(self, slot: int) -> Seen:
@@ -155,12 +155,12 @@ class CallBoard(_Cells):
         )
 
     def remove(self) -> None:
-        """Delete the file; who has it open keeps it."""
+        """Delete the file; a process that has it open can still use it."""
         _delete(self.path, os.getpid())
 
 
 _owners: dict[str, int] = {}
-"""The boards that are there, and the processes that made them."""
+"""The path of each board that exists, with the number of the process that made it."""
 
 
 def _delete_all() -> None:
@@ -168,7 +168,7 @@ def _delete_all() -> None:
         _delete(path, owner)
 
 
-# Registered before the pools' own, so it runs after them.
+# Registered before the pools' exit handlers, so it runs after them.
 atexit.register(_delete_all)
 
 

@@ -1,4 +1,4 @@
-"""What others do with our pools as with those of ``concurrent.futures``: calls of their own, and a look at the queue."""
+"""Lets users treat our pools as those of ``concurrent.futures``: make calls of their own, and look at the queue."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class FutureSink:
         self.future: Future[Any] = Future()
 
     def settle(self, claim: Claim, result: Result) -> bool:
-        """Settle the future by the first word about the call."""
+        """Settle the future; return ``False`` if the call had an outcome already, or its future was cancelled."""
         if not claim.take(result.fire) or not self.future.set_running_or_notify_cancel():
             return False
         if result.outcome is Outcome.EXECUTED:
@@ -34,7 +34,7 @@ class FutureSink:
         return True
 
     def release(self, claim: Claim) -> None:
-        """Do nothing: a call holds nothing."""
+        """Do nothing: a call holds no instance slot."""
 
     def give_back(self, claim: Claim) -> None:
         """Do nothing: nobody else can make the call."""
@@ -60,7 +60,7 @@ def called_in(
 
 
 class WorkQueue:
-    """The items that wait in a pool, looked at as :class:`queue.SimpleQueue` is."""
+    """Shows the items that wait in a pool by methods of :class:`queue.SimpleQueue`."""
 
     def __init__(self, items: deque[Any]) -> None:
         self._items = items
@@ -70,5 +70,5 @@ class WorkQueue:
         return len(self._items)
 
     def empty(self) -> bool:
-        """Return whether none does."""
+        """Return whether no item waits."""
         return not self._items

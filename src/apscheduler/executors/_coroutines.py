@@ -1,4 +1,4 @@
-"""Running what a function left to be awaited, to its end, in an event loop of the calling thread."""
+"""Awaits what a job's function has returned, in an event loop of the calling thread."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import Any, Protocol
 from apscheduler.runs.context import RunContext, run_context
 
 Started = Callable[[asyncio.AbstractEventLoop, "asyncio.Task[Any]"], None]
-"""Told the loop and the task when the awaiting begins, so that a timeout can cancel it."""
+"""Called with the loop and the task when the awaiting begins, so that a timeout can cancel the task."""
 
 
 class Watching(Protocol):
-    """What looks after the timeout of the calling thread's run."""
+    """Watches the timeout of the calling thread's run."""
 
     def hold(self) -> None:
-        """Raise nothing in the calling thread until the awaiting begins: it makes a loop."""
+        """Raise nothing in the calling thread until the awaiting begins, because that thread now makes a loop."""
 
     def awaiting(self, loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any]) -> None:
-        """Take note that the awaiting begins: from now on the task is cancelled."""
+        """Take note that the awaiting begins: from now on a timeout cancels the task."""
 
 
 class CoroutineRunner:
@@ -49,13 +49,13 @@ class CoroutineRunner:
         except Exception:
             raise
         except BaseException:
-            self.close()  # interrupted inside the loop: the next coroutine gets one without a past
+            self.close()  # interrupted inside the loop: the next coroutine gets a new loop
             raise
 
     def run_anywhere(
         self, awaitable: Awaitable[Any], context: RunContext | None, watch: Watching | None = None
     ) -> Any:
-        """Await to the end; where the calling thread already runs a loop, in a thread beside it."""
+        """Await to the end and return the value; if the calling thread already runs a loop, in another thread."""
         if asyncio._get_running_loop() is None:
             return self.run(awaitable, context, watch)
         said: list[Any] = []

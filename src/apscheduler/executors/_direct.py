@@ -1,4 +1,4 @@
-"""3.x's way in: a job and its run times come without a claim, and events go back."""
+"""Runs what comes in 3.x's way: a job and its run times come without a claim, and events go back."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class DirectClaim(Claim):
-    """A claim made from 3.x's arguments: lateness by the job's public attribute, times as they were given."""
+    """A claim made from 3.x's arguments: it reads the public ``misfire_grace_time``, and keeps the given run times."""
 
     __slots__ = ("_direct_grace", "jobstore", "times")
 
@@ -55,7 +55,7 @@ class DirectClaim(Claim):
         return started - fire > self._direct_grace
 
     def event(self, result: Result) -> JobExecutionEvent:
-        """Return the result as listeners know it; the result itself rides along."""
+        """Return the result as an event for listeners; the result itself is attached to it."""
         event = JobExecutionEvent(
             base.EVENT_CODES[result.outcome],
             self.job.id,
@@ -69,19 +69,19 @@ class DirectClaim(Claim):
         return event
 
     def context(self, fire: int) -> RunContext:
-        """Return what ``current_run()`` says inside this run."""
+        """Return what ``current_run()`` returns inside this run."""
         return make_context(str(self.job.id), self.jobstore or "default", self.times[fire], fire)
 
 
 class EventSink:
-    """Collects the events of one direct claim and hands them to the executor at its release."""
+    """Collects the events of one direct claim, and hands them to the executor when the claim is released."""
 
     def __init__(self, executor: BaseExecutor) -> None:
         self._executor = executor
         self._events: list[JobExecutionEvent] = []
 
     def settle(self, claim: Claim, result: Result) -> bool:
-        """Keep the event of the first word about a fire time."""
+        """Keep the event of a fire time's first result; return ``False`` for a later one."""
         if not claim.take(result.fire):
             return False
         _tell(self._executor._logger, claim, result)
@@ -106,21 +106,21 @@ class EventSink:
 
 
 def _tell(logger: logging.Logger, claim: Claim, result: Result) -> None:
-    """Log what went wrong, for the scheduler not to do it again; what went well is logged where it ran."""
+    """Log any other result than success, and mark it so that the scheduler does not log it again."""
     if isinstance(claim, DirectClaim) and result.outcome is not Outcome.EXECUTED:
         log_outcome(logger, claim.job, claim.times[result.fire], result)
         result.told_in = getpid()
 
 
 def _is_sent_here(job: Any) -> bool:
-    """Return whether this is a process of a pool that the job was sent to: its scheduler's process tells failures."""
+    """Return whether the job was sent to this process of a pool: then its scheduler's process logs failures."""
     from multiprocessing.process import parent_process
 
     return getattr(job, "_scheduler", job) is None and parent_process() is not None
 
 
 class _Collector:
-    """The sink of ``run_job``: nobody but the caller hears of it."""
+    """The sink of ``run_job``: collects the events for its caller."""
 
     def __init__(self, logger_name: str) -> None:
         self.logger = logger_named(logger_name)
@@ -135,7 +135,7 @@ class _Collector:
         return True
 
     def succeeded(self, claim: DirectClaim, result: Result) -> None:
-        """Take a run that went well."""
+        """Log and collect a run that went well."""
         taken = result.finished - result.started
         log_success(self.logger, claim.job, claim.times[result.fire], taken)
         self.settle(claim, result)

@@ -1,4 +1,4 @@
-"""How long the calls of each function took so far: very short ones travel several in a message."""
+"""Remembers how long the calls of each function took: several very short calls are sent in one message."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from apscheduler.executors._runner import Rest
 from apscheduler.runs.claims import Claim
 
 SHORT_SECONDS = 0.001
-"""Calls that took less than this so far travel several in a message."""
+"""Seconds. If a function's calls have taken less so far, several of them are sent in one message."""
 _KNOWN_FUNCTIONS = 10_000
 
 
 class Durations:
-    """Seconds by function: a slow call counts at once, quick ones little by little."""
+    """Seconds that a call takes, by function. A slow call raises the figure at once; quick ones lower it slowly."""
 
     def __init__(self) -> None:
         self._seconds: dict[str, float] = {}
@@ -29,7 +29,7 @@ class Durations:
         self._seconds[function] = seconds if slow else 0.8 * before + 0.2 * seconds  # type: ignore[operator]
 
     def of(self, job: Any) -> float:
-        """Return how long a call of this job's function takes, a second where nothing is known."""
+        """Return how many seconds a call of this job's function takes, 1 if nothing is known of it."""
         return self._seconds.get(_function_of(job), 1.0)
 
     def is_short(self, item: Claim | Rest) -> bool:
@@ -40,5 +40,5 @@ class Durations:
 
 
 def _function_of(job: Any) -> str:
-    """Return what is called, as far as durations are concerned: jobs of one function are alike."""
+    """Return the key for the job's function: jobs with the same function share their durations."""
     return str(job.func_ref or job.id)

@@ -1,4 +1,4 @@
-"""The end of the interpreter: what runs and waits in our pools comes to its end first, unless Ctrl-C is pressed."""
+"""Lets our pools finish what runs and waits in them before the interpreter ends, unless Ctrl-C is pressed."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 class Ending:
-    """Ends the pools of one kind at the interpreter's exit, and has them forgotten in children after a fork.
+    """Ends the pools of one kind at the interpreter's exit, and makes a forked child forget them.
 
-    :param wait: waits for a pool that takes nothing more
-    :param kill: ends what a pool still has, after Ctrl-C
-    :ivar begun: whether the interpreter ends
+    :param wait: called with a pool that takes nothing more; waits until its work has ended
+    :param kill: called with a pool after Ctrl-C; ends what still runs in it
+    :ivar begun: whether the interpreter is ending
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Ending:
         self.pools.discard(pool)
 
     def refusal(self, pool: Any) -> RuntimeError:
-        """Return why a pool that takes nothing more does so: by the interpreter's end, or by a shutdown before it."""
+        """Return why a closed pool refuses work: the interpreter is ending, or the pool was shut down before that."""
         if pool in self._closed:
             return InterpreterEndingError()
         return RuntimeError("this executor was shut down")

@@ -1,4 +1,4 @@
-"""What is known of other people's pools: how work is given to them, how they end, how to have one anew."""
+"""Handles pools that are not ours: tells what sort they are, gives them work, ends them, and builds them again."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _INTERPRETERS: type | None = getattr(futures, "InterpreterPoolExecutor", None)
 
 
 def nothing() -> None:
-    """Work for a pool that shall look whether it needs another thread."""
+    """Do nothing: submitted to a pool to make it start a thread or a process."""
 
 
 def interpreter_is_ending() -> bool:
-    """Return whether the main thread has ended, from when on the standard library's pools take nothing more."""
+    """Return whether the main thread has ended: then the standard library's pools take nothing more."""
     return sys.is_finalizing() or bool(getattr(threading, "_SHUTTING_DOWN", False))
 
 
@@ -37,25 +37,25 @@ def interpreter_is_ending() -> bool:
 
 
 def has_our_threads(pool: Any) -> bool:
-    """Return whether calls run in threads of this interpreter, as the standard library starts them."""
+    """Return whether calls run in threads of this interpreter, as in the standard library's pool of threads."""
     if _INTERPRETERS is not None and isinstance(pool, _INTERPRETERS):
         return False
     return isinstance(pool, ThreadPoolExecutor)
 
 
 def is_standard(pool: Any) -> bool:
-    """Return whether it is one of the standard library's."""
+    """Return whether the pool is one of the standard library's."""
     standard = any(kind.__module__ in _STANDARD for kind in type(pool).__mro__)
     return standard and not is_of_gevent(pool)
 
 
 def is_of_gevent(pool: Any) -> bool:
-    """Return whether it is gevent's, which works while its hub does, and can be asked in the hub's thread only."""
+    """Return whether the pool is gevent's: that works only while its hub runs, and only the hub's thread may ask it."""
     return "gevent" in _packages_of(pool)
 
 
 def is_of_this_host(pool: Any) -> bool:
-    """Return whether it is known that calls run on this host only, so that the board hears of each start."""
+    """Return whether the pool is known to run calls on this host only, so that the board shows each start."""
     return is_standard(pool) or not _packages_of(pool).isdisjoint(_OF_THIS_HOST)
 
 
@@ -66,11 +66,11 @@ def _packages_of(pool: Any) -> set[str]:
 # -- giving it work --------------------------------------------------------------------------------------
 
 Submit = Callable[[tuple[Any, ...], "float | None"], Any]
-"""Takes function and arguments, and after how many seconds the pool may end the process; returns the future."""
+"""Called with ``(function, *arguments)`` and the seconds after which the pool may end the process; returns a future."""
 
 
 def submitter(pool: Any) -> Submit:
-    """Return how calls are given to this pool.
+    """Return the function that gives this pool a call.
 
     :raises TypeError: if its ``submit`` wants something else than a function and its arguments
     """
@@ -90,7 +90,7 @@ def submitter(pool: Any) -> Submit:
 
 
 def _wanted(function: Any) -> tuple[int, set[str]]:
-    """Return how many arguments a call must have by position, and the names of all."""
+    """Return how many positional arguments the function requires, and the names of all its parameters."""
     signature = _signature(function)
     if signature is None:
         return 0, set()
@@ -110,9 +110,9 @@ def _signature(function: Any) -> inspect.Signature | None:
 
 
 class no_ctrl_c_for_workers:  # noqa: N801 - it is read as a function
-    """Let processes that start in here leave Ctrl-C to this process; they inherit the mask.
+    """Blocks Ctrl-C while a pool may start processes: they inherit the signal mask, and leave Ctrl-C to this process.
 
-    No generator: contextlib sets the traceback of what is raised in here, which not every exception lets it.
+    Not a ``contextlib`` generator: contextlib sets the traceback of an exception that passes, and some refuse that.
     """
 
     def __init__(self, pool: Any) -> None:
@@ -147,7 +147,7 @@ def end_pool(pool: Any, *, wait: bool) -> None:
 def wait_until(
     condition: Callable[[], bool], changed: threading.Condition, pool: Any, seconds: float | None
 ) -> bool:
-    """Wait in a way in which the pool can work meanwhile; whether the condition holds."""
+    """Wait in a way that lets the pool work meanwhile; return whether the condition holds."""
     if not is_of_gevent(pool):
         with changed:
             return bool(changed.wait_for(condition, seconds))
@@ -165,14 +165,14 @@ def processes_of(pool: Any) -> list[Any]:
 
 
 def moved_on(pool: Any) -> bool:
-    """Have a pool in which calls wait start a process that it owes them; whether it had none and has one now.
+    """Make a pool in which calls wait start the processes it lacks; return whether it had none and now has some.
 
-    CPython may leave a pool with ``max_tasks_per_child`` without processes (its issue 115634, mended in 2026).
+    CPython may leave a pool with ``max_tasks_per_child`` without processes (its issue 115634, fixed in 2026).
     """
     if not isinstance(pool, ProcessPoolExecutor):
         return False
     given: Any = pool
-    # What is suppressed: it is closed, or another Python's.
+    # Suppressed: the pool is closed, or another version of Python has other attributes.
     with (
         suppress(AttributeError, RuntimeError, OSError),
         no_ctrl_c_for_workers(pool),
@@ -187,7 +187,7 @@ def moved_on(pool: Any) -> bool:
 
 
 def wait_for_end(pool: Any) -> None:
-    """Wait until the processes of a broken pool, which is ending them, have ended."""
+    """Wait until a broken pool has ended its processes, for at most 5 seconds each."""
     from multiprocessing.connection import wait
 
     for process in processes_of(pool):
@@ -199,7 +199,7 @@ def wait_for_end(pool: Any) -> None:
 
 
 def revived(pool: Any) -> Any:
-    """Return the pool, or one like it where it was shut down and can be built again."""
+    """Return the pool, or a new one like it if it was shut down and can be built again."""
     was_shut = getattr(pool, "_shutdown", None) is True or (
         getattr(pool, "_shutdown_thread", None) is True
     )
@@ -233,4 +233,4 @@ _OPTIONS: dict[type, dict[str, str]] = {
         "initargs": "_initargs",
     },
 }
-"""Where the standard library's pools keep their options."""
+"""The options of the standard library's pools, each with the attribute in which a pool keeps it."""

@@ -1,11 +1,12 @@
-"""Runs in a ``concurrent.futures`` pool of the user's, or in anything that has its ``submit``.
+"""Runs claims in a ``concurrent.futures`` pool of the user's, or in any object with such a ``submit``.
 
-A pool is given function and arguments: the standard library's processes as bytes (see ``_remote``), everyone else's as
-they are, so that the pool's own way of pickling applies. What runs where is known from two sides: the pool's future, and
-our own board or thread (see ``_away``), since a future may be cancelled, lost or silent while its call runs on.
+A pool is given a function and arguments. The standard library's pool of processes gets them as bytes (see ``_remote``);
+every other pool gets the objects themselves, so that its own way of pickling applies. A future may be cancelled, lost
+or silent while its call runs on. So there are two sources for what runs where: the pool's future, and our own board or
+thread (see ``_away``).
 
-Futures are answered on one thread of ours: a listener that shuts the scheduler down must not stand in the pool's own
-thread. That thread also looks after timeouts in processes, and after processes that are gone.
+One thread of ours takes the answers of all futures, because a listener that shuts the scheduler down must not run in
+the pool's own thread. The same thread watches timeouts in processes, and notices processes that are gone.
 """
 
 from __future__ import annotations
@@ -52,9 +53,9 @@ if TYPE_CHECKING:
 class FutureRuns:
     """The claims that run in one pool.
 
-    ``_lock`` guards the set of submissions; it is held over no foreign call.
+    ``_lock`` guards the set of submissions; no code of the pool is called while it is held.
 
-    :ivar key: names this to calls that run in a thread of this process
+    :ivar key: a call that runs in a thread of this process finds this object by it
     """
 
     def __init__(self, owner: Any, pool: Any) -> None:
@@ -98,7 +99,7 @@ class FutureRuns:
     # -- in ---------------------------------------------------------------------------------------------
 
     def submit(self, items: Sequence[Claim]) -> list[tuple[Any, BaseException]]:
-        """Hand the claims to the pool; return those that it refused, with why."""
+        """Hand the claims to the pool; return those that it refused, each with its exception."""
         if self.closed:
             raise RuntimeError("this executor was shut down")
         refused: list[tuple[Any, BaseException]] = []
@@ -114,7 +115,7 @@ class FutureRuns:
         return refused
 
     def send(self, claim: Claim, first: int, tries: int = 1) -> None:
-        """Hand a claim to the pool, from its fire time ``first`` on; to another one, if this one is broken."""
+        """Hand a claim, from the fire time at index ``first`` on, to the pool; if that is broken, to a new pool."""
         pool, submit = self.source.current
         try:
             self._send_to(pool, submit, claim, first, tries)
@@ -159,7 +160,7 @@ class FutureRuns:
             self._answers.put(None)  # the thread has to look at the clock from now on
 
     def _go_without_future(self, submission: Submission, why: BaseException) -> None:
-        """Go by the board or the thread where the pool had begun with a call that it did not take in the end."""
+        """Called if ``submit`` raised after the call had begun: rely on the board or the thread for its outcome."""
         submission.future = None
         self._ensure_thread()
         failed: Future[None] = Future()
@@ -167,7 +168,7 @@ class FutureRuns:
         self._answered(submission, failed)
 
     def run_here(self, number: int) -> None:
-        """Run the submission of this number in the calling thread, which the pool has in this process."""
+        """Run the submission with this number in the calling thread, a thread of the pool in this process."""
         submission = self._open.get(number)
         if submission is not None:
             self.threads.run(submission)
@@ -189,7 +190,7 @@ class FutureRuns:
             )
             try:
                 thread.start()
-            except RuntimeError:  # the interpreter is ending: answers are taken where they come
+            except RuntimeError:  # the interpreter is ending: whoever brings an answer takes it
                 return
             self._thread = thread
 
@@ -199,7 +200,7 @@ class FutureRuns:
                 answer = self._answers.get(timeout=self.clocks.pause())
                 if answer is not None:
                     self.settling.take_safely(*answer)
-            answer = None  # a pool may do the work of a future again that is still held
+            answer = None  # some pools run a call again while its future is still referenced
             self.clocks.look_safely()
             if self.closed and self._done():
                 self._end_pool_late()
@@ -213,7 +214,7 @@ class FutureRuns:
             return True
 
     def forget(self, submission: Submission) -> None:
-        """Let a submission go whose claim needs nothing more of it."""
+        """Drop a submission that its claim does not need any more, and free its slot on the board."""
         submission.future = None  # its callback holds the submission
         with self._changed:
             self._open.pop(submission.number, None)
@@ -225,7 +226,7 @@ class FutureRuns:
             self._answers.put(None)
 
     def wait_until(self, condition: Callable[[], bool], seconds: float | None = None) -> bool:
-        """Wait until the condition holds, which is asked whenever a submission goes."""
+        """Wait until the condition holds, and return whether it does; it is tested when a submission is dropped."""
         return wait_until(condition, self._changed, self.pool, seconds)
 
     def wait_until_empty(self, seconds: float | None = None) -> None:
@@ -235,10 +236,10 @@ class FutureRuns:
     # -- the end -----------------------------------------------------------------------------------------------------
 
     def shutdown(self, wait: bool) -> None:
-        """Take nothing more; ``wait``: until everything submitted has ended.
+        """Take nothing more; with ``wait``, return when everything that was submitted has ended.
 
-        A pool of someone else that is not waited for is shut down once its last run has ended: shutting it down calls
-        off what is under way in some, and blocks in others.
+        Without ``wait``, a pool that is not the standard library's is shut down only after its last run has ended: to
+        shut it down earlier would cancel what runs in some pools, and block in others.
         """
         self.closed = True
         here = threading.current_thread()
@@ -278,7 +279,7 @@ class FutureRuns:
         return [submission.claim for submission in self.open()]
 
     def waited_for(self) -> Claims:
-        """Return the claims that the pool's end waits for."""
+        """Return the claims that the pool's end waits for, each with its job in words."""
         return {claim: name_of(claim.job) for claim in self.in_flight()} | in_threads(self.threads)
 
     def under_way(self) -> list[UnderWay]:

@@ -1,6 +1,7 @@
-"""The log lines of runs: one for each, with the job's name and id, its fire time, and how it ended.
+"""Writes one log line for each run, with the job's name and id, the fire time, and how the run ended.
 
-Loggers and levels are 3.x's, and so are the words that code looks for: "executed successfully", "raised an exception".
+Loggers and levels are those of 3.x. So are the words that users' code looks for: "executed successfully" and "raised an
+exception".
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
     from apscheduler.runs.claims import Result
 
 _HEADLINE: Final = 159
-"""Characters of a failure's first line, where the job's name and id leave room for it."""
+"""The most characters that a failure's first line has, unless its other parts are too long for that."""
 _AT_LEAST: Final = 30
-"""So much of an exception's text stands there anyway."""
+"""Characters of an exception's text that are shown even if the line then gets longer than ``_HEADLINE``."""
 
 
 def named(job: Any) -> str:
@@ -36,7 +37,7 @@ def named(job: Any) -> str:
 def shown(moment: Any, *, exactly: bool = True) -> str:
     """Return a fire time for a log line.
 
-    :param exactly: to the millisecond, where it is not at a full second
+    :param exactly: whether to show the milliseconds of a time that is not at a full second
     """
     try:
         part = f".{moment.microsecond // 1000:03d}" if exactly and moment.microsecond else ""
@@ -46,7 +47,7 @@ def shown(moment: Any, *, exactly: bool = True) -> str:
 
 
 def span(first: Any, last: Any) -> str:
-    """Return the fire times from one to another for a log line."""
+    """Return a range of fire times, from the first to the last, for a log line."""
     if first == last:
         return shown(first, exactly=False)
     start, end = shown(first, exactly=False), shown(last, exactly=False)
@@ -61,13 +62,13 @@ def log_start(logger: logging.Logger, job: Any, moment: Any) -> None:
 
 
 def log_success(logger: logging.Logger, job: Any, moment: Any, microseconds: int) -> None:
-    """Log that a job's function returned after so long."""
+    """Log that a job's function returned, and after how long."""
     text = "Job %s executed successfully in %.3f s (due %s)"
     say(logger, logging.INFO, text, named(job), microseconds / SECOND, shown(moment))
 
 
 def log_outcome(logger: logging.Logger, job: Any, moment: Any, result: Result) -> None:
-    """Log an outcome that somebody may have to act on; what failed is told with its exception."""
+    """Log an outcome other than success, for people who may have to act on it; a failure with its exception."""
     outcome = result.outcome
     if outcome is Outcome.MISSED:
         _log_missed(logger, job, moment, result)
@@ -92,13 +93,13 @@ def _log_failed(logger: logging.Logger, job: Any, moment: Any, result: Result) -
 
 
 def _cut(why: str, rest: str) -> str:
-    """Return an exception's text as far as a readable headline has room for it: below it the whole of it is told."""
+    """Cut an exception's text to the room that the headline has for it; the traceback below shows all of it."""
     room = max(_HEADLINE - len(rest), _AT_LEAST)
     return why if len(why) <= room else f"{why[: room - 1]}…"
 
 
 def _failed(result: Result) -> tuple[str, tuple[float, ...]]:
-    """Return what a headline says of how a run failed, and after how many seconds, where it was called."""
+    """Return the headline's words for how a run failed, and the number of seconds if they have a place for it."""
     if result.outcome is Outcome.TIMED_OUT:
         return "timed out", ()
     if result.outcome is Outcome.LOST:
@@ -111,7 +112,7 @@ def _failed(result: Result) -> tuple[str, tuple[float, ...]]:
 
 
 def _log_missed(logger: logging.Logger, job: Any, moment: Any, result: Result) -> None:
-    """Log which run was missed, how late it was, why, and the setting that would have run it."""
+    """Log which run was missed, how late it was, why, and the job's ``misfire_grace_time``."""
     say(
         logger,
         logging.WARNING,
@@ -129,8 +130,8 @@ def _seconds(grace: Any) -> str:
 
 
 def _log_cancelled(logger: logging.Logger, job: Any, moment: Any, result: Result) -> None:
-    """Log a run that was called off or cut off; where it stood then is nobody's error, so without a traceback."""
-    # Every program with an interval of milliseconds ends like this: it is recorded, but no warning.
+    """Log a run that was called off or interrupted. Nothing is wrong in the job, so no traceback is logged."""
+    # A program with an interval of milliseconds always ends with such a run, so this is no warning.
     ends = isinstance(result.exception, InterpreterEndingError)
     level = logging.INFO if ends else logging.WARNING
     why = result.reason or _why(result)
@@ -138,7 +139,7 @@ def _log_cancelled(logger: logging.Logger, job: Any, moment: Any, result: Result
 
 
 def _why(result: Result) -> str:
-    """Return the exception by its type and text, since some have no text; else the reason."""
+    """Return the exception's type and text (some have no text), or the reason if there is no exception."""
     if result.exception is not None:
         return one_line(result.exception)
     return result.reason or "no reason given"

@@ -1,13 +1,13 @@
-"""Claims in a loop that ended under them: each has its outcome all the same, and one only.
+"""Settles the claims of an event loop that has ended before they did: each still gets its outcome, and only one.
 
-    begun       cancelled, or timed out where its time is over. Its task is cancelled too, so that this stays true in a
-                loop that was merely stopped and is turned again
-    not begun   given back where others may run it, else cancelled; also what waits for a thread: a pool that drops it
-                could not say so any more
-    in threads  functions that have begun go on and settle by themselves
+    begun       cancelled, or timed out if its time is over. Its task is cancelled too, so that the outcome stays true
+                if the loop was only stopped and is run again
+    not begun   given back if other schedulers may run it, else cancelled. The same holds for what waits for a thread,
+                because a pool that drops it could not report that any more
+    in threads  functions that have begun go on, and their outcomes are settled when they end
 
-This is looked for where a shutdown finds the loop standing, in a thread after a shutdown that left coroutines in it, and
-when the interpreter ends.
+A shutdown looks for such claims when it finds that the loop has stopped. If a shutdown leaves coroutines in the loop, a
+thread looks for them afterwards. The last look is at the interpreter's end.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 
 LOOK_SECONDS = 0.5
 _TURN_SECONDS = 0.05
-"""How long a loop that is turned bit by bit may stand between two turns."""
+"""Seconds. A program may run its loop in small steps; a shorter pause between two steps is no stop of the loop."""
 _living: WeakSet[TaskRuns] = WeakSet()
 
 
 def stands(port: TaskPort) -> bool:
-    """Return whether nobody turns the loop any more, as far as can be known."""
+    """Return whether the loop has stopped for good, as far as can be known."""
     if port.is_closed():
         return True
     if port.is_running():
@@ -44,16 +44,16 @@ def stands(port: TaskPort) -> bool:
 
 
 def end_with_loop(runs: TaskRuns) -> None:
-    """Settle what cannot go on in a loop that stands."""
+    """Settle what cannot go on because its loop has stopped."""
     for flight in list(runs._flights.values()):
         if flight.runner is None or flight.runner.take_turn():
             _end(runs, flight)
         elif flight.runner.is_over:
-            runs._forget(flight)  # the loop that stands was to do it
+            runs._forget(flight)  # the loop would have done this, but it has stopped
 
 
 def outlive(runs: TaskRuns) -> None:
-    """Look after the coroutines that a shutdown has left in a loop that runs: it may be closed before their end."""
+    """Watch the coroutines that a shutdown has left in a running loop, since the loop may be closed before they end."""
     if not _has_coroutines(runs):
         return
     try:
@@ -63,12 +63,12 @@ def outlive(runs: TaskRuns) -> None:
 
 
 def look_at_end(runs: TaskRuns) -> None:
-    """Have these claims settled at the interpreter's end, where their loop stands then."""
+    """Have these claims settled at the interpreter's end, if their loop has stopped by then."""
     _living.add(runs)
 
 
 def _look(known: ref[TaskRuns]) -> None:
-    """Look until the last coroutine has ended, or nobody has the loop any more: the collector ends them then."""
+    """Look until no coroutine is left, or until ``runs`` is garbage: then the garbage collector ends the coroutines."""
     while (runs := known()) is not None and _has_coroutines(runs):
         if runs.port.is_closed():
             end_with_loop(runs)

@@ -1,4 +1,4 @@
-"""What the executors of event loops share."""
+"""Holds what the executors that run jobs in an event loop share."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class LoopExecutor(OwnExecutor):
-    """Runs coroutine jobs in its host's loop and functions in threads; see :class:`TaskRuns`."""
+    """Runs coroutine jobs in the scheduler's event loop, and functions in threads; see :class:`TaskRuns`."""
 
     any_thread = True
     _runs: TaskRuns | None = None
@@ -34,7 +34,7 @@ class LoopExecutor(OwnExecutor):
         self._runs = self._make_runs(scheduler)
 
     def _name_what_is_left(self, runs: TaskRuns) -> None:
-        """Called in the loop's thread before the first function is sent to a thread: others wait for its end."""
+        """Have Python's end log which jobs it waits for. Called in the loop's thread before a thread is first used."""
         from apscheduler.executors._python_end import name_what_is_left
 
         name_what_is_left(runs)
@@ -51,7 +51,7 @@ class LoopExecutor(OwnExecutor):
         return "run_coroutine_job" if self.is_coroutine_job(job) else "run_job"
 
     def _run_by(self, run: Any, job: Job, run_times: list[datetime]) -> None:
-        """Have someone else's function run a job: in the loop, or in a thread where it is no coroutine job."""
+        """Run a job with a user's replacement of ``run_job`` in a thread, or of ``run_coroutine_job`` in the loop."""
         if self._runs is None:
             raise RuntimeError("this executor was not started")
         port = self._runs.port
@@ -75,7 +75,7 @@ class LoopExecutor(OwnExecutor):
         arguments: tuple[Any, ...],
         ended: Callable[[], object],
     ) -> Any:
-        """Call a function in a thread, from the loop's own; ``ended`` is called there afterwards."""
+        """Called in the loop's thread: have a function called in another thread, and then ``ended`` in the loop's."""
 
     def _submit(self, items: Sequence[Any]) -> list[tuple[Any, BaseException]]:
         if self._runs is None:

@@ -1,4 +1,4 @@
-"""What all executors of ours share: 3.x's hooks stay called, and the log line of a run that goes well."""
+"""Holds what all our own executors share: they still call users' hooks of 3.x, and log each run that goes well."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 
 
 class OwnExecutor(BaseExecutor):
-    """An executor that takes claims directly, unless a subclass of someone else hooks into 3.x's way."""
+    """An executor that takes claims directly, unless user code hooks into 3.x's way of running jobs."""
 
     timeout_grace: float = 0.5
-    """How many seconds a run that was told to stop at its timeout has, before its worker is replaced. New."""
+    """How many seconds a run has to stop after its timeout, before its worker is replaced. New."""
 
     _hooked = False
     _runs_by = ""
     """The module in which 3.x's executor of this kind finds ``run_job``."""
     _runs_in: dict[str, Any] | None = None
-    """That module's names, once this executor was started."""
+    """The namespace of that module; ``None`` until this executor is started."""
     _pool: Any = None
     _own_pool: Any = None
-    """The pool of ours that this executor has made; who puts another one in its place (``_pool``) is heeded."""
+    """The pool that this executor has made. User code may put another one into ``_pool``, which is used then."""
     _info = False
 
     def start(self, scheduler: Any, alias: str) -> None:
@@ -42,9 +42,9 @@ class OwnExecutor(BaseExecutor):
         self._heed_hooks()
 
     def _heed_hooks(self) -> bool:
-        """Return whether somebody hooks into 3.x's way of submitting, running or answering: he is asked from now on."""
+        """Return whether user code hooks into 3.x's way of submitting, running or answering; if so, it is called."""
         cls = self.__class__
-        # Asked once or twice a pass, and there may be ten thousand passes a second: no loop over names.
+        # Called once or twice a pass, and there may be ten thousand passes a second, so no loop over names.
         hooked = not (
             cls.submit_job is _OWN_SUBMIT
             and cls._do_submit_job is _OWN_DO_SUBMIT
@@ -69,7 +69,7 @@ class OwnExecutor(BaseExecutor):
         return hooked
 
     def _runner_of_others(self, job: Job) -> Any:
-        """Return the function that somebody has put in the place of that which runs such a job, where 3.x looks it up."""
+        """Return the user's replacement of the function that runs such a job, from the module where 3.x looks it up."""
         found = None if self._runs_in is None else self._runs_in.get(self._runner_of(job))
         return None if found in _OWN_RUNNERS else found
 
@@ -78,8 +78,8 @@ class OwnExecutor(BaseExecutor):
         return "run_job"
 
     def submit_claims(self, items: Sequence[Any]) -> list[tuple[Any, BaseException]]:
-        """Take claims (and plain jobs, where ``lane`` is true); return those that were refused, with why."""
-        # Who is given a lane was asked for hooks in the same pass.
+        """Take claims (and plain jobs, if ``lane`` is true); return those that were refused, each with an exception."""
+        # Before it sends plain jobs, the scheduler has looked for hooks in the same pass.
         if not (items and items[0].__class__ is Job) and self._heed_hooks():
             jobs = [
                 item for item in items if item.__class__ is Job
@@ -90,7 +90,7 @@ class OwnExecutor(BaseExecutor):
         return self._submit(items)
 
     def _submit(self, items: Sequence[Any]) -> list[tuple[Any, BaseException]]:
-        """Start the items; return those that were refused, with why."""
+        """Start the items; return those that were refused, each with its exception."""
         raise NotImplementedError
 
     def _do_submit_job(self, job: Job, run_times: list[datetime]) -> None:
@@ -105,7 +105,7 @@ class OwnExecutor(BaseExecutor):
             raise exc
 
     def _run_by(self, run: Any, job: Job, run_times: list[datetime]) -> None:
-        """Have someone else's ``run_job`` run a job, and answer with what it returns."""
+        """Run a job with a user's replacement of ``run_job``, and answer with what it returns."""
         try:
             events = run(job, job._jobstore_alias, run_times, self._logger.name)
         except BaseException as exc:  # noqa: BLE001 - whatever it raises is the job's outcome, as in 3.x
@@ -122,7 +122,7 @@ class OwnExecutor(BaseExecutor):
             log_success(self._logger, job, _moment(job, fire), finished - started)
 
 
-# They are looked up in their own module until somebody asks for them in the executor's.
+# ``None``: the executor's module has these names only after user code has asked it for them.
 _OWN_RUNNERS = (None, run_job, run_coroutine_job)
 _OWN_SUBMIT, _OWN_DO_SUBMIT = OwnExecutor.submit_job, OwnExecutor._do_submit_job
 _OWN_SUCCESS, _OWN_ERROR = OwnExecutor._run_job_success, OwnExecutor._run_job_error

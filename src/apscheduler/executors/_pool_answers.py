@@ -1,6 +1,6 @@
-"""What a future's end means for the claim behind it, held against what is known of its call otherwise.
+"""Settles a claim when its pool's future is done, by what the future says and by what else is known of the call.
 
-"Not started" is said only where the board or the thread says so; where nobody can know it, the outcome is ``lost``.
+A run counts as not started only if the board or the thread says so; if nobody can know it, its outcome is ``lost``.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ class PoolAnswers:
         self._owner = runs.owner
 
     def take_safely(self, submission: Submission, future: Any) -> None:
-        """Take a future that is done; never raises, and leaves no claim open of which nothing more will be heard."""
+        """Settle a submission whose future is done. Never raises, and leaves no claim open for ever."""
         try:
             self._take(submission, future)
-        except BaseException as exc:  # noqa: BLE001 - a pool, a listener, an exception's own methods: anyone's
+        except BaseException as exc:  # noqa: BLE001 - from a pool, a listener or an exception's own methods
             tell_own_error(self._owner, exc)
             self._take_nothing_safely(submission, exc)
 
@@ -54,7 +54,7 @@ class PoolAnswers:
             self._runs.forget(submission)
 
     def _take(self, submission: Submission, future: Any) -> None:
-        submission.future = None  # a pool may do the work of a future again that is still held
+        submission.future = None  # some pools run a call again while its future is still referenced
         if submission.stuck:
             self._note_late(submission)
         elif submission.here:
@@ -67,7 +67,7 @@ class PoolAnswers:
             self._take_result(submission, future.result())
 
     def _note_late(self, submission: Submission) -> None:
-        if not has_our_threads(submission.pool):  # where it has, its runner has said so
+        if not has_our_threads(submission.pool):  # otherwise the runner has logged it
             self._owner._logger.warning(
                 "job %s has ended after all, long after its timeout; its outcome stays timed out",
                 submission.claim.job.id,
@@ -114,7 +114,7 @@ class PoolAnswers:
             self.lose(submission, "its pool gave the run up; whether it had begun is not known")
 
     def _take_nothing(self, submission: Submission, why: BaseException) -> None:
-        """Go by what is known otherwise of a call whose future tells nothing."""
+        """Settle a call whose future says nothing useful, by what else is known of the call."""
         seen = submission.seen()
         if submission.here:
             return  # as above
@@ -141,11 +141,11 @@ class PoolAnswers:
         self.finish(submission)
 
     def _send_again(self, submission: Submission) -> bool:
-        """Send a claim of a broken pool to the new one, if it is sure that it had not begun."""
+        """Send a claim of a broken pool to the new pool, if it certainly had not begun; return whether it was sent."""
         runs, pool = self._runs, submission.pool
         if runs.closed or runs.pool is pool or submission.slot < 0 or not is_of_this_host(pool):
             return False
-        wait_for_end(pool)  # until then a process of it might still begin with it
+        wait_for_end(pool)  # until then one of its processes might still begin with the claim
         if submission.seen().begun or submission.tries >= _TRIES or not submission.revoke():
             return False
         try:
@@ -158,14 +158,14 @@ class PoolAnswers:
     # -- what the board says -----------------------------------------------------------------------------------
 
     def orphan(self, submission: Submission, why: BaseException) -> None:
-        """Go by the board from now on: until the call has ended, or its process, or its time is over."""
+        """Rely on the board from now on, until the call or its process has ended, or the call's time is over."""
         submission.orphaned = why
         submission.changed_at = monotonic()
         self.look_after(submission)
         self._runs.clocks.expect(submission)
 
     def look_after(self, submission: Submission) -> None:
-        """Settle an orphan if it is known how it stands."""
+        """Settle an orphaned submission if it has ended or was refused, or if its process is gone."""
         from apscheduler.executors._same_host import is_gone
 
         seen = submission.seen()
@@ -175,7 +175,7 @@ class PoolAnswers:
             self.settle_as_seen(submission, submission.orphaned)
 
     def settle_as_seen(self, submission: Submission, why: BaseException) -> None:
-        """Settle a call that is over by what the board says; ``why`` is why nothing better is known."""
+        """Settle a call that is over by what the board says of it; ``why`` tells why nothing better is known."""
         claim, seen = submission.claim, submission.seen()
         now = self._owner._now_us()
         started = started_us(seen.started, now)
@@ -192,7 +192,7 @@ class PoolAnswers:
             elif index < seen.ended:
                 reason = f"it ended; how did not arrive: {said(why)}"
                 claim.sink.settle(claim, Result(fire, Outcome.LOST, at, now, reason=reason))
-            elif index <= seen.latest:  # and so its process is gone
+            elif index <= seen.latest:  # it began and did not end, so its process is gone
                 gone = why if isinstance(why, WorkerDiedError) else died(why, _GONE)
                 fail_rest(claim, [fire], now, gone, at)
         self._cancel(submission, CALLED_OFF)
@@ -201,7 +201,7 @@ class PoolAnswers:
     # -- the last word ------------------------------------------------------------------------------------------
 
     def lose(self, submission: Submission, reason: str) -> None:
-        """Settle what is open as lost."""
+        """Settle the open fire times as lost, and let the claim go."""
         claim, now = submission.claim, self._owner._now_us()
         begun = started_us(submission.seen().started, now) if submission.seen().started else 0
         for fire in claim.unsettled:
@@ -209,14 +209,14 @@ class PoolAnswers:
         self.finish(submission)
 
     def call_off(self, submission: Submission, reason: str) -> None:
-        """Let others have a claim that is known not to have begun; where there are no others, it is cancelled."""
+        """Hand back a claim that is known not to have begun; if no other scheduler can run it, cancel it."""
         claim = submission.claim
         if not claim.sink.hand_back(claim):
             self._cancel(submission, reason)
         self.finish(submission)
 
     def finish(self, submission: Submission) -> None:
-        """Let claim and submission go."""
+        """Release the claim and drop the submission."""
         submission.claim.sink.release(submission.claim)
         self._runs.forget(submission)
 
@@ -231,7 +231,7 @@ class PoolAnswers:
 
 
 def _are_answers(found: Any, fires: list[int]) -> bool:
-    """Return whether this is what a call of ours returned: pools of someone else may make anything of it."""
+    """Return whether this is what our call returns: a pool that is not ours may bring anything in its place."""
     return found.__class__ in _ROWS and all(
         each.__class__ in _ROWS and len(each) == 6 and each[0] in fires and each[1] in _away._CODES
         for each in found
@@ -255,12 +255,12 @@ def _result_of(
 
 
 def started_us(started: float, now: int) -> int:
-    """Return a start on the monotonic clock (seconds) in microseconds UTC; 0 for none."""
+    """Convert a start from monotonic seconds to microseconds UTC; 0, which means none, stays 0."""
     return now - round((monotonic() - started) * 1e6) if started else 0
 
 
 def died(exc: BaseException, what: str = _ONE_OF_THEM) -> WorkerDiedError:
-    """Return the failure of a run whose pool lost its process, by what the pool says of that."""
+    """Return the error for a run whose process has died; the pool's own error is its cause."""
     why = WorkerDiedError(f"{what} ended: {said(exc)}")
     set_cause(why, exc)
     return why

@@ -1,4 +1,4 @@
-"""What a pool is given for a claim: function and arguments, in the form that suits the pool."""
+"""Makes what a pool is given for a claim: a function and its arguments, in the form that suits the pool."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SLOTS = 4096
 
 
 class PoolCalls:
-    """Makes the calls of one executor, and gives them their places on its board."""
+    """Makes the calls of one executor, and gives them slots on its board."""
 
     def __init__(self, runs: FutureRuns) -> None:
         self._runs = runs
@@ -33,12 +33,12 @@ class PoolCalls:
         self._lock = threading.Lock()
 
     def close(self) -> None:
-        """Do without the board, which nothing needs any more."""
+        """Delete the board, because no call needs it any more."""
         if self._board is not None:
             self._board.remove()
 
     def call_for(self, submission: Submission) -> tuple[Any, ...] | None:
-        """Return function and arguments for the pool; ``None`` if the job cannot go there and was settled."""
+        """Return function and arguments for the pool; ``None`` if it cannot get the claim, which is then dealt with."""
         claim, job = submission.claim, submission.claim.job
         if has_our_threads(submission.pool):
             return (self._runs.threads.run, submission)
@@ -70,11 +70,11 @@ class PoolCalls:
         return (self._runs.key, host_key(), submission.number, path, submission.slot, start_by)
 
     def _on_wall_clock(self, start_by: int | None) -> int | None:
-        """Return an instant of this host's own clock in UTC: other hosts know that alone."""
+        """Convert an instant from this host's boot clock to microseconds UTC, the one clock that other hosts share."""
         return None if start_by is None else time.time_ns() // 1000 + start_by - _remote._boot_us()
 
     def limit_of(self, submission: Submission) -> float | None:
-        """Return after how many seconds the pool may end the process, if it does that: long after we have told it."""
+        """Return after how many seconds the pool may end the process, if it can: well after our own timeout."""
         if submission.timeout is None:
             return None
         grace: float = self._owner.timeout_grace

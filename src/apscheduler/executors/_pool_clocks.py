@@ -1,4 +1,4 @@
-"""Looking after calls in processes of a pool: those beyond their timeout, and those of which nothing more will be heard."""
+"""Watches calls in a pool's processes: settles those beyond their timeout, and those whose answer will not come."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ if TYPE_CHECKING:
 _TICK_SECONDS = 0.1
 _LOOK_SECONDS = 1.0
 _GONE_SECONDS = 2.0
-"""A pool has so long to say itself that its process has ended, and to bring the answer that it still had."""
+"""Seconds that a pool has, after its process has ended, to report that itself or to bring an answer it still had."""
 _SILENT_SECONDS = 30.0
-"""A pool has so long to bring the answer of a call that has ended; with a timeout, until that is over."""
+"""Seconds that a pool has to bring the answer of a call that has ended. With a timeout, it has until that is over."""
 
 
 class PoolClocks:
-    """Looks after the submissions of one executor that have a place on the board; its answers' thread calls it."""
+    """Watches the submissions of one executor that have a slot on the board. The thread that takes answers calls it."""
 
     def __init__(self, runs: FutureRuns) -> None:
         self._runs = runs
         self._owner = runs.owner
         self._lock = threading.Lock()
-        self._moved = False  # whether it was said that a pool stood still
+        self._moved = False  # whether it was logged that a pool had stopped
         self._next: float | None = None  # when to look; guarded by the lock
 
     def expect(self, submission: Submission) -> bool:
-        """See to it that this submission is looked at in time; whether that is sooner than anything else."""
+        """Plan to look at this submission in time; return whether that is sooner than what was planned before."""
         if submission.slot < 0 or submission.here:
             return False
         hurried = submission.timeout is not None or submission.orphaned is not None
@@ -58,7 +58,7 @@ class PoolClocks:
         return None if at is None else max(0.0, at - monotonic())
 
     def look_safely(self) -> None:
-        """Look once, if it is time to; never raises."""
+        """Look at all submissions once, if it is time to. Never raises."""
         with self._lock:
             if self._next is None or self._next > monotonic():
                 return
@@ -85,7 +85,7 @@ class PoolClocks:
             self._look_for_silence(submission, seen, now)
 
     def _move(self, pool: Any) -> None:
-        """See to it that what waits in a pool does not wait for a process that nobody starts."""
+        """Make a pool in which calls wait start a process if it lacks one, and log that once."""
         if moved_on(pool) and not self._moved:
             self._moved = True
             self._owner._logger.warning(
@@ -101,7 +101,7 @@ class PoolClocks:
         return now - seen.started > submission.timeout + grace / 2
 
     def _look_for_silence(self, submission: Submission, seen: Seen, now: float) -> None:
-        """Settle a call that has ended, or whose process has, where the pool's future does not say so."""
+        """Settle a call that has ended, or whose process has, if the pool's future has been silent for too long."""
         has_ended = seen.ended >= len(submission.fires)
         if not has_ended and not is_gone(seen.pid):
             submission.changed_at = 0.0
@@ -121,7 +121,7 @@ class PoolClocks:
         self._runs.settling.settle_as_seen(submission, WorkerDiedError(why))
 
     def _leave_behind(self, submission: Submission, seen: Seen) -> None:
-        """Settle what runs beyond its timeout in a process that does not end it itself."""
+        """Settle a fire time that runs beyond its timeout because its process does not end it."""
         claim, index = submission.claim, seen.latest
         if submission.board is not None:
             submission.board.limit(submission.slot, index + 1)  # it must not go on if it comes back
@@ -152,7 +152,7 @@ class PoolClocks:
     # -- pools that can be built again ---------------------------------------------------------------------
 
     def _retire(self, submission: Submission) -> bool:
-        """Give new work to a new pool; the old one ends when only stuck processes are left in it."""
+        """Give new work to a new pool, if there can be one; return whether there is. The old pool ends later."""
         pool = submission.pool
         if self._runs.pool is not pool:
             return True
@@ -164,7 +164,7 @@ class PoolClocks:
         return True
 
     def _end_pool(self, pool: Any) -> None:
-        """End a retired pool when nothing is at work in it but what was given up."""
+        """End a retired pool when no call runs in it any more, except those that were given up."""
         processes = processes_of(pool)
         self._runs.wait_until(lambda: not self._at_work(pool))
         for submission in self._runs.open():
@@ -176,7 +176,7 @@ class PoolClocks:
         end_pool(pool, wait=False)
 
     def _at_work(self, pool: Any) -> bool:
-        """Return whether calls are under way in it; the runs' lock is held."""
+        """Return whether calls are under way in the pool. The caller holds the runs' lock."""
         return any(
             each.pool is pool and (each.slot < 0 or each.seen().begun)
             for each in list(self._runs._open.values())

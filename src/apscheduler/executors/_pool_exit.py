@@ -1,7 +1,7 @@
-"""The interpreter's end, for calls in pools of others: each gets an outcome that is true when this process goes.
+"""Settles the calls in pools that are not ours when the interpreter ends, so that each has a true outcome.
 
-The standard library's pools finish their work before; of others it is not known. What has not begun is handed back, what
-runs gets a moment to end, and what runs on then is lost to this process.
+The standard library's pools have finished their work before; other pools may not have. What has not begun is handed
+back. What runs gets a moment to end. What still runs then gets the outcome ``lost``.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _pid = 0
 
 
 def watch(runs: FutureRuns) -> None:
-    """See to these runs at the end, and before their pool does: it was there first, so that its turn comes later."""
+    """Settle these runs at the interpreter's end. We register after the pool does, so our turn comes before it."""
     global _pid  # noqa: PLW0603 - a fork has nothing to do with the pools of its parent
     if _pid != os.getpid():
         _pid = os.getpid()
@@ -58,7 +58,7 @@ def _reason(submission: Submission) -> str:
 
 
 def call_off(runs: FutureRuns) -> None:
-    """Take nothing more, and let others have what is known not to have begun."""
+    """Take nothing more, and hand back what is known not to have begun."""
     runs.closed = True
     for submission in runs.open():
         if not submission.revoke() or not is_of_this_host(submission.pool):

@@ -1,4 +1,4 @@
-"""Running claims in threads of a pool that is not ours."""
+"""Runs claims in threads of a pool that is not ours."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class PoolRunner(Runner):
-    """Runs one claim in a thread that others made, a ``ThreadPoolExecutor``'s for one."""
+    """Runs one claim in a thread that is not ours, such as one of a ``ThreadPoolExecutor``."""
 
     __slots__ = ("_runs",)
 
@@ -28,13 +28,13 @@ class PoolRunner(Runner):
         self._runs = runs
 
     def run(self, claim: Claim, first: int) -> None:
-        """Run the claim's fire times here."""
+        """Run the claim's fire times, from the index ``first`` on, in the calling thread."""
         self.ident = threading.get_ident()
         self.current = claim
         lane_workers[self.ident] = self
         try:
             self._run_claim(claim, first)
-        except BaseException as exc:  # noqa: BLE001 - a pool's thread outlives everything
+        except BaseException as exc:  # noqa: BLE001 - no error may end a pool's thread
             tell_own_error(self.owner, exc)
             self.drop_current(exc)
         finally:
@@ -51,7 +51,7 @@ class PoolRunner(Runner):
         return watchdog
 
     def in_words(self) -> str:
-        """Return the job that has this thread."""
+        """Return the name of the job that has this thread, and whether it is past its timeout."""
         late = " past its timeout" if self.abandoned else ""
         return name_of(self.current.job) + late
 
@@ -62,11 +62,11 @@ class PoolRunner(Runner):
         )
 
     def replace(self, rest: Rest | None) -> str:
-        """Give the pool one thread more in place of this one."""
+        """Have the pool start another thread in place of this one, if it can; return what was done, in words."""
         return str(self._runs.replace_thread(self, rest))
 
 
 def in_threads(runs: Any) -> Claims:
-    """Return the claims that have a thread of these runs, those too whose thread was given up: it is there all the same."""
+    """Return the claims that have a thread of these runs, each with its job in words; threads given up are included."""
     runners = [each for each in list(lane_workers.values()) if isinstance(each, PoolRunner)]
     return {each.current: each.in_words() for each in runners if each._runs is runs}

@@ -1,4 +1,4 @@
-"""Which pool an executor gives its calls to: the one it was given, or the next one after that broke."""
+"""Chooses the pool that an executor gives its calls to: the one it was given, or a new one after that broke."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from apscheduler.executors._foreign_pools import Submit, rebuilt, revived, submi
 
 
 class PoolSource:
-    """The pool at work. Its exchange is guarded by a lock that is held over no foreign call.
+    """The pool in use. A lock guards its replacement; no code of a pool is called while it is held.
 
-    :param given: a pool, or a callable that returns one: it is asked at each start, and when its pool broke
-    :ivar current: the pool that gets new work, and how it is given
-    :ivar before: the pool in whose place it is, if any
+    :param given: a pool, or a callable that returns one: it is called at each start, and when its pool broke
+    :ivar current: the pool that gets new work, and the function that gives it a call
+    :ivar before: the pool that the current one has replaced, if any
     """
 
     def __init__(self, owner: Any, given: Any) -> None:
@@ -31,7 +31,7 @@ class PoolSource:
         return self.current[0]
 
     def refused(self, pool: Any, exc: BaseException) -> bool:
-        """Take note that a pool takes nothing any more; return whether another one is in its place."""
+        """Called if a pool takes nothing more: replace it if possible. Return whether another pool is in its place."""
         if not isinstance(exc, BrokenExecutor) and self._factory is None:
             return self.pool is not pool
         fresh = self._another(pool)
@@ -56,7 +56,7 @@ class PoolSource:
         return self.pool is not pool
 
     def retire(self, pool: Any) -> bool:
-        """Give new work to a pool like this one; ``False`` where that cannot be built, or was done already."""
+        """Replace a pool by a new one like it; return ``False`` if none can be built, or it was replaced before."""
         if self._factory is not None or self.pool is not pool:
             return False
         fresh = rebuilt(pool)

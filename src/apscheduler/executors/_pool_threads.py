@@ -1,4 +1,4 @@
-"""Calls that a pool runs in threads of this process: they run, time out and are told of as in our own threads."""
+"""Runs a pool's calls in its threads of this process, with timeouts and log lines as in our own threads."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class PoolThreads:
-    """The runs of one executor in threads that others made."""
+    """The runs of one executor in threads that are not ours."""
 
     def __init__(self, runs: FutureRuns) -> None:
         self.owner = runs.owner
@@ -26,7 +26,7 @@ class PoolThreads:
         self._lock = threading.Lock()
 
     def run(self, submission: Submission) -> None:
-        """Run a submission in the calling thread, unless it may not begin any more or has begun."""
+        """Run a submission in the calling thread, unless it has begun already or may not begin any more."""
         if not submission.begin_here():
             return
         try:
@@ -39,7 +39,7 @@ class PoolThreads:
         return self._runs.why_late()
 
     def watchdog(self) -> Watchdog:
-        """Return who watches timeouts here."""
+        """Return the watchdog of these runs, which the first call makes."""
         with self._lock:
             if self._dog is None:
                 self._dog = Watchdog(f"apscheduler-{self.owner._alias}", self.owner.timeout_grace)
@@ -51,7 +51,7 @@ class PoolThreads:
             self._dog.close()
 
     def replace_thread(self, runner: PoolRunner, rest: Rest | None) -> str:
-        """Do without a thread, let the pool have one more where that is possible, and send it the claim's rest."""
+        """Give up a stuck thread, let the pool start another if it can, send the claim's rest; say what was done."""
         claim = runner.current
         for submission in self._runs.open():
             if submission.claim is claim and submission.here:
@@ -76,7 +76,7 @@ class PoolThreads:
 
 
 def runs_here(ident: int) -> Any:
-    """Return whether the thread with this number is at a run of somebody's pool."""
+    """Return whether the thread with this number runs a claim for a pool that is not ours."""
     from apscheduler.runs.context import lane_workers
 
     return isinstance(lane_workers.get(ident), PoolRunner)

@@ -1,6 +1,6 @@
-"""The one thing hosts and executors need of an event loop: a port, the same for every kind of loop.
+"""Gives schedulers and executors the same interface to every kind of event loop: a port.
 
-A port's ``call`` may be used from any thread; ``later`` and ``start`` in the loop's thread only.
+Any thread may use a port's ``call``; only the loop's thread may use ``later`` and ``start``.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
             """Cancel it."""
 
     class Port(Protocol):
-        """An event loop, as hosts and executors see it."""
+        """An event loop, as schedulers and executors see it."""
 
         def call(self, function: Callable[..., object], *args: Any) -> None:
             """Have the function called in the loop's thread soon, in order. Raises RuntimeError if it is closed."""
 
         def later(self, seconds: float, function: Callable[[], object]) -> Handle:
-            """Have the function called after so many seconds."""
+            """Have the function called after this many seconds."""
 
         def is_here(self) -> bool:
             """Return whether the calling code runs in the loop's thread."""
@@ -55,11 +55,11 @@ if TYPE_CHECKING:
         def before_end(self, function: Callable[[], object]) -> object:
             """Have the function called in the loop's thread when the loop ends, before it waits for its threads.
 
-            Called in that thread; what it returns has to be kept until then.
+            This is called in the loop's thread too. The caller has to keep what it returns until the loop ends.
             """
 
         def forgive(self) -> None:
-            """Called in a task that was cancelled by its timeout and goes on: it is not being cancelled any more."""
+            """Called in a task that goes on after its timeout cancelled it: take that cancellation back."""
 
         def result_of(
             self, awaitable: Any, context: RunContext | None, started: Started | None
@@ -71,7 +71,7 @@ _LOOK_SECONDS = 1.0
 
 
 class LoopEnd:
-    """What an asyncio loop closes at its end, as it closes async generators: before it waits for its default executor."""
+    """An object that an asyncio loop closes at its end like an async generator, before it waits for its threads."""
 
     def __init__(self, function: Callable[[], object]) -> None:
         self._function = function
@@ -92,7 +92,7 @@ class AsyncioPort:
         self.loop.call_soon_threadsafe(function, *args)
 
     def later(self, seconds: float, function: Callable[[], object]) -> asyncio.TimerHandle:
-        """Have the function called after so many seconds."""
+        """Have the function called after this many seconds."""
         return self.loop.call_later(seconds, function)
 
     def is_here(self) -> bool:
@@ -108,11 +108,11 @@ class AsyncioPort:
         return self.loop.is_closed()
 
     def before_end(self, function: Callable[[], object]) -> object:
-        """Have the function called by ``loop.shutdown_asyncgens()``; never in a loop that has no such thing."""
+        """Have the function called by ``loop.shutdown_asyncgens()``. A loop without that never calls it."""
         is_known = sys.get_asyncgen_hooks().firstiter
         if is_known is None or getattr(self.loop, "_asyncgens_shutdown_called", False):
             return None
-        end: Any = LoopEnd(function)  # no generator: nobody minds if nothing ever closes it
+        end: Any = LoopEnd(function)  # no generator: Python does not warn if it is never closed
         is_known(end)
         return end
 
@@ -124,7 +124,7 @@ class AsyncioPort:
 
         def done(task: asyncio.Task[Any]) -> None:
             if not task.cancelled():
-                task.exception()  # told by the run itself
+                task.exception()  # marked as seen, because the run itself has reported it
             ended()
 
         task.add_done_callback(done)

@@ -1,8 +1,8 @@
-"""The thread of a pool of processes: it gives calls to workers, takes their answers, starts and buries them.
+"""Manages the workers of a pool of processes in one thread: starts them, gives them calls, and takes their answers.
 
-The rules of giving: a worker gets one call at a time, unless the jobs are known to be very short; if one of those
-turns out slow, what waits behind it is taken back (see ``_worker_clocks``). A worker that dies fails the fire time it was
-in, and nothing else: what it had not begun goes to another worker. All state here but the waking belongs to this thread.
+A worker gets one call at a time, unless its jobs are known to be very short. If one of those turns out slow, the calls
+that wait behind it are taken back (see ``_worker_clocks``). If a worker dies, only the fire time that it was running
+fails; the calls that it had not begun go to another worker. Only this thread changes the state here, except for waking.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ _END_SECONDS = 5.0
 
 
 class ProcessManager:
-    """Gives what its pool has queued.
+    """Gives what its pool has queued to worker processes.
 
-    :ivar workers: may be copied by other threads
-    :ivar warm_up: whether to start a worker though nothing is queued
+    :ivar workers: changed by the manager's thread only; other threads may copy it
+    :ivar warm_up: whether to start a worker even if nothing is queued
     """
 
     def __init__(self, pool: ProcessPool, starts: WorkerStarts) -> None:
@@ -64,13 +64,13 @@ class ProcessManager:
     # -- called from anywhere --------------------------------------------------------------------------
 
     def open(self) -> None:
-        """Make it possible to be woken, before it runs."""
+        """Open the pipe by which other threads wake the manager. Called before it runs."""
         self._wakened, self._waker = multiprocessing.Pipe(duplex=False)
 
     def wake(self, *, surely: bool = False) -> None:
-        """Have it look at what is queued.
+        """Wake the manager, so that it looks at the queue.
 
-        :param surely: whether it may not be awake and past that already
+        :param surely: whether to wake it even if it seems awake, because it may have looked at the queue already
         """
         if (self._asleep or surely) and self._waker is not None:
             self._asleep = False
@@ -98,7 +98,7 @@ class ProcessManager:
     # -- the thread ----------------------------------------------------------------------------------------
 
     def run(self) -> None:
-        """Give and take until the pool has closed and everything is done; then end the workers."""
+        """Give calls and take answers until the pool has closed and everything is done; then end the workers."""
         if hasattr(signal, "pthread_sigmask"):
             signal.pthread_sigmask(
                 signal.SIG_BLOCK, [signal.SIGINT]
@@ -107,13 +107,13 @@ class ProcessManager:
             try:
                 if self._turn():
                     break
-            except BaseException as exc:  # noqa: BLE001 - it outlives everything: all that is queued waits for it
+            except BaseException as exc:  # noqa: BLE001 - no error may end this thread: all that is queued waits for it
                 text = "executor %r met an error of its own and goes on"
                 tell_own_error(self._pool.owner, exc, text)
         self._end()
 
     def _turn(self) -> bool:
-        """Give, wait, take; ``True`` when the pool has closed and everything is done."""
+        """Give calls, wait, take answers; return ``True`` when the pool has closed and everything is done."""
         self._give()
         if (
             self._pool.closing
@@ -139,7 +139,7 @@ class ProcessManager:
         return False
 
     def _pause(self) -> float | None:
-        """Return for how many seconds to wait at most."""
+        """Return for how many seconds to wait at most; ``None`` means without limit."""
         now = monotonic()
         pauses = [self._starts.pause] if self._queue and self._starts.pause else []
         for worker in self.workers:
@@ -154,7 +154,7 @@ class ProcessManager:
     # -- giving ------------------------------------------------------------------------------------------------
 
     def _can_give(self) -> bool:
-        """Return whether there is more to do for what is queued, without waiting."""
+        """Return whether a queued call can be given, or a worker started for it, without waiting."""
         return any(worker.is_free for worker in self.workers) or (
             self._wants_worker() and not self._starts.pause
         )
@@ -186,7 +186,7 @@ class ProcessManager:
                 self._send(worker)
 
     def _takes_more(self, worker: WorkerProcess) -> bool:
-        """Return whether a busy worker may have calls in advance: all it has are short and few are left."""
+        """Return whether a busy worker may get calls in advance: those that it has are short, and few are left."""
         sent = worker.sent
         return (
             worker.ready
@@ -199,7 +199,7 @@ class ProcessManager:
         )
 
     def _send(self, worker: WorkerProcess) -> None:
-        """Send the next call, or as many short ones as make a message."""
+        """Send the worker the next call, or several short ones in one message."""
         batch: list[Sent] = []
         share = max(1, min(BATCH_CALLS, len(self._queue) // max(1, len(self.workers))))
         seconds = 0.0
@@ -278,10 +278,10 @@ class ProcessManager:
             self._board.limit(worker.slot, NO_LIMIT)
 
     def _settle_safely(self, sent: Sent, answer: _remote.Answer, *, done: bool) -> None:
-        """Settle what the answer is about; an error of ours on the way costs this fire time, and the claim is let go."""
+        """Settle the answer's fire time. After an error of ours, that fire time fails and the claim is let go."""
         try:
             self._settle(sent, answer, done=done)
-        except BaseException as exc:  # noqa: BLE001 - a listener, a store, an exception's own methods: anyone's
+        except BaseException as exc:  # noqa: BLE001 - from a listener, a store or an exception's own methods
             tell_own_error(self._pool.owner, exc)
             claim, now = sent.claim, self._pool.owner._now_us()
             with suppress(BaseException):
@@ -332,12 +332,12 @@ class ProcessManager:
         self._start_failed(why, exc)
 
     def _start_failed(self, why: str, exc: BaseException | None) -> None:
-        """Try again a little later; after a few times let go of what waits."""
+        """Plan another try a little later; after a few failures in a row, fail what waits."""
         self._starts.failed()
         if self._pool.is_ending:
             self._starts.failures = ATTEMPTS
         owner = self._pool.owner
-        with suppress(BaseException):  # a user's exception is shown
+        with suppress(BaseException):  # to show a user's exception may raise anything
             owner._logger.error("executor %r: %s", owner._alias, why, exc_info=exc)
         if self._starts.failures < ATTEMPTS or any(w.ready for w in self.workers):
             return
@@ -350,7 +350,7 @@ class ProcessManager:
             claim.sink.release(claim)
 
     def _bury(self, worker: WorkerProcess) -> None:
-        """A worker has ended: say what that means for each call it had, and let it go."""
+        """Called when a worker has ended: settle or queue again each call that it had, and remove the worker."""
         if worker not in self.workers:
             return
         with suppress(EOFError, OSError):
@@ -374,7 +374,7 @@ class ProcessManager:
             self._queue.appendleft(item)
 
     def _end(self) -> None:
-        """Let the workers end, and end those that do not."""
+        """Tell the workers to end, and kill those that do not."""
         self._pool.thread_ended()
         for worker in self.workers:
             with suppress(OSError):

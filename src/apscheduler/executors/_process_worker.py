@@ -1,8 +1,8 @@
-"""The worker process of our own pool: reads calls from its pipe, runs them, writes answers.
+"""Runs in a worker process of our own pool: reads calls from the pipe, runs them, and writes the answers.
 
-What comes is a list of ``(number, blob, facts)``, or nothing for "end". What goes is a list of ``(number, answers,
-done)``, or ``(number, None, True)`` for a call that was taken back before it began. Answers of quick calls travel
-together, and wait a few milliseconds at most beside a call that runs on.
+A message to the worker is a list of ``(number, blob, facts)``; an empty one means "end". A message from the worker is a
+list of ``(number, answer, done)``, with ``(number, None, True)`` for a call that was taken back before it began.
+Answers of quick calls are sent together. If a slow call follows them, they wait for a few milliseconds at most.
 """
 
 from __future__ import annotations
@@ -135,5 +135,5 @@ class _Sender:
             self._waiting.clear()
             try:
                 self.flush()
-            except OSError:  # the scheduler's side is gone: the main thread meets it too
+            except OSError:  # the scheduler's side is gone: the main thread notices that too
                 return

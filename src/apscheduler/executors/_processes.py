@@ -1,8 +1,8 @@
-"""Our own pool of processes: one pipe per worker, one thread that gives and takes.
+"""Runs claims in our own pool of processes: each worker has a pipe, and one thread gives calls and takes answers.
 
-Why not ``concurrent.futures``: there one killed worker breaks the pool and every run in it, what does not unpickle
-kills it too, and a call costs 120 µs. Here each worker has a pipe of its own, everything of the user's travels as
-bytes (see ``_remote``), and very short calls travel many in a message.
+It is used in place of ``concurrent.futures`` for three reasons. There, one killed worker breaks the pool and every run
+in it; so does an object that cannot be unpickled; and a call costs 120 µs. Here each worker has a pipe of its own, the
+user's objects travel as bytes (see ``_remote``), and many very short calls share one message.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _ending = Ending(wait=lambda pool: pool.shutdown(wait=True), kill=lambda pool: p
 
 
 class ProcessPool:
-    """Processes that run claims: what others ask of it. What it does is its manager's (``_process_manager``).
+    """A pool of processes that run claims. This is its interface; its manager does the work (``_process_manager``).
 
-    :param maker: the executor whose pool it will be: a call before that is started has the pool start for it
+    :param maker: the executor whose pool this is; a ``submit()`` before that is started starts the pool for it
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class ProcessPool:
         self._manager = ProcessManager(self, self._starts)
 
     def start(self, owner: Any) -> None:
-        """Make ready: one process starts now, so that the first run need not wait for it; others on demand."""
+        """Get ready for this executor: start one process now, so that the first run need not wait; others on demand."""
         self.owner = owner
         self._starts.remember_main()
         _ending.pools.add(self)
@@ -105,17 +105,17 @@ class ProcessPool:
                 self._thread = thread
 
     def thread_ended(self) -> None:
-        """The manager's thread has nothing more to do."""
+        """Called by the manager's thread when it has nothing more to do."""
         with self._lock:
             self._thread = None
 
     @property
     def is_ending(self) -> bool:
-        """Whether the interpreter ends."""
+        """Whether the interpreter is ending."""
         return _ending.begun
 
     def shutdown(self, wait: bool) -> None:
-        """Take nothing more; what is queued still runs. ``wait``: until all of it has ended."""
+        """Take nothing more; what is queued still runs. With ``wait``, return when all of it has ended."""
         self.closing = True
         thread = self._thread
         if thread is None:
@@ -138,7 +138,7 @@ class ProcessPool:
             worker.process.kill()
 
     def forked(self) -> None:
-        """In a child process: the parent's workers are none of ours."""
+        """Called in a forked child: forget the parent's workers and queue, and take nothing more."""
         for worker in self._manager.workers:
             worker.pipe.close()
         self.queue.clear()
@@ -155,7 +155,7 @@ class ProcessPool:
 
     @property
     def _work_queue(self) -> WorkQueue:
-        """What waits, by the name that it has in ``concurrent.futures``."""
+        """The items that wait, under the name that ``concurrent.futures`` gives them."""
         from apscheduler.executors._calls import WorkQueue
 
         return WorkQueue(self.queue)

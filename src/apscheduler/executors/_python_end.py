@@ -1,7 +1,7 @@
-"""The end of Python, which waits for threads and pools that are not ours: what it waits for is said, after a while.
+"""Logs which jobs Python's end waits for in threads and pools that are not ours, if it has waited for a while.
 
-Python calls us before it waits (``threading._register_atexit``, private: without it there is no word). Who registered
-last is called first. So we register anew once another module is there whose exit waits.
+Python calls us before it waits, by the private ``threading._register_atexit``; without that, nothing is logged. Python
+calls the function that was registered last first. So we register again when another module is loaded whose exit waits.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ _WAIT = {"threading", "concurrent.futures.thread", "concurrent.futures.process"}
 _watched: WeakSet[Any] = WeakSet()
 _pid = 0
 _called_before: set[str] = set()
-"""The modules before whose waits we are called; a fork hands it on."""
+"""The modules whose waits begin after we are called; a forked child inherits this."""
 _told_in = 0
 
 
 def name_what_is_left(runs: Any) -> None:
-    """Have named at Python's end what these runs are waited for, by their ``waited_for()``."""
+    """Have Python's end log which jobs of these runs it waits for; their ``waited_for()`` returns them."""
     global _pid  # noqa: PLW0603 - a fork has nothing to do with the runs of its parent
     if _pid != os.getpid():
         _pid = os.getpid()

@@ -1,12 +1,12 @@
-"""Running a job's fire times in another process: what goes there, what comes back, and the running itself.
+"""Runs a job's fire times in another process: makes what is sent there, runs it there, and makes what is sent back.
 
-Everything of the user's travels as bytes inside our own plain tuples, so that what does not pickle or unpickle costs
-its own run and never the channel. This module is imported by worker processes: it must stay cheap to import.
+The user's objects travel as bytes inside our own plain tuples. So an object that cannot be pickled or unpickled fails
+its own run, and never breaks the channel. Worker processes import this module, so it must stay cheap to import.
 
-A call: ``(blob, facts)`` with ``blob`` the pickled ``(function or its reference, args, kwargs, zone)`` and ``facts``
-``(job id, store alias, fires, grace, attempt, timeout, token, start by)``. What comes back, per fire time:
+A call is ``(blob, facts)``. ``blob`` is the pickled ``(function or its reference, args, kwargs, zone)``. ``facts`` is
+``(job id, store alias, fires, grace, attempt, timeout, token, start by)``. The answer for each fire time is
 ``(fire, outcome, started, finished, value, error)``, where ``value`` is the pickled return value or ``None``. How an
-exception travels is in ``_remote_errors``.
+exception travels is described in ``_remote_errors``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 EXECUTED, FAILED, MISSED, TIMED_OUT = "executed", "failed", "missed", "timed_out"
 FENCED = "fenced"
-"""The claim's lease had ended before the function was called: it was not called."""
+"""The function was not called, because the claim's lease had ended before that."""
 
 Facts = tuple[str, str, list[int], int, int, float | None, int, int | None]
 Answer = tuple[int, str, int, int, Any, Error | None]
@@ -45,7 +45,7 @@ def pack_call(job: Any, fire: int) -> bytes:
     zone = job._at(fire).tzinfo
     try:
         return pickle.dumps((what, job.args, job.kwargs, zone), 5)
-    except Exception:  # noqa: BLE001 - a zone that does not pickle; what else does not, raises again
+    except Exception:  # noqa: BLE001 - the zone may not pickle; if something else does not, this raises again
         return pickle.dumps((what, job.args, job.kwargs, None), 5)
 
 
@@ -53,9 +53,9 @@ def pack_call(job: Any, fire: int) -> bytes:
 
 
 class Call:
-    """One call in this process, run fire by fire.
+    """One call in this process; its fire times run one after another.
 
-    :ivar is_alone: whether nobody but this process looks after its timeout
+    :ivar is_alone: whether no other process watches its timeout
     """
 
     def __init__(self, blob: bytes, facts: Facts) -> None:
@@ -85,7 +85,7 @@ class Call:
             yield self._answer(func, args, kwargs)
 
     def _answer(self, func: Any, args: Any, kwargs: Any) -> Answer:
-        """Run the fire time; whatever an exception, a value or a context does on the way, there is an answer."""
+        """Run the fire time and return its answer, even if an exception, a value or a context misbehaves on the way."""
         begun = time.time_ns() // 1000
         try:
             return self._run_fire(func, args, kwargs)
@@ -144,7 +144,7 @@ class Call:
             return (fire, FAILED, started, finished, None, plain_error("TypeError", why))
 
     def context(self) -> Any:
-        """Return what ``current_run()`` says in this process."""
+        """Return what ``current_run()`` returns in this process."""
         from datetime import UTC
 
         from apscheduler._engine.instants import from_us
@@ -155,7 +155,7 @@ class Call:
 
 
 def pickled_somehow(what: Any) -> bytes:
-    """Return what is pickled, by one of the picklers that the pool may have brought if the plain one cannot."""
+    """Return the object pickled: by ``pickle``, or if that fails by ``cloudpickle`` or ``dill`` if they are loaded."""
     try:
         return pickle.dumps(what, 5)
     except Exception:
@@ -184,7 +184,7 @@ _resolved: dict[str, Any] = {}
 
 
 def resolve(what: Any) -> Any:
-    """Return the function; texts are ``module:qualified.name``, looked up once per process."""
+    """Return the function; a text is a reference ``module:qualified.name``, looked up once per process."""
     if what.__class__ is not str:
         return what
     func = _resolved.get(what)
@@ -206,7 +206,7 @@ _runner: Any = None
 
 
 def _run_coroutine(awaitable: Any, timeout: float | None) -> Any:
-    """Await in this thread; beside it where it runs a loop already."""
+    """Await and return the value: in this thread, or in another one if this one already runs a loop."""
     global _runner  # noqa: PLW0603 - one event loop per process, in its main thread
     import asyncio
     import threading
@@ -224,7 +224,7 @@ def _run_coroutine(awaitable: Any, timeout: float | None) -> Any:
     if _runner is None:
         _runner = asyncio.Runner()
     try:
-        # The runner's own context is that of the first run in this process.
+        # A copy each time, because the runner's own context is that of the first run in this process.
         return _runner.run(main(), context=copy_context())
     except BaseException:
         runner, _runner = _runner, None
@@ -246,7 +246,7 @@ _signals_set = False
 
 
 def leave_ctrl_c_alone() -> None:
-    """Ctrl-C at a terminal reaches all its processes; what becomes of it is the scheduler's to say."""
+    """Make this process ignore Ctrl-C: a terminal sends it to all processes, but the scheduler's process handles it."""
     global _signals_set  # noqa: PLW0603 - once per process
     if _signals_set:
         return

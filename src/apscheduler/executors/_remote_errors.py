@@ -1,9 +1,9 @@
-"""An exception on its way out of a worker process: in a form that always travels, and as an exception again.
+"""Packs an exception of a worker process in a form that always travels, and makes it an exception again afterwards.
 
-What travels is ``(link, frames, story, links)``. A link is ``(pickled exception or None, its type's name, its text)``;
-``links`` are its causes, each behind the word for how it came to be one. A traceback cannot travel, so the text of the
-whole failure comes as the last cause, as the standard library's pools have it. Worker processes import this module: it
-must stay cheap to import.
+What travels is ``(link, frames, story, links)``. A link is ``(pickled exception or None, its type's name, its text)``.
+``links`` are the exception's causes, each as ``("cause" or "context", link)``. ``frames`` is the traceback as text, and
+``story`` is all that Python prints. A traceback cannot travel, so the story becomes the text of the last cause, as in
+the standard library's pools. Worker processes import this module, so it must stay cheap to import.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 TEXT_LIMIT = 64 * 1024
 _LINKS = 16
-"""Causes of causes that travel as exceptions; the text has all."""
+"""The most causes that travel as exceptions; the story has all of them."""
 _PICKLING = ("__reduce__", "__reduce_ex__", "__setstate__")
 _CAUSE, _CONTEXT = "cause", "context"
 _SET = {_CAUSE: set_cause, _CONTEXT: set_context}
@@ -62,13 +62,13 @@ def pack_error(exc: BaseException) -> Error:
 
 
 def plain_error(kind: str, text: str, exc: BaseException | None = None) -> Error:
-    """Return a failure that is told in words of ours; ``exc`` is what it came of."""
+    """Return a failure that is described in our words; ``exc`` is the exception behind it, if there is one."""
     frames, story = ("", "") if exc is None else pack_error(exc)[1:3]
     return ((None, kind, text), frames, story, [])
 
 
 def said(exc: BaseException, *, with_type: bool = True) -> str:
-    """Return the exception in one line, whatever its own ``__str__`` does; its type alone where it has no text."""
+    """Return the exception as ``Type: text``, or its type alone if it has no text. Never raises."""
     kind = type(exc).__name__
     try:
         text = str(exc)[:TEXT_LIMIT]
@@ -94,14 +94,14 @@ def _pickled(exc: BaseException) -> bytes:
 
 
 class _Pickler(pickle.Pickler):
-    """Pickles exceptions with a ``__setattr__`` of their own in a way that does not set their attributes one by one."""
+    """Pickles exceptions that have a ``__setattr__`` of their own, so that unpickling does not call it."""
 
     def reducer_override(self, what: Any) -> Any:
         kind = type(what)
         if not issubclass(kind, BaseException) or kind.__setattr__ is BaseException.__setattr__:
             return NotImplemented
         if any(getattr(kind, name) is not getattr(BaseException, name) for name in _PICKLING):
-            return NotImplemented  # it knows its own way
+            return NotImplemented  # it defines how it is pickled
         return _rebuilt, (kind, what.args, what.__dict__)
 
 
@@ -112,7 +112,7 @@ def _rebuilt(kind: type[BaseException], args: tuple[Any, ...], fields: dict[str,
 
 
 def _chain(exc: BaseException) -> Iterator[tuple[str, BaseException]]:
-    """Yield the causes of an exception that Python prints, the nearest first."""
+    """Yield the causes and contexts that Python prints with an exception, the nearest first."""
     seen = {id(exc)}
     for _ in range(_LINKS):
         how, following = _CAUSE, cause_of(exc)
@@ -141,7 +141,7 @@ def _is_ours(traceback: Any) -> bool:
 
 
 def unpack_error(error: Error) -> tuple[BaseException, str, str | None]:
-    """Return the exception (or one that says what it was) with its causes, its frames as text, and the whole as text."""
+    """Return the exception (or one that says what it was) with its causes, its frames as text, and its story."""
     packed, frames, story, links = error
     exc = last = _unpacked(*packed)
     if cause_of(exc) is None and context_of(exc) is None:
@@ -154,7 +154,7 @@ def unpack_error(error: Error) -> tuple[BaseException, str, str | None]:
 
 
 def tell_story(exc: BaseException, story: str | None) -> None:
-    """Give an exception that came without its traceback the text of it as its cause."""
+    """Make the story the cause of an exception that came without traceback and cause."""
     if story and traceback_of(exc) is None and cause_of(exc) is None:
         set_cause(exc, RemoteTraceback(story))
 

@@ -1,4 +1,4 @@
-"""Running claims and plain jobs in the calling thread: what every executor of threads shares."""
+"""Runs claims and plain jobs in the calling thread, for all executors that use threads."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ if TYPE_CHECKING:
 
 
 UnderWay = tuple[Any, int, int]
-"""A claim or plain job, the fire time at work, and since when (both in microseconds UTC)."""
+"""A claim or plain job, its fire time that is running, and since when (both in microseconds UTC)."""
 
 
 def under_way(claim: Claim) -> UnderWay | None:
-    """Return where a claim stands that runs in this process; ``None`` where nobody has begun with it, or it has ended."""
+    """Return the claim, its fire time that is running in this process, and since when; ``None`` if none is running."""
     at_work = claim.begun > 0 and claim.begun in claim._open
     return (claim, claim.begun, claim.begun_at) if at_work else None
 
 
 class Rest:
-    """The fire times of a claim that its first worker, given up, did not get to."""
+    """The fire times of a claim that its worker did not begin before it was given up or died."""
 
     __slots__ = ("claim", "first")
 
@@ -53,9 +53,10 @@ class Rest:
 def next_start(
     owner: Any, claim: Claim, first: int, why_late: Callable[[], str]
 ) -> tuple[int, int] | None:
-    """Return the index of the claim's next fire time that may start, and when it does (microseconds UTC).
+    """Return the index of the claim's next fire time that may start, and when it starts (microseconds UTC).
 
-    ``None`` at the claim's end: what was too late is settled then, and the claim released or given back.
+    Fire times that come too late are settled on the way. ``None`` means that no fire time may start any more: the claim
+    is released, or given back if it may not run here.
     """
     for index in range(first, len(claim.fires)):
         fire = claim.fires[index]
@@ -81,8 +82,8 @@ class Runner:
     """Runs items one after another; belongs to one thread.
 
     :ivar owner: the executor
-    :ivar current: the item at work (that thread writes it, others read it)
-    :ivar fire: the fire time at work, where the item is a claim
+    :ivar current: the item that is running (the runner's thread writes it, other threads read it)
+    :ivar fire: the fire time that is running, if the item is a claim
     :ivar started: when the function of a plain job was called (microseconds UTC)
     :ivar abandoned: whether the thread was given up and replaced
     """
@@ -90,7 +91,7 @@ class Runner:
     __slots__ = ("_coroutines", "abandoned", "current", "fire", "ident", "owner", "started")
 
     replaceable = True
-    """Whether another thread can take over from one that does not come back."""
+    """Whether another thread can take over if this one is stuck."""
 
     def __init__(self, owner: Any) -> None:
         self.owner = owner
@@ -106,11 +107,11 @@ class Runner:
         raise NotImplementedError
 
     def watchdog(self) -> Watchdog:
-        """Return who watches this runner's timeouts."""
+        """Return the watchdog of this runner's timeouts."""
         raise NotImplementedError
 
     def replace(self, rest: Rest | None) -> str:
-        """Do without this runner, whose thread does not come back, and say what was done."""
+        """Give up this runner, whose thread is stuck; return what was done, in words."""
         raise NotImplementedError
 
     def unwatched(self) -> None:
@@ -118,9 +119,9 @@ class Runner:
         raise NotImplementedError
 
     def take_items(self, popleft: Callable[[], Any], wait: Callable[[], bool]) -> None:
-        """Run what ``popleft`` gives; when it is empty, ``wait`` waits for more and says whether to go on.
+        """Run the items that ``popleft`` returns; when there is none, ``wait`` waits and returns whether to go on.
 
-        The fast way through this loop is a plain job that returns; keep it flat.
+        The fast path through this loop is a plain job that returns: keep the code of that path flat.
         """
         owner = self.owner
         now_us = owner._now_us
@@ -183,7 +184,7 @@ class Runner:
         return context_of_item(item, self.fire if isinstance(item, Claim) else item._fire)
 
     def drop_current(self, exc: BaseException) -> bool:
-        """Settle what is left of the item that was at work when an error of ours came up."""
+        """After an error of ours: settle what is left of the current item. Return whether this thread was given up."""
         claim = self.current
         now = self.owner._now_us()
         if isinstance(claim, Job) and claim._busy:
@@ -200,7 +201,7 @@ class Runner:
         context = self.current_run()
         return self._coroutines.run_anywhere(awaitable, context, watch)
 
-    # -- everything that is not the fast way -----------------------------------------------------------
+    # -- everything that is not the fast path ----------------------------------------------------------
 
     def _take_other(self, item: Any) -> None:
         if isinstance(item, Claim):
@@ -212,7 +213,7 @@ class Runner:
             self._run_job_aloud(item)
 
     def _run_job_aloud(self, job: Any) -> None:
-        """Run a plain job and log its start and end; also jobs of subclasses come this way."""
+        """Run a plain job, or one of a subclass of ``Job``, and log its start and end."""
         owner = self.owner
         fire = job._fire
         self.started = started = owner._now_us()
@@ -288,7 +289,7 @@ class Runner:
         value, exc, in_time = watched_call(watch, call)
         if not in_time:
             if exc is not None:
-                set_traceback(exc, None)  # its frames hold it
+                set_traceback(exc, None)  # else its frames keep it alive
             self._came_back(claim, index, started, stuck=watch.phase == STUCK)
             return
         if exc is not None:
@@ -312,7 +313,7 @@ class Runner:
             claim.sink.release(claim)
 
     def _came_back(self, claim: Claim, index: int, started: int, *, stuck: bool) -> None:
-        """After a timeout, on the run's thread: the outcome stands; say so if the thread was given up."""
+        """Called by the run's thread if a call ends after its timeout: settle it, or log that a stuck one ended."""
         if self._coroutines is not None:
             self._coroutines.close()
         if stuck:
@@ -325,7 +326,7 @@ class Runner:
         self._settle_timeout(claim, index, started)
 
     def _give_up(self, claim: Claim, index: int) -> None:
-        """After the grace, on the watchdog's side: the thread does not come back."""
+        """Called by the watchdog when the grace is over: give up the stuck thread, and log its stack."""
         stack = thread_stack(self.ident)
         following = index + 1
         self.abandoned = self.replaceable

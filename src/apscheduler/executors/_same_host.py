@@ -1,4 +1,4 @@
-"""Whether another process runs where this one does: under the same kernel, with the same numbers of processes."""
+"""Tells whether another process runs on this host: under the same kernel, with the same numbers of processes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import cache
 
 @cache
 def host_key() -> str:
-    """Return a text that differs between kernels, and between name spaces of process numbers."""
+    """Return a text that differs between kernels, and between namespaces of process numbers."""
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:  # noqa: PTH123 - pathlib is not cheap to import
             return f"{file.read().strip()} {os.readlink('/proc/self/ns/pid')}"  # noqa: PTH115 - see above
@@ -20,7 +20,7 @@ def host_key() -> str:
 
 
 def is_gone(pid: int) -> bool:
-    """Return whether it is known that no process of this number runs here (one that has ended and waits to be read counts)."""
+    """Return whether it is certain that no process with this number runs here; a zombie counts as gone."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 - see above
             return file.read().rpartition(b")")[2].split()[:1] == [b"Z"]

@@ -1,4 +1,4 @@
-"""One claim (or what is left of it) in a pool, and what is known of where it stands there."""
+"""Keeps what is known of one claim, or of the rest of one, in a pool."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ class Submission:
     """One claim in the pool.
 
     :ivar fires: the fire times that were sent
-    :ivar number: its number, the same on the board; a pool never sees two equal calls
-    :ivar slot: on the board, -1 where it has none
+    :ivar number: its number, also on the board; no two submissions have the same, so a pool never sees two equal calls
+    :ivar slot: its slot on the board, -1 if it has none
     :ivar here: whether a thread of this process has begun with it
     :ivar revoked: whether no thread of this process may begin with it any more
     :ivar stuck: whether it was given up at its timeout
-    :ivar orphaned: why its future tells nothing more, though the call may run on; ``None`` while it may tell
-    :ivar changed_at: since when its process is gone, or its last fire time has ended without an answer (monotonic)
+    :ivar orphaned: why its future will say nothing more, though the call may run on; ``None`` while the future may
+    :ivar changed_at: since when its process is gone, or its last fire time has ended without an answer (monotonic
+        seconds)
     """
 
     __slots__ = (
@@ -54,12 +55,12 @@ class Submission:
 
     @property
     def is_known_to_run(self) -> bool:
-        """Whether it is known that it was begun, and not that it ended."""
+        """Whether it is known to have begun, and not known to have ended."""
         seen = self.seen()
         return self.here or (seen.begun and seen.ended < len(self.fires))
 
     def begin_here(self) -> bool:
-        """Return whether the calling thread of this process may run it; asked once."""
+        """Return whether the calling thread of this process may run it. Only the first caller may."""
         with _beginning:
             if self.revoked or self.here:
                 return False
@@ -67,7 +68,7 @@ class Submission:
             return True
 
     def revoke(self) -> bool:
-        """Keep what has not started of it from starting on this host; whether nothing of it has started here."""
+        """Keep what has not started of it from starting on this host; return whether none of it has started here."""
         with _beginning:
             self.revoked = True
             if self.here:

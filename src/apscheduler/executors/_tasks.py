@@ -1,7 +1,7 @@
-"""Claims that run in their host's event loop: coroutine jobs as tasks there, functions in a pool of threads.
+"""Runs claims in the scheduler's event loop: coroutine jobs as tasks of the loop, functions in a pool of threads.
 
-Claims are taken from any thread and started in the loop's. A task runs its claim's fire times one after another; each
-outcome is settled where it is known, so that a task which dies early has its claim settled by its end.
+Any thread may submit claims; they start in the loop's thread. A task runs its claim's fire times one after another, and
+settles each outcome when it is known. If a task dies early, the rest of its claim is settled at the task's end.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ LOOP_ENDS = "its event loop ended before it began"
 
 
 class LoopRunner(PoolRunner):
-    """Runs one claim's function in a thread; what the function leaves to be awaited is awaited in the loop."""
+    """Runs one claim's function in a thread; an awaitable that the function returns is awaited in the loop."""
 
     __slots__ = ("_turn", "is_over")
 
@@ -60,18 +60,18 @@ class LoopRunner(PoolRunner):
         self.is_over = False
 
     def take_turn(self) -> bool:
-        """Return whether the caller is the first: the thread that begins, or a shutdown that calls it off."""
+        """Return whether the caller is the first to ask: the thread that begins the claim, or who calls it off."""
         try:
             return self._turn.pop()
         except IndexError:
             return False
 
     def has_begun(self) -> bool:
-        """Return whether a thread has begun, or it was called off."""
+        """Return whether a thread has begun the claim, or the claim was called off."""
         return not self._turn
 
     def run(self, claim: Claim, first: int) -> None:
-        """Run the claim's fire times here, unless that was called off."""
+        """Run the claim's fire times in the calling thread, unless the claim was called off."""
         if not self.take_turn():
             return
         try:
@@ -88,7 +88,7 @@ class LoopRunner(PoolRunner):
 
 
 class Flight:
-    """A claim on its way: submitted, started, running."""
+    """One claim, from its submission to its end."""
 
     __slots__ = ("claim", "deadline", "handle", "runner")
 
@@ -102,11 +102,12 @@ class Flight:
 class TaskRuns:
     """The claims of one executor in one loop.
 
-    ``_flights`` is changed in the loop's thread and by submitting ones (a dictionary: each step atomic).
+    The loop's thread and the submitting threads change ``_flights`` (a dictionary, so each step is atomic).
 
-    :param pool: starts a function in a thread and returns a future; ``ended`` is called in the loop's thread
+    :param pool: starts a function in a thread and returns a future; its third argument is called in the loop's thread
+        after the function's end
     :param pool_name: what the pool is called in messages
-    :ivar loop_end: kept for the port, where the loop's end is to call somebody
+    :ivar loop_end: what the port's ``before_end`` returned, which has to be kept
     :ivar loop_ends: whether the loop is about to end, so that nothing is started in it any more
     """
 
@@ -133,7 +134,7 @@ class TaskRuns:
     # -- start --------------------------------------------------------------------------------------------
 
     def submit(self, claims: Sequence[Claim]) -> None:
-        """Start the claims, from whichever thread.
+        """Start the claims. Any thread may call this.
 
         :raises RuntimeError: if the executor was shut down, or its loop is closed or about to be
         """
@@ -153,7 +154,7 @@ class TaskRuns:
             for flight in flights:
                 self._flights.pop(id(flight), None)
             if self.port.is_closed():
-                end_with_loop(self)  # of a scheduler that goes on without it
+                end_with_loop(self)  # the scheduler goes on without its loop
             raise
 
     def _start_all(self, flights: list[Flight]) -> None:
@@ -226,7 +227,7 @@ class TaskRuns:
             self.port.forgive()
             return
         if fire not in claim._open:
-            return  # its loop had stopped under it, and was turned again
+            return  # settled when its loop had stopped; the loop was then run again
         finished = owner._now_us()
         owner._log_success(job, fire, started, finished)
         reached("run.ended")
@@ -250,7 +251,7 @@ class TaskRuns:
     # -- the end --------------------------------------------------------------------------------------------
 
     def _ended(self, flight: Flight) -> None:
-        """In the loop's thread, after a claim's end: nothing of it may be left without a word."""
+        """Called in the loop's thread after a claim's end: cancel the fire times that have no outcome yet."""
         self._forget(flight)
         if flight.runner is None or flight.runner.take_turn():
             reason = SHUT_DOWN if self.closed else "its task was cancelled before it began"
@@ -268,10 +269,10 @@ class TaskRuns:
         claim.sink.release(claim)
 
     def shutdown(self, wait: bool) -> None:
-        """Take nothing more. ``wait``: let what there is come to its end, else cancel it; its end is recorded.
+        """Take nothing more. With ``wait``, let what was submitted run to its end; without, cancel it and record that.
 
-        Waiting is possible outside of the loop's thread only; a job that shuts down is not waited for. What a loop
-        that does not run any more keeps from its end is settled here.
+        This waits only outside of the loop's thread, and not for the job that calls it. If the loop does not run any
+        more, what cannot end because of that is settled here.
         """
         self.closed = True
         if not wait:
@@ -302,7 +303,7 @@ class TaskRuns:
                 self._cancel(flight.handle)
 
     def _cancel_what_follows(self, claim: Claim) -> None:
-        """Cancel what a coroutine has not begun with: what it makes of its own cancellation is known at its end."""
+        """Cancel the fire times that a coroutine has not begun; how the running one ends is known only at its end."""
         if claim.begun not in claim._open:
             self._cancel_rest(claim, SHUT_DOWN)
             return
@@ -312,7 +313,7 @@ class TaskRuns:
                 claim.sink.settle(claim, Result(fire, Outcome.CANCELLED, 0, now, reason=SHUT_DOWN))
 
     def _call_off(self, claim: Claim, reason: str) -> None:
-        """Settle what has not begun: where a store has other schedulers, they may run it."""
+        """Hand back what has not begun, or cancel it if its store has no other schedulers to run it."""
         if not claim.unsettled or not claim.sink.hand_back(claim):
             self._cancel_rest(claim, reason)
 
@@ -326,7 +327,7 @@ class TaskRuns:
             return  # the loop is closed: nothing runs in it any more
 
     def _wait(self) -> None:
-        """Wait for what runs in the loop, and in threads beside it, which may outlive it."""
+        """Wait for what runs in the loop, and in threads beside it, which may outlive the loop."""
         own = claim_of_caller(self.in_flight())
         while True:
             self._ended_one.clear()
@@ -339,7 +340,7 @@ class TaskRuns:
             self._ended_one.wait(LOOK_SECONDS)
 
     def thread_ended(self) -> None:
-        """Called in a thread after its end, which the loop may not hear of any more."""
+        """Called by a thread when its claim has ended, since the loop may have stopped and not notice that."""
         self._ended_one.set()
 
     # -- what others ask --------------------------------------------------------------------------------------
@@ -362,13 +363,13 @@ class TaskRuns:
         return f"the event loop or {self._pool_name} was busy"
 
     def watchdog(self) -> Watchdog:
-        """Return who watches the functions' timeouts, made at the first."""
+        """Return the watchdog of the functions' timeouts, which the first call makes."""
         if self._dog is None:
             self._dog = Watchdog(f"apscheduler-{self.owner._alias}", self.owner.timeout_grace)
         return self._dog
 
     def replace_thread(self, runner: PoolRunner, rest: Rest | None) -> str:
-        """Go on without a thread that does not come back."""
+        """Give up a stuck thread, and start the claim's rest without it; return what was done, in words."""
         for flight in list(self._flights.values()):
             if flight.runner is runner:
                 self._forget(flight)
@@ -384,7 +385,7 @@ class TaskRuns:
 
 
 class Deadline:
-    """The end of a coroutine job's time: its outcome is known then, and its task is told to stop."""
+    """The deadline of a coroutine job: when it is over, the outcome is settled and the task is cancelled."""
 
     def __init__(
         self, runs: TaskRuns, flight: Flight, index: int, started: int, seconds: float

@@ -1,11 +1,11 @@
-"""Our own pool of threads: one shared queue, workers on demand, woken only where one sleeps.
+"""Runs claims in our own pool of threads: its workers share one queue, start on demand, and are woken if they sleep.
 
-Measured against a ``concurrent.futures`` pool, which spends a Future, a Condition and an RLock per job (15.7 µs): a
-plain job costs its worker about half a microsecond here, because nothing the garbage collector follows is made for
-it. A plain job is one whose claim is noted on the job itself (``_fire``, ``_busy``); everything else comes as a Claim.
+A ``concurrent.futures`` pool makes a Future, a Condition and an RLock per job, which costs 15.7 µs. Here a plain job
+costs its worker about half a microsecond, because no object that the garbage collector follows is made for it. A plain
+job is one whose claim is noted on the job itself (``_fire``, ``_busy``); everything else comes as a Claim.
 
-Who writes what: ``queue`` and ``parked`` anyone (deques: each step atomic); ``_workers`` and ``closing`` under
-``_lock``; a worker's ``current`` and ``fire`` that worker alone.
+Any thread may change ``queue`` and ``parked`` (deques, so each step is atomic). ``_workers`` and ``closing`` are
+changed under ``_lock``. Only a worker itself changes its ``current`` and ``fire``.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _pool_numbers = count()
 class WorkerPool:
     """Threads that run claims and plain jobs.
 
-    :param maker: the executor whose pool it will be: a call before that is started has the pool start for it
+    :param maker: the executor whose pool this is; a ``submit()`` before that is started starts the pool for it
     """
 
     def __init__(
@@ -69,9 +69,9 @@ class WorkerPool:
     # -- life ---------------------------------------------------------------------------------------
 
     def start(self, owner: Any, *, all_workers: bool = False) -> None:
-        """Make ready for submissions of this executor; one thread at least, while threads can be made.
+        """Get ready for submissions of this executor: start one thread at least, while threads can be started.
 
-        :param all_workers: make all of them now, because the main thread may end before they are needed
+        :param all_workers: whether to start all threads now, because the main thread may end before they are needed
         """
         self.owner = owner
         _ending.pools.add(self)
@@ -79,7 +79,7 @@ class WorkerPool:
             self._add_workers(self._max_workers if all_workers else 1)
 
     def shutdown(self, wait: bool) -> None:
-        """Take nothing more; what is queued still runs. ``wait``: until all of it has ended."""
+        """Take nothing more; what is queued still runs. With ``wait``, return when all of it has ended."""
         with self._lock:
             self.closing = True
             workers = list(self._workers)
@@ -98,7 +98,7 @@ class WorkerPool:
         _ending.leave_behind(self)
 
     def forked(self) -> None:
-        """In a child process: none of the parent's threads came along, and none of its work."""
+        """Called in a forked child: forget the parent's threads and work, and take nothing more."""
         self.queue.clear()
         self.parked.clear()
         self.closing = True
@@ -129,7 +129,7 @@ class WorkerPool:
                 self._add_workers(missing)
 
     def _wake(self, wanted: int) -> int:
-        """Wake up to so many sleeping workers and return how many more are wanted."""
+        """Wake at most ``wanted`` sleeping workers; return how many more are wanted."""
         parked = self.parked
         while wanted and parked:
             try:
@@ -141,7 +141,7 @@ class WorkerPool:
         return wanted
 
     def _add_workers(self, wanted: int) -> None:
-        """Start up to so many threads; with the lock."""
+        """Start at most ``wanted`` threads. The caller holds the lock."""
         for _ in range(min(wanted, self._max_workers - len(self._workers))):
             worker = Worker(self, f"{self._prefix}_{next(self._numbers)}")
             self._workers.add(worker)
@@ -176,7 +176,7 @@ class WorkerPool:
     # -- what workers report ---------------------------------------------------------------------------
 
     def give_up(self, worker: Worker, rest: Rest | None) -> None:
-        """Replace a worker whose thread does not come back; another one takes the rest of its claim."""
+        """Replace a worker whose thread is stuck; another worker takes the rest of its claim."""
         with self._lock:
             self._workers.discard(worker)
             if rest is not None:
@@ -201,12 +201,12 @@ class WorkerPool:
 
     @property
     def _threads(self) -> set[threading.Thread]:
-        """The threads, by the name that they have in ``concurrent.futures``."""
+        """The threads, under the name that ``concurrent.futures`` gives them."""
         return {worker.thread for worker in list(self._workers)}
 
     @property
     def _work_queue(self) -> WorkQueue:
-        """What waits, by the name that it has in ``concurrent.futures``."""
+        """The items that wait, under the name that ``concurrent.futures`` gives them."""
         from apscheduler.executors._calls import WorkQueue
 
         return WorkQueue(self.queue)
@@ -231,7 +231,7 @@ class WorkerPool:
 
 
 def wait_for_workers(workers: list[Worker]) -> None:
-    """Wait until each has left, was given up, or waits here itself (a job may shut its executor down)."""
+    """Wait until each worker has left, was given up, or waits here itself (a job may shut its executor down)."""
     ident = caller_ident()
     own = next((worker for worker in workers if worker.ident == ident), None)
     if own is not None:

@@ -1,4 +1,4 @@
-"""Twisted's reactor as a port."""
+"""Makes a port of Twisted's reactor (see ``_ports``)."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ class TwistedPort:
         self.reactor.callFromThread(function, *args)
 
     def later(self, seconds: float, function: Callable[[], object]) -> Call:
-        """Have the function called after so many seconds."""
+        """Have the function called after this many seconds."""
         return Call(self.reactor.callLater(seconds, function))
 
     def is_here(self) -> bool:
-        """Return whether the calling code runs in the reactor's thread, while there can be a turn after it."""
+        """Return whether the calling code runs in the reactor's thread, and the reactor has not ended."""
         return not self._ended and bool(isInIOThread())  # type: ignore[no-untyped-call]
 
     def is_running(self) -> bool:
@@ -107,7 +107,7 @@ class TwistedPort:
                     raise RuntimeError("the reactor ended before the job did") from None
 
     def call_soon_threadsafe(self, function: Callable[[], object]) -> None:
-        """Do what the method of this name of an asyncio loop does: a watch cancels so."""
+        """Do what an asyncio loop's method of this name does; a watch uses it to cancel."""
         self.call(function)
 
 

@@ -1,4 +1,4 @@
-"""What is waited for at an end, in words: only where the wait is one that a person notices."""
+"""Logs which jobs the end of a scheduler, a loop or the program waits for, if the wait is long enough to be noticed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     """Claims, each with its job in words."""
 
 PATIENCE = 3.0
-"""Seconds. What ends sooner needs no word."""
+"""Seconds. A wait that ends sooner is not logged."""
 AT_EXIT = (
     "The program's end waits for jobs that still run: %s. Ctrl-C ends the wait; a job's timeout= or "
     "shutdown(timeout=…) bounds it"
@@ -42,13 +42,13 @@ def names_of(pools: Iterable[Any]) -> list[str]:
 
 
 def told(names: list[str]) -> str:
-    """Return jobs in words, the first ten by name."""
+    """Return the names as one text: the first ten, and how many more there are."""
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return ", ".join(names[:_SHOWN]) + more
 
 
 def tell_at_exit(pools: list[Any], logger: Any) -> None:
-    """Say what the interpreter's end waits for, once that has taken a while. No thread can be started any more."""
+    """Wait a while for the pools' jobs, then log those that still run. It waits here: no thread can be started now."""
     until = monotonic() + PATIENCE
     while names_of(pools):
         if monotonic() >= until:
@@ -58,10 +58,10 @@ def tell_at_exit(pools: list[Any], logger: Any) -> None:
 
 
 def tell_later(waited_for: Callable[[], Claims], text: str) -> None:
-    """Say in a while what somebody else waits for, from a thread that holds nothing up.
+    """Log after a while what Python's or a reactor's end still waits for, from a thread that no end waits for.
 
-    :param waited_for: returns what that is at the time
-    :param text: one of the sentences above
+    :param waited_for: returns what is waited for at the time of the call
+    :param text: one of the texts above
     """
     first = waited_for()
     if not first:
@@ -79,14 +79,14 @@ def _tell_in_a_while(first: Claims, waited_for: Callable[[], Claims], text: str)
 
 
 def tell_left(first: Claims, waited_for: Callable[[], Claims], text: str) -> None:
-    """Say what was waited for at first and still is."""
+    """Log the jobs that were waited for at first and still are."""
     names = sorted({words for claim, words in waited_for().items() if claim in first})
     if names:
         logger_named("apscheduler.executors").warning(text, told(names))
 
 
 class Telling:
-    """Says what a shutdown waits for, unless that is over soon: a context manager around the wait."""
+    """A context manager around the wait of a shutdown: logs the jobs that it waits for, unless they end soon."""
 
     def __init__(self, executors: Iterable[Any], logger: Any) -> None:
         self._executors = list(executors)

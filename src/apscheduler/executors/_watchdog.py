@@ -1,6 +1,6 @@
-"""Timeouts on threads: one thread that watches deadlines, and how it interrupts without hitting bystanders.
+"""Ends runs in threads at their timeout: one thread watches the deadlines, and interrupts no other code than the run.
 
-A watched run goes through these phases, all changes under the watch's own lock::
+A watched run goes through these phases; each change is made under the watch's own lock::
 
     RUNNING ── finish() by its thread ──► IN_TIME
        │ deadline: the exception is raised in the thread (once), a coroutine is cancelled
@@ -45,9 +45,10 @@ def raise_in_thread(ident: int, exception: type[BaseException] | None) -> None:
     set_in_thread = ctypes.pythonapi.PyThreadState_SetAsyncExc
     set_in_thread(ctypes.c_ulong(ident), target)
     if sys.version_info < (3, 12):
-        # CPython 3.11 notes for all threads that one has an exception to take, and a thread that is traced or profiled
-        # goes round at its next function's entry until some thread has taken one: for ever after a `None`. So this
-        # thread takes one. The other thread notes its own again when the interpreter's lock comes to it.
+        # CPython 3.11 has one note for all threads, that some thread has an exception to take. A thread that is traced
+        # or profiled loops at its next function's entry until some thread has taken one: after a `None`, for ever. So
+        # this thread raises one in itself and takes it. The other thread makes the note again for an exception of its
+        # own when it gets the interpreter's lock.
         try:
             own = ctypes.c_ulong(threading.get_ident())
             while set_in_thread(own, ctypes.py_object(_Taken)):
@@ -57,7 +58,7 @@ def raise_in_thread(ident: int, exception: type[BaseException] | None) -> None:
 
 
 class _Taken(BaseException):
-    """What a thread raises in itself."""
+    """What a thread raises in itself, see above."""
 
 
 class Watch:
@@ -93,7 +94,7 @@ class Watch:
         self._task: tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]] | None = None
 
     def hold(self) -> None:
-        """Called by the run's thread: raise nothing in it until it says that the run became a task."""
+        """Called by the run's thread: raise nothing in it until it calls ``awaiting``."""
         with self._lock:
             self._held = True
 
@@ -107,7 +108,7 @@ class Watch:
             task.cancel()
 
     def finish(self) -> bool:
-        """Called by the run's thread at its end: whether it was in time."""
+        """Called by the run's thread at the run's end. Return whether the run was in time."""
         with self._lock:
             if self.phase == RUNNING:
                 self.phase = IN_TIME
@@ -125,7 +126,7 @@ class Watch:
             return True
 
     def expire(self) -> bool:
-        """Called at the deadline: interrupt the run; whether it was still running."""
+        """Called at the deadline: interrupt the run. Return whether it was still running."""
         with self._lock:
             if self.phase != RUNNING:
                 return False
@@ -143,13 +144,13 @@ class Watch:
         return True
 
     def press(self) -> None:
-        """Called in the middle of the grace: a task that does not yield is interrupted like a function."""
+        """Called in the middle of the grace: interrupt a task that has not yielded, like a function."""
         with self._lock:
             if self.phase == EXPIRED and self._task is not None and not self._raised:
                 self._raise()
 
     def give_up(self) -> bool:
-        """Called when the grace is over: whether the thread is stuck."""
+        """Called when the grace is over. Return whether the thread is stuck."""
         with self._lock:
             if self.phase != EXPIRED:
                 return False
@@ -166,7 +167,7 @@ def _nothing() -> None:
 
 
 def watched_call(watch: Watch, call: Callable[[], Any]) -> tuple[Any, BaseException | None, bool]:
-    """Call and return value, exception and whether it ended in time. Never raises."""
+    """Make the call; return its value, its exception, and whether it ended in time. Never raises."""
     value: Any = None
     error: BaseException | None = None
     try:
@@ -197,7 +198,7 @@ class Watchdog:
         self._closing = False
 
     def add(self, watch: Watch) -> None:
-        """Watch from now on."""
+        """Watch this run from now on."""
         with self._changed:
             self._closing = False
             if len(self._heap) >= self._compact_at:
@@ -238,7 +239,7 @@ class Watchdog:
                 self._report(reports)
 
     def _wait_for_due(self) -> list[tuple[int, Watch]]:
-        """Return the stages that are due; nothing when it is time to end."""
+        """Wait for stages that are due and return them; an empty list when it is time to end."""
         with self._changed:
             while True:
                 if self._closing:
@@ -273,7 +274,7 @@ class Watchdog:
             self._push(monotonic() + self.grace / 2, stage, watch)
 
     def _report(self, reports: list[Callable[[], None]]) -> None:
-        """Tell it from a thread beside: a listener that waits must not stop the watch."""
+        """Call the reports in another thread, because a listener that waits must not stop the watch."""
         teller = threading.Thread(target=_tell, args=(reports,), name=self._name, daemon=True)
         try:
             teller.start()

@@ -1,4 +1,4 @@
-"""One thread of our pool and its loop."""
+"""Runs one thread of our pool: the loop that takes items off the queue."""
 
 from __future__ import annotations
 
@@ -97,17 +97,17 @@ class Worker(Runner):
             drop(claim, now, exc)
 
     def _work(self) -> bool:
-        """Run items; ``True`` when this thread shall end. An exception of ours costs one item."""
+        """Run items; return ``True`` when this thread is to end. An error of ours fails one item."""
         try:
             self.take_items(self.pool.queue.popleft, self._park)
-        except BaseException as exc:  # noqa: BLE001 - a worker outlives everything
+        except BaseException as exc:  # noqa: BLE001 - no error may end a worker
             text = "a worker of executor %r met an error of its own and goes on"
             tell_own_error(self.owner, exc, text)
             return self.drop_current(exc)
         return True
 
     def _park(self) -> bool:
-        """Sleep until woken; ``False`` if the pool has closed and nothing waits."""
+        """Sleep until woken; return ``False`` if the pool has closed and nothing waits."""
         pool = self.pool
         self.current = None
         pool.parked.append(self)
@@ -115,7 +115,7 @@ class Worker(Runner):
             try:
                 pool.parked.remove(self)
             except ValueError:
-                self.wake.acquire()  # somebody has chosen this worker already
+                self.wake.acquire()  # another thread has chosen this worker already
             return bool(pool.queue) or not pool.closing
         self.wake.acquire()
         return True

@@ -1,4 +1,4 @@
-"""When a worker process has taken too long: over a call's timeout, or over a call that others wait behind."""
+"""Handles worker processes that take too long: over a call's timeout, or over a call that others wait behind."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from apscheduler.executors._worker_process import WorkerProcess
 from apscheduler.runs.claims import Claim
 
 TAKE_BACK_SECONDS = 0.02
-"""What waits behind a call that takes longer than this is taken back."""
+"""Seconds. If a call takes longer, the calls that wait behind it are taken back."""
 _LOOK_AGAIN = 0.05
 
 
 def overdue_at(worker: WorkerProcess, board: Board | None, grace: float) -> float:
-    """Return when the call at work has to be ended by force (monotonic seconds).
+    """Return when the current call has to be ended by force (monotonic seconds).
 
     :param grace: seconds that a function has to end by itself after it was told to
     """
@@ -30,14 +30,14 @@ def overdue_at(worker: WorkerProcess, board: Board | None, grace: float) -> floa
 
 
 def end_hung(owner: Any, worker: WorkerProcess, board: Board) -> None:
-    """Record the call at work as timed out and kill its process, which is buried when its end is seen."""
+    """Kill the process of the current call, and settle the call as timed out. The manager then notices the death."""
     sent = worker.sent[0]
     sent.timed_out = True
     index, started = board.start(worker.slot)
     now = owner._now_us()
     begun = now - round((monotonic() - started) * 1e6)
     claim = sent.claim
-    worker.process.kill()  # first: what is told may raise anything
+    worker.process.kill()  # first, because settling may raise anything
     claim.sink.settle(claim, timed_out(claim.job, sent.fires[index], begun, now))
     owner._logger.error(
         "job %s was told to stop at its timeout of %s s and did not: its worker process %s was killed "
@@ -49,7 +49,7 @@ def end_hung(owner: Any, worker: WorkerProcess, board: Board) -> None:
 
 
 def taken_back(worker: WorkerProcess, board: Board, now: float) -> list[Claim]:
-    """Take what waits behind a call that turned out slow, and return it, the last one first."""
+    """Take back the calls that wait behind a slow one; return their claims, the last one first."""
     number = board.number(worker.slot)
     started = board.start(worker.slot)[1]
     if not worker.sent[0].number <= number < worker.sent[-1].number:
@@ -58,7 +58,7 @@ def taken_back(worker: WorkerProcess, board: Board, now: float) -> list[Claim]:
         return []
     board.limit(worker.slot, number + 1)
     worker.taken_back = True
-    number = board.number(worker.slot)  # it may have gone on meanwhile; then it says what it did
+    number = board.number(worker.slot)  # it may have begun the next one meanwhile, and answers that
     taken: list[Claim] = []
     while worker.sent[-1].number > number:
         taken.append(worker.sent.pop().claim)

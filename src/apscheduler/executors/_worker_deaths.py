@@ -1,4 +1,4 @@
-"""What the death of a worker process means for each call that it had."""
+"""Settles the calls that a worker process had when it died."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def settle_dead(
 ) -> Iterator[Claim | Rest]:
     """Settle what the dead worker had begun; yield what others may still run, the last one first.
 
-    :param board: tells which call it was at
+    :param board: shows which call it was running
     :param code: its exit code, ``None`` if it did not end
     """
     number = -1 if board is None else board.number(worker.slot)

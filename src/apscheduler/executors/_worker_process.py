@@ -1,4 +1,4 @@
-"""One worker process, seen from the thread that manages its pool, and the calls on their way through it."""
+"""Keeps what the thread that manages a pool knows of one worker process, and of the calls that were sent to it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import Any
 from apscheduler.runs.claims import Claim
 
 _MESSAGE_BYTES = 32 * 1024
-"""What fits into an empty pipe without waiting; larger messages are written by a thread of their own."""
+"""Bytes that fit into an empty pipe without waiting. A larger message is written by a thread of its own."""
 
 
 @dataclass(slots=True)
 class Sent:
-    """One call on its way through a worker."""
+    """One call that was sent to a worker."""
 
     number: int
     claim: Claim
@@ -32,8 +32,8 @@ class Sent:
 class WorkerProcess:
     """One worker.
 
-    :ivar leaving: whether it ends after what it has
-    :ivar taken_back: whether what waited behind a slow call was taken back from it
+    :ivar leaving: whether it ends after the calls that it has
+    :ivar taken_back: whether the calls that waited behind a slow one were taken back from it
     """
 
     process: Any
@@ -52,13 +52,13 @@ class WorkerProcess:
         return self.ready and not self.sent and not self.leaving
 
     def count_calls(self, number: int) -> None:
-        """Take so many calls off those it may get in its life."""
+        """Subtract this number from the calls that the worker may get in its life."""
         if self.calls_left is not None:
             self.calls_left -= number
             self.leaving = self.calls_left <= 0
 
     def write(self, message: bytes) -> None:
-        """Send a message, and its last word after it if it is to leave."""
+        """Send the worker a message and, if it is to leave, the empty message after it that ends it."""
         self._write(message)
         if self.leaving:
             self._write(b"")

@@ -1,4 +1,4 @@
-"""How worker processes come to be: started one at a time, tried again a little later where that fails."""
+"""Starts worker processes, one at a time; if a start fails, it is tried again a little later."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from apscheduler.executors import _process_worker
 from apscheduler.executors._worker_process import WorkerProcess
 
 ATTEMPTS = 3
-"""So often in a row a start may fail until what waits is let go."""
+"""After this many failed starts in a row, what waits for a worker fails."""
 _FIRST_BACKOFF, _LONGEST_BACKOFF = 0.1, 30.0
-"""Seconds."""
+"""Seconds until a failed start is tried again: at first, and at most."""
 
 
 class WorkerStarts:
     """Starts the processes of one pool.
 
-    :param context: of :mod:`multiprocessing`
+    :param context: a context of :mod:`multiprocessing`
     :param initializer: called in each worker first, with ``initargs``
     :param max_tasks: calls after which a worker is replaced
     """
@@ -63,11 +63,11 @@ class WorkerStarts:
     def start(
         self, name: str, slot: int, board: str, others: Sequence[WorkerProcess]
     ) -> WorkerProcess:
-        """Start a worker, which greets when it is ready.
+        """Start a worker, which sends a message when it is ready.
 
-        :param board: path of the board on which workers show what they are at
+        :param board: path of the board on which workers show what they are running
         :param others: the workers that are there already
-        :raises Exception: unpicklable initializers, no memory, the interpreter ends
+        :raises Exception: if the initializer cannot be pickled, there is no memory, or the interpreter is ending
         """
         pipe, theirs = multiprocessing.Pipe()
         _restore_main_file(self._main_file)
@@ -96,7 +96,7 @@ class WorkerStarts:
 def _restore_main_file(path: str | None) -> None:
     """Give the main module its ``__file__`` back, which Python takes away when the script has ended.
 
-    A scheduler may outlive it, and a worker that is spawned then has to import it by this path.
+    A scheduler may outlive the script, and a worker that is spawned then has to import the main module by this path.
     """
     main = sys.modules.get("__main__")
     if main is not None and path is not None and not hasattr(main, "__file__"):
@@ -104,5 +104,5 @@ def _restore_main_file(path: str | None) -> None:
 
 
 def is_reimporting() -> bool:
-    """Return whether this is a process that only imports its parent's main module."""
+    """Return whether this process is still importing its parent's main module."""
     return bool(getattr(multiprocessing.current_process(), "_inheriting", False))

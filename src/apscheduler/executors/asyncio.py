@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 class AsyncIOExecutor(AsyncioLoopExecutor):
     """Runs coroutine jobs in the scheduler's event loop, and functions in the loop's default executor.
 
-    ``shutdown(wait=True)`` lets what runs come to its end; from another thread it waits for it, in the loop's own
-    thread it cannot (``await scheduler.ashutdown()`` does). ``shutdown(wait=False)`` cancels and records it.
+    ``shutdown(wait=True)`` lets running jobs end. In another thread it waits for them; in the loop's own thread it
+    cannot, but ``await scheduler.ashutdown()`` can. ``shutdown(wait=False)`` cancels them and records that.
 
     :raises RuntimeError: at the start, if the scheduler has no asyncio event loop
     """
@@ -25,15 +25,15 @@ class AsyncIOExecutor(AsyncioLoopExecutor):
     _runs_by = __name__
 
     def _name_what_is_left(self, runs: TaskRuns) -> None:
-        """The loop waits for its default executor, and Python does where nobody ends the loop, or Ctrl-C ended its wait."""
-        import concurrent.futures.thread  # noqa: F401 - now, and not with the pool: who waits first is asked last
+        """Have the loop's end log what it waits for; and Python's, if nobody ends the loop or Ctrl-C ends its wait."""
+        import concurrent.futures.thread  # noqa: F401 - it must register before us, to be called after us
 
         super()._name_what_is_left(runs)
         port = runs.port
 
         def tell_later() -> None:
             first = runs.waited_for()
-            if first:  # the loop runs while it waits; once it is closed there is no word
+            if first:  # the loop runs while it waits; once it is closed, nothing is logged
                 arguments = (first, runs.waited_for, _waited_for.BY_LOOP)
                 port.later(_waited_for.PATIENCE, partial(_waited_for.tell_left, *arguments))
 

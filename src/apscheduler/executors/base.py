@@ -1,12 +1,12 @@
-"""The contract of every executor.
+"""Defines what every executor does.
 
-Two ways lead in:
+An executor is given work in one of two ways:
 
-``submit_job(job, run_times)``  3.x's. Executors of others implement ``_do_submit_job`` and answer through
-    ``_run_job_success`` or ``_run_job_error``; instances are counted here, per job id.
-``submit_claims(items)``        the engine's. Instances were counted by the claim. The default translates each claim
-    to the first way, so any 3.x executor works; our own executors take claims directly, and where ``lane`` is true
-    also plain jobs (see executors/_threads.py), which spares them every object per run.
+``submit_job(job, run_times)``  is the way of 3.x. Executors of others implement ``_do_submit_job``, and answer through
+    ``_run_job_success`` or ``_run_job_error``. Instances are counted here, per job id.
+``submit_claims(items)``        is the engine's way. The claim has counted the instance. By default each claim is passed
+    on in the first way, so any 3.x executor works. Our own executors take claims directly; if ``lane`` is true, they
+    also take plain jobs (see executors/_threads.py), which need no object per run.
 """
 
 from __future__ import annotations
@@ -74,14 +74,14 @@ class WorkerDiedError(RuntimeError):
 
 
 class InterpreterEndingError(RuntimeError):
-    """The run came when the interpreter was ending already: nobody can start it, and nothing is wrong with it."""
+    """The run came when the interpreter was ending already, so it cannot be started. Nothing is wrong with it."""
 
     def __init__(self) -> None:
         super().__init__("the interpreter is ending")
 
 
 def cancel_interrupted(claims: Sequence[Claim], now: int) -> None:
-    """Settle what a Ctrl-C kept from being handed over, before it is passed on."""
+    """Settle as cancelled the claims that a Ctrl-C kept from being handed over, before the Ctrl-C is raised again."""
     for claim in claims:
         for fire in claim.unsettled:
             reason = "a Ctrl-C came while it was handed over"
@@ -90,7 +90,7 @@ def cancel_interrupted(claims: Sequence[Claim], now: int) -> None:
 
 
 def begin_all(claim: Claim) -> bool:
-    """Return whether a claim may go where nobody can say when its fire times begin; if not, it is given back."""
+    """Return whether a claim may go to an executor that cannot say when its fire times begin; if not, give it back."""
     claim.begun = ALL
     if claim.unsettled and claim.may_start():
         return True
@@ -111,7 +111,7 @@ class BaseExecutor(metaclass=ABCMeta):
     lane = False
     """Whether ``submit_claims`` takes plain jobs too (their fire time in ``job._fire``, ``job._busy`` set)."""
     inline = False
-    """Whether jobs run inside ``submit_claims``, so that their outcome is known before SUBMITTED is told."""
+    """Whether jobs run inside ``submit_claims``, so that their outcome is known before the SUBMITTED event is sent."""
     any_thread = False
     """Whether ``submit_claims`` may be called by any thread, and does nothing but queue."""
 
@@ -146,10 +146,10 @@ class BaseExecutor(metaclass=ABCMeta):
         """
 
     def leave_behind(self) -> None:
-        """Have the program's end not wait for what still runs here, where that is in our hands. New."""
+        """Have the program's end not wait for what still runs here, as far as this can be prevented. New."""
 
     def _heed_hooks(self) -> bool:
-        """Return whether somebody hooks into 3.x's way: here that is the only one."""
+        """Return whether user code hooks into 3.x's way; ``True`` here, because the base class has no other way."""
         return True
 
     # -- 3.x's way in -----------------------------------------------------------------------------
@@ -190,7 +190,7 @@ class BaseExecutor(metaclass=ABCMeta):
                 if claim.sink.settle(claim, Answered(result)):
                     answered.add(result.fire)
                 elif result.fire in claim.fires and result.fire not in answered:
-                    continue  # somebody else has settled it, and told that
+                    continue  # it was settled before, and the listeners were told then
             self._scheduler._dispatch_event(event)
         for fire in claim.unsettled:
             claim.sink.settle(claim, Answered(known.get(fire) or self._unanswered(fire)))
@@ -204,14 +204,14 @@ class BaseExecutor(metaclass=ABCMeta):
             exc_info = (type(exc), exc, traceback if traceback is not None else traceback_of(exc))
             self._logger.error("Could not run job %s", job_id, exc_info=exc_info)
             return
-        self._take_known(claim)  # it was not answered, so it counts for nothing
+        self._take_known(claim)  # forgotten, because it was not answered
         now = self._now_us()
         for fire in claim.unsettled:
             claim.sink.settle(claim, Result(fire, Outcome.FAILED, 0, now, exception=exc))
         claim.sink.release(claim)
 
     def _know(self, job_id: str, result: Result) -> None:
-        """Keep what became of a run until it is answered: whoever is asked in between may drop the event."""
+        """Keep what became of a run until it is answered, because a user's hook in between may drop the event."""
         if any(result.fire in claim.fires for claim in self._open_claims.get(job_id, ())):
             self._known_ends[job_id, result.fire] = result
 
@@ -238,17 +238,17 @@ class BaseExecutor(metaclass=ABCMeta):
     """How many jobs can run at a time, ``None`` where the executor does not say."""
 
     def free_slots(self) -> int | None:
-        """Return how many jobs could start at once (negative: so many wait), ``None`` if there is no limit. New."""
+        """Return how many jobs could start at once (-2 if two wait), ``None`` if there is no limit. New."""
         return None
 
     def under_way(self) -> list[tuple[Any, int, int]]:
-        """Return what is known to run: each claim or plain job with its fire time and since when (microseconds UTC). New."""
+        """Return what is known to run: each claim or plain job, its fire time, since when (microseconds UTC). New."""
         return []
 
     # -- the engine's way in ------------------------------------------------------------------------
 
     def submit_claims(self, items: Sequence[Any]) -> list[tuple[Any, BaseException]]:
-        """Take claims (and, where ``lane`` is true, jobs); return those that were refused, with why."""
+        """Take claims (and, if ``lane`` is true, jobs); return those that were refused, each with its exception."""
         refused: list[tuple[Any, BaseException]] = []
         for claim in items:
             job = claim.job
@@ -290,7 +290,7 @@ class BaseExecutor(metaclass=ABCMeta):
         return answered
 
     def _result_of(self, event: JobExecutionEvent) -> Result | None:
-        """Return what an event says of a run; ``None`` where somebody has put one that is about none."""
+        """Return what an event says of a run; ``None`` if user code has put in an event that is about no run."""
         known = getattr(event, "_result", None)
         if isinstance(known, Result):
             if known.exception is not None and known.told_in != getpid():
@@ -322,7 +322,7 @@ class BaseExecutor(metaclass=ABCMeta):
 
 
 def _fire_of(event: Any) -> int | None:
-    """Return the fire time that an event is about, ``None`` where it is about none."""
+    """Return the fire time that an event is about, ``None`` if it is about no fire time."""
     known = getattr(event, "_result", None)
     if isinstance(known, Result):
         return known.fire

@@ -1,4 +1,4 @@
-"""An executor that runs jobs where it stands, in the thread that submits them (the scheduler's own)."""
+"""An executor that runs jobs in the thread that submits them, which is the scheduler's own."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class InlineRunner(Runner):
     replaceable = False
 
     def run_all(self, items: Sequence[Any]) -> None:
-        """Run the batch; an exception of ours costs one item."""
+        """Run the batch; an error of ours fails one item."""
         queue = deque(items)
         while queue:
             try:
@@ -38,7 +38,7 @@ class InlineRunner(Runner):
                 self.drop_current(exc)
 
     def why_late(self) -> str:
-        """Return why an item came late: nothing waits here but for the jobs before it."""
+        """Return why an item came late: here it can wait only for the jobs before it."""
         return f"executor {self.owner._alias!r} runs one job after another"
 
     def watchdog(self) -> Watchdog:
@@ -53,7 +53,7 @@ class InlineRunner(Runner):
         )
 
     def replace(self, rest: Rest | None) -> str:
-        """Say that this thread cannot be replaced: it is the caller's, who waits for it."""
+        """Return, in words, that this thread cannot be replaced, because it is the scheduler's."""
         return "it runs in the thread of the scheduler, which has to wait for it"
 
 

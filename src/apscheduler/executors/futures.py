@@ -9,9 +9,9 @@ class FuturesExecutor(BasePoolExecutor):
     """Runs jobs in a pool you bring: the standard library's, or any object with its ``submit`` method. New.
 
     In the standard library's ``ProcessPoolExecutor`` functions travel by reference, arguments and results by pickle,
-    and what does not pickle fails its own run only. When a process of it dies, the runs in it fail, and a pool with
-    the same options takes its place; what had not begun runs there. Pools of others bring function and arguments in
-    their own way; ``docs/how-to/pools-of-others.md`` says what each of them can do.
+    and what does not pickle fails its own run only. When one of its processes dies, the runs in the pool fail, and a
+    pool with the same options takes its place; what had not begun runs there. Other pools send function and arguments
+    in their own way; ``docs/how-to/pools-of-others.md`` says what each of them can do.
 
     :param pool: the pool, or a callable without arguments that returns one: it is called when the scheduler starts,
         and again when that pool broke or takes nothing more, as in ``FuturesExecutor(get_reusable_executor)`` of

@@ -32,12 +32,12 @@ if TYPE_CHECKING:
 
 
 native_ident = monkey.get_original("threading", "get_ident")
-"""The number of the calling thread, where monkey patching would have it be the greenlet's."""
+"""Returns the number of the calling thread, even where monkey patching makes ``get_ident`` return the greenlet's."""
 _native_lock = monkey.get_original("_thread", "allocate_lock")
 
 
 class Awaited:
-    """What a job left to be awaited, in a thread of gevent's pool; another thread may cancel it at any time."""
+    """Awaits what a job returned, in a thread of gevent's pool. Another thread may cancel that at any time."""
 
     def __init__(self) -> None:
         self._lock = _native_lock()
@@ -47,7 +47,7 @@ class Awaited:
     def run(self, awaitable: Any, context: Any) -> tuple[Any, BaseException | None]:
         """Await to the end, in an event loop of this thread; return the value and the exception.
 
-        gevent prints what is raised here where nobody waits for it any more.
+        The exception is not raised, because gevent would print it if nobody waited for it any more.
         """
         runner = CoroutineRunner()
         try:
@@ -58,10 +58,10 @@ class Awaited:
             runner.close()
 
     def hold(self) -> None:
-        """Nothing is raised in this thread."""
+        """Do nothing: no other thread raises an exception in this one."""
 
     def awaiting(self, loop: Any, task: Any) -> None:
-        """Called when the awaiting begins."""
+        """Take note that the awaiting begins."""
         with self._lock:
             self._task = (loop, task)
             late = self._cancelled
@@ -69,7 +69,7 @@ class Awaited:
             task.cancel()
 
     def cancel(self) -> None:
-        """Cancel it, or have it cancelled when it begins."""
+        """Cancel the awaiting, now or when it begins."""
         with self._lock:
             self._cancelled = True
             noted = self._task
@@ -83,12 +83,12 @@ class Awaited:
 
 
 class GreenletRunner(Runner):
-    """Runs one claim in a greenlet. Its run context is the greenlet's own."""
+    """Runs one claim in a greenlet, with a run context of the greenlet's own."""
 
     __slots__ = ()
 
     def run(self, claim: Claim) -> None:
-        """Run the claim's fire times here."""
+        """Run the claim's fire times in the current greenlet."""
         self.current = claim
         try:
             self._run_claim(claim, 0)
@@ -107,7 +107,7 @@ class GreenletRunner(Runner):
         return super()._call(job, watch)
 
     def _await(self, awaitable: Any, watch: Watch | None = None) -> Any:
-        """Await in a thread of gevent's: an asyncio loop in this one would keep all greenlets waiting."""
+        """Await in a thread of gevent's pool, because an asyncio loop in this one would keep all greenlets waiting."""
         pool = gevent.get_hub().threadpool
         awaited = Awaited()
         try:
@@ -123,7 +123,7 @@ class GreenletRunner(Runner):
             del error  # its traceback holds this frame
 
     def _run_timed(self, claim: Claim, index: int, started: int, timeout: float) -> None:
-        """Call with a timeout that is raised in the greenlet; code that never yields is judged when it returns."""
+        """Call with a timeout that is raised in the greenlet; for code that never yields, it is checked at the end."""
         owner, job, fire = self.owner, claim.job, claim.fires[index]
         ends_at = monotonic() + timeout
         value, error = None, None
@@ -176,7 +176,7 @@ class GeventExecutor(OwnExecutor):
         return []
 
     def _run_by(self, run: Any, job: Job, run_times: list[datetime]) -> None:
-        """Have someone else's ``run_job`` run a job in a greenlet."""
+        """Run a job in a greenlet with a user's replacement of ``run_job``."""
         gevent.spawn(super()._run_by, run, job, run_times)
 
     def _ended(self, greenlet: Any) -> None:
@@ -203,7 +203,7 @@ class GeventExecutor(OwnExecutor):
             self._join_from_outside(others)
 
     def _join_from_outside(self, greenlets: list[Any]) -> None:
-        """Wait in another thread: greenlets can be joined in their own only."""
+        """Wait for greenlets of another thread. That thread joins them, because no other thread can."""
         ended = _native_lock()
         ended.acquire()
 

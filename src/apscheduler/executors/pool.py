@@ -34,7 +34,7 @@ class BasePoolExecutor(OwnExecutor):
         super().__init__()
         self._pool = pool
         self._given = None if hasattr(pool, "submit") else pool  # a function that returns pools
-        self._aside: list[Any] = []  # the engines of pools in whose place another one was put
+        self._aside: list[Any] = []  # the engines of pools that another pool has replaced
 
     def start(self, scheduler: Any, alias: str) -> None:
         """Called by the scheduler; may be called again after :meth:`shutdown`."""
@@ -52,7 +52,7 @@ class BasePoolExecutor(OwnExecutor):
             self._engine.warm_up()
 
     def _heed_pool(self) -> None:
-        """Go on with the pool that somebody has put in the place of the one that was there, or has put back."""
+        """Go on with the pool in ``_pool`` if user code has put another one there, or has put an earlier one back."""
         engine = self._engine
         if engine is None or engine.drives(self._pool):
             return
@@ -92,7 +92,7 @@ class BasePoolExecutor(OwnExecutor):
                 engine.shutdown(wait)
 
     def leave_behind(self) -> None:
-        """Have the program's end not wait for what still runs here; the standard library's pools do all the same. New."""
+        """Have the program's end not wait for what still runs here; a standard library's pool waits anyway. New."""
         leave = getattr(self._engine, "leave_behind", None)
         if leave is not None:
             leave()
@@ -117,7 +117,7 @@ class BasePoolExecutor(OwnExecutor):
         return getattr(self._pool, "_max_workers", None)
 
     def free_slots(self) -> int | None:
-        """Return how many jobs could start at once (negative: so many wait). New."""
+        """Return how many jobs could start at once (-2 if two wait). New."""
         if self.capacity is None or self._engine is None:
             return self.capacity
         busy: int = self._engine.busy_count()

@@ -49,7 +49,7 @@ class TornadoExecutor(AsyncioLoopExecutor):
         """Take nothing more. See :meth:`LoopExecutor.shutdown`."""
         super().shutdown(wait)
         if self._threads is not None:
-            self._threads.shutdown(wait=False)  # what is in it was waited for, or cannot be, above
+            self._threads.shutdown(wait=False)  # its work was waited for above, where possible
 
 
 if not TYPE_CHECKING:

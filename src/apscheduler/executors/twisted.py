@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class TwistedExecutor(LoopExecutor):
     """Runs coroutine jobs in the reactor (they may await Deferreds), and functions in the reactor's thread pool.
 
-    A Deferred or coroutine that a function returns is waited for, in the reactor. It shuts down as
+    A Deferred or coroutine that a function returns is awaited in the reactor. The executor shuts down as
     :class:`~apscheduler.executors.asyncio.AsyncIOExecutor` does.
 
     :raises RuntimeError: at the start, if the scheduler has no reactor
@@ -41,7 +41,7 @@ class TwistedExecutor(LoopExecutor):
         )
 
     def _name_what_is_left(self, runs: TaskRuns) -> None:
-        """The reactor waits for its threads, and Python does where it was not stopped."""
+        """Have the reactor's end log what it waits for; and Python's, if the reactor was not stopped."""
         super()._name_what_is_left(runs)
         runs.port.before_end(partial(tell_later, runs.waited_for, BY_REACTOR))
 

@@ -1,1 +1,1 @@
-"""What is remembered: the jobs, and beside them the ledger of their runs."""
+"""Job stores: they keep the jobs, and beside them the ledger of their runs."""

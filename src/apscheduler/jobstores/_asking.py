@@ -1,9 +1,10 @@
-"""What a subclass, a mixin, a patch or an attribute puts in the place of a store's method is asked, as in 3.x.
+"""Calls what a subclass, a mixin, a patch or an attribute puts in the place of a store's method, as 3.x does.
 
-Claims and edits of ours need none of 3.x's methods: they are one atomic step. Where one of these methods is someone
-else's, the step is made all the same, and the method is asked around it: a read before the claim, whose answer says
-what may be claimed; a write after it. A write that goes on to ours (``super().update_job(job)``) is told by a
-:class:`Note` what it is part of, so that it undoes nothing that others did meanwhile.
+Our own claims and edits need none of 3.x's methods: they are one atomic step. If one of these methods is someone
+else's, the step is still made, and the method is called around it. A read is asked before the claim: its answer says
+what may be claimed. A write is called after the claim. A write may go on to our own method
+(``super().update_job(job)``). Then a :class:`Note` tells ours what the write is part of, so that it undoes nothing that
+others did meanwhile.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from apscheduler.jobstores.standing import Revise, Standing
 
 STILL_DUE_POLL: Final = SECOND // 4
-"""So soon a job that a store says is due, and does not give to a pass, is looked for again."""
+"""Microseconds until a pass looks again for a job that the store says is due but did not give to the last one."""
 
 COPIED: Final = (
     *(name for name in CHECKS if name != "next_run_time"),
@@ -36,7 +37,7 @@ COPIED: Final = (
     "args",
     "kwargs",
 )
-"""What a newer version of a job brings, but for its next fire time."""
+"""Attributes that a newer version of a job brings, apart from its next fire time."""
 
 NOTHING: Final[frozenset[str]] = frozenset()
 
@@ -47,7 +48,7 @@ def own_methods(cls: type, *names: str) -> dict[str, Any]:
 
 
 def asked(store: Any, own: dict[str, Any]) -> frozenset[str]:
-    """Return which of a store's methods are not these of ours: the quick question, for each pass and edit."""
+    """Return the names of a store's methods that are not ours. It is fast, because each pass and edit calls it."""
     cls, given = store.__class__, store.__dict__
     others = None
     for name, method in own.items():
@@ -57,7 +58,7 @@ def asked(store: Any, own: dict[str, Any]) -> frozenset[str]:
 
 
 def add_one_by_one(store: Any, jobs: Sequence[Job], *, replace: bool) -> None:
-    """Add several jobs by a store's ``add_job``; what was added before one that cannot be is removed again.
+    """Add several jobs by a store's ``add_job``; if one cannot be added, remove those that were added before it.
 
     :raises ConflictingIdError: if an id is taken (and ``replace`` is not set), or given twice
     """
@@ -79,13 +80,13 @@ def add_one_by_one(store: Any, jobs: Sequence[Job], *, replace: bool) -> None:
 
 
 class Note(Record):
-    """What a write of ours, called by someone else's, is part of.
+    """What a write of ours is part of, if someone else's method calls it.
 
     :ivar job: the job as the store has it
-    :ivar revise: what the newer version of a job is computed with, in an edit
+    :ivar revise: in an edit, what computes the newer version of the job from the stored one
     :ivar is_made: whether the store has just moved or changed the job, or let it end
     :ivar ends: whether the job is removed because it has come to its end, not by a user's word
-    :ivar left: what that has left of the job, for the store to compare
+    :ivar left: what that step has left of the job, for the store to compare
     """
 
     __slots__ = ("ends", "is_made", "job", "left", "revise")
@@ -107,7 +108,7 @@ class Note(Record):
 
 
 def revised(note: Note, job: Job) -> Revise:
-    """Return how the stored job is looked at for a newer version, which may be another object than the one noted."""
+    """Return the ``revise`` for a newer version of a job, which may be another object than the note has."""
 
     def revise(standing: Standing) -> None:
         own = note.job
@@ -128,7 +129,7 @@ class Notes:
 
     @contextmanager
     def held(self, note: Note) -> Iterator[None]:
-        """Have a note read by what this thread calls."""
+        """Let our methods read this note when this thread calls them inside."""
         thread = get_ident()
         before = self._by_thread.get(thread)
         self._by_thread[thread] = note
@@ -141,7 +142,7 @@ class Notes:
                 self._by_thread[thread] = before
 
     def of(self, job_id: str) -> Note | None:
-        """Return what this thread's write of a job is part of."""
+        """Return the note on this thread's write of a job, ``None`` if there is none."""
         if not self._by_thread:
             return None
         note = self._by_thread.get(get_ident())

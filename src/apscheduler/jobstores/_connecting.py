@@ -1,7 +1,8 @@
-"""The keyword arguments that a store hands to its client: texts of a configuration are read, and what is none is named.
+"""Reads the keyword arguments that a store hands to its client, and names those that are wrong.
 
-A client says late, and seldom by the option's name, that it was given a text for a number: some when they connect. So each
-store lists its client's options that are numbers or truth values. All other values reach the client as they were given.
+A configuration may give a text where the client takes a number. The client says so late (some do when they connect),
+and seldom names the option. So each store lists its client's options that are numbers or truth values, and they are
+read here. All other values reach the client as they were given.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ def connected(store: Any, connect: Callable[..., Any], arguments: Mapping[str, A
     """Return a client made with these keyword arguments.
 
     :param store: the store that makes it
-    :raises TypeError: for an argument that neither takes, with the closest one that there is
+    :raises TypeError: for an argument that neither store nor client takes; it names the closest one that there is
     """
     try:
         return connect(**arguments)
@@ -93,7 +94,7 @@ def connected(store: Any, connect: Callable[..., Any], arguments: Mapping[str, A
 def check_names(store: Any, connect: Callable[..., Any], names: Iterable[str]) -> None:
     """Check the names of the arguments with which a client is made later.
 
-    :raises TypeError: for an argument that neither takes, with the closest one that there is
+    :raises TypeError: for an argument that neither store nor client takes; it names the closest one that there is
     """
     known = _known(store, connect)
     unknown = [name for name in names if name not in known]

@@ -1,7 +1,7 @@
-"""What the stores of etcd and ZooKeeper share: below a path, one pickle for each job, with its next fire time.
+"""Base of the stores in etcd and ZooKeeper: below a path, one pickle for each job, with its next fire time.
 
-Such a pickle is a dictionary of ``next_run_time`` (seconds since 1970, ``None`` for a paused job) and ``job_state``. The
-server knows no order, so each look reads all jobs, as in 3.x.
+Such a pickle is a dictionary of ``next_run_time`` (seconds since 1970, ``None`` for a paused job) and ``job_state``.
+The server cannot sort by time, so each look reads all jobs, as in 3.x.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class DocumentJobStore(PickledJobStore):
         return super()._unpickled(raw)["job_state"]
 
     def _reconstitute_job(self, job_state: dict[str, Any]) -> Job:
-        """Return a job of its state (a name of 3.x's that other code uses and overrides)."""
+        """Return a job made from its state (a name of 3.x's that other code uses and overrides)."""
         return self._job_of(job_state)
 
     def _get_jobs(self) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""What stores with a ledger in memory do with a plan: write down what will not run, make a claim of what will."""
+"""Carries out plans for stores with a ledger in memory: records what will not run, makes a claim of what will."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class ClaimsInMemory(RunsInMemory):
         busy: bool,
         refused: bool,
     ) -> Claim | None:
-        """Return the claim that was put into the batch, if there is one."""
+        """Put what was planned for a job into the batch and the ledger; return the claim, if there is one."""
         for outcome, rollup in reasons.rollups(planned, late_because, job._grace, request.now):
             self._roll(batch, job, outcome, rollup, request.now)
         if planned.dropped:

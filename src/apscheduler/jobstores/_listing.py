@@ -1,8 +1,8 @@
-"""The jobs of a memory store in the order in which they are listed, without sorting them at each question.
+"""Keeps the jobs of a memory store in the order in which they are listed, instead of sorting them each time.
 
-Sorting a million jobs per question costs six times what copying a sorted list does. So the list is kept: a job is
-taken out before its fire time changes (while it can still be found by it) and entered again at the next question.
-Not thread-safe; its store's lock guards it.
+Sorting a million jobs costs six times as much as copying a sorted list. So the list is kept. A job is taken out before
+its fire time changes (while it can still be found by it), and is put in again when the list is next read. The list is
+not thread-safe: its store's lock guards it.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from apscheduler.job import Job
 
 _MANY = 1000
-"""With so many jobs out of the list, sorting all of them anew is cheaper."""
+"""Number of jobs out of the list beyond which it is cheaper to sort all of them anew."""
 
 _order = attrgetter("_due", "id")
 
 
 class Listing:
-    """Nothing until it is read for the first time; then the sorted jobs, but for those that have changed."""
+    """The sorted jobs, except those that have changed; nothing until it is read for the first time."""
 
     is_kept = False
     """Whether there is a list, which a change would put out of order."""
@@ -33,7 +33,7 @@ class Listing:
         self._out: dict[str, None] = {}
 
     def forget(self) -> None:
-        """Sort anew at the next question."""
+        """Drop the list: the next :meth:`read` sorts anew."""
         self._jobs = None
         self.is_kept = False
         self._out.clear()
@@ -46,7 +46,7 @@ class Listing:
         if at < len(self._jobs) and self._jobs[at] is job:
             del self._jobs[at]
             self.entered(job)
-        else:  # somebody has changed the job behind the store's back
+        else:  # the job was changed behind the store's back
             self.forget()
 
     def entered(self, job: Job) -> None:

@@ -1,4 +1,4 @@
-"""The claims of a memory store some of whose methods are someone else's: those are asked, as 3.x asks them."""
+"""Makes the claims of a memory store if some of its methods are someone else's: calls those as 3.x does."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ _LONGEST_BACKOFF = 64 * SECOND
 class AskedClaims:
     """Claims what ``get_due_jobs`` gives, job by job, and has ``update_job`` or ``remove_job`` called for each.
 
-    The store's queue is left to passes that ask nobody: what was claimed here is a stale entry there.
+    The store's queue is for passes that need not ask: a job that is claimed here leaves a stale entry there.
     """
 
     def __init__(self, store: Any) -> None:
         self._store = store
         self._claimed_at = 0
         self._broken: dict[str, tuple[int, int]] = {}  # by job: failures of its trigger, retry at
-        self._ended: dict[str, tuple[Job, int]] = {}  # jobs that are to be removed still
+        self._ended: dict[str, tuple[Job, int]] = {}  # jobs that are still to be removed
 
     @property
     def waits(self) -> bool:
-        """Whether a job is to be removed still."""
+        """Whether a job is still to be removed."""
         return bool(self._ended)
 
     def claim(self, request: ClaimRequest, hooks: frozenset[str]) -> ClaimBatch:
-        """Claim what may be; what a method raises waits in the batch."""
+        """Claim what may be claimed; what a method raises is kept in the batch."""
         store, batch = self._store, request.batch
         self._claimed_at = request.now
         for ended, at in list(self._ended.values()):
@@ -61,7 +61,7 @@ class AskedClaims:
         return batch
 
     def _guarded(self, batch: ClaimBatch, act: Callable[..., None], *words: Any) -> bool:
-        """Do it, and keep what it raises until the claims are handed over; return whether to go on with other jobs."""
+        """Call ``act``, keep what it raises for when the claims are handed over; return whether to go on."""
         try:
             act(*words)
         except Exception as exc:  # noqa: BLE001 - whatever someone else's method raises costs this job only
@@ -82,7 +82,7 @@ class AskedClaims:
             job._due = NEVER + instant if instant > 0 else NEVER  # it shows when it ran
 
     def next_due(self) -> int | None:
-        """Return the instant that ``get_next_run_time`` says; a job that was due already is looked for now and then."""
+        """Return the instant that ``get_next_run_time`` says; if that is past, when to look for the job again."""
         moment = self._store.get_next_run_time()
         if moment is None:
             return None
@@ -94,7 +94,7 @@ class AskedClaims:
     ) -> None:
         """Claim one job.
 
-        :param given: what is to run: ``get_due_jobs`` may have made another object of it
+        :param given: the job that is to run: ``get_due_jobs`` may have returned another object than the stored one
         """
         batch, instant = request.batch, job._due
         if given is not job:
@@ -137,7 +137,7 @@ class AskedClaims:
         refused: bool,
         stays: bool,
     ) -> bool | None:
-        """Move a job if it is as it was planned; return whether its instances are too many, ``None`` if it was changed."""
+        """Move a job unless it was changed: then return ``None``, else whether it has too many instances."""
         store = self._store
         with store._lock:
             if job._due != instant or store._jobs.get(job.id) is not job:
@@ -154,7 +154,7 @@ class AskedClaims:
     def _ask(
         self, job: Job, given: Job, instant: int, hooks: frozenset[str], *, ends: bool
     ) -> None:
-        """Have the job written, or removed, by methods that are someone else's."""
+        """Have someone else's methods write, or remove, the job."""
         store = self._store
         if ends and "remove_job" in hooks:
             self._remove(job, instant)

@@ -1,4 +1,4 @@
-"""What is told of a stored job that cannot be restored: as much of it as its bytes still say."""
+"""Describes a stored job that cannot be restored, by as much as its bytes still say."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def outlined(
     *,
     is_paused: bool,
 ) -> Quarantined:
-    """Return what is told of a job.
+    """Return the description of a job that cannot be restored.
 
     :param due: its next fire time (microseconds UTC), ``None`` where it has none or that is not known
     :param state: what its bytes hold, ``None`` where they cannot be read

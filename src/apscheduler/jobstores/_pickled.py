@@ -1,7 +1,7 @@
-"""What the stores for one process share: jobs as 3.x's pickles, and what happens where one cannot be restored.
+"""Base of the stores for one process: keeps jobs as 3.x's pickles, and quarantines those that cannot be restored.
 
-Such a job is quarantined: it stays in the store, is not run, is listed with its reason, told once, and tried again
-after a while that doubles. 3.x removes it; here nothing is removed because it could not be loaded.
+A job in quarantine stays in the store and is not run. It is listed with its reason, reported once, and tried again
+after a time that doubles with each try. 3.x removes such a job; here nothing is removed because it could not be loaded.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from apscheduler.jobstores.base import Quarantined
 
 _FIRST_RETRY, _LONGEST_RETRY = 1.0, 60.0
-"""Seconds."""
+"""Seconds until a job in quarantine is tried again: the first time, and at most."""
 _LONGEST_TEXT = 1000
 
 
@@ -38,10 +38,10 @@ class Note(Record):
 
     :ivar raw: the bytes that the store holds of it
     :ivar due: its next fire time beside them (seconds since 1970), ``None`` if it is paused or not known
-    :ivar is_open: whether that is known
+    :ivar is_open: whether the bytes could be opened, so that ``due`` is known
     :ivar retry_at: ``time.monotonic()`` from which a pass tries again
     :ivar tries: how often passes have tried it; 0: it is not due, or no pass has met it
-    :ivar told: whether it was logged and dispatched
+    :ivar told: whether it was logged and sent to the listeners
     """
 
     __slots__ = ("due", "is_open", "raw", "reason", "retry_at", "told", "tries")
@@ -61,8 +61,8 @@ class Entry(Record):
 
     :ivar id: the id under which it is kept
     :ivar raw: its bytes
-    :ivar due: its next fire time as it stands beside them (seconds since 1970), ``None`` if it is paused or not known
-    :ivar state: what ``_reconstitute_job`` makes a job of, if not the bytes themselves
+    :ivar due: its next fire time beside the bytes (seconds since 1970), ``None`` if it is paused or not known
+    :ivar state: what ``_reconstitute_job`` is given: the bytes themselves by default
     :ivar fault: what was raised when the bytes were opened
     """
 
@@ -102,7 +102,7 @@ class PickledJobStore(KeepingJobStore):
         return pickle.dumps(content, self.pickle_protocol)
 
     def _reconstitute_job(self, job_state: Any) -> Job:
-        """Return a job of its pickle (a name of 3.x's that other code uses and overrides)."""
+        """Return a job made from its pickle (a name of 3.x's that other code uses and overrides)."""
         return self._job_of(self._unpickled(job_state))
 
     def _job_of(self, state: dict[str, Any]) -> Job:
@@ -118,7 +118,7 @@ class PickledJobStore(KeepingJobStore):
         return [job for job in found if job is not None]
 
     def _restored_due(self, entries: Iterable[Entry]) -> list[Job]:
-        """Return the same for a pass: without a try where one has just failed, and due when the store says so."""
+        """Like :meth:`_restored`, for a pass: skip jobs that have just failed, take next fire times from the store."""
         jobs = []
         met = set()
         for entry in entries:
@@ -171,7 +171,7 @@ class PickledJobStore(KeepingJobStore):
         note.retry_at = time.monotonic() + delay(note.tries, _FIRST_RETRY, _LONGEST_RETRY)
 
     def _meet_due(self, latest: int) -> None:
-        """After a pass that tried all jobs, note which it met: those due by then, and those of which that is not known."""
+        """After a pass that tried all jobs, count a try for those that were due by ``latest``, or may have been."""
         for note in self._notes.values():
             if not note.is_open or (note.due is not None and from_float(note.due) <= latest):
                 self._meet(note)

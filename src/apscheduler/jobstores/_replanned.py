@@ -1,9 +1,9 @@
-"""Where a next fire time belongs that was computed when its zone's clock was to be moved otherwise.
+"""Corrects a next fire time that was computed with other zone data, by which its zone's clock was to move otherwise.
 
-A fire time of a wall clock stays the same wall time: nine o'clock. Each of them comes once, so it is neither dropped nor
-repeated because its instant is another one. It is moved only if that is certain: the clock's offset at it is another
-one by the new data, the trigger fires at the new instant, and not at the old one (or the new one comes before).
-A next fire time that a user has chosen is hardly ever one of the trigger's, and stays.
+A fire time by a wall clock stays the same wall time (nine o'clock, say). Each fire time comes once: none is dropped or
+repeated because its instant has changed. A next fire time is moved only if that is certain: by the new data the clock's
+offset at it is another one, the trigger fires at the new instant, and it does not fire at the old one (or the new one
+comes before). A next fire time that a user has chosen is hardly ever one of the trigger's, so it stays.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 def right_time(standing: Standing, zones: Iterable[str], before: Clocks) -> int | None:
     """Return when a stored job is due by today's data, ``None`` if nothing is to be changed.
 
-    :param zones: names of those whose clocks differ and that the job may go by
+    :param zones: names of the zones whose clocks differ, among those that the job may go by
     :param before: the clocks that its next fire time was computed with
     """
     job, due = standing.job, standing.job._due
     if standing.claimed and isinstance(job.trigger, IntervalTrigger):
-        return None  # so long after the one before, whatever clocks show
+        return None  # a fixed time after the one before, whatever clocks show
     fires = _Fires(job)
     if not fires.known:
         return None
@@ -50,7 +50,7 @@ def right_time(standing: Standing, zones: Iterable[str], before: Clocks) -> int 
 
 
 class _Fires:
-    """Whether a trigger of ours fires at an instant, jitter included.
+    """Tells whether a trigger of ours fires at an instant, jitter included.
 
     :ivar known: whether that can be told
     """

@@ -1,4 +1,4 @@
-"""Log lines about a store that is in trouble: one per cause and ten seconds, however often it happens."""
+"""Logs that a store is in trouble: at most one line per cause in ten seconds, however often it happens."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ _CAUSES = 1000
 
 
 class Troubles:
-    """Says each cause at once, and again at most every ten seconds, with how often it came up meanwhile.
+    """Logs each cause at once, and again at most every ten seconds, with how often it came up meanwhile.
 
-    :param mask: takes out of an exception's text what nobody should read
-    :param cause_of: names what an exception stands for, the same whoever meets it; ``None``: its class and the text
+    :param mask: removes from an exception's text what nobody should read
+    :param cause_of: returns a name for what an exception stands for, or ``None``: then its class and the line count as
+        the cause
     """
 
     def __init__(
@@ -35,7 +36,7 @@ class Troubles:
         self._lock = Lock()
 
     def forked(self) -> None:
-        """In a child process: whoever held the lock is not here."""
+        """Called in a child process: make a new lock, as whoever held the old one is not here."""
         self._lock = Lock()
 
     def tell(self, text: str, exc: BaseException | None, cause: str | None = None) -> bool:
@@ -62,5 +63,5 @@ class Troubles:
 
 
 def first_line(exc: BaseException) -> str:
-    """Return what an exception says first; a driver's further lines repeat the statement and its values."""
+    """Return an exception's class and first line; further lines of a driver's repeat the statement and its values."""
     return f"{type(exc).__name__}: {str(exc).strip().partition(chr(10))[0]}"

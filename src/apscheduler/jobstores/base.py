@@ -113,7 +113,7 @@ class BaseJobStore(metaclass=ABCMeta):
         """Free any resources still bound to this store."""
 
     def _fix_paused_jobs_sorting(self, jobs: list[Job]) -> None:
-        """Move the paused jobs at the head of a list that was sorted by next run time to its end."""
+        """Move the paused jobs from the head to the end of a list that was sorted by next run time."""
         for position, job in enumerate(jobs):
             if job.next_run_time is not None:
                 if position:
@@ -126,7 +126,7 @@ class BaseJobStore(metaclass=ABCMeta):
 
     @abstractmethod
     def get_due_jobs(self, now: datetime) -> list[Job]:
-        """Return the jobs whose ``next_run_time`` is at or before ``now``, in the order of it."""
+        """Return the jobs whose ``next_run_time`` is at or before ``now``, in its order."""
 
     @abstractmethod
     def get_next_run_time(self) -> datetime | None:
@@ -166,19 +166,19 @@ class BaseJobStore(metaclass=ABCMeta):
 
 
 class ClaimBatch:
-    """What a store answers.
+    """What a store answers to a :class:`ClaimRequest`.
 
     :ivar claims: instances to run (those in the request's lanes are not repeated here)
-    :ivar skipped: jobs whose fire times met ``max_instances`` running instances
+    :ivar skipped: jobs that already had ``max_instances`` running instances, with the fire times that were skipped
     :ivar held: by job id, in words, who else holds its running instances
-    :ivar dropped: jobs whose fire times calendars dropped
-    :ivar rolled: fire times that share a fate without running
+    :ivar dropped: jobs with the fire times that calendars dropped
+    :ivar rolled: jobs with groups of fire times that did not run and share one outcome
     :ivar refused: jobs whose executor the scheduler does not have, with what was recorded
     :ivar finished: jobs that were removed because no fire time follows
     :ivar broken: jobs whose trigger raised; they are looked at again later
-    :ivar due_at: by id of a claim's job, since when it is due, where the request asks for that (a store may leave it out)
+    :ivar due_at: by job id, since when a claimed job was due, if the request is ``in_turn`` (a store may leave it out)
     :ivar more: whether the limit cut the batch
-    :ivar moved: of a store some of whose methods are someone else's, what it has to tell them
+    :ivar moved: if some of the store's methods are someone else's, what it has to tell them
     :ivar error: what was raised half-way, for the scheduler to raise; the claims made before it stand
     """
 
@@ -212,16 +212,19 @@ class ClaimRequest:
 
     :ivar now: the instant that decides what is due (microseconds UTC)
     :ivar limit: how many jobs to claim at most
-    :ivar lanes: by executor alias, lists that take jobs with one plain fire as they are
+    :ivar lanes: by executor alias, lists for jobs with one plain fire time: the store adds the jobs themselves, not
+        claims
     :ivar slots: by executor alias, how many claims it can start soon
     :ivar has_executor: whether the scheduler has an executor of this alias
-    :ivar plan: the plan for a job that is due at an instant, at a time; may call a foreign trigger, so no lock is held
-    :ivar late_because: why a claim of a fire time (instant, grace) comes too late by itself, ``None`` if it does not
+    :ivar plan: returns the plan for a job, given when it is due and the present time; may call a foreign trigger, so
+        the store must hold no lock
+    :ivar late_because: returns why the claim of a fire time (given with its grace) itself comes too late, ``None`` if
+        it does not
     :ivar sink: where the claims' outcomes go
     :ivar ask: what the store has asked someone else's methods, ``None`` where all are its own
-    :ivar in_turn: whether an executor runs its share while it takes it, so that the order is to be 3.x's
+    :ivar in_turn: whether an executor runs jobs while it takes them, so that their order is to be 3.x's
     :ivar is_real: whether ``now`` is the host's clock, not one that a test or a caller gave
-    :ivar batch: the answer; a store that puts what it has committed there at once loses none of it by what raises later
+    :ivar batch: the answer; if a store puts what it has committed there at once, a later error loses none of it
     """
 
     __slots__ = (
@@ -308,7 +311,7 @@ class KeepingJobStore(BaseJobStore):
     """A plain store that keeps the jobs it cannot restore, in quarantine. New."""
 
     def look_as(self, scheduler: Any, alias: str) -> None:
-        """Take note of whose store this is, before it is started: it may be read then."""
+        """Take note of whose store this is before it is started, because it may be read before."""
         if self._scheduler is None:
             self._scheduler, self._alias = scheduler, alias
 
@@ -326,7 +329,7 @@ class KeepingJobStore(BaseJobStore):
 
     @abstractmethod
     def retry_after(self) -> float | None:
-        """Return in how many seconds to try again a due job that could not be restored, ``None`` without one."""
+        """Return the seconds until a due job that could not be restored is tried again, ``None`` if there is none."""
 
 
 class SharedJobStore(BaseJobStore):
@@ -346,19 +349,19 @@ class SharedJobStore(BaseJobStore):
     paced = False
 
     def look_as(self, scheduler: Any, alias: str) -> None:
-        """Take note of whose store this is, before it is started: it may be read then."""
+        """Take note of whose store this is before it is started, because it may be read before."""
         if self._scheduler is None:
             self._scheduler, self._alias = scheduler, alias
 
     def complete_start(self, scheduler: Any, alias: str) -> None:
-        """Called by the scheduler after ``start``: a subclass's may have left out what the store needs."""
+        """Called by the scheduler after ``start``, as a subclass's ``start`` may have left out what the store needs."""
 
     @abstractmethod
     def claim_due(self, request: ClaimRequest) -> ClaimBatch:
         """Turn due jobs into claims, and move their next fire times, in one atomic step.
 
-        A fire time is claimed once, whoever asks and how often. If this raises, what was claimed before stands in
-        ``request.batch``, or is part of a later answer.
+        A fire time is claimed once, whoever asks and however often. If this raises, what was claimed before is in
+        ``request.batch``, or becomes part of a later answer.
         """
 
     @abstractmethod
@@ -374,20 +377,20 @@ class SharedJobStore(BaseJobStore):
         """Return the instant at which to claim again (microseconds UTC), ``None`` if nothing is scheduled."""
 
     def look_within(self) -> int | None:
-        """Return after how many microseconds to look for changes by other processes, ``None`` where there are none."""
+        """Return the microseconds after which to look for changes by other processes, ``None`` if there can be none."""
         return None
 
     @abstractmethod
     def modify_job(self, job: Job, approved: dict[str, Any]) -> None:
         """Set attributes that :meth:`Job._checked` approved, and the job's place, in one atomic step.
 
-        A ``next_run_time`` among them is a user's word: the job runs then, though it ran at that instant before.
+        A ``next_run_time`` among them was named by a user: the job runs then, even if it ran at that instant before.
 
         :raises JobLookupError: if the job is not there any more
         """
 
     def edit_job(self, job: Job, change: Change) -> bool:
-        """Set what ``change`` makes of the job as it is stored, only if it is still so when that is written.
+        """Set the attributes that ``change`` returns for the stored job, only if that job has not changed by then.
 
         :param change: called with the job's standing, under no lock, and again if the job was claimed or changed
             meanwhile; returns approved attributes, or ``None`` to leave the job alone
@@ -412,7 +415,9 @@ class SharedJobStore(BaseJobStore):
         self.update_job(job)
 
     def end_job(self, job: Job) -> None:
-        """Remove the job of this one's id, which has come to its end without a user's word: what waits or runs of it goes on.
+        """Remove the stored job of this job's id because it has come to its end, not because a user has said so.
+
+        Runs of it that wait or are at work go on.
 
         :raises JobLookupError: if it is not there
         """
@@ -423,7 +428,7 @@ class SharedJobStore(BaseJobStore):
         return self.lookup_job(job_id) is not None or self.why_quarantined(job_id) is not None
 
     def clock_offset(self) -> int:
-        """Return the microseconds from this host's clock to the one that says when jobs are due: 0 where that is it."""
+        """Return the microseconds from this host's clock to the one that says when jobs are due; 0 if it is that."""
         return 0
 
     @abstractmethod
@@ -458,13 +463,13 @@ class SharedJobStore(BaseJobStore):
         """Start nothing more, and let others have what was claimed here and has not begun. Undone by a new start."""
 
     def last_word(self) -> None:
-        """Sign off now, because the process ends: close or free what runs here and dies with it."""
+        """Sign off now, because the process ends: close or free the runs here that end with it."""
 
     def tell_trouble(self, text: str, exc: Exception) -> bool:
-        """Log a failure in one line where that says all (the server is away, say), at most one per cause and ten seconds.
+        """Log a failure in one line if that says all (the server is away, say); at most one per cause in ten seconds.
 
         :param text: what failed; the cause follows it
-        :returns: ``False`` where one line does not say all, and nothing was logged
+        :returns: ``False`` if one line does not say all; then nothing was logged
         """
         return False
 
@@ -477,7 +482,7 @@ class SharedJobStore(BaseJobStore):
         return []
 
     def adopt(self) -> None:
-        """Take the store as it is for the one to work on, where it is held as a copy, or as set back."""
+        """Accept the store as it is, if it is held because it is a copy or was set back."""
 
     def live_runs(self) -> list[Run]:
         """Return the runs that are claimed or running on any node."""

@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from apscheduler.job import Job
 
 _TIMEOUT = 10.0
-"""Seconds without an answer after which a call fails, where nothing else is said: etcd3gw waits for ever."""
+"""Seconds without an answer after which a call fails, unless ``timeout`` is given: etcd3gw itself waits for ever."""
 
 
 def _timeout(name: str, value: Any) -> Any:
-    # What requests takes: a pair is one for the connection and one for the answer.
+    # A pair goes to requests as it is: one time for the connection and one for the answer.
     return value if value is None or isinstance(value, tuple) else seconds(name, value)
 
 
@@ -53,8 +53,8 @@ class EtcdJobStore(DocumentJobStore):
     :param pickle_protocol: protocol of the documents
     :param connect_args: keyword arguments of ``etcd3gw.client``, where no client is given; ``timeout`` is 10 seconds,
         if not given
-    :raises ValueError, TypeError: for an empty path, a number that is none, or a keyword argument that
-        ``etcd3gw.client`` does not know
+    :raises ValueError, TypeError: for an empty path, a value that is not the number it should be, or a keyword argument
+        that ``etcd3gw.client`` does not know
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class EtcdJobStore(DocumentJobStore):
         return f"{self.client.host}:{self.client.port}"
 
     def _keys(self) -> Gateway | Grpc:
-        """Return the way to speak to the client that is set now."""
+        """Return what speaks to the client that is set now."""
         return Gateway(self.client) if isinstance(self.client, Etcd3Client) else Grpc(self.client)
 
     def _key(self, job_id: str) -> str:
@@ -123,7 +123,8 @@ class EtcdJobStore(DocumentJobStore):
 class Gateway:
     """Speaks to etcd3gw's client, which is etcd's JSON gateway.
 
-    Keys are encoded here: of a text it makes Latin-1, or an error, and of the end of a range another thing in each release.
+    Keys are encoded here, because the client makes Latin-1 of a text, or raises, and treats the end of a range in
+    another way in each release.
     """
 
     def __init__(self, client: Any) -> None:
@@ -135,24 +136,24 @@ class Gateway:
         return values[0] if values else None
 
     def read_all(self, start: str) -> Iterable[tuple[str, bytes]]:
-        """Return keys and values of all keys that begin so."""
+        """Return all keys that begin with ``start``, each with its value."""
         pairs = self._ask("/kv/range", _range(start)).get("kvs", [])  # absent where there are none
         return [(_text(b64decode(pair["key"])), b64decode(pair.get("value", ""))) for pair in pairs]
 
     def create(self, key: str, value: bytes) -> bool:
-        """Write a key that is not there; ``False`` if it is."""
+        """Write a key that is not there; return ``False`` if it is."""
         return self._do("EQUAL", key, _put(key, value))
 
     def replace(self, key: str, value: bytes) -> bool:
-        """Write a key that is there; ``False`` if it is not."""
+        """Write a key that is there; return ``False`` if it is not."""
         return self._do("GREATER", key, _put(key, value))
 
     def remove(self, key: str) -> bool:
-        """Remove a key; ``False`` if it is not there."""
+        """Remove a key; return ``False`` if it is not there."""
         return self._do("GREATER", key, {"requestDeleteRange": {"key": _base64(key.encode())}})
 
     def remove_all(self, start: str) -> None:
-        """Remove all keys that begin so."""
+        """Remove all keys that begin with ``start``."""
         self._ask("/kv/deleterange", _range(start))
 
     def _ask(self, path: str, request: dict[str, str]) -> dict[str, Any]:
@@ -160,8 +161,8 @@ class Gateway:
         return answer
 
     def _do(self, result: str, key: str, request: dict[str, Any]) -> bool:
-        """Do something if the key's version is 0 (it is not there), or greater."""
-        # The gateway ignores a field whose name it does not know: there is no other place that writes them.
+        """Do something if the key's version is 0 (EQUAL: it is not there) or greater; return whether it was done."""
+        # The gateway ignores a field whose name it does not know, so the fields are written in this one place.
         compare = {
             "key": _base64(key.encode()),
             "target": "VERSION",
@@ -171,7 +172,7 @@ class Gateway:
         answer = self._client.transaction(
             {"compare": [compare], "success": [request], "failure": []}
         )
-        return bool(answer.get("succeeded", False))  # false is left out
+        return bool(answer.get("succeeded", False))  # the gateway leaves false out
 
     def close(self) -> None:
         """Close the client's connections; it opens new ones where it is used again."""
@@ -179,7 +180,7 @@ class Gateway:
 
 
 class Grpc:
-    """Speaks to etcd3's client, or to anyone's that has its methods."""
+    """Speaks to etcd3's client, or to any client that has its methods."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
@@ -190,23 +191,23 @@ class Grpc:
         return value
 
     def read_all(self, start: str) -> Iterable[tuple[str, bytes]]:
-        """Return keys and values of all keys that begin so."""
+        """Return all keys that begin with ``start``, each with its value."""
         return [(_text(found.key), value) for value, found in self._client.get_prefix(start)]
 
     def create(self, key: str, value: bytes) -> bool:
-        """Write a key that is not there; ``False`` if it is."""
+        """Write a key that is not there; return ``False`` if it is."""
         return bool(self._client.put_if_not_exists(key, value=value))
 
     def replace(self, key: str, value: bytes) -> bool:
-        """Write a key that is there; ``False`` if it is not."""
+        """Write a key that is there; return ``False`` if it is not."""
         return self._do_if_there(key, self._client.transactions.put(key, value))
 
     def remove(self, key: str) -> bool:
-        """Remove a key; ``False`` if it is not there."""
+        """Remove a key; return ``False`` if it is not there."""
         return self._do_if_there(key, self._client.transactions.delete(key))
 
     def remove_all(self, start: str) -> None:
-        """Remove all keys that begin so."""
+        """Remove all keys that begin with ``start``."""
         self._client.delete_prefix(start)
 
     def _do_if_there(self, key: str, request: Any) -> bool:
@@ -220,7 +221,7 @@ class Grpc:
 
 
 def _range(start: str) -> dict[str, str]:
-    """Return the range of the keys that begin so; the beginning ends in a slash, so its end needs no carry."""
+    """Return the range of keys that begin with ``start``. As that ends in a slash, the range's end needs no carry."""
     first = start.encode()
     return {"key": _base64(first), "range_end": _base64(first[:-1] + bytes([first[-1] + 1]))}
 

@@ -46,7 +46,7 @@ class MongoDBJobStore(PickledJobStore):
     :param client: a ``MongoClient``, or a text reference to one; it is closed when the scheduler ends, as in 3.x
     :param pickle_protocol: protocol of the jobs' pickles
     :param connect_args: keyword arguments of ``MongoClient``, where no client is given
-    :raises ValueError, TypeError: for an empty name, or a number that is none
+    :raises ValueError, TypeError: for an empty name, or a value that is not the number it should be
     :raises pymongo.errors.ConfigurationError: for a keyword argument that ``MongoClient`` does not know
     """
 
@@ -107,7 +107,7 @@ class MongoDBJobStore(PickledJobStore):
         return due_order(self._get_jobs({"next_run_time": {"$lte": latest}}))
 
     def get_next_run_time(self) -> datetime | None:
-        # Those in quarantine have no say.
+        # Jobs in quarantine do not count.
         condition: dict[str, Any] = {"next_run_time": {"$ne": None}}
         if self._notes:
             condition["_id"] = {"$nin": list(self._notes)}
@@ -122,7 +122,7 @@ class MongoDBJobStore(PickledJobStore):
     def _get_jobs(self, conditions: dict[str, Any]) -> list[Job]:
         """Return the jobs of the documents found (a name of 3.x's that other code uses).
 
-        :param conditions: a filter of MongoDB; an empty one lists all jobs, another one is a pass
+        :param conditions: a filter of MongoDB; an empty one lists all jobs, any other one is a pass's
         """
         entries = [_entry(found) for found in self.collection.find(conditions)]
         if conditions:

@@ -74,8 +74,8 @@ class RedisJobStore(PickledJobStore):
     :param run_times_key: key of the sorted set of next fire times
     :param pickle_protocol: protocol of the jobs' pickles
     :param connect_args: keyword arguments of ``redis.Redis``
-    :raises ValueError, TypeError: for a number that is none, an empty key, a client that decodes replies, or a keyword
-        argument that ``redis.Redis`` does not know
+    :raises ValueError, TypeError: for a value that is not the number it should be, an empty key, a client that decodes
+        replies, or a keyword argument that ``redis.Redis`` does not know
     """
 
     def __init__(
@@ -138,7 +138,7 @@ class RedisJobStore(PickledJobStore):
         )
 
     def get_next_run_time(self) -> datetime | None:
-        # Those in quarantine have no say, and each stands before at most one of the others.
+        # Jobs in quarantine do not count. One row more than there are of them shows the first other job.
         first = self.redis.zrange(self.run_times_key, 0, len(self._notes), withscores=True)
         for member, score in first:
             if _text(member) not in self._notes:
@@ -201,7 +201,7 @@ class RedisJobStore(PickledJobStore):
 
 
 def _read(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Return the client's arguments as it takes them; it looks at no port where it needs none."""
+    """Return the client's arguments as it takes them; the port stays as given if the client does not look at it."""
     has_port = not any(arguments.get(name) for name in _WITHOUT_PORT)
     readers = _READERS if has_port else {**_READERS, "port": lambda _, value: value}
     return read_arguments(arguments, readers)

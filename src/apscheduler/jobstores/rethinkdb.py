@@ -39,14 +39,14 @@ if TYPE_CHECKING:
 
 _INDEX = "next_run_time"
 _READERS = {
-    # What is empty, or 0, is the driver's own value.
+    # An empty value, or 0, means the driver's own value.
     "port": lambda name, value: port(name, value) if value else value,
     "timeout": lambda name, value: seconds(name, value) if value else value,
 }
 _connect = partial(make_connection, None)
-"""Whose parameters the driver's ``connect`` takes."""
+"""Has the parameters that the driver's ``connect`` takes."""
 _BESIDE = {"json_decoder", "json_encoder"}
-"""What the driver takes beside the parameters of its function."""
+"""Arguments that the driver takes beside these parameters."""
 _HALF_A_MICROSECOND = 0.5 / SECOND
 _PATIENCE = 3.0
 """Seconds for which a shutdown waits for a query that has no answer yet."""
@@ -64,8 +64,8 @@ class RethinkDBJobStore(PickledJobStore):
         ends, as in 3.x, and opened again where it is not open
     :param pickle_protocol: protocol of the jobs' pickles
     :param connect_args: keyword arguments of the driver's ``connect``, where no client is given
-    :raises ValueError, TypeError: for an empty name, a number that is none, or a keyword argument that the driver does
-        not know
+    :raises ValueError, TypeError: for an empty name, a value that is not the number it should be, or a keyword argument
+        that the driver does not know
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class RethinkDBJobStore(PickledJobStore):
         self._is_made = False
 
     def _read_arguments(self, given: dict[str, Any]) -> dict[str, Any]:
-        """Return the driver's arguments as it takes them; it looks at them when it connects, which is later."""
+        """Return the driver's arguments as it takes them. The driver itself looks at them only when it connects."""
         check_names(self, _connect, [name for name in given if name not in _BESIDE])
         return read_arguments(given, _READERS)
 
@@ -109,7 +109,7 @@ class RethinkDBJobStore(PickledJobStore):
         )
 
     def _connected(self, former: Any) -> Any:
-        """Return an open connection in place of one that is not, or of ``None``."""
+        """Return an open connection in the place of ``former``, which is not open, or ``None``."""
         if self.client is None:
             return self.r.connect(**self.connect_args)
         given = maybe_ref(self.client) if former is None else former
@@ -145,7 +145,7 @@ class RethinkDBJobStore(PickledJobStore):
         try:
             self._line.write(creation)
         except ReqlOpFailedError:
-            if name not in self._line.read(names):  # else somebody made it since
+            if name not in self._line.read(names):  # else another process made it since
                 raise
 
     # -- finding ------------------------------------------------------------------------------------
@@ -162,7 +162,7 @@ class RethinkDBJobStore(PickledJobStore):
         return due_order(self._get_jobs(self.r.row["next_run_time"] <= latest))
 
     def get_next_run_time(self) -> datetime | None:
-        # Those in quarantine have no say, and each stands before at most one of the others.
+        # Jobs in quarantine do not count. One row more than there are of them shows the first other job.
         first = self._timed().order_by(index=_INDEX).limit(len(self._notes) + 1)
         for found in self._line.read(first.pluck("id", "next_run_time"), list):
             if found["id"] not in self._notes:
@@ -173,7 +173,7 @@ class RethinkDBJobStore(PickledJobStore):
         return due_order(self._get_jobs()) if self._is_there() else []
 
     def _timed(self) -> Any:
-        """Return the documents whose next fire time is a time: a paused job's is none, nor what others may write."""
+        """Return the documents whose next fire time is a time; a paused job has none, and others may write anything."""
         return self.table.between(
             EARLIEST_SECONDS, LATEST_SECONDS, index=_INDEX, right_bound="closed"
         )
@@ -233,9 +233,9 @@ class RethinkDBJobStore(PickledJobStore):
 
 
 class Line:
-    """The one connection, which the threads use in turn; one that was lost is opened again at the next call.
+    """The one connection, which the threads use in turn. If it was lost, the next call opens it again.
 
-    :param connected: returns an open connection in place of one that is not, or of ``None``
+    :param connected: called with the former connection, which is not open, or with ``None``; returns an open one
     """
 
     def __init__(self, connected: Callable[[Any], Any]) -> None:
@@ -246,18 +246,18 @@ class Line:
         self._process = os.getpid()
 
     def begin(self) -> None:
-        """Let it be opened again after an end."""
+        """Let the connection be opened again after :meth:`end`."""
         self._is_over = False
 
     def read(self, query: Any, whole: Callable[[Any], Any] = lambda found: found) -> Any:
-        """Return what a query finds; it is asked twice where the connection was lost since it was last used.
+        """Return what a query finds; if the connection was lost since it was last used, ask again.
 
-        :param whole: what makes a value of a cursor
+        :param whole: makes a value of what the query returns, which may be a cursor
         """
         return self._ask(query, whole, tries=2)
 
     def write(self, query: Any) -> Any:
-        """Return the server's answer to a query that changes something: nobody knows whether a lost one did."""
+        """Return the server's answer to a query that changes something; ask once, as a lost query may have done so."""
         return self._ask(query, lambda answer: answer, tries=1)
 
     def _ask(self, query: Any, whole: Callable[[Any], Any], tries: int) -> Any:
@@ -286,7 +286,7 @@ class Line:
             self.connection = None
 
     def end(self) -> None:
-        """Close the connection; a query that has no answer for seconds fails then."""
+        """Close the connection; a query that still has no answer after some seconds fails then."""
         self._look_for_fork()
         self._is_over = True
         is_free = self._lock.acquire(timeout=_PATIENCE)

@@ -1,8 +1,8 @@
 """A job store in a SQL database that any number of scheduler processes may share: each fire time runs once.
 
-The rules are those of the claim protocol (docs/explanation/sharing-a-store.md); this module is the face, the parts are
-in ``_sql``. 3.x's table stays as 3.x makes it: stores written by 3.x are adopted as they are, and 3.x can read them
-afterwards. There the column ``next_run_time`` says when a job is due; the pickled one is brought up to it at shutdown.
+It follows the claim protocol (docs/explanation/sharing-a-store.md). This module has the store's class; its parts are in
+``_sql``. 3.x's table stays as 3.x makes it: stores written by 3.x are adopted as they are, and 3.x can read them
+afterwards. Its column ``next_run_time`` says when a job is due; the pickled value is brought up to date at shutdown.
 """
 
 from __future__ import annotations
@@ -110,9 +110,9 @@ if TYPE_CHECKING:
 
 _PRUNE_SECONDS = 30.0
 _TIMELESS_SECONDS = 10.0
-"""Between looks for rows whose next fire time is none, which no claim reads."""
+"""Seconds between looks for rows whose next fire time is not a time. No claim reads such rows."""
 _START_SECONDS = 150.0
-"""So long a statement that makes or changes tables may take; another process may be at it."""
+"""Longest time of a statement that makes or changes tables, in seconds: another process may be doing the same."""
 _END_SECONDS = 10.0
 _SLOW_POLL = 5 * SECOND
 """Microseconds between looks at the store where notifications arrive."""
@@ -130,9 +130,9 @@ def _check_amounts(
     history: int | None,
     history_age: timedelta | None,
 ) -> None:
-    """Refuse what is no amount of time or runs.
+    """Check the options that are amounts of time or runs.
 
-    :raises TypeError, ValueError: with the option's name
+    :raises TypeError, ValueError: if one is not valid; the text names the option
     """
     seconds = "a number of seconds"
     if not checked_number("lease", lease, seconds) >= 1:
@@ -178,8 +178,8 @@ class SQLAlchemyJobStore(SharedJobStore):
         default: two thirds of the lease, at least 5. Calls that list jobs or runs wait six times as long. New.
     :param follow_zone_data: whether a start with newer zone data than jobs were planned with moves their next fire times
         where a zone's clock differs, and notes in the store which data is in use. New.
-    :raises ValueError: without URL and engine, for a table's name that statements cannot have, or for a schema's that is
-        no plain identifier
+    :raises ValueError: without URL and engine, for a table's name that statements cannot contain, or for a schema's
+        name that is not a plain identifier
     :raises ImportError: if no driver for the database is installed
     :raises sqlalchemy.exc.ArgumentError: if the address cannot be read, or names no database that is known
     :raises sqlalchemy.exc.MissingGreenlet: if the driver is one for coroutines (``AttributeError``: an async engine)
@@ -260,7 +260,7 @@ class SQLAlchemyJobStore(SharedJobStore):
     def _use_tables(
         self, name: str, schema: str | None, metadata: Any, serializer: Serializer
     ) -> None:
-        """Make what works on the tables: on the metadata's job table, where it has one of this name."""
+        """Make the parts that work on the tables. A job table of this name in the metadata is used as it is."""
         check_length(checked_table(name), self._database.kind)
         partial = self._database.kind != "mysql"
         self._tables = Tables(name, schema, metadata, partial_indexes=partial)
@@ -285,7 +285,7 @@ class SQLAlchemyJobStore(SharedJobStore):
         )
 
     def _heed_table(self) -> None:
-        """Go on with the job table that somebody has put in the place of ours (``jobs_t``), before the start."""
+        """Before the start, change to a job table that somebody has set as ``jobs_t`` instead of ours."""
         table = self.jobs_t
         if self._ready or table is self._tables.jobs:
             return
@@ -436,7 +436,7 @@ class SQLAlchemyJobStore(SharedJobStore):
         self._wake_below = 0
         self._asked_at = 0
         self._ready = True
-        with suppress(StoreHeldError):  # it is said
+        with suppress(StoreHeldError):  # it is reported already
             self._guard.check()
         self._rezoning = self._made_rezoning()
         if self._guard.held is None:
@@ -466,15 +466,15 @@ class SQLAlchemyJobStore(SharedJobStore):
         return made
 
     def complete_start(self, scheduler: Any, alias: str) -> None:
-        """Do what a subclass's ``start`` that does not call this one has left out."""
+        """Start the store, if a subclass's ``start`` did not call this class's."""
         if not self._ready:
             SQLAlchemyJobStore.start(self, scheduler, alias)
 
     def shutdown(self) -> None:
-        """Write what waits, sign off and close pooled connections, as soon as no run goes on that has to be settled.
+        """Write what waits. Sign off and close pooled connections as soon as all runs that go on are settled.
 
-        Returns within ten seconds, or a lease if that is less, even if the database does not answer; what is not
-        written by then is tried for a lease, in threads that end then.
+        Returns within ten seconds, or a lease if that is less, even if the database does not answer. Threads try to
+        write the rest for the length of a lease, and then end.
         """
         look()
         if not self._ready:
@@ -494,7 +494,7 @@ class SQLAlchemyJobStore(SharedJobStore):
         self._listener.stop()
         try:
             self._claiming.close()
-        except Exception as exc:  # noqa: BLE001 - who adopts it as an orphan's accounts for it
+        except Exception as exc:  # noqa: BLE001 - other nodes recover the runs as orphans
             self._troubles.tell("What became of the last claims could not be asked", exc)
         self._end_catch_ups()
         self._session.drains = not self._database.is_private
@@ -520,7 +520,7 @@ class SQLAlchemyJobStore(SharedJobStore):
         self._end_catch_ups()
 
     def _end_catch_ups(self) -> None:
-        """Give back what no executor has yet."""
+        """Give back the fire times of catch-ups that no executor has yet."""
         self._outbox.give_back_rests(self._outbox.catch_ups.end())
 
     def _open_claims(self) -> list[StoreClaim]:
@@ -541,7 +541,7 @@ class SQLAlchemyJobStore(SharedJobStore):
             session.membership.leave()
 
     def _write_back(self) -> None:
-        """Bring the pickles up to their columns, for 3.x to read."""
+        """Write the next fire times of the columns into the pickles, for 3.x to read."""
         moved, self._claiming.moved = self._claiming.moved, {}
         if not moved:
             return
@@ -584,7 +584,7 @@ class SQLAlchemyJobStore(SharedJobStore):
     def _whole(self, id: str, blob: Any, moment: Any, generation: Any) -> Job:
         """Return the job of a row.
 
-        :raises Unloadable: if it cannot be restored, or not be claimed
+        :raises Unloadable: if it cannot be restored, or cannot be claimed
         """
         job = self._loader.load(id, blob, moment)
         self._loader.check_generation(id, generation)
@@ -628,7 +628,10 @@ class SQLAlchemyJobStore(SharedJobStore):
         return self._get_jobs(self.jobs_t.c.next_run_time == AT_NEXT_START / SECOND)
 
     def _rows(self, *conditions: Any) -> list[tuple[Any, Any, Any, Any]]:
-        """Return id, state, next fire time and generation of jobs in order, as they are; a store not started may have none."""
+        """Return id, state, next fire time and generation of jobs in order, as the rows have them.
+
+        Returns nothing if the store was not started and has no table of jobs.
+        """
         if not (self._ready or self._looking.finds_jobs()):
             return []
         columns = self.jobs_t.c
@@ -642,7 +645,7 @@ class SQLAlchemyJobStore(SharedJobStore):
             return [(id, as_read(blob), *rest) for id, blob, *rest in rows]
 
     def _selected(self) -> Any:
-        """Return the question for what :meth:`_rows` returns."""
+        """Return the SELECT for what :meth:`_rows` returns."""
         columns, meta = self.jobs_t.c, self._tables.meta.c
         as_it_is = type_coerce(columns.job_state, NullType())
         asked = (columns.id, as_it_is, columns.next_run_time)
@@ -759,7 +762,7 @@ class SQLAlchemyJobStore(SharedJobStore):
         return self._claimed(batch)
 
     def _claim_asking(self, request: ClaimRequest, hooks: frozenset[str]) -> ClaimBatch:
-        """Claim where methods are someone else's: ask what may be, and have written what was."""
+        """Claim where methods are overridden: ask them what may be claimed, and have them write what was."""
         offset = self._membership.offset.us
         if not self._hooks.ask(request, hooks, self._claiming, offset):
             return request.batch
@@ -778,13 +781,13 @@ class SQLAlchemyJobStore(SharedJobStore):
         self._troubles.tell(said_of(passed), None, CAUSE)
 
     def _note_open(self, batch: ClaimBatch) -> None:
-        """Take note of claims that are about to be committed: signing off waits for what becomes of them."""
+        """Take note of claims that are about to be committed: signing off waits until they are settled."""
         for claim in batch.claims:
             if isinstance(claim, StoreClaim):
                 self._open.add(claim)
 
     def _tell_of_timeless(self) -> None:
-        """Now and then, tell of jobs whose next fire time is no time: no claim ever reads them."""
+        """Now and then, report jobs whose next fire time is not a time: no claim ever reads them."""
         now = time.monotonic()
         if self._looked_for_timeless and now - self._looked_for_timeless < _TIMELESS_SECONDS:
             return
@@ -810,7 +813,7 @@ class SQLAlchemyJobStore(SharedJobStore):
             self._changed()
 
     def give_back(self, claim: Claim) -> bool:
-        """Let any node claim what this one has claimed but not started; ``True``. New."""
+        """Let any node claim what this one has claimed but not started; ``False`` if it is no SQL store's. New."""
         if not isinstance(claim, StoreClaim):
             return False
         self._give_back(claim, claim.unsettled)
@@ -844,7 +847,7 @@ class SQLAlchemyJobStore(SharedJobStore):
     # -- the ledger ---------------------------------------------------------------------------------------------------
 
     def _may_ask(self) -> bool:
-        """Return whether there is a ledger to ask, after what waits has been written to it."""
+        """Write what waits to the ledger; return whether there is a ledger to ask."""
         if self._ready:
             self._outbox.flush()
             return True
@@ -873,7 +876,7 @@ class SQLAlchemyJobStore(SharedJobStore):
         return self._ledger.counts() if self._may_ask() else {}
 
     def _tend(self) -> None:
-        """Look at the zones of stored jobs once, and remove old rows of the ledger now and then (the heartbeat's thread)."""
+        """Called by the heartbeat: look at the zones of stored jobs once, and prune the ledger now and then."""
         if not self._zones_seen:
             self._zones_seen = True
             tell_outdated(self._database, self._tables.jobs, self._logger)
@@ -942,7 +945,7 @@ class SQLAlchemyJobStore(SharedJobStore):
         return self._guard.held if self._ready else None
 
     def adopt(self) -> None:
-        """Take the store as it is now for the one to work on; every process that holds its claims goes on. New.
+        """Accept the store as it is now: all processes that had stopped claiming from it go on. New.
 
         :raises apscheduler.jobstores._sql.migrations.SchemaError: if the tables are not there
         :raises LookupError: if the store keeps no identity
@@ -963,7 +966,7 @@ class SQLAlchemyJobStore(SharedJobStore):
         self._guard.fenced(epoch, self._roll.beats, batch, trusted)
 
     def _heartbeat_trouble(self, text: str, exc: BaseException | None) -> None:
-        if not isinstance(exc, StoreHeldError):  # that is said by itself
+        if not isinstance(exc, StoreHeldError):  # which is reported by itself
             self._troubles.tell(text, exc)
 
     def _held(self, reason: str) -> None:
@@ -1038,7 +1041,7 @@ class SQLAlchemyJobStore(SharedJobStore):
         return None
 
     def _quarantined(self, job_id: str, reason: str) -> bool:
-        """Announce a job that cannot be restored, unless this scheduler only looks; return whether it was."""
+        """Announce a job that cannot be restored, if this scheduler runs jobs; return whether it was announced."""
         runs_jobs = getattr(self._scheduler, "_is_dispatching", None)
         if runs_jobs is not None and not runs_jobs():
             return False
@@ -1058,13 +1061,13 @@ class SQLAlchemyJobStore(SharedJobStore):
     # -- what other threads report ----------------------------------------------------------------------------------------------
 
     def _changed(self) -> None:
-        """Have the loop look: jobs were changed by somebody, or slots are free again."""
+        """Wake the scheduler's loop: jobs were changed, or slots are free again."""
         wakeup: Callable[[], None] | None = getattr(self._scheduler, "wakeup", None)
         if wakeup is not None:
             wakeup()
 
     def _not_told(self, text: str, exc: BaseException | None) -> None:
-        """Report that notifications do not arrive: if only that connection was lost, nothing else is wrong."""
+        """Report that notifications do not arrive, as a cause of its own if only their connection was lost."""
         alone = exc is not None and cause_of(exc) == AWAY
         self._troubles.tell(text, exc, cause="notifications" if alone else None)
 
@@ -1088,14 +1091,14 @@ class SQLAlchemyJobStore(SharedJobStore):
             )
 
     def _replanned(self, job: Job, planned: int, reason: str) -> None:
-        """Report a fire time that will not come, as its zone's clock is moved otherwise by newer data."""
+        """Report a fire time that will not come, because its zone's clock differs by newer zone data."""
         self._forget(job.id)
         when = job._at(planned)
         self._tell(JobSkippedEvent(EVENT_JOB_SKIPPED, job.id, self._alias, 1, when, when, reason))
         self._changed()
 
     def _strangers_found(self, found: list[tuple[Job, list[int]]]) -> None:
-        """Say that another program schedules these jobs too; what it took alone has its rows already."""
+        """Report that another program schedules these jobs too. The fire times that it took have their rows already."""
         self._troubles.tell(SAID, None)
         for job, fires in found:
             for fire in fires:
@@ -1133,7 +1136,7 @@ def _last_words() -> None:
     for store in list(_living):
         try:
             store.last_word()
-        except Exception as exc:  # noqa: BLE001 - the next store has its word all the same
+        except Exception as exc:  # noqa: BLE001 - the other stores must still sign off
             store._troubles.tell("The scheduler could not sign off from the store", exc)
 
 

@@ -1,8 +1,8 @@
-"""What a store knows of a job when somebody edits it, and what follows for its next fire time.
+"""Computes next fire times for edits of jobs, from what the store knows of the job (a :class:`Standing`).
 
-An edit that computes a next fire time from the clock does so while the store goes on claiming. So it is computed from
-what the store says (a :class:`Standing`), written only if that is still so, and else computed again. What was claimed is
-not handed out again: only a user who names an instant himself sets a job back to one that already ran.
+While an edit computes a next fire time, the store goes on claiming. So the edit is written only if what the store knew
+is still so; else it is computed again. What was claimed is not handed out again. Only a user can set a job back to an
+instant at which it already ran, by naming that instant.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     Revise = Callable[["Standing"], None]
 
 CLOCK_ERROR = SECOND
-"""So far (microseconds) the clocks of two processes of a cluster are apart at most; beyond, a clock was set."""
+"""Most microseconds between the clocks of two processes of a cluster; if they differ by more, a clock was set."""
 
 EDIT_TRIES = 50
-"""So often an edit is computed again because others were faster; each try takes a moment of a busy job's."""
+"""Number of times that an edit is tried if others change a busy job first; each try takes a moment."""
 
 
 class Standing(Record):
@@ -47,10 +47,10 @@ class Standing(Record):
 
 
 def begin_by_store(trigger: BaseTrigger, now: int, offset: int) -> None:
-    """Have a trigger that read the time when it was made begin by the store's clock, where the host's is plainly wrong.
+    """Make a trigger that read the time when it was made begin by the store's clock, if the host's is plainly wrong.
 
-    :param now: by the store's clock, microseconds UTC
-    :param offset: from the host's clock to it
+    :param now: the time by the store's clock, microseconds UTC
+    :param offset: microseconds from the host's clock to the store's
     """
     if abs(offset) >= CLOCK_ERROR:
         trigger.begin_at(now)
@@ -59,9 +59,9 @@ def begin_by_store(trigger: BaseTrigger, now: int, offset: int) -> None:
 def first_after(series: Series, now: int, standing: Standing, *, same: bool) -> int | None:
     """Return the first fire time from ``now`` on that was not claimed yet; ``None`` if there is none.
 
-    :param now: by this host's clock, microseconds UTC
-    :param same: whether the schedule is the one that the claims belong to. A new schedule does not wait for those
-        that lie ahead because a clock was set back.
+    :param now: the time by this host's clock, microseconds UTC
+    :param same: whether the schedule is the one that the claims belong to. A new schedule does not wait for claims that
+        lie ahead because a clock was set back.
     """
     first = series.next_us(None, now + standing.offset)
     return _not_claimed(series, first, standing.claimed, same=same)
@@ -78,7 +78,7 @@ def pass_claims(job: Job, standing: Standing) -> None:
 
 
 def hand_on_time(job: Job, standing: Standing) -> None:
-    """Give a job the next fire time of the one that it replaces, if their triggers say the same."""
+    """Give a job the next fire time of the one that it replaces, if both have the same schedule."""
     if same_schedule(standing.job.trigger, job.trigger):
         job._due, job._shown = standing.job._due, standing.job._shown
     else:

@@ -49,7 +49,7 @@ _READERS = {
     ),
 }
 _QUOTED = "%:"
-"""What the name of a node begins with where it is not the id itself."""
+"""The beginning of a node's name that is a quoted id, not the id itself."""
 
 
 class ZooKeeperJobStore(DocumentJobStore):
@@ -63,8 +63,8 @@ class ZooKeeperJobStore(DocumentJobStore):
         stopped anyway
     :param pickle_protocol: protocol of the documents
     :param connect_args: keyword arguments of ``kazoo.client.KazooClient``, where no client is given
-    :raises ValueError, TypeError: for an empty path, a number that is none, or a keyword argument that ``KazooClient``
-        does not know
+    :raises ValueError, TypeError: for an empty path, a value that is not the number it should be, or a keyword argument
+        that ``KazooClient`` does not know
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class ZooKeeperJobStore(DocumentJobStore):
 
     @contextmanager
     def _looking(self) -> Iterator[None]:
-        """Enter a look at the server: a store that is not started makes no path, and connects for the look only."""
+        """Enter a look at the server. A store that is not started makes no path, and connects only for the look."""
         if self._is_started:
             self._ensure_paths()
         if self._is_started or self.client.connected:

@@ -1,8 +1,8 @@
 """What travels from a store's claim to an executor and back: claims out, results in.
 
 A claim is one instance of a job: one or more fire times that were handed over together and run one after another.
-Each of its fire times is settled once: the first word about it wins, be it the worker's, the watchdog's or the
-pool's, and ``Claim.take`` (one atomic dictionary pop) decides who was first. After the last one the claim is
+Each of its fire times is settled once: the first word about it wins, whether the worker, the watchdog or the pool
+says it. ``Claim.take`` (one atomic dictionary pop) decides who was first. After the last one the claim is
 released, which frees the job's instance slot.
 """
 
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
         @property
         def until(self) -> int | None:
-            """When it ends unless renewed, on ``cluster.lease.boot_us``; ``None``: not by time."""
+            """When it ends unless renewed, by ``cluster.lease.boot_us``; ``None`` if it does not end by time."""
 
 
 class Result(Record):
@@ -60,7 +60,7 @@ class Result(Record):
     :ivar traceback: the frames alone, as 3.x's events have them
     :ivar reason: in words, where the outcome alone does not say it
     :ivar story: the exception as Python prints it, with its headline and its causes
-    :ivar told_in: number of the process that has logged it already, 0 if none has
+    :ivar told_in: id of the process that has logged it already, 0 if none has
     """
 
     __slots__ = (
@@ -69,7 +69,7 @@ class Result(Record):
     )
 
     is_told = False
-    """Whether the listeners hear of it by another way."""
+    """Whether the listeners get its event in another way."""
 
     def __init__(
         self,
@@ -96,7 +96,7 @@ class Result(Record):
 
 
 class Answered(Result):
-    """A result that an executor was given as an event, which the listeners get as it was given."""
+    """A result that an executor got as an event. The listeners get that event itself."""
 
     __slots__ = ()
     is_told = True
@@ -121,10 +121,10 @@ class Claim:
     :ivar attempt: 1 for the first attempt
     :ivar token: grows with each change of owner; a fence for resources outside
     :ivar sink: where outcomes go
-    :ivar lead: whether its scheduler may start runs, where one of several does
-    :ivar begun_at: when that began (microseconds UTC)
+    :ivar lead: its scheduler's right to start runs, where only one of several may; else ``None``
     :ivar begun: the fire time at work, 0 before the first, ``ALL`` where the executor cannot say; written *before*
-        ``may_start()`` is asked, so that whoever takes back what has not begun takes nothing that begins
+        ``may_start()`` is asked, so that whoever takes back fire times that have not begun takes none that begins
+    :ivar begun_at: when the fire time at work began (microseconds UTC)
     """
 
     __slots__ = (
@@ -142,7 +142,7 @@ class Claim:
         self.attempt = 1
         self.token = 1
         self.lead: Lead | None = None
-        self.slot: Any = None  # the store's own, to know the instance by
+        self.slot: Any = None  # the store's own value, by which it knows the instance
         self.begun = 0
         self.begun_at = 0
         self._open = dict.fromkeys(fires, True)
@@ -161,7 +161,7 @@ class Claim:
 
     @property
     def submitted(self) -> list[int]:
-        """The fire times that are told as submitted when the executor has this claim."""
+        """The fire times that are reported as submitted when the executor has this claim."""
         return self.fires
 
     @property
@@ -176,7 +176,7 @@ class Claim:
 
     @property
     def start_by(self) -> int | None:
-        """Until when the function may be called, on the clock of ``cluster.lease.boot_us``; ``None``: any time."""
+        """Until when the function may be called, by ``cluster.lease.boot_us``; ``None`` if at any time."""
         return None if self.lead is None else self.lead.until
 
     def may_start(self) -> bool:

@@ -56,7 +56,7 @@ lane_workers: dict[int, LaneWorker] = {}
 
 
 acting_for: ContextVar[int] = ContextVar("apscheduler_acting_for", default=0)
-"""The thread that waits for the calling code, where that is another one: what runs there is not to be waited for."""
+"""The thread that waits for the calling code, 0 if none does. The code must not wait for what runs in that thread."""
 
 
 def caller_ident() -> int:
@@ -65,9 +65,9 @@ def caller_ident() -> int:
 
 
 def current_run() -> RunContext | None:
-    """Return what the calling code's run is: job id, scheduled time, attempt and fire id.
+    """Return the run that the calling code is part of: job id, scheduled time, attempt and fire id.
 
-    Works in every executor, worker processes and coroutines included; ``None`` outside of a job.
+    Works in every executor, worker processes and coroutines included. Returns ``None`` outside of a job.
     """
     context = run_context.get()
     if context is None and (worker := lane_workers.get(caller_ident())) is not None:

@@ -1,4 +1,4 @@
-"""A failure in words: the exception as Python prints it, for rows, and its frames, for 3.x's events."""
+"""Puts a failure into words: the exception as Python prints it, for rows, and its frames, for 3.x's events."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def forget_locals(exc: BaseException | None) -> None:
     while found is not None:
         frame = found.tb_frame
         # A coroutine may have caught the exception before it came here, and wait for something else now:
-        # it would be closed, by CPython 3.12 and older.
+        # CPython 3.12 and older would close it.
         if not frame.f_code.co_flags & _SUSPENDABLE:
             with suppress(RuntimeError):  # it still runs: another thread has it
                 frame.clear()

@@ -1,4 +1,4 @@
-"""A ledger in memory with its reading and writing: what stores whose ledger lives there have in common."""
+"""Keeps a store's ledger in memory: the writing and reading that all stores with such a ledger have in common."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class RunsInMemory:
 
     def _matching(self, query: RunQuery) -> Iterator[Entry]:
         if query.node is not None:
-            return  # what is in memory has no node's name
+            return  # rows in memory have no node's name
         since = None if query.since is None else to_us(query.since)
         until = None if query.until is None else to_us(query.until)
         for entry in self.ledger.newest_first():

@@ -1,4 +1,4 @@
-"""An exception's own fields, past whatever its class makes of attributes: a frozen dataclass refuses to be set any."""
+"""Reads and sets an exception's own fields, even if its class forbids that, as a frozen dataclass does."""
 
 from __future__ import annotations
 

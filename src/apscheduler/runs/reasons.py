@@ -32,7 +32,7 @@ def rollups(plan: Plan, late: str | None, grace: int, now: int) -> list[tuple[Ou
 
     :param late: why the first of them comes late, if it does
     :param grace: how late a run may start, in microseconds
-    :param now: the time of the plan, as its fire times are counted
+    :param now: the time of the plan, on the clock of its fire times
     """
     found = []
     if plan.coalesced is not None:
@@ -69,7 +69,7 @@ def skipped(job: Job, held: str | None = None) -> str:
 
 
 def refused(job: Job) -> str:
-    """Return why an instance was not started that the store had counted and the executor did not take."""
+    """Return why an instance was not started: the store had allowed it, but the executor did not take it."""
     return (
         f"executor {job.executor!r} refused it as one instance too many "
         f"(it answered MaxInstancesReachedError; max_instances is {job.max_instances})"

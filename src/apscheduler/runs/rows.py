@@ -21,7 +21,7 @@ class Run:
     :ivar fire_time: the scheduled time (aware, in the trigger's zone where known, else UTC)
     :ivar outcome: what became of it; ``None`` while it is claimed or running
     :ivar state: ``"ended"``, or, without an outcome: ``"queued"`` or ``"running"`` in this process, ``"claimed"`` by another
-        one (which alone knows more), ``"waiting"`` for any to take it over
+        one (which alone knows more), ``"waiting"`` until any process takes it over
     :ivar reason: why, in words, where the outcome alone does not say it
     :ivar started_at: when the function was called (aware, UTC), ``None`` if it never was
     :ivar finished_at: when the outcome was known (aware, UTC)

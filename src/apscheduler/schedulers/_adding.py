@@ -54,7 +54,7 @@ _JOB_ATTRIBUTES = (
 )
 
 _REPLACE_KEEPING_TIME = 2
-"""A value of ``replace_existing`` on its way to the store."""
+"""Value of ``replace_existing`` inside this package: replace the job, and keep its next fire time."""
 
 
 class JobAdding(PendingJobs):
@@ -124,7 +124,7 @@ class JobAdding(PendingJobs):
             from apscheduler.schedulers import _positional
 
             args, trigger_args = _positional.read(trigger, args, trigger_args)  # type: ignore[assignment] # kept as it is
-            made = self._create_trigger(trigger, trigger_args)  # as in 3.x, its faults come first
+            made = self._create_trigger(trigger, trigger_args)  # as in 3.x, its errors come first
             _positional.refuse_schedule(trigger, args)
         else:
             made = self._create_trigger(trigger, trigger_args)
@@ -185,7 +185,7 @@ class JobAdding(PendingJobs):
     ) -> Callable[[F], F]:
         """Return a decorator that adds a function as a job, replacing one of the same id.
 
-        Takes what :meth:`add_job` takes, but for ``replace_existing``.
+        Takes what :meth:`add_job` takes, except ``replace_existing``.
 
         :raises TypeError: if ``replace_existing`` is given
         """
@@ -198,7 +198,7 @@ class JobAdding(PendingJobs):
         def decorate(func: F) -> F:
             if id is None and jobstore in self._jobstores:
                 self._warn_of_duplicates(func, jobstore)
-            # An add_job of 3.x's signature knows nothing of what was not given.
+            # An overridden add_job may have 3.x's signature: options that 3.x lacks are passed only if given.
             new = {"timeout": timeout, "delivery": delivery}
             given = {name: value for name, value in new.items() if value is not undefined}
             if keep_next_run_time:
@@ -311,7 +311,7 @@ class JobAdding(PendingJobs):
             self._wake_for(job._due)
 
     def _make_way(self, job: Job, store: Store, replace_existing: bool) -> None:
-        """Remove the job in the place of which one comes that never runs, one that cannot be restored too.
+        """Remove the stored job that a job without any fire time replaces, even one that cannot be restored.
 
         :raises ConflictingIdError: if it may not be replaced
         """
@@ -334,7 +334,7 @@ class JobAdding(PendingJobs):
             store.replace_job(job, partial(hand_on_time if keeps else pass_claims, job))
 
     def _complete(self, job: Job, store: Store) -> None:
-        """Give a job what it was not given: defaults, and its first fire time by its store's clock."""
+        """Set what a job was not given: the defaults, and its first fire time by its store's clock."""
         if job.trigger.binds:
             self._check_calendars(job.trigger)
         defaults = self._job_defaults
@@ -367,7 +367,7 @@ class JobAdding(PendingJobs):
         self._dispatch_event(JobEvent(EVENT_JOB_REMOVED, job.id, alias))
 
     def add_jobs(self, jobs: Iterable[Mapping[str, Any]]) -> list[Job]:
-        """Add several jobs in one step and return them: those of one store all or none, in one transaction. New.
+        """Add several jobs in one step and return them; those of one store all or none, in one transaction. New.
 
         Before the scheduler's start they are pending, like those of :meth:`add_job`.
 
@@ -421,7 +421,7 @@ class JobAdding(PendingJobs):
         return job, alias, replace
 
     def _real_add_jobs(self, group: list[Entry]) -> None:
-        """Put jobs of one store, all of which replace or all of which do not, into it in one step."""
+        """Put jobs into their store in one step; all have the same store, and all replace others or none does."""
         _, alias, replace_existing = group[0]
         one_by_one = replace_existing == _REPLACE_KEEPING_TIME or not is_ours(self._real_add_job)
         if len(group) == 1 or one_by_one:
@@ -460,7 +460,7 @@ class JobAdding(PendingJobs):
             self._wake_for(min((job._due for job in jobs), default=NEVER))
 
     def _wake_for(self, due: int) -> None:
-        """Wake the loop if this fire time comes before what it waits for (hosts may just wake it)."""
+        """Wake the loop if this fire time comes before what it waits for (this default wakes it in any case)."""
         self.wakeup()
 
 
@@ -468,7 +468,7 @@ _OWN_PLUGIN = JobAdding._create_plugin_instance
 
 
 def _named_arguments(given: Any) -> dict[str, Any]:
-    """Return ``kwargs`` given as anything that ``dict()`` takes, as in 3.x.
+    """Return ``kwargs`` as a dictionary; as in 3.x, anything that ``dict()`` takes may be given.
 
     :raises TypeError, ValueError: where ``dict()`` does
     """
@@ -483,12 +483,12 @@ def _named_arguments(given: Any) -> dict[str, Any]:
 
 
 def _is_never(job: Job) -> bool:
-    """Return whether a complete job has no fire time at all; a paused one just has none now."""
+    """Return whether a complete job has no fire time at all (a paused one has none only for now)."""
     return job._due == NEVER and job._shown is undefined
 
 
 def _parameters(cls: Any) -> Mapping[str, Any]:
-    """Return what a trigger's class takes by name."""
+    """Return the parameters of a trigger's class by name; none if they are not known."""
     from inspect import signature
 
     try:
@@ -498,9 +498,9 @@ def _parameters(cls: Any) -> Mapping[str, Any]:
 
 
 def _job_class() -> Any:
-    """Return what schedulers.base calls ``Job``, as others put their own there.
+    """Return the class ``Job`` of ``schedulers.base``, because other code puts its own there.
 
-    :raises TypeError: if it is a class of something else
+    :raises TypeError: if it is a class that is no subclass of our ``Job``
     """
     found = sys.modules["apscheduler.schedulers.base"].Job
     if found is not Job and isinstance(found, type) and not issubclass(found, Job):

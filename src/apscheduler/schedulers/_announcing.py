@@ -1,6 +1,6 @@
-"""What the loop tells: which jobs were submitted, removed, skipped, rolled up or dropped, to the log and to listeners.
+"""Tells the log and the listeners which jobs were submitted, removed, skipped, rolled up or dropped.
 
-Whatever a listener, a log handler or a trigger raises costs that one announcement.
+If a listener, a log handler or a trigger raises, only that one announcement is lost.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Announcer:
             self.interrupt = exc
 
     def failed(self, exc: Exception) -> None:
-        """Log what kept something from being announced."""
+        """Log the error that kept something from being announced."""
         text = "Something of a job could not be announced; its runs go on"
         say(self._scheduler._logger, logging.ERROR, text, exc_info=exc)
 
@@ -78,7 +78,7 @@ class Announcer:
     def bid_farewell(
         self, batch: ClaimBatch, shares: dict[str, list[Any]], done: list[str]
     ) -> None:
-        """Say which jobs have no further fire time, each after its last run.
+        """Log which jobs have no further fire time, each after its last run.
 
         :param done: the executors that have run their shares
         """
@@ -88,7 +88,7 @@ class Announcer:
             self._guarded(bid_farewell, logger, batch.finished, to_run)
 
     def announce_submitted(self, shares: dict[str, list[Any]]) -> None:
-        """Tell each item of these shares, to whoever listens."""
+        """Tell the listeners of each item of these shares that it was submitted."""
         for items in shares.values():
             for item in items:
                 self._guarded(self._announce_item, item)
@@ -175,7 +175,7 @@ class Announcer:
         """Tell that fire times of a job were skipped because of its ``max_instances``.
 
         :param held: who else holds an instance, in words
-        :param refused: the reason, where it was the executor that refused them
+        :param refused: the reason, if the executor refused them
         """
         scheduler = self._scheduler
         times = [job._at(fire) for fire in fires]
@@ -186,7 +186,7 @@ class Announcer:
             "Job %s skipped %s%s: %s%s",
             *(named(job), shown(times[0], exactly=False), more),
             refused or reasons.skipped(job, held),
-            # No advice where a process that may be dead holds it, or nothing is known to run.
+            # No advice if a process that may be dead holds the instance, or if nothing is known to run.
             "" if held or refused else _ADVICE,
         )
         scheduler._dispatch_event(

@@ -1,4 +1,4 @@
-"""What the hosts on an asyncio loop share: finding the loop, and the shutdown that can be awaited."""
+"""The base of schedulers in an asyncio loop: finds the loop, and offers a shutdown that can be awaited."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _AFTER_CANCEL = 1.0
 
 
 class ListeningPort(AsyncioPort):
-    """The loop of a host: it keeps hold of the tasks of async listeners."""
+    """The asyncio loop of a scheduler; keeps references to the tasks of async listeners."""
 
     def finish(self, coroutine: Any) -> asyncio.Task[Any]:
-        """Start a task."""
+        """Start a task that awaits what an async listener returned."""
         task = super().finish(coroutine)
         unfinished.add(task)  # the loop itself keeps only a weak reference
         task.add_done_callback(unfinished.discard)
@@ -61,13 +61,13 @@ class AsyncioHost(CallbackScheduler):
         self,
         wait: bool = True,
         *,
-        timeout: float | timedelta | None = None,  # noqa: ASYNC109 - it has the jobs cancelled, asyncio.timeout would not
+        timeout: float | timedelta | None = None,  # noqa: ASYNC109 - it cancels the jobs, asyncio.timeout would not
     ) -> None:
         """Shut down without holding up the loop, and wait for running jobs. New.
 
         :param wait: whether to wait for running jobs; if not, they are cancelled and recorded as such
-        :param timeout: after so many seconds cancel them, give what was cancelled up to a second to end, and return;
-            threads that still run a job are left to themselves
+        :param timeout: after how many seconds running jobs are cancelled. They get up to a second to end; then
+            this returns, and threads that still run a job are left to themselves
         :raises SchedulerNotRunningError: if the scheduler is not running
         """
         seconds = self._begin_shutdown(timeout)
@@ -107,7 +107,7 @@ class AsyncioHost(CallbackScheduler):
         try:
             done.get_loop().call_soon_threadsafe(_set_done, done)
         except RuntimeError:
-            return  # the loop did not wait for it
+            return  # the loop was closed meanwhile
 
 
 def _set_done(future: asyncio.Future[None]) -> None:
@@ -116,7 +116,7 @@ def _set_done(future: asyncio.Future[None]) -> None:
 
 
 async def _end_of_listeners(patience: float | None) -> None:
-    """Wait for the async listeners of this loop, which may still have to be told of the shutdown."""
+    """Wait for this loop's async listeners, which may still be handling the shutdown, at most ``patience`` seconds."""
     loop = asyncio.get_running_loop()
     here = asyncio.current_task()
     tasks = {task for task in unfinished if task.get_loop() is loop and task is not here}

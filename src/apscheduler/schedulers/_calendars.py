@@ -1,4 +1,4 @@
-"""The part of a scheduler that knows calendars by name, and puts triggers under them."""
+"""The part of a scheduler that keeps calendars by name, and makes triggers obey them."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 class CalendarRegistry(Registry):
     """Calendars by name, shared by all jobs that name them.
 
-    ``_calendars`` is replaced, never changed: who plans reads one state of it, and needs no lock.
+    ``_calendars`` is replaced, never changed. So planning reads one state of it, and needs no lock.
     """
 
     def add_calendar(
         self, name: Any, calendar: Calendar, *, replace_existing: bool = False
     ) -> None:
-        """Register a calendar under a name, by which jobs of this scheduler obey it. New.
+        """Register a calendar under a name; jobs of this scheduler that name it obey it. New.
 
         Jobs keep the name, not the calendar: register it on each scheduler process that shares a job store. A job
         whose calendar is not registered is not run there; it stays due, which is logged.
 
-        :param name: what ``calendar=`` of jobs says
+        :param name: the name that jobs give as ``calendar=``
         :param calendar: a :class:`~apscheduler.calendars.Calendar`
-        :param replace_existing: whether to take the place of one of this name
+        :param replace_existing: whether to replace a calendar of this name
         :raises ValueError: if the name is taken
         :raises TypeError: if it is no calendar, or the name no text
         """
@@ -71,7 +71,7 @@ class CalendarRegistry(Registry):
     def add_blackout(
         self, name: str, start: Any = None, end: Any = None, *, reason: str | None = None
     ) -> None:
-        """Add a blackout window to the calendar of this name, and make that if there is none. New.
+        """Add a blackout window to the calendar of this name; the calendar is made if there is none. New.
 
         :param start: datetime, date or text in the scheduler's zone; ``None``: from now on
         :param end: likewise; ``None``: until :meth:`clear_blackouts`
@@ -90,7 +90,7 @@ class CalendarRegistry(Registry):
         self.add_calendar(name, Blackouts(*known.windows, window), replace_existing=True)
 
     def clear_blackouts(self, name: str) -> None:
-        """End the blackouts of this name; the name stays registered, and open. New.
+        """Remove the blackout windows of this name; it stays registered, as a calendar that closes nothing. New.
 
         :raises KeyError: if there is no calendar of this name
         :raises TypeError: if it is no :class:`~apscheduler.calendars.Blackouts`
@@ -116,7 +116,7 @@ class CalendarRegistry(Registry):
         raise NotImplementedError
 
     def _check_calendars(self, trigger: BaseTrigger) -> None:
-        """See that all calendars which a trigger names are registered.
+        """Check that all calendars that a trigger names are registered.
 
         :raises UnknownCalendarError: for the first that is not
         """
@@ -137,7 +137,7 @@ def split_off(
 ) -> tuple[Any, Any, dict[str, Any]]:
     """Return ``calendar``, ``closed`` and the other arguments of a trigger.
 
-    :param taken: the arguments that the trigger takes itself, and so are its own
+    :param taken: the parameters of the trigger's class; ``calendar`` or ``closed`` among them is left to the trigger
     """
     rest = dict(arguments)
     calendar = None if "calendar" in taken else rest.pop("calendar", None)
@@ -148,7 +148,7 @@ def split_off(
 
 
 def under(trigger: BaseTrigger, calendar: Any, closed: Any) -> BaseTrigger:
-    """Return the trigger under calendars, itself where there are none."""
+    """Return a trigger that fires as this one and obeys the calendars; this one itself if there are none."""
     if calendar is None:
         return trigger
     from apscheduler.triggers.calendar import CalendarTrigger
@@ -157,7 +157,7 @@ def under(trigger: BaseTrigger, calendar: Any, closed: Any) -> BaseTrigger:
 
 
 def with_calendars_of(old: BaseTrigger, new: BaseTrigger) -> BaseTrigger:
-    """Return the new trigger under the calendars of the one it replaces, unless it has some of its own."""
+    """Return the new trigger, made to obey the calendars of the old one, unless it has calendars of its own."""
     if not old.binds or new.binds:
         return new
     from apscheduler.triggers.calendar import CalendarTrigger

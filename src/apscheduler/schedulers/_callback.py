@@ -1,16 +1,16 @@
-"""What the hosts with an event loop of the program's share: one timer, the pass beside the loop, events in the loop.
+"""The base of schedulers in the program's event loop: one timer, the pass beside the loop, events in the loop.
 
-    wakeup()   from any thread: the loop looks soon (several at once count as one)
+    wakeup()   from any thread: the loop looks soon (several calls at once count as one)
     look       in the loop: starts a pass, unless one is under way
-    pass       in the loop where all stores are memory and nobody else may lead, a small batch at a time; else in one
-               thread beside it, so that no store, however slow, holds the loop up
+    pass       in the loop, a small batch at a time, if all stores are memory stores and there is no leader lock; else
+               in one thread beside the loop, so that no store, however slow, holds the loop up
     passed     in the loop: sets the timer
 
-Listeners are called in the loop's thread whoever has something to tell, in the order in which it was told. Executors
-take claims from any thread. So nothing but the pass knows which thread it runs in.
+Listeners are called in the loop's thread, in the order of the events, whichever thread an event comes from. Executors
+take claims from any thread. So only the pass itself depends on the thread that it runs in.
 
-A loop that says that it is about to end (asyncio's, before it waits for its default executor; the reactor) is given
-nothing more, and what has not begun is given back, where others share the store.
+Some loops say that they are about to end: an asyncio loop before it waits for its default executor, and the reactor.
+Such a loop is given nothing more, and what has not begun is given back, if others share the store.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from apscheduler.executors._ports import Handle, Port
 
 LOOP_BATCH = 200
-"""Jobs claimed at a time in the loop itself: about two milliseconds, then everything else has its turn."""
+"""Jobs claimed at a time in the loop itself. This takes about two milliseconds; then the loop does its other work."""
 
 
 class PassThread:
@@ -50,9 +50,9 @@ class PassThread:
         self._thread: Thread | None = None
 
     def call(self, function: Callable[[], object]) -> None:
-        """Have the function called here, after those before it.
+        """Have the function called in this thread, after those that were given before.
 
-        :raises RuntimeError: if no thread can be started; it is not called then
+        :raises RuntimeError: if no thread can be started; the function is not called then
         """
         if self._thread is None:
             thread = Thread(target=self._run, name="APScheduler", daemon=True)
@@ -61,11 +61,11 @@ class PassThread:
         self._calls.put(function)
 
     def close(self) -> None:
-        """End after what was asked for."""
+        """Have the thread end after the functions that were given before."""
         self._calls.put(None)
 
     def join(self) -> None:
-        """Wait for the end, unless it is this very thread that asks."""
+        """Wait until the thread has ended; return at once if called in that thread."""
         thread = self._thread
         if thread is not None and thread is not current_thread():
             thread.join()
@@ -76,11 +76,11 @@ class PassThread:
 
 
 class LoopTimer:
-    """The looking of one scheduler in one loop, from a start to the shutdown after it.
+    """Starts the passes of one scheduler in one loop, from a start to the next shutdown.
 
-    Everything but ``wake`` and ``close`` happens in the loop's thread, or in the pass, of which there is one at a time.
+    All methods but ``wake`` and ``close`` are called in the loop's thread, or by the pass; there is one pass at a time.
 
-    :ivar sleeping_until: when it looks again by itself; NEVER while it is awake
+    :ivar sleeping_until: when it looks again by itself (microseconds UTC); NEVER while it is awake
     """
 
     def __init__(self, scheduler: CallbackScheduler, port: Port) -> None:
@@ -97,17 +97,17 @@ class LoopTimer:
         self._loop_end: object = None
 
     def wake(self) -> None:
-        """Look soon; from any thread."""
+        """Have the loop look soon; may be called from any thread."""
         if self._woken or self._closed:
             return
         self._woken = True
         try:
             self.port.call(self._look)
-        except RuntimeError:  # the loop is closed: so is the scheduler, as its `running` says
+        except RuntimeError:  # the loop is closed, and so `running` is false
             self._woken = False
 
     def close(self) -> None:
-        """Look no more; from any thread."""
+        """Look no more; may be called from any thread."""
         self._closed = True
         self.beside.close()
         if self.port.is_here():
@@ -120,11 +120,11 @@ class LoopTimer:
 
     def _end(self) -> None:
         self.stop()
-        if self._scheduler._timer is self:  # else it was started anew meanwhile
+        if self._scheduler._timer is self:  # else the scheduler was started again meanwhile
             self._scheduler._stop_timer()
 
     def stop(self) -> None:
-        """Forget when to look again by itself; in the loop."""
+        """Cancel the timer; called in the loop."""
         handle, self._handle = self._handle, None
         self.sleeping_until = NEVER
         if handle is not None:
@@ -151,7 +151,7 @@ class LoopTimer:
             dispatcher.batch, dispatcher.batches = BATCH, BATCHES
             try:
                 self.beside.call(self._pass_beside)
-            except RuntimeError as exc:  # at its limit of threads
+            except RuntimeError as exc:  # the limit of threads is reached
                 self._passed(self._met(exc))
         else:
             dispatcher.batch, dispatcher.batches = LOOP_BATCH, 1
@@ -165,7 +165,7 @@ class LoopTimer:
             self._passed(seconds)
 
     def _stop_claiming(self) -> None:
-        """In the loop, before its end: nothing more is started in it."""
+        """Called in the loop before it ends: start nothing more in it, and give back what has not begun."""
         scheduler = self._scheduler
         if self._closed or scheduler._timer is not self:
             return
@@ -178,7 +178,7 @@ class LoopTimer:
         if scheduler._stores_may_block():
             try:
                 self.beside.call(self._withdraw)
-            except RuntimeError:  # at its limit of threads: the end of the process gives it back
+            except RuntimeError:  # no thread starts: the end of the process gives it back
                 return
 
     def _withdraw(self) -> None:
@@ -217,11 +217,11 @@ class LoopTimer:
             self._again, seconds = False, 0
         try:
             self._scheduler._start_timer(seconds)
-        except Exception as exc:  # noqa: BLE001 - of someone else's; the loop outlives everything
+        except Exception as exc:  # noqa: BLE001 - from an override; the loop outlives everything
             self.start(self._met(exc))
 
     def start(self, seconds: float | None) -> None:
-        """Look again after so many seconds (``None``: when there is news); in the loop."""
+        """Set the timer to look again after ``seconds`` (``None``: when there is news); called in the loop."""
         self.stop()
         if self._closed:
             return
@@ -232,7 +232,7 @@ class LoopTimer:
 
 
 class CallbackScheduler(BaseScheduler):
-    """A scheduler whose waiting is done by an event loop of the program's."""
+    """A scheduler that waits by a timer in the program's event loop."""
 
     _runs_beside = True
     _how_to_last = "Jobs run while its event loop does; keep that running"
@@ -253,23 +253,23 @@ class CallbackScheduler(BaseScheduler):
     def start(self, paused: bool = False) -> None:
         """Start the scheduler in its event loop, and return. See :meth:`BaseScheduler.start`.
 
-        :param paused: whether to wait for :meth:`resume` with processing jobs
+        :param paused: whether to process no jobs until :meth:`resume`
         :raises RuntimeError: if there is no event loop
         """
         if self.state != STATE_STOPPED and not self.running:
-            self.shutdown(wait=False)  # its loop was closed under it
+            self.shutdown(wait=False)  # its loop was closed while it ran
         if self.state == STATE_STOPPED:
             self._let_shutdown_end("start")
             self._timer = LoopTimer(self, self._find_port())
-            self._loop = None  # a pass of the time before the last shutdown may still end
+            self._loop = None  # a new dispatcher: a pass from before the last shutdown may still use the old one
         super().start(paused)
 
     def shutdown(self, wait: bool = True, *, timeout: float | timedelta | None = None) -> None:
         """Stop processing jobs. See :meth:`BaseScheduler.shutdown`.
 
         :param wait: whether running jobs come to their end (waited for only where that does not hold up the loop)
-        :param timeout: after how many seconds coroutine jobs that still run are cancelled and recorded as such; called
-            in the loop's own thread it returns at once, and that comes later. New.
+        :param timeout: after how many seconds coroutine jobs that still run are cancelled and recorded as such. Called
+            in the loop's own thread, this method returns at once, and the jobs are cancelled later. New.
         """
         seconds = self._begin_shutdown(timeout)
         if self._timer is not None:
@@ -277,7 +277,7 @@ class CallbackScheduler(BaseScheduler):
         self._finish_shutdown(wait=wait, timeout=seconds)
 
     def _before_loop_end(self, _port: Any, _function: Callable[[], object]) -> object:
-        """Have the function called in the loop before its end, where the loop can do that; keep what is returned."""
+        """Have the loop call the function before it ends, if it can; the caller keeps what is returned until then."""
         return None
 
     def _let_pass_end(self) -> None:
@@ -308,7 +308,7 @@ class CallbackScheduler(BaseScheduler):
 
     @property
     def running(self) -> bool:
-        """Whether the scheduler has been started, and its event loop was not closed under it."""
+        """Whether the scheduler has been started, and its event loop has not been closed since."""
         return self.state != STATE_STOPPED and not (
             self._timer is not None and self._timer.port.is_closed()
         )
@@ -318,12 +318,12 @@ class CallbackScheduler(BaseScheduler):
             self._timer.wake()
 
     def _start_timer(self, wait_seconds: float | None) -> None:
-        """Have the loop look again after so many seconds (a name of 3.x's that other code overrides)."""
+        """Have the loop look again after ``wait_seconds`` (a method of 3.x, which other code overrides)."""
         if self._timer is not None:
             self._timer.start(wait_seconds)
 
     def _stop_timer(self) -> None:
-        """Have it not look again by itself (a name of 3.x's that other code overrides)."""
+        """Cancel the timer (a method of 3.x, which other code overrides)."""
         if self._timer is not None:
             self._timer.stop()
 
@@ -332,13 +332,13 @@ class CallbackScheduler(BaseScheduler):
             self.wakeup()
 
     def _stores_may_block(self) -> bool:
-        """Return whether a store or a leader lock does I/O, for all we know."""
+        """Return whether a leader lock or a store may do I/O; all stores but memory stores may."""
         return self._lead is not None or any(
             type(store) is not MemoryJobStore for store in list(self._jobstores.values())
         )
 
     def _dispatch_event(self, event: SchedulerEvent) -> None:
-        """Tell the listeners, in the loop's thread while the loop runs."""
+        """Tell the listeners of an event; while the loop runs, in its thread."""
         self._heed_listeners()
         if not self._listener_mask & event.code:
             return

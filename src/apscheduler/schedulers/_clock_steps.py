@@ -1,7 +1,8 @@
-"""Whether the host's clock was set since the loop last looked, and what that did to the jobs of a store.
+"""Finds out whether the host's clock was set since the loop last looked, and logs what that did to a store's jobs.
 
-Stores that processes share go by a clock of their own. The others go by the host's: jobs due in a time that was skipped
-become due at once, and where time comes a second time, jobs wait for it. Neither is to happen without a word.
+Stores that processes share go by a clock of their own. The others go by the host's clock. If it is set forward, the
+jobs of the time that was skipped become due at once. If it is set back, jobs wait until their times come again. Both
+are logged.
 """
 
 from __future__ import annotations
@@ -23,13 +24,13 @@ if TYPE_CHECKING:
 
 _APART: Final = SECOND // 2
 _CAN_TELL: Final = counts_sleep()
-"""Else a machine that slept would look like one whose clock was set."""
+"""Whether :func:`boot_us` goes on while the machine sleeps; if not, a sleep would look like a clock that was set."""
 
 
 class ClockSteps:
     """What the loop knows of the host's clock. Used by the loop's thread.
 
-    :ivar step: by how far the clock was set before this pass, microseconds; 0 for less than a second
+    :ivar step: microseconds by which the clock was set before this pass (negative: back); 0 for less than a second
     """
 
     def __init__(self) -> None:
@@ -40,13 +41,13 @@ class ClockSteps:
         self._found: dict[str, int] = {}
 
     def pass_began(self, now: int, *, is_real: bool) -> None:
-        """A pass begins.
+        """Called when a pass begins: look whether the clock was set.
 
         :param is_real: whether ``now`` is the host's clock
         """
         self.step = 0
-        # boot_us() costs a system call, and there may be ten thousand passes a second: it is asked twice a second at
-        # most. A step forward, and one back after a short while, show in these two at once.
+        # boot_us() costs a system call, and there may be ten thousand passes a second. So it is called at most twice a
+        # second, and when `now` itself shows a step of the clock.
         ticks = monotonic_ns() // 1000
         if 0 <= now - self._asked_at < _APART and ticks - self._asked_ticks < _APART:
             return
@@ -60,7 +61,7 @@ class ClockSteps:
             self.step = base - known
 
     def found(self, alias: str, lanes: dict[str, list[Job]], batch: ClaimBatch) -> None:
-        """Take note of what a store found to be due, before it is handed over."""
+        """Count the fire times that a store found to be due; called before they are handed over."""
         count = sum(len(jobs) for jobs in lanes.values())
         count += sum(len(claim.fires) for claim in batch.claims)
         count += sum(len(fires) for _, fires in batch.skipped)
@@ -70,7 +71,7 @@ class ClockSteps:
         self._found[alias] = self._found.get(alias, 0) + count
 
     def tell(self, alias: str, logger: Any) -> None:
-        """Say in one line what the step did in a store."""
+        """Log in one line what the step did to the jobs of a store."""
         found = self._found.pop(alias, 0)
         seconds = abs(self.step) / SECOND
         if self.step > 0:

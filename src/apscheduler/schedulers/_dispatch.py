@@ -1,14 +1,15 @@
-"""THE loop: collect and claim what is due, hand it to the executors, say when to come back.
+"""THE loop: claims what is due, hands it to the executors, and says when to come back.
 
-One pass per store and batch:
+A pass does this for each store and batch:
 
     claim      the store moves next fire times and counts instances in one atomic step (jobstores/base.py)
-    announce   what will not run is written down, logged and told; what will is told as submitted
+    announce   what will not run is written down, logged and told; what will run is told as submitted
     hand over  each executor gets its share of the batch in one call
 
-The second and third step are in ``_handing_over.py`` and ``_announcing.py``. No lock is held here at all. One store,
-trigger, executor or listener that raises costs its own jobs a delay and one log line; a failing store is asked again after ``jobstore_retry_interval``. A crash between claim and hand-over loses
-nothing that memory did not hold; shared stores recover it by the claim's row.
+The second and third step are in ``_announcing.py`` and ``_handing_over.py``. No lock is held here at all. If a store,
+trigger, executor or listener raises, its own jobs are delayed and one line is logged. A failing store is asked again
+after ``jobstore_retry_interval``. A crash between claim and hand-over loses only what was in memory; a shared store
+recovers the claim by its row.
 """
 
 from __future__ import annotations
@@ -41,19 +42,19 @@ if TYPE_CHECKING:
     from apscheduler.schedulers._stores import Store
 
 BATCH = 2000
-"""Jobs claimed at a time: enough to make the fixed cost vanish, few enough that workers start at once."""
+"""Jobs claimed at a time: enough that the fixed cost does not matter, few enough that workers start at once."""
 
 BATCHES = 100
-"""Batches of one store before the others have their turn."""
+"""Batches of one store in a pass, before the other stores have their turn."""
 
 _COMPLAINTS = 10 * SECOND
-"""A store that stays down is complained about so often."""
+"""Microseconds between two warnings about a store that stays down."""
 
 
 class Dispatcher:
     """The loop of one scheduler. Used by the loop's thread only.
 
-    :ivar polls: whether to come back, too, to see what other processes have changed
+    :ivar polls: whether to come back also to look for what other processes have changed
     """
 
     def __init__(self, scheduler: Any) -> None:
@@ -66,11 +67,11 @@ class Dispatcher:
         self.wake_at = NEVER
         self._complained_at: dict[str, int] = {}
         self._retry_at: dict[str, int] = {}
-        self._unbegun: set[str] = set()  # stores that were away when the scheduler started
+        self._unbegun: set[str] = set()  # stores that could not be reached at the start
         self._sinks: dict[int, StoreSink] = {}
         self._is_real = False  # whether this pass goes by the host's clock
         self._is_fresh = (
-            False  # whether its first claim is still to come: who began it has asked for the state
+            False  # whether its first claim is to come, for which the caller has checked the state
         )
 
     def run_pass(self) -> float | None:
@@ -101,9 +102,10 @@ class Dispatcher:
         return None if wake_at == NEVER else max(wake_at - now, 0) / SECOND
 
     def begin_later(self, aliases: set[str]) -> None:
-        """Make jobs of ``@reboot`` in these stores due when they can be reached: they could not at the start.
+        """Make the jobs of ``@reboot`` in these stores due later, when the stores can be reached.
 
-        Called by the thread that starts or resumes the scheduler, before the loop's first pass; that says they are away.
+        Called by the thread that starts or resumes the scheduler, before the loop's first pass. That pass logs that
+        these stores cannot be reached.
         """
         self._unbegun = aliases
 
@@ -141,8 +143,8 @@ class Dispatcher:
             if number:
                 now = scheduler._now_us()
             lead = scheduler._lead
-            # A run that may not start when the leader lock is lost needs a claim that can be asked.
-            # So does a job whose fire times somebody else says.
+            # Plain jobs run without a claim. With a leader lock each run needs one, which says whether it may start.
+            # A job with an overridden _get_run_times needs one too.
             is_plain = lead is None and Job._get_run_times is OWN_RUN_TIMES
             lanes = scheduler._lanes() if is_plain else {}
             request = ClaimRequest(
@@ -188,7 +190,7 @@ class Dispatcher:
         self._retry_at[alias] = retry_at
         self.lateness.store_went_down(alias)
         if isinstance(exc, RuntimeError) and _ends_with_the_program():
-            return retry_at  # it starts no thread any more
+            return retry_at  # no thread can be started any more
         if not 0 <= now - self._complained_at.get(alias, -_COMPLAINTS) < _COMPLAINTS:
             self._complained_at[alias] = now
             self._complain(alias, store, exc, seconds)
@@ -197,7 +199,7 @@ class Dispatcher:
     def _complain(self, alias: str, store: Store, exc: Exception, seconds: float) -> None:
         scheduler = self._scheduler
         text = f"Job store {alias!r} failed; its jobs wait and it is asked again in {seconds:g} s"
-        # The alias may hold braces; the rest is filled in there.
+        # Braces of the alias are doubled, because say_trouble() fills in the rest by str.format().
         name = repr(alias).replace("{", "{{").replace("}", "}}")
         away = f"Job store {name}{{place}} is not reachable ({{reason}}); its jobs wait and it is asked again in {seconds:g} s"
         say_trouble(scheduler._logger, store, text, exc, level=logging.WARNING, away=away)
@@ -205,7 +207,7 @@ class Dispatcher:
 
 
 def _ends_with_the_program() -> bool:
-    """Return whether this thread is one that nobody waits for, and the main thread has ended."""
+    """Return whether the program ends: the main thread has ended, and nobody waits for this one."""
     return threading.current_thread().daemon and not threading.main_thread().is_alive()
 
 

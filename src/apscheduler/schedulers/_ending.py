@@ -1,8 +1,8 @@
-"""The end of a scheduler: when its process ends and nobody has shut it down, and within a time that was given.
+"""Ends a scheduler: when its process ends and nobody has shut it down, and within a time that was given.
 
-At the end of the process it claims nothing more; stores that other processes share get back what has not begun, and from now on each outcome as it
-comes. What runs goes on: our pools are waited for (``executors/_ending.py``). It can still be shut down afterwards, as
-an exit handler of the program may do.
+At the end of the process the scheduler claims nothing more. Stores that other processes share get back what has not
+begun, and from then on each outcome as it comes. What runs goes on: our pools are waited for
+(``executors/_ending.py``). The scheduler can still be shut down afterwards, as an exit handler of the program may do.
 """
 
 from __future__ import annotations
@@ -26,19 +26,20 @@ if TYPE_CHECKING:
     from typing import Any
 
 PASS_SECONDS = 1.0
-"""How long a pass that is under way may take to come to its end: a store that hangs must not hold up more."""
+"""Seconds for which a pass that is under way is waited for: a store that hangs must not hold up the end for longer."""
 _LOOK_SECONDS = 0.005
 
 
 class Shutdown:
-    """One shutdown of a scheduler, from its begin until the next start.
+    """One shutdown of a scheduler, from its beginning until the next start.
 
-    :ivar by: which thread (or greenlet) shuts down
-    :ivar waits: whether for running jobs
-    :ivar executors: what is stopped: what is added meanwhile was never started
+    :ivar by: the thread (or greenlet) that shuts down
+    :ivar waits: whether it waits for running jobs
+    :ivar executors: the executors to stop; those added meanwhile were never started
     :ivar stores: likewise
-    :ivar is_closed: whether all of that is stopped
-    :ivar is_over: set once nobody is at it any more, closed or not: a Ctrl-C has ended it, or it was given up
+    :ivar is_closed: whether all of these are stopped
+    :ivar is_over: an event, set once nobody works on the shutdown any more; if ``is_closed`` is false then, a Ctrl-C
+        has ended it, or it was given up
     :ivar is_past: whether the scheduler was started again since
     """
 
@@ -54,12 +55,12 @@ class Shutdown:
         self._waiting: list[int] = []
 
     def takes_close(self) -> bool:
-        """Return whether the caller is to close the stores: one alone is."""
+        """Return whether the caller is to close the stores; ``True`` for the first caller only."""
         self._closers.append(get_ident())
         return len(self._closers) == 1
 
     def takes_turn(self) -> bool:
-        """Return whether the caller may wait for the end, to start then: one alone may."""
+        """Return whether the caller may wait for the end, to start then; ``True`` for the first caller only."""
         self._waiting.append(get_ident())
         return len(self._waiting) == 1
 
@@ -76,10 +77,10 @@ _WAITED_FOR = (
 
 
 def let_end(scheduler: Any, name: str) -> None:
-    """Return once no shutdown of a scheduler is under way.
+    """Wait until no shutdown of a scheduler is under way.
 
-    :param name: of the method that cannot be called before
-    :raises SchedulerAlreadyRunningError: if the shutdown waits for the calling code, or that must not wait
+    :param name: name of the method that the caller cannot go on with before
+    :raises SchedulerAlreadyRunningError: if the shutdown waits for the calling code, or this code must not wait
     """
     shutdown: Shutdown = scheduler._shutdown
     if not shutdown.is_over.is_set():
@@ -96,7 +97,7 @@ def let_end(scheduler: Any, name: str) -> None:
             )
             scheduler._wait_for(shutdown.is_over)
     scheduler._close(shutdown)
-    if not shutdown.is_closed:  # who was given up is at it this moment
+    if not shutdown.is_closed:  # a thread that was given up is closing it at this moment
         raise SchedulerAlreadyRunningError(_IN_LOOP.format(name=name))
 
 
@@ -113,7 +114,7 @@ def _waits_for_caller(shutdown: Shutdown, scheduler: Any) -> bool:
 
 
 def _runs_caller(executor: Any) -> bool:
-    """Return whether the calling code is a job that an executor runs, or has the thread of its event loop."""
+    """Return whether the calling code is a job that an executor runs, or is in the thread of its event loop."""
     port = getattr(getattr(executor, "_runs", None), "port", None)
     if port is not None and port.is_here():
         return True
@@ -126,12 +127,12 @@ def _runs_caller(executor: Any) -> bool:
 
 
 def still_there(known: dict[str, Any], now: dict[str, Any]) -> list[tuple[str, Any]]:
-    """Return those that are known by an alias and have not been removed."""
+    """Return those of ``known`` that are still in ``now`` by the same alias."""
     return [(alias, each) for alias, each in known.items() if now.get(alias) is each]
 
 
 def wind_up(scheduler: Any) -> None:
-    """Let a scheduler come to its end with the process."""
+    """Let a scheduler end with its process: it claims nothing more, and shared stores get back what has not begun."""
     scheduler._ends = True
     wait_for_pass(scheduler)
     for alias, store in list(scheduler._jobstores.items()):
@@ -146,21 +147,21 @@ def wind_up(scheduler: Any) -> None:
 
 
 def stop_within(scheduler: Any, seconds: float) -> None:
-    """Stop the executors: what has not begun is given back where others may run it, what runs has so many seconds."""
+    """Stop the executors: what has not begun is given back if others may run it, what runs has ``seconds`` to end."""
     withdraw(scheduler)
     if not scheduler._call_within(lambda: scheduler._stop_executors(wait=True), seconds):
         leave_behind(scheduler, seconds)
 
 
 def withdraw(scheduler: Any) -> None:
-    """Give back what has not begun, where others may run it."""
+    """Give back what has not begun, if others may run it."""
     for store in list(scheduler._jobstores.values()):
         if isinstance(store, SharedJobStore):
             store.withdraw()
 
 
 def leave_behind(scheduler: Any, seconds: float) -> None:
-    """Cancel what can be, say what goes on, and have the program's end not wait for it."""
+    """Cancel what can be cancelled, log what goes on, and have the program's end not wait for it."""
     scheduler._stop_executors(wait=False)
     for executor in list(scheduler._executors.values()):
         executor.leave_behind()
@@ -173,7 +174,7 @@ def leave_behind(scheduler: Any, seconds: float) -> None:
 
 
 def still_running(scheduler: Any) -> list[str]:
-    """Return by name and id the jobs that this scheduler's executors have not come to the end of."""
+    """Return, by name and id, the jobs that this scheduler's executors have not finished."""
     found: set[str] = set()
     for executor in list(scheduler._executors.values()):
         listed = getattr(executor, "in_flight", list)
@@ -184,7 +185,7 @@ def still_running(scheduler: Any) -> list[str]:
 
 
 def call_within(function: Callable[[], object], seconds: float) -> bool:
-    """Call a function that may take long, for so many seconds; return whether it came to its end."""
+    """Call a function in a thread, and wait at most ``seconds`` for it; return whether it has ended."""
     context = copy_context()
     context.run(acting_for.set, get_ident())
     thread = Thread(target=context.run, args=(function,), name="APScheduler shutdown", daemon=True)
@@ -214,7 +215,7 @@ def checked_timeout(timeout: Any) -> float | None:
 
 
 def wait_for_pass(scheduler: Any) -> None:
-    """Wait, a little, for a pass of another thread: what it has claimed is then known to the store."""
+    """Wait a short time until a pass of another thread has ended, so that the store knows what the pass has claimed."""
     until = monotonic() + PASS_SECONDS
     while scheduler._in_pass not in (0, get_ident()) and monotonic() < until:
         sleep(_LOOK_SECONDS)

@@ -1,4 +1,4 @@
-"""What kind of process a scheduler finds itself in."""
+"""Finds out in what kind of process a scheduler is."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ _OURS = ("apscheduler.", "tickwright.")
 def is_reimporting_main() -> bool:
     """Return whether this process only re-imports its parent's main module.
 
-    multiprocessing's spawn and forkserver do that before a worker's work begins; a script without a main guard
-    would start its scheduler once more there.
+    Workers that multiprocessing starts by spawn or forkserver do that before their work begins. A script without a
+    main guard would start its scheduler once more there.
     """
     multiprocessing = sys.modules.get("multiprocessing.process")
     if multiprocessing is None:
@@ -20,7 +20,7 @@ def is_reimporting_main() -> bool:
 
 
 def check_uwsgi() -> None:
-    """Refuse to start under uWSGI with threads disabled: nothing would ever run.
+    """Refuse to start under uWSGI with threads disabled, because no job would ever run.
 
     :raises RuntimeError: in that case
     """
@@ -41,7 +41,7 @@ def _is_set(options: dict[object, object], name: str) -> bool:
 
 
 def is_by_script() -> bool:
-    """Return whether the program's main script has called, be it through this package."""
+    """Return whether the program's main script is the nearest caller outside of this package."""
     depth = 1
     while True:
         try:

@@ -1,6 +1,6 @@
-"""A word at the program's end for scripts that mean to run jobs and do not: it ended at once, or nothing was started.
+"""Warns, at the program's end, if a script meant to run jobs and did not: it ended at once, or started nothing.
 
-Not after an exception or Ctrl-C, which is the better reason; not where another process may run the jobs for long.
+There is no warning after an exception or Ctrl-C, which is the better reason, or if another process may run the jobs.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from typing import Any
 
 SECONDS = 30.0
-"""A script that ends later than this after a start has not forgotten that it ends."""
+"""Seconds after a start. A script that ends later has kept running on purpose, so there is no warning."""
 
 
 def tell_of_no_start(scheduler: Any) -> None:
-    """Say that jobs of a script wait for a start that never came."""
+    """Warn if jobs of a script wait for a start() that was never called."""
     script, pending = scheduler._pending_by, list(scheduler._pending_jobs)
     if script != os.getpid() or not pending or _has_failed():
         return
@@ -36,7 +36,7 @@ def tell_of_no_start(scheduler: Any) -> None:
 
 
 def tell_of_early_end(scheduler: Any) -> None:
-    """Say that the program ends right after a start, before any job has run."""
+    """Warn if the program ends right after a start, before any job has run."""
     if not scheduler._runs_beside or scheduler._lead is not None or _has_failed():
         return
     if monotonic() - scheduler._started_at_monotonic > SECONDS or _has_run_any(scheduler):
@@ -50,7 +50,7 @@ def tell_of_early_end(scheduler: Any) -> None:
 
 
 def _has_failed() -> bool:
-    """Return whether the main thread ends by an exception."""
+    """Return whether the main thread was ended by an exception."""
     return getattr(sys, "last_value", None) is not None
 
 
@@ -67,7 +67,7 @@ def _next_due(scheduler: Any) -> datetime | None:
     found: list[datetime] = []
     for alias, store in list(scheduler._jobstores.items()):
         if alias in scheduler._dispatcher._retry_at:
-            return None  # it does not answer
+            return None  # this store does not answer
         due = store.get_next_run_time()
         if due is not None:
             found.append(due)

@@ -1,4 +1,4 @@
-"""The line that says that a job has no further fire time: after the line of the run that was its last."""
+"""Logs that a job has no further fire time, after the line of its last run."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 class LastPage:
-    """The ledger of a plain job that was handed over for the last time: written as ever, and told behind it.
+    """Takes the place of a plain job's ledger for its last run: passes the outcome on, then logs the job's end.
 
-    Such a job runs without a claim, so that nothing else sees the end of its run.
+    A plain job runs without a claim, so nothing else sees the end of its run.
     """
 
     __slots__ = ("_job", "_ledger", "_logger")
@@ -34,22 +34,22 @@ class LastPage:
         self.turn()
 
     def write(self, job: Job, result: Result, attempt: int = 1) -> None:
-        """Write any outcome; who tells it turns the page."""
+        """Write any outcome; the caller reports it, and calls :meth:`turn` afterwards."""
         self._ledger.write(job, result, attempt)
 
     def turn(self) -> None:
-        """Say that there is no further fire time."""
+        """Give the job its ledger back, and log that there is no further fire time."""
         self._job._ledger = self._ledger
         say_farewell(self._logger, self._job.id)
 
 
 def say_farewell(logger: logging.Logger, job_id: str) -> None:
-    """Say that a job has no further fire time."""
+    """Log that a job has no further fire time."""
     say(logger, logging.INFO, "Job %s has no further fire time and was removed", job_id)
 
 
 def bid_farewell(logger: logging.Logger, jobs: Iterable[Job], to_run: Iterable[Any]) -> None:
-    """Say of each of these jobs that it has no further fire time, now or when its last run has been told.
+    """Log for each of these jobs that it has no further fire time: now, or after its last run, if that is to come.
 
     :param to_run: the claims and plain jobs of the same batch that are yet to be handed to their executors
     """

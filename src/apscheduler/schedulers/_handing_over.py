@@ -1,10 +1,10 @@
-"""One batch on its way from its store to the executors: what was committed arrives, whatever raises (rule 2b).
+"""Takes one batch from its store to the executors: what was committed arrives, whatever raises (rule 2b).
 
     claim      the store puts into the request's batch what it has committed, before anything else can raise
-    announce   a listener, a log handler or a trigger that raises costs its own announcement
-    submit     each executor gets its share; one that raises, or a Ctrl-C, keeps no other from its share
+    announce   a listener, a log handler or a trigger that raises costs only its own announcement
+    submit     each executor gets its share, even if another one raises or a Ctrl-C comes
 
-What is no error of one part (a Ctrl-C) is raised when everything is handed over.
+A Ctrl-C, which is no error of one part, is raised when everything is handed over.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _by_id, _by_fire = attrgetter("id"), attrgetter("_fire")
 
 
 class HandOver:
-    """Claims once, and hands over what came of it."""
+    """Claims one batch, and hands it over."""
 
     def __init__(self, scheduler: Any, request: ClaimRequest, lead: Leading | None) -> None:
         self._scheduler = scheduler
@@ -48,22 +48,22 @@ class HandOver:
         self._made: Announcer | None = None
         self._shares: dict[str, list[Any]] | None = None
         self._given: dict[str, bool] = {}
-        self._too_many: set[int] = set()  # what its executor refused as one instance too many
+        self._too_many: set[int] = set()  # ids of items refused as one instance too many
         self._told_later: dict[str, list[Any]] | None = None
         self._is_over = False
 
     @property
     def _announcer(self) -> Announcer:
-        """Who tells of the batch; most passes of many jobs a second have nothing to tell."""
+        """Tells of the batch; made when needed, because with many jobs a second most passes have nothing to tell."""
         if self._made is None:
             self._made = Announcer(self._scheduler)
         return self._made
 
     def run(self, store: Store, look: Callable[[ClaimBatch], None] | None) -> bool:
-        """Return whether there is more to claim.
+        """Claim a batch and hand it over; return whether there is more to claim.
 
-        :param look: told of the batch before it is handed over, if anybody wants to know
-        :raises BaseException: what the store raised, or a Ctrl-C: everything was handed over by then
+        :param look: called with the batch before it is handed over, if given
+        :raises BaseException: what the store raised, or a Ctrl-C; everything was handed over by then
         """
         try:
             self._batch = store.claim_due(self._request)
@@ -101,7 +101,7 @@ class HandOver:
         self._is_over = True
 
     def _run_inline(self, shares: dict[str, list[Any]]) -> list[str]:
-        """Give their shares to the executors that have run them when they have taken them; return which those are."""
+        """Give their shares to the executors that run jobs inside ``submit_claims``; return the aliases of these."""
         executors = self._scheduler._executors
         inline = [alias for alias in shares if is_inline(executors.get(alias))]
         for alias in inline:
@@ -110,9 +110,9 @@ class HandOver:
         return inline
 
     def _put_in_turn(self, items: list[Any]) -> None:
-        """Put what runs one after another into 3.x's order, by time and id; stores of others answer in that order.
+        """Put what runs one after another into 3.x's order, by time and id; claims of other stores have that order.
 
-        Plain jobs come in order of time. Where one batch cannot hold all that is due, that is left at it.
+        Plain jobs come in order of time. If one batch cannot hold all that is due, they are left in that order.
         """
         if self._batch.due_at:
             items.sort(key=self._turn)
@@ -141,7 +141,7 @@ class HandOver:
             announcer.announce_submitted(self._taken(now))
 
     def _taken(self, shares: dict[str, list[Any]]) -> dict[str, list[Any]]:
-        """Return the shares without what was refused as one instance too many, of which 3.x tells that alone."""
+        """Return the shares without what was refused as one instance too many; 3.x does not tell that as submitted."""
         if not self._too_many:
             return shares
         return {
@@ -154,7 +154,7 @@ class HandOver:
             self._submit(alias, items)
 
     def _sorted(self) -> dict[str, list[Any]]:
-        """Return what each executor is to get."""
+        """Return, by alias, what each executor is to get."""
         if self._shares is None:
             if self._lead is not None:
                 self._lead.guard(self._batch)
@@ -176,7 +176,7 @@ class HandOver:
         executor: BaseExecutor | None = self._scheduler._found_executor(alias)
         take = _gone(alias) if executor is None else executor.submit_claims
         refused: list[tuple[Any, BaseException]] = []
-        self._given[alias] = True  # no call between this and the executor's own
+        self._given[alias] = True  # nothing is called between this line and the executor's method
         try:
             refused = take(items)
         except Exception as exc:  # noqa: BLE001 - whatever an executor raises is told per job
@@ -188,7 +188,7 @@ class HandOver:
             self._refuse_surely(item, why)
 
     def _cancel_lost(self, executor: BaseExecutor | None, items: list[Any]) -> None:
-        """Settle what a Ctrl-C kept an executor from taking."""
+        """Settle the items that an executor did not get because of a Ctrl-C."""
         in_flight = getattr(executor, "in_flight", None)
         held = {id(item) for item in in_flight()} if callable(in_flight) else set()
         now = self._scheduler._now_us()
@@ -204,7 +204,7 @@ class HandOver:
                 cancel_interrupted([item], now)
 
     def _refuse_surely(self, item: Any, why: BaseException) -> None:
-        """Settle what an executor did not take, whatever a listener makes of it and however often Ctrl-C comes."""
+        """Settle what an executor did not take, even if a listener raises, and however often Ctrl-C comes."""
         before = None
         while not self._is_refused(item, why) and not isinstance(item, Job):
             left = item.unsettled
@@ -216,7 +216,7 @@ class HandOver:
             before = left
 
     def _is_refused(self, item: Any, why: BaseException) -> bool:
-        """Refuse an item, and return whether that came to its end."""
+        """Refuse an item, and return whether that was completed."""
         try:
             self._refuse(item, why)
         except Exception as exc:  # noqa: BLE001 - of a listener, a log handler, a trigger
@@ -230,7 +230,7 @@ class HandOver:
     def _refuse(self, item: Any, exc: BaseException) -> None:
         scheduler = self._scheduler
         now = scheduler._now_us()
-        # A refusal while the scheduler or the interpreter stops is no failure of the job's.
+        # A refusal while the scheduler or the interpreter stops is not the job's failure.
         stops = not scheduler._is_dispatching() or isinstance(exc, InterpreterEndingError)
         outcome = Outcome.CANCELLED if stops else Outcome.FAILED
         if isinstance(item, Job):
@@ -252,12 +252,12 @@ class HandOver:
 
 
 def is_inline(executor: Any) -> bool:
-    """Return whether an executor has run what it was given when it returns."""
+    """Return whether an executor runs jobs inside ``submit_claims``, so that they have run when it returns."""
     return getattr(executor, "inline", False) is True
 
 
 def may_refuse(executor: Any) -> bool:
-    """Return whether an executor is given jobs by a ``submit_job`` that may say that one instance is too many."""
+    """Return whether an executor gets its jobs by 3.x's ``submit_job``, which may refuse one instance too many."""
     heed = getattr(executor, "_heed_hooks", None)
     return callable(heed) and heed() is True
 

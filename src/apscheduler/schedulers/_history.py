@@ -1,4 +1,4 @@
-"""Questions about runs, put to all stores and executors of a scheduler. They read only, and need no start."""
+"""Answers questions about runs from all stores and executors of a scheduler. It reads only, and needs no start."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ def runs_of(
 def _check_known(scheduler: Any, stores: list[tuple[str, Store]], job_id: str) -> None:
     """Check that there is a job of this id, or was one.
 
-    It may be anywhere on its way: in the store, then with an executor (the last fire time takes it out of the store),
-    then in the history. While a pass is under way it may be on neither side, and is not said to be unknown.
+    A job goes from the store to an executor (its last fire time takes it out of the store), then into the history.
+    While a pass is under way it may be in none of these, so no error is raised then.
 
     :raises UnknownJobError: if nothing is known of it
     """
@@ -91,7 +91,7 @@ def running(scheduler: Any) -> list[Run]:
 
 
 def _in_flight(executor: Any) -> list[Run]:
-    """Return what an executor of ours has, queued or running."""
+    """Return the runs that an executor of ours has queued or running."""
     listed = getattr(type(executor), "in_flight", None)
     if listed is None:
         return []

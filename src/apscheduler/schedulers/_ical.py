@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 LONGEST_DAYS = 3660
 LINE_OCTETS = 75
 LOOKED_AT = 100_000
-"""So many dropped fire times of one job are looked over; then its calendar says that there are more."""
+"""Number of dropped fire times of one job after which no further ones are looked for."""
 
 _CONTROLS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]|[\ud800-\udfff]")
 

@@ -1,4 +1,4 @@
-"""The part of a scheduler that users' calls about jobs go to."""
+"""The part of a scheduler by which users find, change and remove jobs."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ class JobOperations(JobAdding):
 
     _ended_jobs: set[
         tuple[str | None, str]
-    ]  # those of which remove_job, someone else's, is just being told
-    _ending_jobs: dict[tuple[str | None, str], Job]  # those that cannot be resumed, by store and id
+    ]  # jobs whose end is being told to an overridden remove_job
+    _ending_jobs: dict[tuple[str | None, str], Job]  # jobs that cannot be resumed, by store and id
 
     # -- finding ----------------------------------------------------------------------------------------
 
@@ -80,7 +80,7 @@ class JobOperations(JobAdding):
         return lists[0] if len(lists) == 1 else [job for jobs in lists for job in jobs]
 
     def _adopted(self, jobs: list[Job], alias: str) -> list[Job]:
-        """Return jobs of a store, each knowing its scheduler and store (shared stores tell them)."""
+        """Return jobs of a store, each with its scheduler and store set (shared stores do that themselves)."""
         if isinstance(self._jobstores.get(alias), SharedJobStore):
             return jobs
         for job in jobs:
@@ -155,17 +155,17 @@ class JobOperations(JobAdding):
     ) -> SchedulePreview:
         """Return the fire times to come of all jobs, in order of time, with remarks. New.
 
-        Before the scheduler's start they are those of the pending jobs; while it is paused, those that it would run if it
-        were resumed. Jobs without any (paused ones, those that wait
-        for a start, those that cannot be restored or asked) are named in ``unplanned``, each with the reason.
+        Before the scheduler's start they are those of the pending jobs. While it is paused, they are those that it
+        would run if it were resumed. Jobs without any (paused jobs, jobs that wait for a start, jobs that cannot be
+        restored or asked) are named in ``unplanned``, each with the reason.
 
         :param hours: how far to look ahead
         :param start: from when on (aware, or in the scheduler's zone); now if left out
         :param jobstore: alias of the store whose jobs to show (default: all)
         :param job_id: only the job of this id
         :param limit: how many fire times at most; ``truncated`` says whether it left some out
-        :param locale: of the remarks
-        :raises ValueError: for a locale that there is not, or hours or a limit that are not positive
+        :param locale: the language of the remarks
+        :raises ValueError: for an unknown locale, or hours or a limit that are not positive
         :raises KeyError: if there is no such job store
         :raises JobLookupError: if there is no job of this id
         """
@@ -189,7 +189,7 @@ class JobOperations(JobAdding):
         trigger = changes.get("trigger")
         if "next_run_time" in changes or not isinstance(trigger, BaseTrigger) or alias is None:
             return self._change(job, alias, changes)
-        checked = job._checked(changes) if is_own_modify(job) else changes  # it is asked by _edit
+        checked = job._checked(changes) if is_own_modify(job) else changes  # else _edit asks it
         self._check_calendars(trigger)
 
         def change(standing: Standing) -> dict[str, Any]:
@@ -201,7 +201,7 @@ class JobOperations(JobAdding):
         return job
 
     def _first(self, standing: Standing, trigger: BaseTrigger) -> dict[str, Any]:
-        """Return the next fire time that a trigger gives a job from now."""
+        """Return the change by which a job gets the next fire time that a trigger gives from now on."""
         job = standing.job
         series = series_of(trigger.for_job(job.id), self)
         same = same_schedule(job.trigger, trigger)
@@ -209,7 +209,7 @@ class JobOperations(JobAdding):
         return job._checked({"next_run_time": None if first is None else series.at(first)})
 
     def _change(self, job: Job, alias: str | None, changes: dict[str, Any]) -> Job:
-        """Make changes that a user has named."""
+        """Make the changes that a user has named."""
         right = approved(job, changes)
         if alias is None:
             job._apply(right)
@@ -219,7 +219,7 @@ class JobOperations(JobAdding):
         return job
 
     def _edit(self, job: Job, alias: str | None, change: Change) -> bool:
-        """Make changes that follow from the job as it is stored; return whether there were any to make."""
+        """Make changes that are computed from the job as it is stored; return whether there were any to make."""
         if not is_own_modify(job):
             change = _by_modify(change)
         if alias is not None:
@@ -278,7 +278,7 @@ class JobOperations(JobAdding):
         return job
 
     def _modified_by_hook(self, job: Job, alias: str | None, change: Change) -> Job | None:
-        """Make changes by a ``modify_job`` of someone else's, as 3.x does; return ``None`` if there are none to make."""
+        """Make changes by an overridden ``modify_job``, as in 3.x; return the job, ``None`` without changes."""
         found: list[dict[str, Any] | None] = []
 
         def look(standing: Standing) -> None:
@@ -292,7 +292,7 @@ class JobOperations(JobAdding):
         return None if changes is None else self.modify_job(job.id, alias, **changes)
 
     def _make_due_at_start(self) -> set[str]:
-        """Make the jobs due that wait for the start of a scheduler (``@reboot``); return which stores are away."""
+        """Make the jobs due that wait for a start (``@reboot``); return the aliases of the stores that are away."""
         away = set()
         for alias, store in self._claiming_stores():
             try:
@@ -315,14 +315,14 @@ class JobOperations(JobAdding):
                 store.modify_job(job, job._checked({"next_run_time": self._now()}))
 
     def pause_job(self, job_id: str, jobstore: str | None = None) -> Job:
-        """Take a job's next fire time away until it is resumed, and return it.
+        """Pause a job, so that it has no next fire time until it is resumed, and return the job.
 
         :raises JobLookupError: if there is none of this id
         """
         return self.modify_job(job_id, jobstore, next_run_time=None)
 
     def resume_job(self, job_id: str, jobstore: str | None = None) -> Job | None:
-        """Give a job its next fire time from now; one that has none is removed (and ``None`` returned).
+        """Give a job its next fire time from now, and return it. A job that has none is removed, and ``None`` returned.
 
         :raises JobLookupError: if there is none of this id
         :raises QuarantinedJobError: if it cannot be restored now
@@ -343,7 +343,7 @@ class JobOperations(JobAdding):
         return None
 
     def _end(self, job: Job, alias: str | None) -> None:
-        """Remove a job that cannot be resumed: what is at work of it may still have to start again."""
+        """Remove a job that cannot be resumed; its runs go on, and may still have to start again."""
         self._ending_jobs[alias, job.id] = job
         try:
             self.remove_job(job.id, alias)
@@ -377,7 +377,7 @@ class JobOperations(JobAdding):
             self._logger.info("Removed job %s", job_id)
 
     def _let_end(self, job: Job) -> None:
-        """Say that a job has ended and left its store: by ``remove_job``, where that is someone else's, as 3.x does."""
+        """Report that a job has ended and left its store; as in 3.x, an overridden ``remove_job`` is called for it."""
         if is_ours(self.remove_job):
             self._say_ended(job.id, job._jobstore_alias)
             return
@@ -430,7 +430,7 @@ def _lines_of(store: Store) -> list[str]:
 
 
 def _line_of_quarantined(each: Quarantined) -> str:
-    """Return a line like that of a job, as far as its row can be read, with the reason why it is none."""
+    """Return a line like that of other jobs, as far as the job's row can be read, with the reason of its quarantine."""
     when = each.next_run_time
     called = each.job_id if each.name in (None, each.job_id) else f"{each.name} [{each.job_id}]"
     known = [f"trigger: {each.trigger}"] if each.trigger else []
@@ -450,7 +450,7 @@ def _line_of(job: Job) -> str:
 
 
 def _by_modify(change: Change) -> Change:
-    """Return the change as a ``_modify`` of someone else's makes it."""
+    """Return the change, made to go through an overridden ``_modify``."""
 
     def asked(standing: Standing) -> dict[str, Any] | None:
         changes = change(standing)

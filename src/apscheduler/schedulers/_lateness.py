@@ -1,7 +1,7 @@
-"""Why a claim came late. Instants in microseconds; written by the loop's thread.
+"""Finds out why a claim came late. Instants in microseconds; written by the loop's thread.
 
-The loop knows when it last looked and when it meant to look again, so it can tell a sleeping machine from a store
-that was away, from a scheduler that was not running, and from a job whose time had passed before it came.
+The loop knows when it last looked and when it meant to look again. So it can distinguish the causes: the machine slept,
+the store was not reachable, the scheduler was not running, or the job came after its time.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from apscheduler._engine.instants import SECOND
 
 _OVERSLEPT = SECOND
-"""A wake-up later than this was not the operating system's scheduling but a sleep or a clock step."""
+"""Microseconds. A later wake-up than this comes from a sleep or a clock step, not from the system's scheduling."""
 
 
 class Lateness:
@@ -27,37 +27,37 @@ class Lateness:
         self._stores_back: set[str] = set()
 
     def started(self, now: int) -> None:
-        """The scheduler starts."""
+        """Called when the scheduler starts."""
         self._started_at, self._looked_at, self._resumed_at = now, 0, 0
 
     def resumed(self, now: int) -> None:
-        """The scheduler goes on after a pause."""
+        """Called when the scheduler goes on after a pause."""
         self._resumed_at = now
 
     def led(self, now: int) -> None:
-        """The scheduler runs jobs from now on, after others did."""
+        """Called when the scheduler begins to lead, after others did."""
         self._led_at = now
 
     def pass_ended(self, now: int, wake_at: int) -> None:
-        """A pass found everything that was due at ``now`` and means to come back at ``wake_at``."""
+        """Called after a pass that found everything due at ``now``; the next one is planned for ``wake_at``."""
         self._looked_at, self._wake_at = now, wake_at
         self._stores_back.clear()
 
     def asked_to_look(self, now: int) -> None:
-        """Somebody has changed jobs, and a pass is due: what comes after ``now`` it would have been woken for."""
+        """Called when jobs were changed and a pass is due: the loop counts as woken for fire times after ``now``."""
         self._wake_at = min(self._wake_at, now)
 
     def store_went_down(self, alias: str) -> None:
-        """A call of the store raised."""
+        """Called when a call of the store raised."""
         self._stores_down.add(alias)
 
     def store_is_back(self, alias: str) -> None:
-        """The store answers again."""
+        """Called when the store answers again."""
         self._stores_down.discard(alias)
         self._stores_back.add(alias)
 
     def judge(self, now: int, alias: str) -> Callable[[int, int], str | None]:
-        """Return the judge of this pass: (fire time, grace) to the cause, ``None`` where it is not late."""
+        """Return a function for this pass, from (fire time, grace) to the cause, ``None`` if the claim is not late."""
 
         def cause(instant: int, grace: int) -> str | None:
             return self._cause(instant, now, alias) if now - instant > grace else None
@@ -75,7 +75,7 @@ class Lateness:
             return "another scheduler led, or none"
         if (
             instant <= self._looked_at or instant < self._wake_at
-        ):  # else it would have been woken for
+        ):  # else the loop would have woken for it
             return "its time had passed when it was added, changed or resumed"
         if now - self._wake_at > _OVERSLEPT:
             return "the process was asleep or held up, or the clock was set forward"

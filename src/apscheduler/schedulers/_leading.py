@@ -1,7 +1,7 @@
-"""Whether this scheduler is the one that runs the jobs, where ``leader_lock`` says that only one does.
+"""Decides whether this scheduler runs the jobs, if ``leader_lock`` lets only one of several do so.
 
 The loop asks at each pass (:meth:`Leading.may_run`), workers ask again before each start (:attr:`Leading.held`). A
-scheduler that does not lead is running all the same: its calls work, and it takes over when the leader ends.
+scheduler that does not lead is running too: its methods work, and it takes over when the leader ends.
 """
 
 from __future__ import annotations
@@ -76,10 +76,11 @@ def lock_of(given: Any, stores: Mapping[str, BaseJobStore]) -> LeaderLock:
 
 
 class Leading:
-    """One scheduler's part in it.
+    """One scheduler's use of the leader lock: tries to take it, and says whether jobs may run here.
 
     :param store: the store that keeps the lock, if one does
-    :ivar since: fire times before this (microseconds UTC) were another scheduler's, in stores of this process alone
+    :ivar since: when this scheduler took over from another one (microseconds UTC), 0 if it never did; in stores that
+        only this process has, fire times before that were another scheduler's to run
     """
 
     def __init__(self, scheduler: Any, lock: LeaderLock, store: BaseJobStore | None) -> None:
@@ -101,11 +102,11 @@ class Leading:
 
     @property
     def until(self) -> int | None:
-        """When that ends unless renewed, on ``cluster.lease.boot_us``; ``None``: not by time."""
+        """When this right ends unless renewed, on ``cluster.lease.boot_us``; ``None`` if it does not end by time."""
         return self._lock.until
 
     def may_run(self, now: int) -> bool:
-        """Return whether this pass may claim runs, trying for the lock where it is time to.
+        """Return whether this pass may claim runs; try to take the lock, if it is not held and it is time to try again.
 
         :param now: the scheduler's time, microseconds UTC
         """
@@ -125,7 +126,7 @@ class Leading:
 
     @property
     def look_within(self) -> int:
-        """After how many microseconds to try again."""
+        """Microseconds between two tries to take the lock."""
         return int(self._lock.look_seconds * SECOND)
 
     def _taken(self, now: int) -> bool:
@@ -168,7 +169,10 @@ class Leading:
         say_trouble(self._scheduler._logger, self._store, text, exc, level=logging.WARNING)
 
     def plan_for(self, store: Store, plan: Planner) -> Planner:
-        """Return a planner that leaves out what was another leader's to run, in a store that only this process has."""
+        """Return the planner for a store.
+
+        If only this process has the store, the planner leaves out fire times from before this scheduler led.
+        """
         since = self.since
         if not since or not is_private(store):
             return plan
@@ -179,7 +183,7 @@ class Leading:
         return planned
 
     def guard(self, batch: ClaimBatch) -> None:
-        """Have each claim look for the lock before it starts; drop those of which no run is left."""
+        """Have each claim check the lock before it starts; release and drop the claims that have no run left."""
         for claim in batch.claims:
             claim.lead = self
         empty = [claim for claim in batch.claims if not claim.fires]
@@ -190,7 +194,7 @@ class Leading:
         batch.skipped[:] = [each for each in batch.skipped if each[1]]
 
     def added(self, alias: str) -> None:
-        """Take note that jobs were added to a store: where only this process knows them, nobody may run them."""
+        """Called when jobs were added to a store: warn once if only this process knows them and another one leads."""
         if self._led or self._said_private:
             return
         if is_private(self._scheduler._claiming_store(alias)):
@@ -202,7 +206,7 @@ class Leading:
             )
 
     def needs(self, store: BaseJobStore) -> bool:
-        """Return whether this store may not be removed now."""
+        """Return whether this store keeps the lock, so that it must not be removed now."""
         return store is self._store and not self._closed
 
     def release(self) -> None:

@@ -1,4 +1,4 @@
-"""Who listens to which events, and telling them."""
+"""Calls the listeners of an event, async listeners too."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 teller: ContextVar[object] = ContextVar("apscheduler_teller", default=None)
-"""The scheduler whose listener the calling code is."""
+"""The scheduler whose listener the calling code belongs to; ``None`` outside of listeners."""
 
 
 def tell(
@@ -28,11 +28,13 @@ def tell(
     start: Callable[[Any], Any] | None = None,
     by: object = None,
 ) -> None:
-    """Call each listener whose mask has the event's code; none of them can disturb the others.
+    """Call each listener whose mask has the event's code.
 
-    :param start: starts what an async listener returned, in the event loop that the caller runs in; if not given, it
-        is a task of the thread's running asyncio loop where there is one, else it is run to its end
-    :param by: the scheduler that tells
+    An exception of one listener is logged, and the others are called all the same. A Ctrl-C is raised.
+
+    :param start: starts the coroutine of an async listener in the caller's event loop; if left out, the coroutine
+        becomes a task of the thread's running asyncio loop, or is run to its end if no loop runs
+    :param by: the scheduler whose listeners these are
     """
     before = teller.set(by)
     try:
@@ -61,7 +63,7 @@ def _tell(
 
 
 def _is_interrupt(exc: BaseException) -> bool:
-    """Return whether this is a user's Ctrl-C rather than an exception of the listener's own."""
+    """Return whether this is a Ctrl-C of the user, and not an error of the listener."""
     main = threading.current_thread() is threading.main_thread()
     return isinstance(exc, KeyboardInterrupt) and main
 
@@ -69,7 +71,7 @@ def _is_interrupt(exc: BaseException) -> bool:
 async def _guarded(
     coroutine: Any, callback: Listener, event: SchedulerEvent, logger: logging.Logger
 ) -> None:
-    """Await an async listener; what it raises is logged as if it were not async."""
+    """Await an async listener, and log what it raises, as for other listeners."""
     try:
         await coroutine
     except Exception:
@@ -77,7 +79,7 @@ async def _guarded(
 
 
 def finish(coroutine: Any) -> None:
-    """Run an async listener's coroutine: in the thread's running loop where there is one, else to its end."""
+    """Start an async listener's coroutine in the thread's running loop; without a running loop, run it to its end."""
     import asyncio
 
     try:
@@ -91,4 +93,4 @@ def finish(coroutine: Any) -> None:
 
 
 unfinished: set[Any] = set()
-"""Tasks of async listeners that are being awaited."""
+"""Tasks of async listeners that have not ended."""

@@ -36,7 +36,10 @@ CHECKED_DEFAULTS: Final = (
     *("misfire_grace_time", "coalesce", "max_instances"),
     *("timeout", "delivery"),
 )
-"""The job defaults: 3.11.3's in the order in which it reads them, and so refuses one of several; then those of ours."""
+"""The names of job defaults: first those of 3.11.3, then ours.
+
+3.11.3's are in the order in which it reads them. So if several are wrong, the same one is refused as there.
+"""
 JOB_DEFAULTS: Final = frozenset(CHECKED_DEFAULTS)
 
 
@@ -76,7 +79,7 @@ def _set_dotted(config: dict[str, Any], key: str, value: Any) -> None:
 
 
 def warn_unknown(given: Iterable[str], known: Iterable[str], what: str) -> None:
-    """Warn about each name that is not known, with the closest one that is, at the line that called us."""
+    """Warn about each unknown name, with the closest known one; the warning points to the line that called us."""
     for name in sorted(set(given) - set(known)):
         warnings.warn(
             f"{what} {name!r} is not known and has no effect; {hint(name, known)}",

@@ -1,7 +1,7 @@
-"""Whether a method of a scheduler is ours: one that a subclass, a mixin, a patch or an attribute puts in its place is asked.
+"""Tells whether a scheduler's method is ours, or overridden by a subclass, a mixin, a patch or an attribute.
 
-The short cuts of this package (jobs added together, a next fire time computed and written in one step, events that nobody
-listens to) are taken only past methods of its own.
+An overridden method has to be called. So this package takes its short cuts (add jobs together, compute and write a next
+fire time in one step, leave out events that nobody listens to) only if the methods that they bypass are its own.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def is_as_made(scheduler: Any, name: str, own: Any) -> bool:
-    """Return whether a scheduler's method is this function of ours: the quick question, for each job and pass."""
+    """Return whether a scheduler's method is our function ``own``; quick enough to be asked for each job and pass."""
     return getattr(type(scheduler), name) is own and name not in scheduler.__dict__
 
 

@@ -1,8 +1,9 @@
-"""How many claims an executor can start soon: its free slots, and those that short jobs will have freed.
+"""Says how many claims an executor can start soon: its free slots, and those that short jobs will free.
 
-A node that shares a store claims what it can start and leaves the rest to others. Were that the free slots alone, ten
-threads would mean a transaction per ten runs; with jobs of a millisecond they start hundreds in the time of one.
-So the mean run time of late says how many start within ``AHEAD``. A crash loses at most that much more.
+A node that shares a store claims what it can start and leaves the rest to others. If it counted free slots only, ten
+threads would need a transaction for every ten runs. But with jobs of a millisecond they start hundreds of runs in the
+time of one transaction. So the mean of recent run times says how many start within ``AHEAD``. A crash loses at most
+that many more.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ if TYPE_CHECKING:
 AHEAD: Final = 25_000
 """Microseconds of work that may wait in an executor's queue."""
 _OVERHEAD: Final = 15
-"""Microseconds that a run takes beside its function: threads share one interpreter."""
+"""Microseconds that a run takes beside its function. More workers do not shorten it: they share one interpreter."""
 _MEMORY: Final = 64
-"""Over about so many runs the mean goes: one that the interpreter left waiting in its middle must not halve a page."""
+"""Number of recent runs in the mean, about: one run that waited for the interpreter must not halve the next batch."""
 UNLIMITED: Final = 2_000
-"""For executors that cannot say."""
+"""Claims at a time for an executor that cannot say how many it can start."""
 
 
 class Pace:
@@ -28,7 +29,7 @@ class Pace:
         self._means: dict[str, float] = {}
 
     def ran(self, alias: str, microseconds: int) -> None:
-        """Take note of a run."""
+        """Take note of how long a run took."""
         mean = self._means.get(alias)
         self._means[alias] = (
             float(microseconds) if mean is None else mean + (microseconds - mean) / _MEMORY

@@ -1,8 +1,8 @@
-"""Jobs that wait for the scheduler's start, and their way into the stores.
+"""Keeps the jobs that wait for the scheduler's start, and puts them into their stores then.
 
-waiting    in ``_pending_jobs``, 3.x's list, and found by id in ``_pending_index``
-arriving   during a start, from the first that is stored until all are: listeners that are told of one find the others
-left       what failed, or was not tried because a Ctrl-C came, waits again
+waiting    the job is in ``_pending_jobs``, 3.x's list, and is found by id in ``_pending_index``
+arriving   a start is storing the jobs, and has not stored all of them; listeners that are told of one find the others
+left       the job could not be stored, or was not tried because a Ctrl-C came; it waits again
 """
 
 from __future__ import annotations
@@ -27,11 +27,17 @@ if TYPE_CHECKING:
 
 
 class PendingJobs(CalendarRegistry):
-    """The part of a scheduler that keeps what waits for the start. An entry is a job, its store's alias, and whether it replaces another."""
+    """The part of a scheduler that keeps the jobs that wait for its start.
+
+    An entry is a job, its store's alias, and whether it replaces another job.
+    """
 
     _pending_index: dict[tuple[str, str], Job]
     _pending_by = 0
-    """The process whose main script added the first of the jobs that wait for the start; 0: no script, or it looks at them."""
+    """Id of the process whose main script added the first waiting job, for a warning if it never calls ``start()``.
+
+    0 if other code added it, or if the program has called ``start()`` or looked at the waiting jobs.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,7 +49,7 @@ class PendingJobs(CalendarRegistry):
         raise NotImplementedError
 
     def _real_add_jobs(self, group: list[Entry]) -> None:
-        """Put jobs of one store, all of which replace or all of which do not, into it in one step."""
+        """Put jobs into their store in one step; all have the same store, and all replace others or none does."""
         raise NotImplementedError
 
     # -- what waits ---------------------------------------------------------------------------------------
@@ -64,7 +70,7 @@ class PendingJobs(CalendarRegistry):
         self._logger.info("Job %s waits for the scheduler's start", job.id)
 
     def _listed_pending(self, jobstore: str | None) -> Iterator[Entry]:
-        """Return the entries of a store (of all), those first that a start is just storing."""
+        """Yield the entries of a store (``None``: of all stores); those that a start is storing come first."""
         for entry in chain(list(self._arriving.values()), list(self._pending_jobs)):
             if jobstore in (None, entry[1]):
                 yield entry
@@ -92,7 +98,7 @@ class PendingJobs(CalendarRegistry):
         self._forget_pending(list(self._listed_pending(jobstore)))
 
     def _forget_pending(self, entries: list[Entry]) -> None:
-        """Remove entries, and from their stores those that a start has stored already."""
+        """Remove entries; a job that a start has stored already is removed from its store too."""
         gone = {id(job) for job, _, _ in entries}
         with self._jobstores_lock:
             self._pending_jobs[:] = [each for each in self._pending_jobs if id(each[0]) not in gone]
@@ -108,9 +114,10 @@ class PendingJobs(CalendarRegistry):
     # -- the start ----------------------------------------------------------------------------------------
 
     def _add_pending_jobs(self, alias: str | None = None) -> None:
-        """Add the jobs that waited, all of them or those for one store, and those that listeners add meanwhile.
+        """Store the waiting jobs, all of them or those for one store, and those that listeners add meanwhile.
 
-        A failing one costs itself only, and goes on waiting.
+        A job that cannot be stored goes on waiting, and the others are stored all the same. Then the first error is
+        raised.
         """
         first_error: Exception | None = None
         left: dict[int, Entry] = {}
@@ -124,7 +131,7 @@ class PendingJobs(CalendarRegistry):
             raise first_error
 
     def _take_pending(self, alias: str | None, left: dict[int, Entry]) -> list[Entry]:
-        """Return the jobs that wait, which then do so no more, and put them into ``left``."""
+        """Take the waiting jobs off the list, put them into ``left``, and return them."""
         with self._jobstores_lock:
             taken = [each for each in self._pending_jobs if alias in (None, each[1])]
             left.update((id(each[0]), each) for each in taken)
@@ -138,7 +145,7 @@ class PendingJobs(CalendarRegistry):
         return taken
 
     def _wait_again(self, left: dict[int, Entry]) -> None:
-        """Have those wait again that are in no store, unless a listener has removed them."""
+        """Put the jobs of ``left`` that are in no store back onto the list, unless a listener has removed them."""
         with self._jobstores_lock:
             entries = [
                 entry
@@ -188,10 +195,10 @@ class PendingJobs(CalendarRegistry):
         return first_error
 
     def _is_wanted(self, entry: Entry) -> bool:
-        """Return whether no listener has removed a job before it was its turn to be stored."""
+        """Return whether a job is still to be stored; ``False`` if a listener has removed it meanwhile."""
         return self.state != STATE_STOPPED or id(entry[0]) in self._arriving
 
 
 def neighbours(entries: list[Entry]) -> list[list[Entry]]:
-    """Return neighbours with the same store that all replace, or all do not, as groups."""
+    """Return the entries in groups of neighbours that have the same store, and all replace others or none does."""
     return [list(group) for _, group in groupby(entries, key=lambda entry: entry[1:])]

@@ -1,7 +1,7 @@
-"""Triggers, executors and job stores by name: ours by a table, those of others by entry point.
+"""Finds triggers, executors and job stores by name: ours by a table, those of others by entry point.
 
-The table makes the built-in names work where there is no metadata (zip files, PyInstaller), and spares the import
-of importlib.metadata where nobody asks for another name.
+With the table, built-in names work where there is no metadata (zip files, PyInstaller), and importlib.metadata is
+imported only if another name is asked for.
 """
 
 from __future__ import annotations

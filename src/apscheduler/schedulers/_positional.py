@@ -1,4 +1,7 @@
-"""What is written in the place of ``args``, or of a trigger's name, and is a schedule."""
+"""Handles a schedule that was given in the place of ``args``, or of a trigger's name.
+
+Some triggers take it as their argument. Otherwise an error says what to write instead.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _TEXTS = {"crontab": "expression", "rrule": "rrule"}
-"""Triggers that take a text in the place of ``args``, and their argument for it."""
+"""Triggers that take a text in the place of ``args``, each with the argument that this text becomes."""
 _FIELDS = re.compile(r"@\w+|[\w*?/,~#+()-]+(\s+[\w*?/,~#+()-]+){4,6}", re.ASCII)
 _SETTING = re.compile(r"(?:CRON_)?TZ\s*=\s*[\"']?([^\s\"']+)", re.ASCII)
 _ENDS = "timezone start_date end_date jitter"
@@ -27,7 +30,7 @@ _EXAMPLE = 'name the fields, like add_job(func, "cron", hour=10, minute=30)'
 
 
 def read(trigger: str, args: Any, trigger_args: Mapping[str, Any]) -> tuple[Any, Mapping[str, Any]]:
-    """Return ``args`` and the trigger's arguments, after a schedule in the place of ``args`` was moved to these."""
+    """Return ``args`` and the trigger's arguments; a schedule given as ``args`` is moved to these arguments."""
     name = _TEXTS.get(trigger)
     if name is not None and name not in trigger_args and _is_schedule(trigger, args):
         return None, {name: args, **trigger_args}
@@ -37,9 +40,9 @@ def read(trigger: str, args: Any, trigger_args: Mapping[str, Any]) -> tuple[Any,
 
 
 def refuse_schedule(trigger: str, args: Any) -> None:
-    """Refuse a schedule in the place of ``args`` that the trigger takes by name only.
+    """Refuse a schedule that was given as ``args`` to a trigger that takes it by name only.
 
-    :raises TypeError: if one stands there
+    :raises TypeError: if ``args`` is such a schedule
     """
     _refuse(args, _instead(trigger, args))
 
@@ -53,7 +56,7 @@ def _refuse(args: Any, instead: str | None) -> None:
 
 
 def what_name_means(name: str) -> str | None:
-    """Return what to write instead of a schedule in the place of a trigger's name, ``None`` if it is no schedule."""
+    """Return what to write instead, if a trigger's name is really a schedule; ``None`` if it is no schedule."""
     from apscheduler.triggers.advice import call_for
 
     text = name.strip()
@@ -89,7 +92,7 @@ def _instead(trigger: str, args: Any) -> str | None:
 
 
 def _with_names(trigger: str, args: dict[Any, Any]) -> str | None:
-    """Return the call for a trigger's arguments; 3.x takes a mapping's keys for those of the function."""
+    """Return the call to write if ``args`` holds the trigger's arguments; 3.x would pass its keys to the function."""
     known = _ARGUMENTS.get(trigger, frozenset())
     if not args or not known.issuperset(args):
         return None
@@ -112,7 +115,7 @@ def _crontab(text: str) -> str:
 
 
 def _why_not(text: str) -> str:
-    """Return what is wrong with a schedule that nothing takes."""
+    """Return an example, and what is wrong with a crontab line that no trigger takes."""
     from apscheduler.triggers.advice import reason_against_zone
 
     setting = _SETTING.match(text)

@@ -51,7 +51,7 @@ class QtPort:
         self._bridge.called.emit((function, args))
 
     def later(self, seconds: float, function: Callable[[], object]) -> QtTimer:
-        """Have the function called after so many seconds."""
+        """Have the function called after ``seconds``."""
         return QtTimer(self._qt.QTimer(self._bridge), self._precise, seconds, function)
 
     def is_here(self) -> bool:
@@ -59,7 +59,7 @@ class QtPort:
         return bool(self._qt.QThread.currentThread() == self._thread)
 
     def is_running(self) -> bool:
-        """Return whether what is asked of the loop will be done: Qt keeps it until the loop runs."""
+        """Return whether the loop will make the calls that it is given; Qt keeps them until the loop runs."""
         return not self.is_closed()
 
     def is_closed(self) -> bool:
@@ -67,14 +67,14 @@ class QtPort:
         return self._qt.QCoreApplication.instance() is None
 
     def finish(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
-        """Await what an async listener returned: where Qt runs an asyncio loop there, else to its end."""
+        """Await what an async listener returned, in an asyncio loop if Qt runs one there; else run it to its end."""
         from apscheduler.schedulers._listeners import finish
 
         finish(coroutine)
 
 
 class QtTimer:
-    """One timeout, which comes whether or not anybody keeps this."""
+    """One timeout; it comes even if nobody keeps a reference to this object."""
 
     def __init__(
         self, timer: Any, precise: Any, seconds: float, function: Callable[[], object]
@@ -84,7 +84,7 @@ class QtTimer:
         timer.setSingleShot(True)
         timer.setTimerType(precise)
         timer.timeout.connect(
-            lambda: self._fire()  # noqa: PLW0108 - Qt holds a bound method weakly: nobody else need keep this
+            lambda: self._fire()  # noqa: PLW0108 - Qt holds a bound method weakly, but keeps a lambda, and so this
         )
         timer.start(min(max(ceil(seconds * 1000), 0), _LONGEST_MS))
 

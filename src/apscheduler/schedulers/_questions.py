@@ -1,4 +1,4 @@
-"""The arguments of questions about runs, checked before any store is asked: a driver's complaint would not name them."""
+"""Checks the arguments of questions about runs before any store is asked: a driver's error would not name them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MAKES_A_DATETIME: Final = (
 
 
 def text_of(name: str, what: str, given: Any) -> str | None:
-    """Return a text, or ``None``.
+    """Return the given text, or ``None``.
 
     :raises TypeError: for anything else
     """

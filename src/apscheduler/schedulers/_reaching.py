@@ -1,4 +1,4 @@
-"""Whether a job store failed because it cannot be reached, and where it is, in words that hold no secret."""
+"""Tells whether a job store failed because it cannot be reached, and where it is, in words without secrets."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _DRIVERS: Final = frozenset(
         *("ReqlDriverError", "ReqlTimeoutError"),  # rethinkdb
     }
 )
-"""Errors of drivers by the names of their classes: none of them is imported to be asked."""
+"""Class names of drivers' errors; only names, so that no driver has to be imported."""
 _LONGEST: Final = 20
 
 
 def why_unreachable(exc: BaseException) -> str | None:
-    """Return in words why a store cannot be reached, ``None`` where an exception means something else."""
+    """Return in words why a store cannot be reached, ``None`` if the exception means something else."""
     if not any(map(_means_unreachable, _chain(exc, with_contexts=False))):
         return None
     reasons = [
@@ -44,7 +44,7 @@ def place_of(store: Any) -> str:
     inner = getattr(store, "store", store)
     try:
         place = inner._place()
-    except Exception:  # noqa: BLE001 - a store or client of someone else: the line is written without
+    except Exception:  # noqa: BLE001 - a store or client of someone else: the line is written without its place
         return ""
     return f" at {place}" if isinstance(place, str) and place else ""
 

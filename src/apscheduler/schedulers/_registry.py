@@ -61,7 +61,7 @@ STANDARD_DEFAULTS = {"misfire_grace_time": 1, "coalesce": True, "max_instances":
 class Registry:
     """Executors, job stores, listeners and options of one scheduler.
 
-    ``_jobstores_lock`` guards the dictionaries here; nothing foreign is called under it.
+    ``_jobstores_lock`` guards the dictionaries here; no foreign code is called while it is held.
     """
 
     _executor_plugins: MutableMapping[str, Any] = Plugins("executors")
@@ -79,8 +79,8 @@ class Registry:
         self._claiming: dict[str, Store] = {}
         self._listeners: list[
             tuple[Any, int]
-        ] = []  # replaced, never changed by us: telling needs no lock
-        self._known_listeners: list[tuple[Any, int]] = []  # those that the mask speaks of
+        ] = []  # we replace the list and never change it, so telling needs no lock
+        self._known_listeners: list[tuple[Any, int]] = []  # those of which the mask was made
         self._listeners_lock = self._create_lock()
         self._listener_mask = 0
         self._tells_itself = False
@@ -181,7 +181,7 @@ class Registry:
     def _create_plugin_instance(
         self, type_: str, alias: str, constructor_kwargs: Mapping[str, Any]
     ) -> Any:
-        """Return an object of the plug-in of a name.
+        """Make an object of a plug-in's class, and return it.
 
         :param type_: ``"executor"``, ``"jobstore"`` or ``"trigger"``
         :param alias: the plug-in's name
@@ -194,7 +194,7 @@ class Registry:
         return make_plugin(cls, f"the {what} {alias!r}", constructor_kwargs)
 
     def _as_executor(self, given: Any, what: str, options: dict[str, Any]) -> BaseExecutor:
-        """Return an executor for an executor, a plug-in's name, or a concurrent.futures pool."""
+        """Return the given executor, or make one from a plug-in's name or a concurrent.futures pool."""
         if isinstance(given, BaseExecutor):
             return given
         if isinstance(given, str):
@@ -258,7 +258,7 @@ class Registry:
             raise KeyError(_unknown("executor", alias, self._executors)) from None
 
     def _has_executor(self, alias: str) -> bool:
-        """Return whether there is an executor of this alias, or ``_lookup_executor``, someone else's, finds one."""
+        """Return whether there is an executor of this alias; an overridden ``_lookup_executor`` is asked too."""
         if alias in self._executors:
             return True
         try:
@@ -267,7 +267,7 @@ class Registry:
             return False
 
     _finds_executors = True
-    """Whether ``_lookup_executor`` is the one of this package: asked once a pass."""
+    """Whether ``_lookup_executor`` is this package's own; found out once a pass."""
 
     def _found_executor(self, alias: str) -> BaseExecutor | None:
         """Return the executor that runs jobs of this alias, ``None`` if there is none."""
@@ -284,18 +284,18 @@ class Registry:
         return made
 
     def _lanes(self) -> dict[str, list[Job]]:
-        """Return an empty list for each executor that takes jobs as they are."""
+        """Return, by alias, an empty list for each executor that takes plain jobs, without claims."""
         if not self._finds_executors:
             return {}
         lanes: dict[str, list[Job]] = {}
         for alias, each in list(self._executors.items()):
-            # Somebody may have hooked into 3.x's way since it was started.
+            # Other code may have overridden 3.x's methods of an executor since its start.
             if each.lane is True and not each._heed_hooks():
                 lanes[alias] = []
         return lanes
 
     _has_inline = False
-    """Whether an executor runs its share while it takes it."""
+    """Whether some executor runs jobs inside ``submit_claims``."""
 
     def _look_for_inline(self) -> None:
         executors = self._executors.values()
@@ -369,11 +369,11 @@ class Registry:
         return made
 
     def _claiming_store(self, alias: str) -> Store:
-        """Return the store of this alias as one that claims.
+        """Return the store of this alias; one that cannot claim is returned in a wrapper that can.
 
         :raises KeyError: if there is none
         """
-        # is_as_made() without the call, as below: each pass asks.
+        # The same as is_as_made(), but without its call, because each pass comes here.
         if type(self)._lookup_jobstore is not _OWN_LOOKUP or "_lookup_jobstore" in self.__dict__:
             self._lookup_jobstore(alias)
         claiming = self._claiming.get(alias)
@@ -400,8 +400,8 @@ class Registry:
     def add_listener(self, callback: Any, mask: int = EVENT_ALL) -> None:
         """Have ``callback(event)`` called for each event whose code is in ``mask``.
 
-        A coroutine function is awaited: in the host's event loop where it has one, else to its end in the thread that
-        tells it.
+        A coroutine function is awaited in the scheduler's event loop; if there is none, the thread that tells the event
+        runs it to its end.
 
         :raises TypeError: if it is not callable
         """
@@ -418,7 +418,7 @@ class Registry:
             self._note_listeners()
 
     def _note_listeners(self) -> None:
-        """Note the codes of events that somebody is told of; with the lock."""
+        """Compute the mask of the events that are told to anyone; called with ``_listeners_lock`` held."""
         found = EVERY_EVENT if self._tells_itself else 0
         self._known_listeners = list(self._listeners)
         for _, mask in self._known_listeners:
@@ -426,13 +426,13 @@ class Registry:
         self._listener_mask = found
 
     def _heed_listeners(self) -> None:
-        """See which listeners somebody has put into ``_listeners``, or taken out, himself."""
+        """Compute the mask again, if other code has changed ``_listeners`` itself."""
         if self._listeners != self._known_listeners:
             with self._listeners_lock:
                 self._note_listeners()
 
     def _heed_overrides(self) -> None:
-        """See, once a pass, which methods are someone else's: where it is ``_dispatch_event``, all events are told."""
+        """Find out, once a pass, which methods are overridden; an overridden ``_dispatch_event`` is told all events."""
         cls, given = type(self), self.__dict__
         self._finds_executors = (
             cls._lookup_executor is _OWN_EXECUTOR_LOOKUP and "_lookup_executor" not in given
@@ -447,19 +447,19 @@ class Registry:
         self._heed_listeners()
 
     def _is_told(self, code: int) -> bool:
-        """Return whether somebody is told of events of this code."""
+        """Return whether events of this code have a listener, or ``_dispatch_event`` is overridden."""
         self._heed_listeners()
         if self._listener_mask & code:
             return True
         return not is_as_made(self, "_dispatch_event", self._own_dispatch[0])
 
     def _dispatch_event(self, event: SchedulerEvent) -> None:
-        """Tell the listeners; no lock is held while they are called."""
+        """Tell the listeners of an event; no lock is held while they are called."""
         self._heed_listeners()
         if self._listener_mask & event.code:
             tell(self._listeners, event, self._logger, by=self)
 
-    # The one of this package: a pair's first, which is no method when it is looked up.
+    # This package's own function: in a tuple, because a function in a class attribute is looked up as a method.
     _own_dispatch: tuple[Any, ...] = (_dispatch_event,)
 
     # -- for hosts ------------------------------------------------------------------------------------------------
@@ -469,13 +469,13 @@ class Registry:
         return RLock()
 
     def wakeup(self) -> None:
-        """Have the loop look for due jobs now (hosts say how)."""
+        """Have the loop look for due jobs now (implemented by the hosts)."""
 
     def _let_shutdown_end(self, name: str) -> None:
-        """Return once no shutdown is under way (the scheduler says how)."""
+        """Return once no shutdown is under way (implemented by the scheduler)."""
 
     def _add_pending_jobs(self, alias: str | None = None) -> None:
-        """Add the jobs that waited for the start (job operations say how)."""
+        """Add the jobs that waited for the start (implemented by the job operations)."""
 
 
 _OWN_LOOKUP = Registry._lookup_jobstore
@@ -483,7 +483,7 @@ _OWN_EXECUTOR_LOOKUP = Registry._lookup_executor
 
 
 def _named_in_base(name: str) -> Any:
-    """Return what schedulers.base calls so: tests of clients patch names there."""
+    """Return the object of this name in ``schedulers.base``, where tests of users patch names."""
     return getattr(sys.modules["apscheduler.schedulers.base"], name)
 
 

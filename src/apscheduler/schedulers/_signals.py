@@ -1,10 +1,10 @@
-"""SIGTERM while a ``BlockingScheduler`` runs: it comes to its end, and then the process dies of the signal all the same.
+"""Shuts a ``BlockingScheduler`` down on SIGTERM; then the process dies of the signal, as it would have without this.
 
-The handler runs in the main thread, between any two of its steps. So it takes no lock and only leaves a note; where the
-loop sleeps it raises, because nothing else ends that sleep. All fields are the main thread's alone.
+The handler runs in the main thread, between any two steps of its code. So it takes no lock and only leaves a note. If
+the loop is asleep, the handler raises, because nothing else ends that sleep. Only the main thread uses the fields.
 
-A child of a fork has the handler too until it has put it back, and Python forgets there which signals came so far. So
-the signal waits meanwhile: it is blocked in the thread that forks, from before the fork until the child is done.
+After a fork, the child has the handler too until it has put the old one back, and Python forgets in the child which
+signals came so far. So SIGTERM is blocked in the forking thread, from before the fork until the child is done.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ if TYPE_CHECKING:
     from typing import Any
 
 RUNNING_SECONDS = 8.0
-"""So long running jobs are waited for: Docker kills ten seconds after SIGTERM, others later."""
+"""Seconds that running jobs have to end after SIGTERM; Docker kills after ten seconds, other systems later."""
 _STUCK_SECONDS = 1.5
-"""So much later the process ends though its main thread does not."""
+"""Seconds after ``RUNNING_SECONDS`` until the process ends, even if its main thread is still busy."""
 
 
 class _WokenError(BaseException):
-    """Ends the loop's sleep; never seen outside of it."""
+    """Raised by the handler to end the loop's sleep; :meth:`Termination.sleep` catches it."""
 
 
 class Termination:
-    """What becomes of SIGTERM between :meth:`watch` and :meth:`unwatch`.
+    """Handles SIGTERM between :meth:`watch` and :meth:`unwatch`.
 
-    :param scheduler: whose loop sleeps by :meth:`sleep`
-    :ivar told: the signal that came, 0 before one does
+    :param scheduler: the scheduler whose loop sleeps in :meth:`sleep`
+    :ivar told: number of the signal that came, 0 if none has come
     """
 
     def __init__(self, scheduler: Any) -> None:
@@ -52,17 +52,17 @@ class Termination:
         self._before = signal.signal(signal.SIGTERM, self._tell)
 
     def unwatch(self) -> None:
-        """Put back what was there before, unless somebody else has put something there meanwhile."""
+        """Put the previous handler back, unless other code has installed its own meanwhile."""
         if signal.getsignal(signal.SIGTERM) == self._tell:
             signal.signal(signal.SIGTERM, self._before)
 
     def _tell(self, number: int, frame: FrameType | None) -> None:
         if os.getpid() != self._process:
-            self.unwatch()  # it came to a forked child before that was done
+            self.unwatch()  # a forked child got the signal before it had put the old handler back
             signal.raise_signal(number)
             return
         if self.told:
-            return  # process groups and their leaders pass it on, so that it often comes twice
+            return  # it often comes twice: once to the process group, once passed on by the group's leader
         self.told = number
         self._scheduler._ends = True
         _thread.start_new_thread(_end_if_stuck, (number,))
@@ -70,7 +70,7 @@ class Termination:
             raise _WokenError
 
     def sleep(self, wait: Callable[[], object]) -> None:
-        """Wait, unless it was told already, or until it is."""
+        """Call ``wait``, unless the signal has come already; return early if it comes meanwhile."""
         try:
             try:
                 self._sleeping = True
@@ -82,9 +82,9 @@ class Termination:
             return
 
     def end(self) -> None:
-        """Shut down, sign off, and die of the signal.
+        """Shut the scheduler down, sign off from its stores, and die of the signal.
 
-        :raises SystemExit: where the signal does not end the process: the first one of a container ignores it
+        :raises SystemExit: if the signal does not end the process; the first process of a container ignores it
         """
         scheduler = self._scheduler
         scheduler._logger.info(
@@ -106,9 +106,9 @@ def _end_if_stuck(number: int) -> None:
 
 
 def termination_for(scheduler: Any, wanted: bool | None) -> Termination | None:
-    """Return who handles SIGTERM for this scheduler; ``None`` where nobody of ours does.
+    """Return what handles SIGTERM for this scheduler; ``None`` if we leave the signal alone.
 
-    :param wanted: as the option ``handle_signals``
+    :param wanted: the option ``handle_signals``
     :raises RuntimeError: if it is wanted in a thread that cannot handle signals
     """
     if wanted is False or os.name == "nt":
@@ -143,5 +143,5 @@ def _let_go() -> None:
 
 if hasattr(signal, "pthread_sigmask"):
     around_fork(_hold, _let_go)
-    # After those of ``forks``, which put the handler back: these are called in the order of their registration.
+    # Registered after the callback of ``forks``, which has the old handler put back: they run in this order.
     os.register_at_fork(after_in_child=_let_go)

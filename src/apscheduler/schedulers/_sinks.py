@@ -1,4 +1,4 @@
-"""Outcomes on their way back: into the ledger, the log and the events."""
+"""Takes the outcomes of runs into the ledger, the log and the events."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class StoreSink:
     def __init__(self, scheduler: Any, store: Store) -> None:
         self._scheduler = scheduler
         self._store = store
-        self._last: set[tuple[str, int]] = set()  # jobs with the fire time after which none follows
+        self._last: set[tuple[str, int]] = set()  # jobs that end, each with its last fire time
         self._pace: Pace | None = scheduler._dispatcher.pace if store.paced else None
 
     def settle(self, claim: Claim, result: Result) -> bool:
@@ -57,7 +57,7 @@ class StoreSink:
                 self._end(claim)
 
     def is_last(self, claim: Claim) -> None:
-        """Say after the last fire time of this claim, or of what it is a portion of, that the job has none after it."""
+        """Have the job's end logged after the last fire time of this claim, or of the catch-up it is a portion of."""
         self._last.add((claim.job.id, claim.last_fire))
 
     def _end(self, claim: Claim) -> None:
@@ -67,7 +67,7 @@ class StoreSink:
             say_farewell(self._scheduler._logger, claim.job.id)
 
     def hand_back(self, claim: Claim) -> bool:
-        """Let others run a claim that was not started because this scheduler stops; ``False`` without others."""
+        """Let others run a claim that was not started because this scheduler stops; ``False`` if there are none."""
         is_given = self._store.give_back(claim)
         if is_given:
             self._end(claim)
@@ -77,12 +77,12 @@ class StoreSink:
         """Return whether a further claim of this job can be handed to its executor by the calling thread."""
         scheduler = self._scheduler
         executor = scheduler._executors.get(job.executor)
-        # Not while it stops; but while it is paused: what was submitted goes on, as in 3.x.
+        # Not while the scheduler stops. But while it is paused, because what was submitted goes on, as in 3.x.
         runs = scheduler.state and not scheduler._ends
         return bool(runs) and getattr(executor, "any_thread", False) is True
 
     def hand_on(self, claim: Claim) -> bool:
-        """Hand a further claim to its executor; ``False`` if that does not take it."""
+        """Hand a further claim to its executor; ``False`` if the executor does not take it."""
         executor = self._scheduler._executors.get(claim.job.executor)
         return executor is not None and not executor.submit_claims([claim])
 
@@ -115,9 +115,9 @@ def say_trouble(
     level: int = logging.ERROR,
     away: str = "{text}: its store{place} is not reachable ({reason})",
 ) -> None:
-    """Log what failed with a store: in one line where the cause is known, else with the traceback.
+    """Log what failed with a store: in one line if the cause is known, else with the traceback.
 
-    :param away: what is said, in one line, where the store cannot be reached
+    :param away: format of the line for a store that cannot be reached
     """
     if isinstance(store, SharedJobStore) and store.tell_trouble(text, exc):
         return
@@ -130,7 +130,7 @@ def say_trouble(
 
 
 def report(scheduler: Any, job: Job, result: Result) -> None:
-    """Log an outcome that somebody may have to act on, and tell the listeners."""
+    """Log an outcome that may call for action, and tell the listeners."""
     if result.outcome not in (Outcome.EXECUTED, Outcome.SKIPPED) and result.told_in != getpid():
         logger = scheduler._executor_logger(job.executor)
         log_outcome(logger, job, job._at(result.fire), result)

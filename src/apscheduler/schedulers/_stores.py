@@ -1,9 +1,9 @@
-"""How the loop sees a job store: as one that claims.
+"""Wraps plain job stores, so that for the loop each store is one that claims.
 
-The built-in stores do so themselves. A plain store (3.x's contract, someone else's) is claimed from here, under a
-lock per store that no listener, executor or trigger ever sees held. Claims come before runs here too: the job's next
-fire time is written first, and what could not be written is not run, so an update that fails costs a delay and never a
-second run. (3.x ran first: with one failing update it ran the job again.)
+A ``SharedJobStore`` claims itself. For a plain store (3.x's contract) the claim is made here, under a lock per store
+that is never held while a listener, an executor or a trigger is called. The claim comes before the run here too: the
+job's next fire time is written first, and if that fails, the job is not run. So an update that fails costs a delay and
+never a second run. (3.x ran first: if one update failed, it ran the job again.)
 """
 
 from __future__ import annotations
@@ -55,15 +55,15 @@ class PlainStore(ClaimsInMemory):
         self._lock = RLock()
         self._slots_lock = (
             Lock()
-        )  # an instance is freed in event loops too, which wait for no store
+        )  # a lock of its own: event loops free instances too, and must not wait for a store
         self._instances: dict[str, list[Claim]] = {}
         self._claimed_at = 0
         self._claimed: dict[str, int] = {}  # by job: the newest fire time that was claimed
-        self._broken: dict[str, tuple[int, int]] = {}  # by job: failures of its trigger, retry at
+        self._broken: dict[str, tuple[int, int]] = {}  # by job: its trigger's failures, retry at
         self._unchanged: set[str] = set()  # due jobs that nobody changed since they were read
 
     def look_within(self) -> int | None:
-        """Return ``None``: changes by other processes show in what the store says is due."""
+        """Return ``None``: what the store says is due shows changes by other processes too."""
         return None
 
     def clock_offset(self) -> int:
@@ -71,7 +71,7 @@ class PlainStore(ClaimsInMemory):
         return 0
 
     def claim_due(self, request: ClaimRequest) -> ClaimBatch:
-        """Claim what is due, job by job, until the store raises."""
+        """Claim what is due, job by job, up to a job for which the store raises."""
         batch = request.batch
         with self._lock:
             due = self.store.get_due_jobs(from_us(request.now, self._zone))
@@ -90,7 +90,7 @@ class PlainStore(ClaimsInMemory):
                 self._retry_later(job.id, request.now)
                 batch.broken.append((job, exc))
                 continue
-            except BaseException as exc:  # noqa: BLE001 - raised when the claims so far are handed over
+            except BaseException as exc:  # noqa: BLE001 - raised after the claims so far are handed over
                 batch.error = exc
                 return batch
             self._broken.pop(job.id, None)
@@ -110,7 +110,7 @@ class PlainStore(ClaimsInMemory):
         return self.lookup_job(job_id) is not None or self.why_quarantined(job_id) is not None
 
     def _write(self, job: Job, planned: Plan, batch: ClaimBatch, *, keep: bool) -> bool:
-        """Write the job's next fire time, unless somebody changed the job since it was read."""
+        """Write the job's next fire time, or remove the job if there is none; ``False`` if it was changed meanwhile."""
         zone_time = None if planned.next is None else job._at(planned.next)
         with self._lock:
             if job.id not in self._unchanged:
@@ -126,7 +126,7 @@ class PlainStore(ClaimsInMemory):
         return True
 
     def _move(self, job: Job, moment: datetime | None) -> None:
-        """Write a job's next fire time; where that fails it keeps its old one (the store may hold this very job)."""
+        """Write a job's next fire time; if that fails, the job keeps its old one (it may be the store's own object)."""
         before = job.next_run_time
         job._modify(next_run_time=moment)
         try:
@@ -174,7 +174,7 @@ class PlainStore(ClaimsInMemory):
                     retry_at = self._claimed_at + round(seconds * SECOND)
         if moment is None:
             return retry_at
-        # A job that is due still, after the claim, is one whose trigger raises: look again now and then.
+        # A job that is still due after the claim has a trigger that raises: look again after a while.
         instant = to_us(moment)
         if instant <= self._claimed_at:
             instant = self._claimed_at + _STILL_DUE_POLL
@@ -196,7 +196,7 @@ class PlainStore(ClaimsInMemory):
                 job._apply({**approved, "next_run_time": stored.next_run_time})
 
     def edit_job(self, job: Job, change: Change) -> bool:
-        """Write what ``change`` makes of the job as it is stored, if it is still so then; ``False`` if nothing."""
+        """Write what ``change`` makes of the stored job, if that is still the same; ``False`` if there is no change."""
         for _ in range(EDIT_TRIES):
             stored = self._standing(job.id)
             due = stored._due
@@ -239,7 +239,7 @@ class PlainStore(ClaimsInMemory):
             self.store.add_job(job)
 
     def add_jobs(self, jobs: Sequence[Job], *, replace: bool = False) -> None:
-        """Add several jobs, one by one; what was added before one that cannot be is removed again.
+        """Add several jobs, one by one; if one cannot be added, those added before it are removed again.
 
         :raises ConflictingIdError: if an id is taken (and ``replace`` is not set)
         """
@@ -263,7 +263,7 @@ class PlainStore(ClaimsInMemory):
             added.append(job.id)
 
     def give_back(self, claim: Claim) -> bool:
-        """Return ``False``: there are no others to take it."""
+        """Return ``False``: no other process could take the claim."""
         return False
 
     def update_job(self, job: Job) -> None:
@@ -284,7 +284,7 @@ class PlainStore(ClaimsInMemory):
             self._claimed.pop(job_id, None)
 
     def end_job(self, job: Job) -> None:
-        """Remove a job that has come to its end: its runs are in memory, and go on."""
+        """Remove a job that has come to its end; its runs are in memory, and go on."""
         self.remove_job(job.id)
 
     def remove_all_jobs(self) -> None:
@@ -308,7 +308,7 @@ class PlainStore(ClaimsInMemory):
             return self.store.get_all_jobs()
 
     def quarantined(self) -> list[Quarantined]:
-        """Return the jobs that cannot be restored, where the store keeps them, or shown, each with its reason."""
+        """Return the jobs that cannot be shown, or cannot be restored but are kept, each with its reason."""
         unshown = unshowable(self.get_all_jobs(), self._alias)
         if not isinstance(self.store, KeepingJobStore):
             return unshown
@@ -331,11 +331,11 @@ Store = SharedJobStore | PlainStore
 
 
 def as_claiming(store: BaseJobStore, alias: str, zone: Any) -> Store:
-    """Return the store itself where it claims, else with the claim added."""
+    """Return the store itself if it claims, else a :class:`PlainStore` around it."""
     claims = isinstance(store, SharedJobStore) and store.claims
     return store if claims else PlainStore(store, alias, zone)  # type: ignore[return-value]
 
 
 def is_private(store: Store) -> bool:
-    """Return whether no other process sees this store's jobs, or they would not be claimed there."""
+    """Return whether other processes do not see this store's jobs, or see them but would not claim them."""
     return store.look_within() is None

@@ -1,13 +1,13 @@
-"""Jobs as a JSON file, in 3.11's format: written for people and other machines, read with suspicion.
+"""Writes jobs to a JSON file in 3.11's format, for people and other machines, and reads such files with suspicion.
 
-What JSON has no word for is written as one of two objects of a single purpose:
+What JSON cannot express is written as one of two objects that are used for nothing else:
 
     {"__apscheduler_class__": "module:Class", "__apscheduler_state__": {...}}     triggers
     {"__apscheduler_pickle__": "<base64>"}                                        everything else
 
 So such a file can name any callable and carry pickles: whoever wrote it can run code here. Import only what you
-trust. The envelope and each job's outline are checked before the first pickle is opened, and no job is added
-before all of them are complete: a file is imported whole or not at all.
+trust. The document's head and each job's outline are checked before the first pickle is opened. No job is added before
+all jobs are complete: a file is imported whole or not at all.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _CHECKED_KEYS = (
 
 
 def export_jobs(scheduler: Any, outfile: Any, jobstore: str | None) -> None:
-    """Write the jobs of one store or of all to a path or text file; a file is touched only when all went well.
+    """Write the jobs of one store or of all to a path or text file; nothing is written if a job cannot be.
 
     :raises RuntimeError: if the scheduler is not running
     :raises KeyError: if there is no such store
@@ -125,7 +125,7 @@ def _written_state(value: Any) -> Any:
 
 
 def _written(value: Any) -> Any:
-    """Return a value so that it comes back equal and of the same type."""
+    """Return a value in a form that JSON can hold and from which it comes back equal and of the same type."""
     cls = type(value)
     if value is None or cls in (bool, int, float, str):
         return value
@@ -137,7 +137,7 @@ def _written(value: Any) -> Any:
 
 
 def _has_plain_keys(mapping: dict[Any, Any]) -> bool:
-    """Return whether JSON gives these keys back as they are, and nobody takes them for our marks."""
+    """Return whether JSON gives these keys back as they are, and none of them is one of our marks."""
     return all(type(key) is str for key in mapping) and mapping.keys().isdisjoint((_CLASS, _PICKLE))
 
 
@@ -149,7 +149,7 @@ def _pickled(value: Any) -> dict[str, str]:
 
 
 def import_jobs(scheduler: Any, infile: Any, jobstore: str, *, replace_existing: bool) -> None:
-    """Add the jobs of a path or file to a store; pending before the start.
+    """Add the jobs of a path or file to a store; before the scheduler's start they are pending.
 
     :raises KeyError: if there is no such store
     :raises ValueError: for a file that is not an export, or a newer version's; nothing was imported
@@ -186,7 +186,7 @@ def _loaded(infile: Any) -> Any:
 
 
 def _outlines(document: Any) -> list[dict[str, Any]]:
-    """Return the jobs of a document as they were written, their shape checked, nothing unpickled yet."""
+    """Return the jobs of a document as they were written; their shape is checked, and nothing is unpickled yet."""
     if not isinstance(document, dict) or "version" not in document:
         raise ValueError(
             "this is no export of jobs: expected a JSON object with 'version' and 'jobs'"

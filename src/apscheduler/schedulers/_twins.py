@@ -1,8 +1,8 @@
-"""Whether another process of the same application runs a scheduler whose jobs only it knows.
+"""Warns if another process of the same application runs a scheduler whose jobs only that process knows.
 
-Each worker of a web server that starts such a scheduler runs every job. That is seen by a byte of one file of the user's:
-each process locks the byte that its application's identity gives. These locks end with their process, do not come along
-through a fork, and leave nothing to clean up.
+If each worker of a web server starts such a scheduler, each of them runs every job. To notice this, each process locks
+one byte of a file of its user. The application's identity gives the number of the byte, so workers of one server try to
+lock the same byte. Such a lock ends with its process, is not inherited through a fork, and leaves nothing to clean up.
 """
 
 from __future__ import annotations
@@ -17,16 +17,19 @@ if TYPE_CHECKING:
     from typing import Any
 
 _held: dict[int, int] = {}
-"""Schedulers of this process by byte; a process does not disturb itself."""
+"""By byte, how many schedulers of this process use it; several in one process get no warning."""
 _file: list[tuple[int, int]] = []
-"""This process's id and its handle. It is never closed: closing any handle of the file would end all of its locks."""
+"""This process's id and its handle of the file; empty before the first use.
+
+The handle is never closed, because closing any handle of the file would end all locks of the process on it.
+"""
 
 _FLOCK = "hhqqi"
-"""struct flock on Linux, for asking who holds a lock."""
+"""Format of Linux's ``struct flock``, by which the kernel is asked who holds a lock."""
 
 
 def place() -> str:
-    """Return the file's path: of this user, on this machine, in memory where the system has such a folder."""
+    """Return the path of this user's file on this machine: in memory if the system has a folder for that."""
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     if runtime and os.path.isdir(runtime):  # noqa: PTH112 - pathlib costs the start path milliseconds
         return f"{runtime}/tickwright.lock"
@@ -34,10 +37,10 @@ def place() -> str:
 
 
 def identity() -> int:
-    """Return the byte of this application: the same in each worker of one server, different in (almost) all else.
+    """Return the number of this application's byte: workers of one server have the same, others almost never.
 
-    Workers share the command line, the process group, which a shell and a service manager make anew for each command,
-    the folder, and the line of the program that starts the scheduler.
+    It is computed from what these workers share: the command line, the PID namespace, the process group (a shell or a
+    service manager makes a new one for each command), the folder, and the program's line that starts the scheduler.
     """
     try:
         space = os.readlink("/proc/self/ns/pid")  # noqa: PTH115 - see above
@@ -45,14 +48,14 @@ def identity() -> int:
         space = ""
     tests = os.environ.get(
         "PYTEST_XDIST_WORKER"
-    )  # processes that run tests side by side are no workers
+    )  # parallel test processes are not workers of one server
     words = (*sys.argv, os.getpgrp(), space, tests, os.getcwd(), *_starting_line())  # noqa: PTH109
     text = "\0".join(map(str, words)).encode("utf-8", "replace")
     return (crc32(text) << 30) ^ crc32(text, 1)
 
 
 def _starting_line() -> tuple[str, int]:
-    """Return where the first frame outside of this package stands."""
+    """Return file and line of the nearest caller outside of this package."""
     frame = sys._getframe(1)
     while frame.f_back is not None and _is_ours(frame.f_globals.get("__name__")):
         frame = frame.f_back
@@ -64,10 +67,10 @@ def _is_ours(module_name: object) -> bool:
 
 
 def enter() -> tuple[int | None, str | None]:
-    """Take this application's byte.
+    """Lock this application's byte, unless another process has it.
 
-    :return: the byte for :func:`leave` (``None``: not taken), and who else has it (``None``: nobody)
-    :raises OSError, ImportError: where there is no such file, or no such locks
+    :return: the byte for :func:`leave` (``None``: not locked), and who else has it (``None``: nobody)
+    :raises OSError, ImportError: if the file cannot be used, or the system has no such locks
     """
     import fcntl
 
@@ -85,7 +88,7 @@ def enter() -> tuple[int | None, str | None]:
 
 
 def leave(byte: int) -> None:
-    """Give a byte back, if this is the process's last scheduler that has it."""
+    """Unlock the byte, unless another scheduler of this process still uses it."""
     import fcntl
 
     if not _file or _file[0][0] != os.getpid() or byte not in _held:
@@ -97,9 +100,9 @@ def leave(byte: int) -> None:
 
 
 def _handle() -> int:
-    """Return the open file; a child process after a fork opens it anew, holding nothing.
+    """Return the handle of the open file; a child process opens it again after a fork, and holds no byte then.
 
-    In a folder that others can write to, what is there may be theirs: then it is left alone.
+    In a folder that all users can write to, the file may be another user's: then it is not used.
     """
     if _file and _file[0][0] == os.getpid():
         return _file[0][1]
@@ -128,7 +131,7 @@ def look(scheduler: Any) -> int | None:
     try:
         byte, other = enter()
     except (OSError, ImportError, AttributeError, struct.error) as exc:
-        # A start must not fail over a warning: no such file, or a system without such locks.
+        # The file cannot be used, or the system has no such locks. A start must not fail because of a warning.
         scheduler._logger.debug("Not looked for other workers of this application: %s", exc)
         return None
     if other is not None:
@@ -143,7 +146,7 @@ def look(scheduler: Any) -> int | None:
 
 
 def _of_reloader() -> str:
-    """Return what to do where the other process is the one that watches files and starts this one anew."""
+    """Return advice if the other process is probably a reloader, which watches files and restarts this process."""
     for name in ("WERKZEUG_RUN_MAIN", "RUN_MAIN"):  # Flask's and Django's
         if os.environ.get(name) == "true":
             return (

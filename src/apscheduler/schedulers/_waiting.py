@@ -1,7 +1,7 @@
-"""The thread hosts' wait: a flag that wakes its one waiter.
+"""The event for which schedulers with a thread wait: a flag that wakes its one waiter.
 
-A bare lock instead of ``threading.Event``: an Event allocates a Condition's lock at each wait, which costs more
-than a whole pass with one due job.
+It is a bare lock, because a ``threading.Event`` allocates a Condition's lock at each wait, which costs more than a
+whole pass with one due job.
 """
 
 from __future__ import annotations

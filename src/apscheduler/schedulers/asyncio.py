@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def run_in_event_loop(func: Callable[..., object]) -> Callable[..., None]:
-    """Make a method of a scheduler run in the scheduler's event loop, soon, whichever thread calls it."""
+    """Decorate a scheduler's method: a call from any thread returns at once, and the loop runs the method soon."""
 
     @wraps(func)
     def wrapper(self: Any, *args: Any, **kwargs: Any) -> None:
@@ -31,7 +31,7 @@ class AsyncIOScheduler(AsyncioHost):
     """A scheduler in an asyncio event loop: :meth:`start` returns, and jobs run while the loop does.
 
     Coroutine jobs run in the loop, functions in the loop's default executor, and listeners (async ones too) in the
-    loop. Job stores are spoken to in a thread beside the loop. All methods may be called from any thread.
+    loop. Job stores are called in a thread beside the loop. All methods may be called from any thread.
 
     Takes one more option:
 

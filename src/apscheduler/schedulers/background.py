@@ -22,11 +22,11 @@ _END_SECONDS = 10.0
 _LEAVE_SECONDS = 2.0
 
 _leaving: list[Thread] = []
-"""Threads that were told to end in their own pass, and have what became of its runs still to say."""
+"""Threads that were shut down in a pass of their own, and have not yet reported what became of its runs."""
 
 
 def _let_leave() -> None:
-    """Wait, as the interpreter ends, until such a pass has said it."""
+    """Called when the interpreter ends: wait a short time for each of these threads."""
     for thread in _leaving:
         thread.join(_LEAVE_SECONDS)
 
@@ -57,7 +57,7 @@ class BackgroundScheduler(BlockingScheduler):
     def start(self, *args: Any, **kwargs: Any) -> None:
         """Start the scheduler in a thread of its own.
 
-        :param paused: whether to wait for :meth:`resume` with processing jobs
+        :param paused: whether to process no jobs until :meth:`resume`
         """
         self._begin_waiting()
         BaseScheduler.start(self, *args, **kwargs)
@@ -66,7 +66,7 @@ class BackgroundScheduler(BlockingScheduler):
             self._thread = thread  # first: a listener in it may shut the scheduler down at once
             try:
                 thread.start()
-            except RuntimeError:  # at its limit of threads
+            except RuntimeError:  # the limit of threads is reached
                 self.shutdown(wait=False)
                 raise
 

@@ -1,7 +1,7 @@
-"""The scheduler: a face. Options and parts are in _registry, jobs in _jobs, the loop in _dispatch.
+"""The base class of all schedulers. Options and parts are in _registry, jobs in _jobs, the loop in _dispatch.
 
-A host subclasses :class:`BaseScheduler` with a ``wakeup`` that has :meth:`BaseScheduler._process_jobs` called soon, and
-calls it again after the seconds it returns.
+A host is a subclass of :class:`BaseScheduler` that says how to wait: its ``wakeup`` has
+:meth:`BaseScheduler._process_jobs` called soon, and the host calls that method again after the seconds it returned.
 """
 
 from __future__ import annotations
@@ -145,16 +145,16 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
 
         In a worker process that is re-importing the main module (a script without a main guard) it does nothing.
 
-        :param paused: whether to wait for :meth:`resume` with processing jobs
-        :raises SchedulerAlreadyRunningError: if the scheduler is running; while a shutdown is under way in another thread,
-            if that waits for the calling job or listener, or the calling thread has the scheduler's event loop: else
-            that is waited for
+        :param paused: whether to process no jobs until :meth:`resume`
+        :raises SchedulerAlreadyRunningError: if the scheduler is running. A shutdown that is under way in another
+            thread is waited for; but if it waits for the calling job or listener, or the calling thread has the
+            scheduler's event loop, this error is raised
         :raises RuntimeError: under uWSGI with threads disabled
         """
         if self.state != STATE_STOPPED:
             raise SchedulerAlreadyRunningError
         self._let_shutdown_end("start")
-        self._pending_by = 0  # whatever comes of it, nobody has forgotten to call this
+        self._pending_by = 0  # even if the start fails, nobody has forgotten to call it
         if is_reimporting_main():
             self._logger.info(
                 "Not started: this process is only re-importing its parent's main module"
@@ -199,7 +199,7 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
             raise
 
     def _give_up_lead(self) -> None:
-        """Hold no leader lock after a start that failed: its store may be removed."""
+        """Release the leader lock after a start that failed, so that the lock's store can be removed."""
         lead, self._lead = self._lead, None
         if lead is not None:
             lead.release()
@@ -214,7 +214,7 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
     _twin_byte: int | None = None
 
     def _look_for_twins(self) -> None:
-        """Warn if another worker of the same application has such a scheduler, where that runs each job twice."""
+        """Warn if another worker of this application has such a scheduler too, if each job would run in both."""
         if self._twin_byte is not None or self._lead is not None or self._clock is not None:
             return
         from apscheduler.schedulers import _twins
@@ -242,8 +242,9 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         """Stop processing jobs and free executors and job stores.
 
         :param wait: whether to wait until running jobs have ended
-        :param timeout: for how many seconds (or a timedelta) to wait at most. What has not begun is given back at once where others share
-            the job store; what still runs then is logged, goes on, and is not waited for at the program's end. New.
+        :param timeout: for how many seconds (or a timedelta) to wait at most. What has not begun is given back at once
+            if others share the job store. What still runs after this time is logged, goes on, and is not waited for at
+            the program's end. New.
         :raises SchedulerNotRunningError: if the scheduler is not running
         :raises TypeError, ValueError: if ``timeout`` is no number of seconds
         """
@@ -251,14 +252,14 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         self._finish_shutdown(wait=wait, timeout=seconds)
 
     _shutdown: Shutdown | None = None
-    """The last shutdown since the start."""
+    """The last shutdown since the start, ``None`` if there was none."""
     _starts = 0
-    """How often it was started: a loop ends with its own start's time."""
+    """How often the scheduler was started; a loop ends when this is no longer its own start's number."""
 
     def _let_shutdown_end(self, name: str) -> None:
-        """Return once no shutdown is under way: it would stop what is started beside it.
+        """Wait until no shutdown is under way, because a shutdown would stop what is started meanwhile.
 
-        :raises SchedulerAlreadyRunningError: if the shutdown waits for the calling code, or that must not wait
+        :raises SchedulerAlreadyRunningError: if the shutdown waits for the calling code, or this code must not wait
         """
         look()
         if self._shutdown is not None:
@@ -267,7 +268,7 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
             let_end(self, name)
 
     def _strand(self) -> object:
-        """Return what tells the calling thread from others, where a host has something else than threads."""
+        """Return what identifies the calling thread; hosts with something else than threads override this."""
         return caller_ident()
 
     def _is_in_loop(self) -> bool:
@@ -275,20 +276,20 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         return False
 
     def _wait_for(self, ended: Any) -> None:
-        """Wait until an event is set, so that a Ctrl-C is noticed meanwhile."""
+        """Wait until an event is set, in steps, so that a Ctrl-C is noticed meanwhile."""
         while not ended.wait(_LOOK_SECONDS):
             continue
 
     def _forget_time_before(self) -> None:
-        """Let nothing of the time before the last shutdown reach into the time from now on."""
+        """Let nothing from before the last shutdown affect what is started from now on."""
         if self._shutdown is not None:
             self._shutdown.is_past = True
             self._shutdown = None
         if self._in_pass:
-            self._loop = None  # it may still end
+            self._loop = None  # a new dispatcher: the pass may still use the old one
 
     def _begin_shutdown(self, timeout: float | timedelta | None = None) -> float | None:
-        """Be stopped; return for how many seconds to wait for what runs, ``None``: until it has ended."""
+        """Set the state to stopped; return how many seconds to wait for what runs (``None``: until it has ended)."""
         seconds = None
         if timeout is not None:
             from apscheduler.schedulers._ending import checked_timeout
@@ -305,10 +306,10 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
     def _finish_shutdown(
         self, *, wait: bool, timeout: float | None = None, tells: bool = True
     ) -> None:
-        """Stop the executors and stores; ``tells``: say what is waited for, where that takes long."""
+        """Stop the executors and stores; with ``tells``, log what is waited for, if that takes long."""
         shutdown = self._shutdown
         if shutdown is None:
-            return  # it was given up, and the scheduler started again
+            return  # this shutdown was given up, and the scheduler was started again
         shutdown.waits = wait
         try:
             self._stop_what_runs(wait=wait, timeout=timeout, tells=tells)
@@ -331,7 +332,7 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
             self._stop_executors(wait=wait)
 
     def _close(self, shutdown: Shutdown) -> None:
-        """Free everything but the executors, and say so, unless that was done."""
+        """Free everything but the executors, and report the shutdown, unless another caller has begun to."""
         if not shutdown.takes_close():
             return
         try:
@@ -366,13 +367,13 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         wait_for_pass(self)
 
     def _last_word(self) -> None:
-        """Sign off from the stores now, because the process ends."""
+        """Sign off from the stores; called because the process ends now."""
         for store in list(self._jobstores.values()):
             if isinstance(store, SharedJobStore):
                 store.last_word()
 
     def _call_within(self, function: Callable[[], object], seconds: float) -> bool:
-        """Call a function that waits for jobs, for so many seconds; return whether it came to its end."""
+        """Call a function that waits for jobs, but wait at most ``seconds`` for it; return whether it has ended."""
         from apscheduler.schedulers._ending import call_within
 
         return call_within(function, seconds)
@@ -384,7 +385,7 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
 
         for alias, executor in still_there(known, self._executors):
             if shutdown is not None and shutdown.is_past:
-                return  # others were told without waiting
+                return  # started again; the others were told to stop without waiting
             try:
                 executor.shutdown(wait)
             except Exception:
@@ -422,12 +423,12 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
 
     @property
     def running(self) -> bool:
-        """Whether the scheduler has been started (and, if so, not whether it is paused)."""
+        """Whether the scheduler has been started; also true while it is paused."""
         return self.state != STATE_STOPPED
 
     @property
     def is_leader(self) -> bool:
-        """Whether the scheduler runs, and it is the one that runs the jobs (without ``leader_lock``: always). New."""
+        """Whether the scheduler is running and is the one that runs the jobs (always without ``leader_lock``). New."""
         return self.running and (self._lead is None or self._lead.held)
 
     @abstractmethod
@@ -445,19 +446,19 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
 
     _started_at_monotonic = 0.0
     _runs_beside = False
-    """Whether ``start()`` returns and jobs then run for as long as the program does something else."""
+    """Whether ``start()`` returns, so that jobs run only for as long as the program goes on."""
     _how_to_last = "Have the program go on"
-    """What to write so that it does."""
+    """What to write in a program so that it goes on, for a warning when it ends too early."""
     _in_pass = 0
-    """Which thread is in a pass, 0 while none is."""
+    """Ident of the thread that is in a pass, 0 while none is."""
     _passes = 0
     """How many passes have begun."""
     _ends = False
-    """Whether the process ends: jobs are processed no more, and ``shutdown()`` can still be called."""
+    """Whether the process or the event loop ends: no more jobs are processed; ``shutdown()`` can still be called."""
 
     _loop: Dispatcher | None = None
     _has_begun = False
-    """Whether jobs have been processed since the start, which a paused start puts off."""
+    """Whether processing jobs has begun since the start; a paused start leaves that to :meth:`resume`."""
 
     @property
     def _dispatcher(self) -> Dispatcher:
@@ -474,7 +475,7 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
     # -- time --------------------------------------------------------------------------------------------
 
     def _now_us(self) -> int:
-        """Return the scheduler's time (tests of clients patch this module's ``datetime``)."""
+        """Return the scheduler's time, microseconds UTC (tests of users patch this module's ``datetime``)."""
         if self._clock is not None:
             instant: int = self._clock.now_us()
             return instant
@@ -512,8 +513,8 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         :param node: only those claimed by the scheduler process of this name (see :meth:`nodes`)
         :param limit: how many at most
         :raises ValueError: for an outcome that does not exist, or a limit below 1
-        :raises TypeError: for a ``since`` or ``until`` that is no datetime, a limit that is no whole number, an id, alias
-            or name that is no text
+        :raises TypeError: for a ``since`` or ``until`` that is no datetime, a limit that is no whole number, or an id,
+            alias or name that is no text
         :raises JobLookupError: if there is neither a job of this id nor any run of one
         :raises KeyError: if there is no such job store
         """
@@ -525,8 +526,8 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
     def get_running(self) -> list[Run]:
         """Return the runs that are queued or running now (their outcome is ``None``). New.
 
-        Those of shared stores wherever they run; of other stores those of this process. Their ``state`` tells them
-        apart: ``"queued"``, or ``"running"`` since ``started_at``, in this process; ``"claimed"`` by another one.
+        Runs of shared stores are returned wherever they run, runs of other stores if they are in this process. Their
+        ``state`` is ``"queued"`` or ``"running"`` (since ``started_at``) in this process, and ``"claimed"`` in another.
         """
         from apscheduler.schedulers._history import running
 
@@ -548,7 +549,7 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         """Return the job stores that a question is about.
 
         :raises KeyError: if there is none of this alias
-        :raises TypeError: for what cannot be one, such as several
+        :raises TypeError: for what cannot be an alias, such as a list of several
         """
         if jobstore is not None:
             self._check_alias(jobstore)
@@ -565,10 +566,10 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
             ) from None
 
     def adopt_store(self, alias: str = "default") -> None:
-        """Take a store that is held, as a copy or as set back, for the one to work on. New.
+        """Work on a store that is held, because it seems to be a copy or to be set back to an earlier state. New.
 
-        To be called once it is certain that no other scheduler runs the same jobs. Due times that are overdue then
-        are treated as after any other outage, by ``misfire_grace_time`` and ``coalesce``.
+        Call this once it is certain that no other scheduler runs the same jobs. Fire times that are overdue then are
+        treated as after any other outage, by ``misfire_grace_time`` and ``coalesce``.
 
         :param alias: of the job store
         :raises KeyError: if there is no such store
@@ -587,7 +588,7 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         return [each for _, store in self._stores_asked(jobstore) for each in store.quarantined()]
 
     def outcome_counts(self) -> dict[Outcome, int]:
-        """Return how many fire times the kept history accounts for, by outcome. New."""
+        """Return, by outcome, how many fire times the kept history accounts for. New."""
         totals: dict[Outcome, int] = {}
         for _, store in self._claiming_stores():
             for outcome, count in store.outcome_counts().items():
@@ -600,7 +601,7 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         return self._claiming_store(job._jobstore_alias).last_run(job)
 
     def _settle_lane(self, job: Job, result: Result) -> None:
-        """Take the outcome of a job that ran without a claim object (see MemoryJobStore)."""
+        """Record and report the outcome of a job that ran without a claim object (see MemoryJobStore)."""
         from apscheduler.schedulers._farewells import LastPage
         from apscheduler.schedulers._sinks import report
 
@@ -655,7 +656,7 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         :param days: how far ahead: a number of days or a timedelta
         :param jobs: jobs or their ids (default: all)
         :param jobstore: alias of the store whose jobs are exported (default: all)
-        :param limit: how many runs of one job at most; leaving some out is logged, and said in the last one
+        :param limit: how many runs of one job at most; if some are left out, a log line and the last run say so
         :raises JobLookupError: if there is no such job
         :raises KeyError: if there is no such store
         :raises TypeError, ValueError: for arguments that are not right
@@ -668,7 +669,7 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
     # -- fork ------------------------------------------------------------------------------------------------
 
     def _after_fork_in_child(self) -> None:
-        """Be stopped: the threads of this scheduler did not come along. It may be started again."""
+        """Set the state to stopped, because the threads are in the parent only. The scheduler may be started again."""
         self._executors_lock = self._create_lock()
         self._jobstores_lock = self._create_lock()
         self._listeners_lock = self._create_lock()
@@ -701,7 +702,7 @@ def _interpreter_ends() -> None:
 
 
 def _tell_at_end(scheduler: BaseScheduler) -> None:
-    """Say what a script has forgotten, if it has."""
+    """Warn if a script has forgotten to start the scheduler, or to go on while it runs."""
     from apscheduler.schedulers import _exit_words
 
     try:

@@ -25,12 +25,13 @@ LONGEST_WAIT = 10.0
 """Seconds. No sleep is longer, so that a clock step or a suspend is noticed within it."""
 
 SHORTEST_WAIT = 0.0001
-"""Seconds of sleep between two passes of which the second has something due at once: what comes meanwhile shares it.
-At 50,000 fires a second there are a sixth of the passes, and a start is half as late at the 99th percentile."""
+"""Seconds of sleep before a pass that has something due at once. What becomes due meanwhile shares the pass: at 50,000
+fires a second there are a sixth of the passes, and a start is half as late at the 99th percentile."""
 
 FIRST_WAIT = 0.1
-"""Seconds. The start of each sleep, on its own: Python misses a signal that comes between giving up the GIL and
-sleeping, as it does when a job starts at that moment. It is then handled after this, not after the whole sleep."""
+"""Seconds. Each longer sleep begins with a short one of this length. Python misses a signal that comes after it gave up
+the GIL and before it sleeps, which happens when a job starts at that moment. The signal is then handled after the short
+sleep, not after the whole one."""
 
 
 class BlockingScheduler(BaseScheduler):
@@ -38,19 +39,20 @@ class BlockingScheduler(BaseScheduler):
 
     Takes one more option:
 
-    :param handle_signals: whether SIGTERM shuts the scheduler down before the process dies of it: nothing more is claimed,
-        what has not begun is given back, and running jobs are waited for at most 8 seconds. ``None`` (default): where
-        nobody else handles it, and :meth:`start` is called in the main thread; ``False``: never; ``True``: though there
-        is a handler, which comes back when :meth:`start` returns. Nothing is done on Windows. New.
+    :param handle_signals: whether SIGTERM shuts the scheduler down before the process dies of it: nothing more is
+        claimed, what has not begun is given back, and running jobs are waited for at most 8 seconds. ``None``
+        (default): where nobody else handles it, and :meth:`start` is called in the main thread; ``False``: never;
+        ``True``: though there is a handler, which comes back when :meth:`start` returns. Nothing is done on Windows.
+        New.
     """
 
     _event: Any = None
     _handle_signals: bool | None = None
     _termination: Termination | None = None
     _blocks = True
-    """Whether ``start()`` keeps its thread."""
+    """Whether ``start()`` blocks the thread that calls it."""
     _started_in = 0
-    """The thread that :meth:`start` keeps."""
+    """Ident of the thread that :meth:`start` blocks, 0 before the start."""
     _how_to_last = "Call start() in the main thread, or have that wait: thread.join()"
 
     @property
@@ -70,7 +72,7 @@ class BlockingScheduler(BaseScheduler):
     def start(self, *args: Any, **kwargs: Any) -> None:
         """Start the scheduler and process jobs in the calling thread until :meth:`shutdown`.
 
-        :param paused: whether to wait for :meth:`resume` with processing jobs
+        :param paused: whether to process no jobs until :meth:`resume`
         """
         from apscheduler.schedulers._signals import termination_for
 
@@ -143,7 +145,7 @@ class BlockingScheduler(BaseScheduler):
                 self._termination.sleep(partial(_sleep, event, wait_seconds))
             self._sleeping_until = NEVER
             if self._ends:
-                return  # a sleep that a signal has ended leaves the event as it was
+                return  # a signal may have ended the sleep, so the event is left as it is
             event.clear()
 
     def _after_fork_in_child(self) -> None:
@@ -154,7 +156,7 @@ class BlockingScheduler(BaseScheduler):
 
 
 def _sleep(event: Any, seconds: float) -> None:
-    """Wait for the event; in the main thread, which alone handles signals, in two parts."""
+    """Wait for the event; in the main thread, which handles the signals, in two parts (see ``FIRST_WAIT``)."""
     if seconds > FIRST_WAIT and current_thread() is main_thread():
         if event.wait(FIRST_WAIT):
             return

@@ -33,14 +33,14 @@ _LOOK_SECONDS = 0.01
 
 
 class GreenWakeup:
-    """The wait of a greenlet; ``set`` may be called from any thread."""
+    """An event that a greenlet waits for; ``set`` may be called from any thread."""
 
     def __init__(self) -> None:
         self._event = Event()
         self._thread = gevent.get_hub().thread_ident
         self._signal = gevent.get_hub().loop.async_()
         self._signal.start(self._event.set)
-        # A hub with nothing but this watcher to wait for counts as finished, as it did without it.
+        # A hub that waits for nothing but this watcher counts as finished, as it would without the watcher.
         self._signal.ref = False
 
     def set(self) -> None:
@@ -59,7 +59,7 @@ class GreenWakeup:
         return bool(self._event.is_set())
 
     def clear(self) -> None:
-        """Let the next wait wait again."""
+        """Reset it, so that the next wait blocks again."""
         self._event.clear()
 
     def wait(self, seconds: float | None = None) -> bool:
@@ -75,8 +75,8 @@ class GreenWakeup:
 class GeventScheduler(BlockingScheduler):
     """A scheduler in a greenlet of its own: :meth:`start` returns that greenlet.
 
-    Jobs run in greenlets. Blocking calls of stores and jobs hold up the thread unless they are gevent's or monkey
-    patching made them so. All methods may be called from any thread.
+    Jobs run in greenlets. A blocking call of a store or job holds up the thread, unless the call is one of gevent's
+    or monkey patching made it one. All methods may be called from any thread.
     """
 
     _greenlet: Any = None
@@ -88,7 +88,7 @@ class GeventScheduler(BlockingScheduler):
     def start(self, *args: Any, **kwargs: Any) -> Any:
         """Start the scheduler in a greenlet.
 
-        :param paused: whether to wait for :meth:`resume` with processing jobs
+        :param paused: whether to process no jobs until :meth:`resume`
         :return: the greenlet, which ends after :meth:`shutdown`
         """
         self._begin_waiting()
@@ -154,7 +154,7 @@ class GeventScheduler(BlockingScheduler):
 
 
 def _await_beside(coroutine: Any) -> None:
-    """Run an async listener to its end in a thread of gevent's: an asyncio loop here would keep greenlets waiting."""
+    """Run an async listener to its end in a thread of gevent's: an asyncio loop here would block all greenlets."""
     gevent.get_hub().threadpool.spawn(_await_there, coroutine)
 
 

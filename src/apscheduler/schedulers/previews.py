@@ -1,4 +1,4 @@
-"""What a scheduler will run: the fire times of all its jobs in order, and the jobs that have none to show, with the reason."""
+"""Shows what a scheduler will run: the fire times of all jobs in order, and the jobs without any, with the reason."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ if TYPE_CHECKING:
 __all__ = ("PlannedRun", "SchedulePreview", "Unplanned")
 
 
-_LAST = LATEST - DAY  # which every zone can show
+_LAST = LATEST - DAY  # an instant that every zone can show
 
 
 class PlannedRun(NamedTuple):
     """One fire time of one job.
 
-    :ivar at: in the trigger's zone
+    :ivar at: the fire time in the trigger's zone
     :ivar utc: the same in UTC
     :ivar remarks: see :class:`apscheduler.triggers.previews.Remark`
     :ivar jobstore: alias of the job's store
@@ -74,10 +74,10 @@ class Unplanned(NamedTuple):
 class SchedulePreview(Sequence[PlannedRun]):
     """Planned runs in order of time.
 
-    :ivar start: the (aware) time from which on there are runs; overdue ones come before
-    :ivar end: the time before which they lie
-    :ivar truncated: whether the limit left some out
-    :ivar complete_until: before this time none is left out: ``end``, or that of the first one left out
+    :ivar start: when the time shown begins (aware); overdue runs lie before it
+    :ivar end: when the time shown ends (aware); all runs lie before it
+    :ivar truncated: whether the limit left some runs out
+    :ivar complete_until: no run before this time is left out; it is ``end``, or the time of the first run left out
     :ivar unplanned: the jobs without fire times to show, each with the reason
     """
 
@@ -212,7 +212,7 @@ def _quarantined(
 
 
 class _Stream:
-    """The runs of one job in the window; what keeps it from having some is left in ``unplanned``."""
+    """The runs of one job in the window; if it cannot have any, the reason is added to ``unplanned``."""
 
     def __init__(
         self,
@@ -229,7 +229,7 @@ class _Stream:
         self._unplanned = unplanned
 
     def runs(self, window: _Window, place: int) -> Iterator[tuple[int, str, int, PlannedRun]]:
-        """Yield instant, job id, ``place`` and run: in this order they are merged."""
+        """Yield tuples of instant, job id, ``place`` and run, by which the streams are merged."""
         job = self._job
         try:
             for fire_time in self._fire_times(window):
@@ -253,7 +253,7 @@ class _Stream:
             due = ahead.first(window.now)
         if due == AT_NEXT_START:
             return self._cannot("at_start")
-        # What is due now is overdue for a window that begins now, and long done for a later one.
+        # A fire time before the window is overdue if the window begins now, and will have run if it begins later.
         if due is not None and due < window.start and window.start > window.now:
             return ahead.walk(ahead.from_instant(due, window.start), window.start)
         return ahead.walk(due, window.start) if due is not None else self._cannot("never")

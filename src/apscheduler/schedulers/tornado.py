@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def run_in_ioloop(func: Callable[..., object]) -> Callable[..., None]:
-    """Make a method of a scheduler run in the scheduler's IOLoop, soon, whichever thread calls it."""
+    """Decorate a scheduler's method: a call from any thread returns at once, and the IOLoop runs the method soon."""
 
     @wraps(func)
     def wrapper(self: Any, *args: Any, **kwargs: Any) -> None:
@@ -37,8 +37,8 @@ def run_in_ioloop(func: Callable[..., object]) -> Callable[..., None]:
 class TornadoScheduler(AsyncioHost):
     """A scheduler in Tornado's IOLoop: :meth:`start` returns, and jobs run while the loop does.
 
-    Coroutine jobs run in the loop, functions in threads, listeners (async ones too) in the loop. Job stores are spoken
-    to in a thread beside the loop. All methods may be called from any thread.
+    Coroutine jobs run in the loop, functions in threads, listeners (async ones too) in the loop. Job stores are called
+    in a thread beside the loop. All methods may be called from any thread.
 
     Takes one more option:
 

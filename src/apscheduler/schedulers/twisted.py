@@ -10,7 +10,7 @@ from apscheduler.references import maybe_ref
 from apscheduler.schedulers._callback import CallbackScheduler
 
 try:
-    import twisted.internet  # noqa: F401 - the reactor is imported where it is used: importing it installs it
+    import twisted.internet  # noqa: F401 - the reactor itself is imported where it is used: importing it installs it
 except ImportError as exc:
     raise ImportError(
         "TwistedScheduler requires twisted installed: pip install 'tickwright[twisted]'"
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def run_in_reactor(func: Callable[..., object]) -> Callable[..., None]:
-    """Make a method of a scheduler run in the scheduler's reactor, soon, whichever thread calls it."""
+    """Decorate a scheduler's method: a call from any thread returns at once, and the reactor runs the method soon."""
 
     @wraps(func)
     def wrapper(self: Any, *args: Any, **kwargs: Any) -> None:
@@ -38,7 +38,7 @@ class TwistedScheduler(CallbackScheduler):
     """A scheduler in Twisted's reactor: :meth:`start` returns, and jobs run while the reactor does.
 
     Coroutine jobs run in the reactor, functions in its thread pool, listeners (async ones too) in the reactor. Job
-    stores are spoken to in a thread beside it. All methods may be called from any thread.
+    stores are called in a thread beside it. All methods may be called from any thread.
 
     Takes one more option:
 

@@ -1,8 +1,9 @@
 """Which callables the jobs of a store may name.
 
-A whole text is the application's own word: it is allowed whatever it leads to. A prefix allows what the modules
-under it define themselves, not what they import: ``myapp.tasks:*`` does not allow ``myapp.tasks:os.system``.
-Whether a module defines something is asked only after text and prefix match, so no other module is imported.
+A whole text (``package.module:function``) names one callable, and allows it whatever it is. A prefix allows what the
+modules under it define themselves, not what they import: ``myapp.tasks:*`` does not allow ``myapp.tasks:os.system``.
+A module is imported to look whether it defines something only after a prefix has matched, so no other module is
+imported.
 """
 
 from __future__ import annotations
@@ -113,7 +114,7 @@ def _has_dunder(name: str) -> bool:
 def _is_defined_there(func: str) -> bool:
     """Tell whether the module, or a class of it, defines what the text leads to; classes may inherit it.
 
-    Goes step by step, and never on through what is no class of the module.
+    It follows the text step by step, and never goes on from anything but a class of the module.
 
     :raises DeserializationError: if there is no such module or thing in it
     """

@@ -1,7 +1,7 @@
 """Calendars, and the triggers that came with them, as plain values for signed JSON.
 
-Days by a callable are refused: a name that is called is what signed JSON keeps out of data (register such a calendar on
-the scheduler, and store its name).
+Days given by a callable are refused, because signed JSON keeps names of things to call out of its data. (Register such
+a calendar on the scheduler, and store its name.)
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _LIMIT = 10_000
 
 
 def _keys(plain: Any, *names: str) -> list[Any]:
-    """Return the values of a state of these keys.
+    """Return the values of a state that has these keys, in their order.
 
     :raises TypeError, ValueError: if it has others, or a version that is not known
     """

@@ -8,8 +8,8 @@ r"""The signed envelope around a job's bytes: what it looks like, and what its s
     payload  the rest
 
 The digest is of version, kind, store, job id, key id and payload, each preceded by its length, so that no two
-different lists of them give one message. Store and job id are not written: whoever reads knows where it found the
-bytes, and bytes that were moved to another store or job do not verify.
+different lists of them give one message. Store and job id are not written: the reader knows where it found the bytes,
+and bytes that were moved to another store or job do not verify.
 """
 
 from __future__ import annotations
@@ -53,10 +53,10 @@ def seal(payload: bytes, kind: bytes, keys: Keyring, store: str, job_id: str) ->
 
 
 def unseal(data: bytes, kind: bytes, keys: Keyring, store: str, job_id: str) -> bytes:
-    """Return the payload, looked at by nobody before the signature was found right.
+    """Return the payload; it is not looked at before the signature was found right.
 
     :param kind: what the caller reads
-    :raises UnsignedError: if it is in no envelope
+    :raises UnsignedError: if there is no envelope
     :raises NewerVersionError: if a later release made the envelope
     :raises UnknownKeyError: if none of the keys signed it
     :raises BadSignatureError: if it was changed, cut short, or signed for another store or job
@@ -127,5 +127,5 @@ def _message(kind: bytes, store: str, job_id: str, key: bytes, payload: bytes) -
 
 
 def _encoded(text: str) -> bytes:
-    # An id may hold lone surrogates; they too must give bytes, and different ones.
+    # An id may hold lone surrogates: these must give bytes too, and different ones different bytes.
     return text.encode("utf-8", "surrogatepass")

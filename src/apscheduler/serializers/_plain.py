@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from apscheduler.serializers._values import Entry
 
 SIZE_LIMIT: Final = 1_000_000
-"""So many bytes the JSON text of a job may have."""
+"""The most bytes that the JSON text of a job may have."""
 DEPTH_LIMIT: Final = 100
-"""So many levels values may be nested; the contents of a tuple, set or other tagged value lie two deeper."""
+"""How many levels values may be nested; the contents of a tuple, set or other tagged value are two levels deeper."""
 
 _INT_BITS: Final = 14_000  # Python reads no number of more than 4300 digits
 _SHOWN: Final = 200
@@ -37,7 +37,7 @@ _OWN: Final = frozenset((type(None), bool, int, float, str, list, dict, set, fro
 
 
 class Types:
-    """The table: ours and the application's.
+    """The table of types: ours and the application's.
 
     :param types: (tag, class, to plain values, from plain values) each
     :raises ValueError: for a tag that is none or taken, or a class that has its form already
@@ -84,7 +84,7 @@ def text_of(tree: Any) -> str:
 
 
 class Writer:
-    """Makes the tree of one job's state. For one use.
+    """Makes the tree of one job's state; each object is used once.
 
     :param job_id: for errors
     """

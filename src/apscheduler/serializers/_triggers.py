@@ -1,7 +1,7 @@
 """The built-in triggers as plain values: their pickled states, without the names of classes.
 
 A cron trigger's fields are written as their texts, a combination's members as triggers of this table or of the
-application. What a state may hold is said here, because the triggers themselves trust their pickles.
+application. What a state may hold is checked here, because the triggers themselves trust their pickles.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _ZONES = (timezone, ZoneInfo)
 _NUMBER = (_NONE, int, float)
 _FIELD_LIMIT = 10_000
 
-# What the values of each state may be, the key itself being known.
+# The classes that each value of a state may have.
 _KINDS: dict[type, dict[str, tuple[type, ...]]] = {
     DateTrigger: {"version": (int,), "run_date": (datetime,)},
     IntervalTrigger: {
@@ -133,7 +133,7 @@ def _field(expected: str, plain: Any) -> BaseField:
 
 
 def _short(text: str) -> str:
-    if len(text) > _FIELD_LIMIT:  # so that the work of reading it is bounded
+    if len(text) > _FIELD_LIMIT:  # the work of reading it must be bounded
         raise ValueError(f"a cron field of more than {_FIELD_LIMIT} characters")
     return text
 
@@ -144,7 +144,7 @@ def _combination(cls: type[BaseCombiningTrigger]) -> Callable[[Any], Any]:
         members = state["triggers"]
         if not members or not all(isinstance(member, BaseTrigger) for member in members):
             raise TypeError("expected a list of triggers")
-        # Members of a pickled state are found by the names of their classes: here they are there already.
+        # In a pickled state the members are found by the names of their classes; here they are made already.
         trigger = _restored(cls, {**state, "triggers": []})
         trigger.triggers = members
         return trigger

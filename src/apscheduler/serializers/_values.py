@@ -1,7 +1,7 @@
 """The closed table of values that signed JSON knows, beside JSON's own: tag, class, to plain values and back.
 
-Each ``from_plain`` checks what it is given; a wrong value raises ``TypeError`` or ``ValueError``, never anything
-later. Nothing here finds a class or function by a name from the data.
+Each ``from_plain`` checks what it is given: a wrong value raises ``TypeError`` or ``ValueError`` at once. Nothing here
+finds a class or function by a name from the data.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ def checked(value: Any, *kinds: type) -> Any:
 
 
 def fields(plain: Any, count: int) -> list[Any]:
-    """Return a list of so many values.
+    """Return a list of ``count`` values.
 
-    :raises TypeError, ValueError: if it is none
+    :raises TypeError, ValueError: if it is no such list
     """
     found: list[Any] = checked(plain, list)
     if len(found) != count:
@@ -46,7 +46,7 @@ def fields(plain: Any, count: int) -> list[Any]:
 
 
 def known_zone(zone: tzinfo | None) -> tzinfo | None:
-    """Return the zone as one of the standard library where it is pytz's; all others as they are."""
+    """Return a zone of pytz as one of the standard library; all others as they are."""
     return astimezone(zone)
 
 
@@ -54,7 +54,7 @@ def _datetime_plain(moment: datetime) -> list[Any]:
     zone = known_zone(moment.tzinfo)
     if (
         zone is not moment.tzinfo
-    ):  # pytz keeps in its zone what the standard library keeps in the fold
+    ):  # the zone of pytz holds what the standard library keeps in the fold
         moment = moment.astimezone(zone)
     return [moment.replace(tzinfo=None).isoformat(), zone, moment.fold]
 
@@ -109,7 +109,7 @@ def _zone_plain(zone: ZoneInfo) -> str:
 
 
 def _zone(plain: Any) -> ZoneInfo:
-    # Asked first because ZoneInfo goes on to look for a module of tzdata by that name.
+    # Checked first, because ZoneInfo would also look for a module of tzdata with that name.
     if checked(plain, str) not in _zone_names():
         raise ValueError(
             f"there is no time zone {plain!r} in the tz database here: install or upgrade tzdata"
@@ -183,7 +183,7 @@ VALUES: tuple[Entry, ...] = (
     ("zone", ZoneInfo, _zone_plain, _zone),
 )
 
-# Written by the walker itself, for their order or form needs the text of what is in them.
+# Written by the walker itself, because their order or form depends on the text of what is in them.
 WALKED: dict[str, Callable[[Any], Any]] = {
     "dict": _dict,
     "float": _float,

@@ -1,4 +1,4 @@
-"""The contract of serializers: a job's state to bytes and back, bound to one store and one job."""
+"""The contract of serializers: they turn a job's state into bytes and back, bound to one store and one job."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 SIGNED_MAGIC = b"\xffTickwright-signed"
-"""How signed bytes begin. No pickle begins with 0xFF: it is no opcode; nor does UTF-8 text."""
+"""How signed bytes begin. No pickle begins with 0xFF, which is no opcode, and no UTF-8 text does."""
 
 
 class SerializationError(ValueError):

@@ -1,6 +1,6 @@
 """Jobs as signed JSON: readable by other programs, and nothing in it is a program.
 
-Even who has a key can only make values of a closed table of types and name callables of an allow-list. The payload
+Even with a key one can only make values of a closed table of types and name callables of an allow-list. The payload
 in the envelope is ``{"format": 1, "job": {the state, see _plain}}``.
 """
 

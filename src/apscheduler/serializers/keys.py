@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 SHORTEST = 16
-"""So many bytes a secret must have at least."""
+"""The fewest bytes that a secret may have."""
 
 _ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _ID_WORDS = "1 to 64 letters, digits, '_', '.' or '-'"
@@ -137,7 +137,7 @@ def _keys(entries: list[str], what: str, source: str) -> dict[str, bytes]:
 def _key(text: str, place: str) -> tuple[str, bytes]:
     key, colon, digits = text.partition(":")
     key = key.strip()
-    # What is malformed may itself be a secret: it is told by its place only.
+    # Malformed text may itself be a secret, so the error names only its place.
     if not colon or _ID.fullmatch(key) is None:
         raise ValueError(f"{place} is not 'id:secret in hexadecimal' (an id has {_ID_WORDS})")
     try:

@@ -73,7 +73,7 @@ def pickled(state: dict[str, Any], protocol: int, job_id: str) -> bytes:
 
 
 def unpickled(data: bytes, store: str, job_id: str) -> dict[str, Any]:
-    """Return the state in a pickle. This runs whatever the pickle says: ask for the signature first.
+    """Return the state in a pickle. This runs whatever the pickle says, so check its signature first.
 
     :raises DeserializationError: if it cannot be read, or is no job's
     """
@@ -92,7 +92,7 @@ def unpickled(data: bytes, store: str, job_id: str) -> dict[str, Any]:
 
 
 def _advice(exc: Exception) -> str:
-    if "ZoneInfo" in str(exc):  # zoneinfo's own words for one that was made of a file
+    if "ZoneInfo" in str(exc):  # zoneinfo's own words for a zone that was made of a file
         return (
             "its time zone is a file without a name; give a timezone with a name, like 'Europe/Berlin', or "
             "set the environment variable TZ to one"
@@ -105,7 +105,7 @@ def _culprit(state: dict[str, Any], protocol: int) -> str:
     for name, value in _parts(state):
         try:
             pickle.dumps(value, protocol)
-        except Exception:  # noqa: BLE001 - as above; the error itself is told by the caller
+        except Exception:  # noqa: BLE001 - as above; the caller tells the error itself
             return f"{name} (a {type(value).__name__})"
     return "state as a whole"
 

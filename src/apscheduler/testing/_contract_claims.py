@@ -51,10 +51,10 @@ def together(count: int, work: Callable[[], None]) -> None:
 
 
 class ClaimRules(WithStore):
-    """What a claim does to one job after the other."""
+    """What a claim does to due jobs, with one claim after the other."""
 
     executor_patience = 0
-    """For how long (microseconds) a due job whose executor is not here is left to other schedulers."""
+    """Microseconds for which a due job is left to other schedulers if its executor is not here."""
 
     def due_of(self, id: str) -> Any:
         """Return a job's next fire time as the store knows it."""
@@ -350,7 +350,7 @@ class ClaimRules(WithStore):
         assert self.store.next_due() == NOW + 1
 
     def test_next_due_is_never_later_than_the_earliest_fire_time(self) -> None:
-        """It may be earlier: a store may leave the entry of a removed job behind, as long as it ends."""
+        """It may be earlier: a store may keep the entry of a removed job for a while."""
         self.add("a", NOW + 1)
         self.add("b", NOW + 3 * SECOND)
         self.store.remove_job("a")
@@ -365,7 +365,7 @@ class ClaimRules(WithStore):
 
 
 class SharedRules(WithStore):
-    """What is asked of stores that are claimed from by many at once."""
+    """What a store must do if many threads claim from it at once."""
 
     threads = 6
     """How many threads race in :meth:`test_each_fire_time_is_claimed_once_by_racing_threads`."""

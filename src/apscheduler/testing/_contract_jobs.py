@@ -1,4 +1,4 @@
-"""What the contracts run stores with: jobs, triggers that misbehave, and the part of a scheduler around a claim."""
+"""Helpers of the contracts: jobs, triggers that misbehave, and the part of a scheduler around a claim."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def make_job(scheduler: Any, id: str, due: int | None = NOW, **options: Any) -> 
 
 
 class ContractSink:
-    """What a scheduler does with outcomes: the first word about a fire time is written to the store."""
+    """Does with outcomes what a scheduler does: the first outcome of a fire time is written to the store."""
 
     def __init__(self, store: Any) -> None:
         self._store = store
@@ -101,7 +101,7 @@ class ContractSink:
         self._store.give_back(claim)
 
     def further(self, request: ClaimRequest) -> list[Claim]:
-        """Do a pass without a free slot, which hands over no more than what follows of what it has."""
+        """Do a pass without a free slot: it hands over only the next portions of catch-ups that are claimed already."""
         slots = dict.fromkeys(request.slots, 0)
         asked = ClaimRequest(
             request.now,
@@ -116,11 +116,11 @@ class ContractSink:
         return list(self._store.claim_due(asked).claims)
 
     def takes_now(self, job: Job) -> bool:
-        """Have what follows of a catch-up wait for the next claim."""
+        """Return ``False``: the next portion of a catch-up waits for the next claim."""
         return False
 
     def hand_on(self, claim: Claim) -> bool:
-        """Take nothing: what follows waits for the next claim."""
+        """Return ``False``: nothing is taken, and the next portion waits for the next claim."""
         return False
 
     def hand_back(self, claim: Claim) -> bool:
@@ -136,7 +136,7 @@ class ContractSink:
 class Claimed:
     """A batch with the request it answers.
 
-    :ivar jobs: jobs taken as they are, by their lane
+    :ivar jobs: plain jobs, taken without a claim, of all lanes
     """
 
     def __init__(self, request: ClaimRequest, batch: ClaimBatch) -> None:
@@ -146,7 +146,7 @@ class Claimed:
 
     @property
     def fires(self) -> list[tuple[str, int]]:
-        """Each claimed fire time, as job id and microseconds UTC: of a catch-up in portions, all of it."""
+        """Each claimed fire time, as job id and microseconds UTC; all fire times of a catch-up in portions."""
         plain = [(job.id, job._fire) for job in self.jobs]
         claims = self.batch.claims
         return plain + [(each.job.id, fire) for each in claims for fire in each.submitted]
@@ -157,7 +157,7 @@ class Claimed:
         return sorted({job_id for job_id, _ in self.fires})
 
     def finish(self, outcome: Outcome = Outcome.EXECUTED, **details: Any) -> None:
-        """Do as an executor would that ran everything within a millisecond."""
+        """Settle everything, as an executor would that ran each fire time in a millisecond."""
         now = self.request.now
         for job in self.jobs:
             result = Result(job._fire, outcome, now, now + 1000, **details)
@@ -172,7 +172,7 @@ class Claimed:
             left -= sum(len(claim.fires) for claim in claims)
 
     def follow(self, claim: Claim, outcome: Outcome = Outcome.EXECUTED) -> list[Claim]:
-        """Finish one claim; return what follows, where it is a portion of a catch-up."""
+        """Finish one claim; if it is a portion of a catch-up, return the next one."""
         self._finish_one(claim, outcome)
         return self._further()
 
@@ -184,7 +184,7 @@ class Claimed:
         self.request.sink.release(claim)
 
     def _further(self) -> list[Claim]:
-        """Do a pass without a free slot, which hands over no more than what follows of catch-ups."""
+        """Do a pass without a free slot: it hands over only the next portions of catch-ups."""
         sink = self.request.sink
         assert isinstance(sink, ContractSink)
         return sink.further(self.request)
@@ -202,7 +202,7 @@ def claim(
 ) -> Claimed:
     """Claim what is due in a store, as a scheduler with these executors does.
 
-    :param lanes: aliases of executors that take jobs as they are
+    :param lanes: aliases of executors that take plain jobs, without claims
     :param catch_up: how many overdue fire times of one job run in one go without ``coalesce``
     :param during: called with each job that is being planned, between the store's taking and its committing
     """

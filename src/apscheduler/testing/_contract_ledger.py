@@ -13,7 +13,7 @@ from apscheduler.testing._contract_plain import WithStore, raised
 
 
 class LedgerRules(WithStore):
-    """What becomes of outcomes."""
+    """What a store keeps of outcomes, and how it answers questions about them."""
 
     def run(self, id: str, outcome: Outcome = Outcome.EXECUTED, **details: Any) -> None:
         """Add a job with one fire time, claim it and settle it."""

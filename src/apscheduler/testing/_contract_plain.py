@@ -56,7 +56,7 @@ class WithStore:
 
 
 class PlainStoreContract(WithStore):
-    """What every job store keeps: the eight methods of 3.x. Subclass it and say how to ``make_store()``."""
+    """The contract of every job store: the eight methods of 3.x. Subclass it and say how to ``make_store()``."""
 
     # -- finding ------------------------------------------------------------------------------------
 

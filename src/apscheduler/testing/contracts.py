@@ -1,4 +1,4 @@
-"""The contracts of job stores as tests to inherit: whoever writes a store proves it by running them.
+"""The contracts of job stores as tests to inherit: whoever writes a store runs them to prove that it keeps them.
 
 Plain classes with plain asserts, collected and run by pytest (which is not imported here)::
 
@@ -25,4 +25,4 @@ __all__ = ["PlainStoreContract", "StoreContract"]
 
 
 class StoreContract(ClaimRules, SharedRules, LedgerRules, PlainStoreContract):
-    """What every store that claims keeps. Subclass it and say how to ``make_store()``."""
+    """The contract of every store that claims. Subclass it and say how to ``make_store()``."""

@@ -16,8 +16,8 @@ class ManualScheduler(BaseScheduler):
     """Runs jobs in the calling thread, at :meth:`tick` and :meth:`advance`.
 
     Takes the options of every scheduler; without them its zone is UTC, its clock a :class:`FakeClock` and its
-    default executor the debug one, so that nothing is left to chance. On a store that processes share, too, time goes from
-    fire time to fire time, however rarely that is::
+    default executor the debug one, so that nothing is left to chance. Time goes from fire time to fire time, however
+    far apart these are, also on a store that processes share::
 
         scheduler = ManualScheduler()
         scheduler.add_job(job, "interval", minutes=5)
@@ -47,8 +47,8 @@ class ManualScheduler(BaseScheduler):
 
     def tick(self) -> float | None:
         """Run what is due at the clock's time; return the seconds until the next job is."""
-        # What others do to a shared store is seen at the next call: looking for it meanwhile would make
-        # thousands of passes of an hour.
+        # What others do to a shared store is seen at the next call. Looking for it in between would take
+        # thousands of passes for an hour.
         self._dispatcher.polls = False
         return self._process_jobs()
 

@@ -1,4 +1,4 @@
-"""What to write instead of a schedule that stands in the wrong place, or is written for another program.
+"""Says what to write instead of a schedule that is in the wrong place, or is written for another program.
 
 Only what is accepted is advised: each way is tried before it is said.
 """
@@ -70,7 +70,7 @@ def reason_against_zone(name: str) -> str | None:
 
 
 def is_for_from_crontab(text: str) -> bool:
-    """Return whether ``CronTrigger.from_crontab`` takes it."""
+    """Return whether ``CronTrigger.from_crontab`` takes this text."""
     from apscheduler.triggers.cron import CronTrigger
 
     values = text.split()

@@ -1,7 +1,7 @@
 """The contract of every trigger, spoken twice: datetimes for users, integer microseconds for the engine.
 
-A trigger of someone else's overrides :meth:`BaseTrigger.get_next_fire_time` alone; the integer methods
-then go through it. Our own triggers override the integer methods too, which is where their speed comes from.
+A user's own trigger overrides :meth:`BaseTrigger.get_next_fire_time` alone; the integer methods then call it.
+Our own triggers override the integer methods too, which is where their speed comes from.
 
 The two must say the same. So a class remembers which ``get_next_fire_time`` and which ``_apply_jitter`` its integer methods
 stand for. Where a subclass, a mixin, a patch or an attribute of the object has put another one in their place, the
@@ -32,7 +32,7 @@ class BaseTrigger(metaclass=ABCMeta):
 
     __slots__ = ()
 
-    # What the integer methods stand for; None where they only ask get_next_fire_time.
+    # The two methods that the integer methods stand for; None where those only ask get_next_fire_time.
     _own_way: Any = None
     _own_jitter: Any = None
 
@@ -61,29 +61,29 @@ class BaseTrigger(metaclass=ABCMeta):
     """Whether it has to be bound to its scheduler's calendars before it is asked (see ``triggers/calendar.py``)."""
 
     drops: bool = False
-    """Whether only a scheduler can tell, when they are due, which of its fire times run."""
+    """Whether only a scheduler can tell which of its fire times run, and only when they are due."""
 
     guarded: bool = False
     """Whether some of its fire times may be dropped by calendars when they are due."""
 
     step_us: int = 0
-    """The constant distance of the fire times in microseconds, where they have one of ``LONGEST_STEP`` at most (0 elsewhere)."""
+    """The constant distance of the fire times in microseconds; 0 if there is none, or it is over ``LONGEST_STEP``."""
 
     at_start: bool = False
     """Whether it has no fire times of its own, but each start of a scheduler makes the job due (``@reboot``)."""
 
     def at(self, instant: int) -> datetime:
-        """Return the instant (microseconds, UTC) as users are shown it: aware, in the trigger's zone."""
+        """Return the instant (microseconds UTC) as users see it: an aware datetime in the trigger's zone."""
         return from_us(instant, getattr(self, "timezone", None) or UTC)
 
     def begin_at(self, now: int) -> None:
-        """Take ``now`` (microseconds UTC) for the current time where one was read at construction.
+        """Put ``now`` (microseconds UTC) in the place of the current time that was read at construction.
 
-        For schedulers whose clock is not the system's; triggers with nothing but explicit dates ignore it.
+        It is for schedulers whose clock is not the system's. A trigger that read no current time ignores it.
         """
 
     def for_job(self, job_id: str) -> BaseTrigger:
-        """Return the trigger as the job of this id has it: itself, where its fire times do not depend on the id."""
+        """Return the trigger for the job of this id: itself, if its fire times do not depend on the id."""
         return self
 
     def next_us(self, previous: int | None, now: int) -> int | None:
@@ -95,7 +95,7 @@ class BaseTrigger(metaclass=ABCMeta):
     def latest_us(self, first: int, now: int) -> int | None:
         """Return the last fire time up to and including ``now`` of the series that begins with ``first``.
 
-        ``None`` says that the trigger cannot tell without walking the series; ours always can.
+        ``None`` means that the trigger cannot tell without walking the series; ours always can.
         ``first`` itself is a fire time whatever the trigger says (a user may have set it) and is <= ``now``.
         """
         return None
@@ -149,28 +149,28 @@ class BaseTrigger(metaclass=ABCMeta):
 
 
 OWN_JITTER = BaseTrigger._apply_jitter
-"""What the triggers of this package know without asking: where it was replaced, they ask."""
+"""The jitter that our own triggers apply themselves; they call the method only where it was replaced."""
 
 
 SEALED: set[type] = set()
-"""Classes of this package whose objects take no attributes: only on the class can another word be put over theirs."""
+"""Classes of this package whose objects take no attributes, so that a method can be replaced only on the class."""
 
 LONGEST_STEP = 366 * 86_400 * SECOND
-"""So far before the end of the calendar no step leads past it."""
+"""The longest ``step_us``, in microseconds: farther from the end of the calendar no step leads past it."""
 
 STEPPED: list[type[BaseTrigger]] = []
-"""Those of them whose objects may have a :attr:`BaseTrigger.step_us`, which jobs keep."""
+"""Classes of ``SEALED`` whose objects may have a :attr:`BaseTrigger.step_us`; jobs keep it."""
 
 
 def is_own(cls: type[BaseTrigger]) -> bool:
-    """Return whether the integer methods of a trigger's class stand for its ``get_next_fire_time`` as it is now."""
+    """Return whether the integer methods of a trigger's class agree with its ``get_next_fire_time`` as it is now."""
     return cls.get_next_fire_time is cls._own_way and cls._apply_jitter is cls._own_jitter
 
 
 def speaks_integers(trigger: BaseTrigger) -> bool:
-    """Return whether a trigger may be asked by its integer methods: nobody has put another word over theirs."""
+    """Return whether a trigger may be asked by its integer methods, as no method that they stand for was replaced."""
     cls = type(trigger)
-    # As is_own() says it, without the call: a claim of thousands asks for each.
+    # The same as is_own(), without the call: a claim of thousands of jobs asks for each.
     if cls.get_next_fire_time is not cls._own_way or cls._apply_jitter is not cls._own_jitter:
         return False
     if cls in SEALED:
@@ -180,7 +180,7 @@ def speaks_integers(trigger: BaseTrigger) -> bool:
 
 
 def moves_its_own(trigger: BaseTrigger) -> bool:
-    """Return whether a trigger's ``_apply_jitter`` is someone else's."""
+    """Return whether a trigger's ``_apply_jitter`` was replaced."""
     cls = type(trigger)
     if cls in SEALED:
         return cls._apply_jitter is not OWN_JITTER

@@ -1,8 +1,8 @@
 """Any trigger under calendars: what falls on closed times is dropped, or moved to an open day.
 
 Fire times that are *dropped* stay fire times: the scheduler looks at each when it is due, and records it as skipped with
-the calendar's reason (``_engine/open_planning.py``). So a calendar that is registered by name on the scheduler can
-change between two fire times, and decides at the second. Fire times that are *moved* are moved here (``rolling.py``).
+the calendar's reason (``_engine/open_planning.py``). So if a calendar that is registered by name changes between two
+fire times, the changed calendar decides about the second. Fire times that are *moved* are moved here (``rolling.py``).
 """
 
 from __future__ import annotations
@@ -90,11 +90,11 @@ class CalendarTrigger(BaseTrigger):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The calendars that the scheduler knows by name."""
+        """The names of those calendars that are registered on the scheduler."""
         return tuple(each for each in self.calendars if isinstance(each, str))
 
     def bound(self, known: Mapping[str, Calendar], zone: tzinfo | None = None) -> CalendarTrigger:
-        """Return the trigger with its names looked up; those that are not known raise when they are asked.
+        """Return the trigger with its calendar names looked up; an unknown one raises when it is asked.
 
         :param known: the calendars of the scheduler, by name
         :param zone: in which a trigger of someone else's is asked
@@ -119,7 +119,7 @@ class CalendarTrigger(BaseTrigger):
 
     @property
     def native(self) -> bool:  # type: ignore[override]
-        """Whether it and its trigger are ones of this package, and it knows all its calendars."""
+        """Whether it and its trigger are triggers of this package, and its calendar names are looked up."""
         return self.trigger.native and self._bound is not None and speaks_integers(self)
 
     @property
@@ -231,11 +231,11 @@ class CalendarTrigger(BaseTrigger):
             return in_zone(self.trigger, None).next_us(previous, now)  # type: ignore[no-any-return]
         if previous is not None:
             return rolling.first_from(previous + 1)
-        # A trigger that begins at its own instant, whatever the time, may begin before now.
+        # The first fire time of a trigger with a start of its own may lie before now.
         first = in_zone(self.trigger, None).next_us(None, now)
         return None if first is None else rolling.first_from(min(first, now))
 
-    _next = next_us  # whatever a subclass makes of next_us
+    _next = next_us  # stays, whatever a subclass makes of next_us
 
     def latest_us(self, first: int, now: int) -> int | None:
         rolling = self._rolled()
@@ -281,7 +281,7 @@ class CalendarTrigger(BaseTrigger):
 
 
 class _Unknown(Calendar):
-    """Stands for a name that is not registered: whoever asks it is told so."""
+    """Takes the place of a calendar name that is not registered: raises when it is asked."""
 
     def __init__(self, name: str, known: Mapping[str, Calendar]) -> None:
         self._name = name

@@ -134,7 +134,7 @@ class CalendarIntervalTrigger(BaseTrigger):
         return delayed(found, self.jitter, self._end())
 
     def _next(self, previous: int | None) -> int | None:
-        """Return the fire time after ``previous`` before chance moves it."""
+        """Return the fire time after ``previous``, without jitter."""
         if previous is None:
             day: date | None = self.start_date
         else:
@@ -147,7 +147,7 @@ class CalendarIntervalTrigger(BaseTrigger):
         return first if latest is None else latest
 
     def _latest(self, start: date, first: int, now: int) -> int | None:
-        """Return the last fire time in ``first`` < it <= ``now`` on the dates that follow ``start``."""
+        """Return the last fire time in ``first < time <= now`` on the dates that follow ``start``, ``None`` if none."""
         limit = self._date(min(now, self._end()))
         day: date | None = self._last_date(start, limit)
         while day is not None and day > start:
@@ -177,7 +177,7 @@ class CalendarIntervalTrigger(BaseTrigger):
         return day
 
     def _before(self, day: date, start: date) -> date:
-        """Return the date before ``day`` of those that begin with ``start``."""
+        """Return the date before ``day`` in the series of dates that begins with ``start``."""
         months, days = self.years * 12 + self.months, self.weeks * 7 + self.days
         if not months:
             return date.fromordinal(max(day.toordinal() - days, start.toordinal()))
@@ -267,7 +267,7 @@ SEALED.add(CalendarIntervalTrigger)
 
 
 def _shifted(day: date, months: int, again: int) -> date:
-    """Return ``day`` so many months on, and ``again`` so many for as long as its month has no such day."""
+    """Return ``day`` moved by ``months``, and then by ``again`` months until the month has that day."""
     index = day.year * 12 + day.month - 1 + months
     year, month = divmod(index, 12)
     if day.day > _SHORTEST_MONTH:

@@ -1,8 +1,8 @@
 """Triggers made of triggers: all of them at once (and), any of them (or).
 
-Every child keeps its own schedule: it is asked for its first fire time after an instant, never told that another
-child's fire time was its own (3.x did, so that Or starved children and And met too rarely, or never returned).
-Children of other authors, who may count from the fire time before, are still asked as in 3.x.
+Every child keeps its own schedule: it is asked for its first fire time after an instant. It is never told that another
+child's fire time was its own. (3.x did that, so Or starved children, and And met too rarely or never returned.)
+Children of foreign classes may count from the previous fire time, so they are still asked as in 3.x.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from apscheduler.triggers.grids import Grid, meeting_of
 _VERSION = 1
 
 ROUNDS = 20_000
-"""So often And lets its children advance in search of a common fire time (about 0.1 s); then it gives up."""
+"""How many times And lets its children advance in search of a common fire time (about 0.1 s) before it gives up."""
 
 
 class BaseCombiningTrigger(BaseTrigger):
@@ -108,7 +108,7 @@ class AndTrigger(BaseCombiningTrigger):
         target = max(times)
         for _ in range(ROUNDS):
             if any(trigger.next_us(None, target) is None for trigger in on_grid):
-                return None  # the grid itself has no end
+                return None  # a trigger has ended; the grid itself has no end
             latest = grid.at_or_after(target)
             for trigger in others:
                 reached = _reach(trigger, previous, latest)
@@ -198,7 +198,7 @@ def _next_datetime(
 
 
 def _jittered(trigger: AndTrigger | OrTrigger, found: int | None, now: int) -> int | None:
-    """Return the fire time delayed by the jitter, but not past the next one: none gets lost."""
+    """Return the fire time delayed by the jitter, but not past the next one, so that none gets lost."""
     if found is None or not trigger.jitter:
         return found
     following = trigger._next(found, now) if trigger.native else None
@@ -206,13 +206,13 @@ def _jittered(trigger: AndTrigger | OrTrigger, found: int | None, now: int) -> i
 
 
 def _asked(trigger: BaseTrigger) -> Any:
-    """Return a child as it is asked: by its datetime method, where the integers do not stand for that."""
+    """Return the child itself if it is native, else as an object that asks it by its datetime method."""
     return trigger if trigger.native else in_zone(trigger, None)
 
 
 def after(trigger: BaseTrigger, previous: int | None, now: int) -> int | None:
     """Return the trigger's first fire time, or the first after ``previous`` on its own schedule."""
-    if not trigger.native:  # it may count from the fire time before
+    if not trigger.native:  # it may count from the previous fire time
         following: int | None = in_zone(trigger, None).next_us(previous, now)
         if previous is None:
             return following
@@ -224,7 +224,7 @@ def after(trigger: BaseTrigger, previous: int | None, now: int) -> int | None:
     first = trigger.next_us(None, previous + 1)
     if first is None or first > previous:
         return first
-    # Its series begins at a fixed instant, whatever the time: go along it.
+    # Its series began at a fixed instant, not after ``previous``: go on along it.
     latest = trigger.latest_us(first, previous)
     return trigger.next_us(first if latest is None else latest, previous + 1)
 
@@ -260,7 +260,7 @@ def _grid_of(trigger: BaseTrigger) -> Grid | None:
 
 
 def _grid(triggers: Sequence[BaseTrigger]) -> Grid | None:
-    """Return where all triggers with a constant distance meet, ``None`` if they never do."""
+    """Return the grid on which all triggers with a constant distance meet, ``None`` if they never do."""
     return meeting_of(grid for grid in map(_grid_of, triggers) if grid is not None)
 
 
@@ -303,7 +303,7 @@ def _checked(triggers: Any, name: str) -> Any:
 
 
 def restored(ref: str, state: Any) -> Any:
-    """Return the object of a class, by its reference, with this pickled state."""
+    """Return an object of the class that ``ref`` names, with this pickled state."""
     child = ref_to_obj(ref)
     trigger = child.__new__(child)
     if hasattr(trigger, "__setstate__"):

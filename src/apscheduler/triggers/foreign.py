@@ -1,4 +1,4 @@
-"""Someone else's trigger on the engine's integers, asked in a zone: 3.x asks it in the scheduler's."""
+"""Lets the engine ask foreign triggers in integers, by way of datetimes in a zone; 3.x uses the scheduler's."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def series_of(trigger: Any, scheduler: Any) -> Any:
 
 
 def in_zone(trigger: BaseTrigger, zone: Any) -> Any:
-    """Return the trigger itself if it knows the integers, else as it is asked: in its own zone or in ``zone``."""
+    """Return the trigger itself if it knows the integers, else an object that asks it, in its zone or in ``zone``."""
     if isinstance(trigger, Asked) or speaks_integers(trigger):
         return trigger
     if isinstance(zone, tzinfo) and not _has_zone(trigger):

@@ -202,7 +202,7 @@ class IntervalTrigger(BaseTrigger):
         return delayed(following, self._more[2], self._more[1])
 
     def _scheduled(self, previous: int | None, now: int) -> int | None:
-        """Return the next fire time before chance moves it."""
+        """Return the next fire time, without jitter."""
         _, end, jitter = self._more or (None, LATEST, None)
         step, start = self._step, self._start
         if previous is not None:
@@ -271,7 +271,7 @@ def _delta(step: int) -> timedelta:
 
 
 def _later(moment: datetime, interval: timedelta) -> datetime:
-    """Return the datetime so much later in real time, in half the time of a way over integers."""
+    """Return the datetime moved on by ``interval`` in real time; integers would take twice as long."""
     zone, offset = moment.tzinfo, moment.utcoffset()
     if zone is None or offset is None:
         return moment + interval
@@ -281,7 +281,7 @@ def _later(moment: datetime, interval: timedelta) -> datetime:
 
 @lru_cache(maxsize=1024)
 def _interval_us(weeks: float, days: float, hours: float, minutes: float, seconds: float) -> int:
-    """Return the sum in microseconds; one integer object for all triggers of an interval."""
+    """Return the sum in microseconds; triggers of the same interval share one integer object."""
     interval = timedelta(days, seconds, 0, 0, minutes, hours, weeks)
     if interval.days < 0:
         raise ValueError(

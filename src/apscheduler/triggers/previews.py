@@ -1,6 +1,6 @@
-"""Fire times before they come, with remarks: what clocks, ends and chance do to them.
+"""Shows fire times before they come, with remarks: what clocks, ends and chance do to them.
 
-Nothing is drawn at random here, and no trigger of someone else's is changed by being asked: it is copied.
+Nothing is drawn at random here. A foreign trigger is copied first, because asking it may change it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from apscheduler.triggers.foreign import in_zone
 __all__ = ("FireTime", "Remark")
 
 STEPS = 10_000
-"""So often a trigger that cannot look ahead is asked for its next fire time in search of one."""
+"""How many fire times of a trigger that cannot look backwards are walked through in search of one."""
 
 
 class StepsError(Exception):
@@ -36,9 +36,10 @@ class StepsError(Exception):
 class Remark(NamedTuple):
     """Something about a fire time that its date does not show.
 
-    :ivar kind: ``"gap"`` (moved, because the wall time wanted does not exist), ``"first"`` or ``"second"`` (of a wall time that
-        comes twice), ``"left_out"`` (a wall time before it, which does not exist), ``"skipped"`` (by a calendar), ``"unsure"`` (a calendar of the scheduler will tell), ``"moved"`` (from a
-        closed day), ``"jitter"``, ``"overdue"``, ``"end"`` (the last one before the trigger's end date), ``"last"``
+    :ivar kind: ``"gap"`` (moved, because the wall time wanted does not exist), ``"first"`` or ``"second"`` (of a wall
+        time that comes twice), ``"left_out"`` (a wall time before it, which does not exist), ``"skipped"`` (by a
+        calendar), ``"unsure"`` (a calendar of the scheduler will tell), ``"moved"`` (from a closed day), ``"jitter"``,
+        ``"overdue"``, ``"end"`` (the last one before the trigger's end date), ``"last"``
     :ivar text: in words
     """
 
@@ -108,13 +109,13 @@ class Ahead:
     def first(self, now: int) -> int | None:
         """Return the first fire time, jitter left aside; ``None`` if there is none.
 
-        It is ``AT_NEXT_START`` for what has no time but the next start of a scheduler.
+        It is ``AT_NEXT_START`` for a trigger that fires only at the next start of a scheduler.
         """
         found: int | None = self._series.next_us(None, now)
         return found
 
     def from_instant(self, due: int, start: int) -> int | None:
-        """Return the first fire time at or after ``start`` of the series that comes to ``due`` before it.
+        """Return the first fire time at or after ``start`` of the series that has the earlier fire time ``due``.
 
         :raises StepsError: if it is not found in a bounded number of steps
         """
@@ -131,7 +132,7 @@ class Ahead:
         raise StepsError(str(STEPS))
 
     def walk(self, first: int | None, now: int) -> Iterator[FireTime]:
-        """Yield the fire times beginning with ``first``; of those before ``now`` this one only, as overdue."""
+        """Yield the fire times from ``first`` on. If that one is overdue, skip the others before ``now``."""
         previous, current = now, first
         while current is not None:
             try:
@@ -164,12 +165,12 @@ class Ahead:
 
     def _said(self, instant: int) -> list[Said]:
         trigger = self._trigger
-        if isinstance(trigger, CalendarTrigger):  # which knows its calendars there
+        if isinstance(trigger, CalendarTrigger):  # its calendars are looked up in the series
             trigger = self._series.around(trigger.trigger)
         return [*self._closed(instant), *remarks_of(trigger, instant, self._zone_line(instant))]
 
     def _closed(self, instant: int) -> list[Said]:
-        """Return why calendars drop the fire time."""
+        """Return the remark that calendars drop the fire time, or may drop it."""
         if not self._trigger.drops:
             return []
         try:
@@ -179,7 +180,7 @@ class Ahead:
         return [] if reason is None else [("skipped", (reason,))]
 
     def at(self, instant: int) -> datetime:
-        """Return an instant as users are shown it."""
+        """Return an instant as users see it."""
         shown: datetime = self._series.at(instant)
         return shown
 

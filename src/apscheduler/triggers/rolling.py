@@ -1,8 +1,9 @@
 """Fire times moved from closed days to open ones: the next open day, or the one before, at the same time of day.
 
 The fire times of a rolled schedule are a set: two that are moved to one instant are one. A day's fire times come from
-its *sources*: itself and the closed days that are moved to it. Wall times follow the rules of the whole project: one
-that a clock change leaves out becomes the instant after the gap, one that comes twice is the first.
+its *sources*: itself and the closed days that are moved to it. A fire time of a source gives an *image* on the day.
+Wall times follow the rules of the whole project: one that a clock change leaves out becomes the instant after the gap,
+and one that comes twice is the first.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 LONGEST_CLOSED = 400
-"""So many closed days in a row are looked over; a fire time with more of them around it has no open day."""
+"""How many days in a row are looked at for an open one; if all are closed, a fire time has no open day."""
 
 _ROUNDS = 4000
 
@@ -27,7 +28,7 @@ class Rolling:
     """A trigger's fire times, moved to open days.
 
     :param is_open: whether a day (its number from 1970-01-01) is open
-    :param forward: whether to the next open day, else to the one before
+    :param forward: whether fire times are moved to the next open day, else to the one before
     """
 
     def __init__(
@@ -115,7 +116,7 @@ class Rolling:
         return None
 
     def _target_after(self, day: int, done: int) -> int | None:
-        """Return the open day after ``done`` to which this day's fire times come."""
+        """Return the open day after ``done`` to which this day's fire times are moved."""
         if self._forward or self._is_open(day):
             return self._open_from(day)
         for number in range(day, max(done, day - LONGEST_CLOSED), -1):
@@ -124,7 +125,7 @@ class Rolling:
         return self._open_from(day)
 
     def _sources(self, day: int) -> Iterator[int]:
-        """Yield the days whose fire times come to an open day: itself, then the closed ones beside it."""
+        """Yield the days whose fire times belong to an open day: the day itself, then the closed ones beside it."""
         yield day
         step = -1 if self._forward else 1
         for number in range(day + step, day + step * LONGEST_CLOSED, step):
@@ -175,7 +176,7 @@ class Rolling:
             yield max(begin, first), min(end, last), offset
 
     def _shown(self, day: int, instant: int) -> int:
-        """Return the time of day before which all images on a day come before an instant, and none after it."""
+        """Return the latest time of day that the day's clock showed before an instant: 0 before it, ``DAY`` after."""
         if instant > self._start(day + 1):
             return DAY
         reached = (

@@ -1,8 +1,8 @@
 """A trigger for recurrence rules of RFC 5545 (iCalendar): RRULE with its EXRULE, RDATE and EXDATE lines.
 
-The rules make wall times of one zone; here they become instants. A wall time that comes twice is the first of the two, one
-that a clock change leaves out is read with the offset before the change (RFC 5545, section 3.3.5), so it is shown as a
-wall time that exists. Order is that of the instants.
+The rules make wall times of one zone; here they become instants. A wall time that comes twice means the first of the
+two instants. One that a clock change leaves out is read with the offset before the change (RFC 5545, section 3.3.5), so
+it is shown as a wall time that exists. Fire times are in the order of their instants.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 
 _VERSION = 1
 EXCLUDED = 10_000
-"""So many fire times in a row may be excluded; then the search ends, which is logged."""
+"""How many fire times in a row may be excluded; then the search ends, which is logged."""
 _FEW = 50
-"""After so many it is asked for how many days an EXRULE takes out whole days."""
+"""After every ``_FEW`` excluded fire times the search skips the days that EXRULEs take out as a whole."""
 
 
 class RRuleTrigger(BaseTrigger):
@@ -130,7 +130,7 @@ class RRuleTrigger(BaseTrigger):
         return found if found is None or not self.jitter else delayed(found, self.jitter, self._end)
 
     def _next(self, previous: int | None, now: int) -> int | None:
-        """Return the fire time after ``previous`` before chance moves it."""
+        """Return the fire time after ``previous``, without jitter."""
         found = self._rules.first_from(now if previous is None else previous + 1)
         return None if found is None or found > self._end else found
 
@@ -232,9 +232,9 @@ class _Recurrences:
         return None
 
     def _beyond_excluded_days(self, found: int) -> int | None:
-        """Return where a search goes on that has met many excluded members; ``None`` if all that follow are excluded.
+        """Return the instant at which to go on searching; ``None`` if all members from ``found`` on are excluded.
 
-        The days from that of ``found`` to there are taken out as a whole by EXRULEs that have no end.
+        EXRULEs that have no end take out the whole days from that of ``found`` up to there.
         """
         endless = [rule.recurrence for rule in self._exrules if rule.is_endless]
         day = (found + self._line.offset(found)) // DAY
@@ -294,8 +294,8 @@ class _ZonedRule:
         candidates: list[int | None] = []
         for before, after in _changes(line, floor):
             size = after.offset - before.offset
-            local = max(local, after.start + before.offset)  # the first time round was all
-            if size > 0 and floor < after.start + size:  # wall times of the gap come now
+            local = max(local, after.start + before.offset)  # repeated ones fire the first time
+            if size > 0 and floor < after.start + size:  # wall times of the gap fire now
                 end = after.start + after.offset
                 wall = _wall(walls, floor + before.offset)
                 if wall is not None and wall < end:
@@ -349,7 +349,7 @@ class _ZonedRule:
         return max((each for each in candidates if each <= ceiling), default=None)
 
     def _of_gaps(self, instant: int, ceiling: int) -> Iterator[int]:
-        """Yield the last member until ``ceiling`` of each gap in the day up to an instant."""
+        """Yield, for each gap in the 24 hours up to an instant, its last member until ``ceiling``."""
         for before, after in _changes(self._line, instant):
             begin, end = after.start + before.offset, after.start + after.offset
             last = min(end - SECOND, ceiling + before.offset)
@@ -358,7 +358,7 @@ class _ZonedRule:
                 yield wall - before.offset
 
     def _is_beyond(self, instant: int) -> bool:
-        """Return whether an instant lies behind the last one; members are counted only where there may be enough."""
+        """Return whether an instant lies after the last one; members are counted only if there may be COUNT of them."""
         if self._last is None:
             wall = (instant + self._line.offset(instant) + DAY) // SECOND
             if self.recurrence.has_fewer(self._count or 1, wall):
@@ -366,7 +366,7 @@ class _ZonedRule:
         return instant > self._end()
 
     def _end(self) -> int:
-        """Return the last possible instant: that of COUNT is found when it is first asked for."""
+        """Return the last possible instant; if COUNT sets it, it is searched at the first call."""
         if self._last is None:
             wall = self.recurrence.nth(self._count or 1)
             self._last = LATEST if wall is None else _image(wall * SECOND, self._line)
@@ -374,7 +374,7 @@ class _ZonedRule:
 
 
 def _changes(line: ZoneLine, instant: int) -> Iterator[tuple[Any, Any]]:
-    """Yield the windows before and after each move of the clock in the day up to an instant."""
+    """Yield the windows before and after each move of the clock in the 24 hours up to an instant."""
     if line.window(instant).start > instant - DAY:
         for before, after in pairwise(line.windows(instant - DAY, instant)):
             if before.offset != after.offset and after.start <= instant:
@@ -402,7 +402,7 @@ def _image(local: int, line: ZoneLine) -> int:
 
 
 def _instant(given: Moment, line: ZoneLine, at: timedelta = timedelta(0)) -> int:
-    """Return the instant of a moment; a date alone means that time of its day."""
+    """Return the instant of a moment; a date alone means the time ``at`` of that day."""
     moment, zone, is_date = given
     if moment.tzinfo is UTC:
         return to_us(moment)

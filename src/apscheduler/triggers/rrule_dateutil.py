@@ -1,4 +1,4 @@
-"""Reading ``dateutil.rrule`` objects: their own texts leave out the zone of DTSTART and of UNTIL, and sets have none."""
+"""Reads ``dateutil.rrule`` objects: their own texts leave out the zones of DTSTART and UNTIL, and sets have no text."""
 
 from __future__ import annotations
 

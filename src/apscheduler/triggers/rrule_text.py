@@ -136,7 +136,7 @@ class RuleText:
         return _WEEKDAYS.index(given)
 
     def _check_together(self) -> None:
-        """See that the parts may stand together (RFC 5545, section 3.3.10)."""
+        """Check that the parts may be used together (RFC 5545, section 3.3.10)."""
         self._wkst()
         positions = any(position for position, _ in self._byday)
         if positions and self.frequency not in ("YEARLY", "MONTHLY"):
@@ -208,7 +208,8 @@ class RecurrenceText:
 def checked_text(text: Any) -> str:
     r"""Return the text in one form: lines unfolded, without spaces at their ends, in capitals except for zones.
 
-    Lines may stand on one line, with spaces, a semicolon or a written ``\n`` between them, and DTSTART among a rule's parts.
+    Several lines may be written in one, with spaces, a semicolon or a written ``\n`` between them. DTSTART may be
+    written among a rule's parts.
 
     :raises TypeError: if it is no text
     :raises ValueError: if it is empty or too long

@@ -1,4 +1,4 @@
-"""What the two cron triggers share: fire times of a table of wall times, laid along a zone under a clock rule."""
+"""What the two cron triggers share: the fire times of a table of wall times in a zone, under a clock rule."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class WallClockTrigger(BaseTrigger):
     _line: ZoneLine
     _start: int
     _end: int
-    # Where fire times can be read off: (hour's instant, first and last start that it answers, marks).
+    # The hour in which fire times can be read off: (its instant, first and last start that it answers, marks).
     _window: tuple[int, int, int, tuple[int, ...]]
 
     def _prepare(self, table: CronTable, rule: ClockRule) -> None:
@@ -67,7 +67,7 @@ class WallClockTrigger(BaseTrigger):
         self._window = _NO_WINDOW
 
     def _take_over(self) -> None:
-        """Go by the public attributes as they are now, if all of them are there."""
+        """Go by the public attributes as they are now, if all of them are set."""
         if hasattr(self, "_table"):
             self._prepare(self._table, self._rule)
 
@@ -141,7 +141,7 @@ class WallClockTrigger(BaseTrigger):
         return None if found is None else self._line.at(found)
 
     def fire_times(self, start: datetime, *, backwards: bool = False) -> Iterator[datetime]:
-        """Yield the fire times from ``start`` on, ``start`` included, or those up to it from the latest on. New.
+        """Yield the fire times at or after ``start``, or, ``backwards``, those at or before it, latest first. New.
 
         Jitter is left aside. The iterator ends where the trigger does.
 
@@ -185,10 +185,10 @@ class WallClockTrigger(BaseTrigger):
             return base + marks[bisect_left(marks, start - base)]
         return self._search(start, previous)
 
-    _next = next_us  # whatever a subclass makes of next_us
+    _next = next_us  # stays, whatever a subclass makes of next_us
 
     def _is_changed(self) -> bool:
-        """Return whether the object itself moves its fire times."""
+        """Return whether the object has another ``_apply_jitter`` than ours."""
         return moves_its_own(self)
 
     def _moved_by_hook(self, previous: datetime | None, now: datetime) -> datetime | None:
@@ -198,7 +198,7 @@ class WallClockTrigger(BaseTrigger):
         return jittered_by_hook(self, found, now, self._end)
 
     def _first_after(self, previous: int | None, now: int) -> int | None:
-        """Return the fire time after ``previous``, jitter left aside; without one, the first from ``now`` on."""
+        """Return the fire time after ``previous``, the first from ``now`` on if that is ``None``; jitter left aside."""
         return self._following(now if previous is None else previous + 1)
 
     def latest_us(self, first: int, now: int) -> int | None:
@@ -238,7 +238,7 @@ class WallClockTrigger(BaseTrigger):
         """Keep the hour of ``found``: while its offset holds, fire times in it are read off the marks."""
         window = self._line.window(found)
         base = found - (found + window.offset) % HOUR
-        if base < window.start + DAY:  # the clock may just have been moved: see the rule
+        if base < window.start + DAY:  # the clock may just have been moved: the rule decides
             return
         marks = self._table.marks
         last = min(base + marks[-1], window.end - 1, self._end)

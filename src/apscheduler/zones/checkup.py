@@ -1,4 +1,4 @@
-"""What ``apscheduler doctor`` says of zone data and of the local zone: what there is, and what to do about it."""
+"""Says for ``apscheduler doctor`` which zone data and which local zone there is, and what to do about it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FILES = ("/etc/timezone", "/etc/localtime")
 
 
 def of_data(now: datetime) -> Iterator[Said]:
-    """Say which zone data is in use, its version and age, and of which zones newer data says something else."""
+    """Say which zone data is in use, its version and age, and for which zones newer data has another clock."""
     sources = [*data.folders(), *filter(None, [data.package()])]
     if not sources:
         yield "there is none", "pip install tzdata"
@@ -40,7 +40,7 @@ def of_data(now: datetime) -> Iterator[Said]:
 
 
 def _listed(differ: list[data.Difference]) -> str:
-    """Return zones by the day from which on they differ."""
+    """Return zones as a text, by the day from which on they differ."""
     days: dict[str, list[str]] = {}
     for each in sorted(differ, key=lambda each: each.since):
         days.setdefault(f"{each.since:%Y-%m-%d}", []).append(each.zone)
@@ -61,7 +61,7 @@ def of_local_zone() -> Said:
 
 
 def _shown(zone: tzinfo) -> str:
-    """Return the zone's text, with the offset of one that has always the same."""
+    """Return the zone's text, with its offset if that is always the same."""
     offset = str(timezone(zone.utcoffset(None))) if type(zone) is timezone else str(zone)
     return str(zone) if str(zone) == offset else f"{zone} ({offset})"
 
@@ -75,7 +75,7 @@ def _age(source: data.Source, now: datetime) -> str:
 
 
 def _by(found: local.Found) -> str:
-    """Return how it was found; of files, those that name the zone."""
+    """Return how the zone was found; if by files, then by those that name it."""
     if found.how != local.BY_FILES:
         return found.how
     naming = [file for file in _FILES if _names(Path(file), str(found.zone))]

@@ -1,4 +1,4 @@
-"""What the clocks of all zones will show, by one version of the zone data: kept where later data can be compared with it."""
+"""The clocks of all zones by one version of the zone data, kept so that later data can be compared with them."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Clocks(Record):
 
     :ivar since: the span's start, microseconds UTC
     :ivar until: its end
-    :ivar moves: by zone the instants at which its clock is moved, each with its offset from then on (microseconds);
-        first the span's start
+    :ivar moves: for each zone the instants at which its clock is moved, each with its offset from then on
+        (microseconds); the first is the span's start
     """
 
     __slots__ = ("moves", "since", "until")
@@ -44,7 +44,7 @@ class Clocks(Record):
         return known[bisect_right(known, instant, key=lambda each: each[0]) - 1][1]
 
     def text(self) -> str:
-        """Return them as JSON, in seconds: zones of one clock together."""
+        """Return the clocks as JSON, in seconds; zones that have the same clock are listed together."""
         alike: dict[tuple[tuple[int, int], ...], list[str]] = {}
         for zone, known in self.moves.items():
             key = tuple((instant // SECOND, offset // SECOND) for instant, offset in known)
@@ -57,7 +57,7 @@ class Clocks(Record):
 def from_text(text: str | bytes) -> Clocks:
     """Return clocks that were kept as text.
 
-    :raises ValueError: if it is something else, whatever that is
+    :raises ValueError: if the text is anything else
     """
     try:
         kept = json.loads(text)
@@ -71,7 +71,7 @@ def from_text(text: str | bytes) -> Clocks:
 
 
 def _moves(known: Iterable[tuple[Any, Any]], since: int) -> Moves:
-    """Return a zone's moves in microseconds: at least the one at the span's start, in order."""
+    """Return a zone's moves in microseconds, in order; the first must be at the span's start."""
     found = [(_instant(instant), _offset(offset)) for instant, offset in known]
     if not found or found[0][0] != since or found != sorted(found):
         raise ValueError("no moves of a clock")

@@ -41,7 +41,7 @@ class Source(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """A zone of whose clock two sources say different things."""
+    """A zone to which two sources of data give different clocks, and from when on."""
 
     zone: str
     since: datetime
@@ -69,7 +69,7 @@ def in_use() -> Source | None:
 
 
 def outdated() -> tuple[Source, Source] | None:
-    """Return the data in use and the package, if that is newer, or may be; ``None`` if not."""
+    """Return the data in use and the package if the package is newer, or may be; ``None`` if not."""
     packaged = package()
     used = next(iter(folders()), None)
     if packaged is None or packaged.version is None or used is None:
@@ -80,7 +80,7 @@ def outdated() -> tuple[Source, Source] | None:
 
 
 def difference(zone: tzinfo, since: datetime) -> Difference | None:
-    """Return from when on the package has another clock for a zone than the data in use, within five years.
+    """Return from when on the package's clock of a zone differs from the one in use, ``None`` if not within five years.
 
     :param zone: one of zoneinfo
     :param since: earlier differences do not count
@@ -109,8 +109,8 @@ def differences(since: datetime) -> list[Difference]:
 def use_newest_data() -> Source | None:
     """Have zoneinfo take its zones from the PyPI package where that is newer than the system's data.
 
-    It is for the whole process, and for zones made from now on: call it first, before zones, triggers and schedulers
-    are made.
+    This concerns the whole process, and only zones made from now on: call it first, before zones, triggers and
+    schedulers are made.
 
     :return: the data in use now
     """
@@ -129,7 +129,7 @@ def use_newest_data() -> Source | None:
 
 
 def least_age(version: str, today: date) -> int:
-    """Return how many months old data is at least: a version says its year, and no more."""
+    """Return how many months old data is at least, as a version names only its year."""
     return max(0, (today.year - int(version[:4]) - 1) * 12 + today.month - 1)
 
 

@@ -1,7 +1,7 @@
 """Whether a file of zone data can be read.
 
-zoneinfo checks no lengths: of a damaged file it raises whatever error comes up, and from some it does not return. So it
-is given a content that always goes on.
+zoneinfo checks no lengths: for a damaged file it raises whatever error comes up, and from some files it does not
+return. So here it reads the file with line ends added behind its end, as many as it asks for.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 from apscheduler.zones.names import SEASONS
 
 _LARGEST: Final = 1_000_000
-"""In bytes: the largest of the tz database has 4,000."""
+"""The most bytes of a file that are read; the largest file of the tz database has 4,000."""
 
 
 def is_whole(file: Path) -> bool | None:
@@ -29,7 +29,7 @@ def is_whole(file: Path) -> bool | None:
 
 
 class _Endless(BytesIO):
-    """A file that has line ends behind its end."""
+    """A file that gives line ends behind its end, and notes that it was asked for them."""
 
     is_cut = False
 

@@ -14,12 +14,12 @@ Span: TypeAlias = tuple[datetime, datetime]
 Clock: TypeAlias = list[tuple[datetime, timedelta | None, str | None]]
 
 SPAN_OF_FILES: Span = (datetime(1970, 1, 1, tzinfo=UTC), datetime(2041, 1, 1, tzinfo=UTC))
-"""What names guarantee of a file's content: the tz database tells zones apart by their clocks since 1970."""
+"""The span for files: the tz database tells zones apart by their clocks since 1970."""
 
 SPAN_OF_RULES: Span = (datetime(2025, 1, 1, tzinfo=UTC), datetime(2041, 1, 1, tzinfo=UTC))
-"""Rules say nothing of the past; 16 years have every weekday on every date."""
+"""The span for rules, which say nothing of the past. In 16 years every date falls on every weekday."""
 
-_STEP = timedelta(days=10)  # what shows the same then is compared move by move
+_STEP = timedelta(days=10)  # for a first look, before all moves are compared
 
 
 def named_alike(
@@ -27,8 +27,8 @@ def named_alike(
 ) -> str | None:
     """Return the name of the zone whose clock shows the same all through a span, ``None`` if there is none.
 
-    Of several it is one with the same abbreviations too, if there is one; then ``first``, or how that begins
-    (EST5EDT and CET have no place), then the one that Windows has for this clock.
+    Of several zones, one that has the same abbreviations too is preferred. After that it is ``first``, or a name with
+    which ``first`` begins and which names no place (EST5EDT, CET), then the one that Windows has for this clock.
 
     :param but: names that are known to be wrong
     """
@@ -58,7 +58,7 @@ def moves(zone: tzinfo, span: Span) -> list[tuple[int, int]]:
 
 
 def _clock(zone: tzinfo, span: Span) -> Clock:
-    """Return what the zone's clock shows, from the end on: zones differ by their newest rules first."""
+    """Return what the zone's clock shows, from the end backwards, because zones differ in their newest rules first."""
     clock = []
     moment = span[1]
     while moment > span[0]:
@@ -69,7 +69,7 @@ def _clock(zone: tzinfo, span: Span) -> Clock:
 
 
 def _likeness(wanted: Clock, zone: tzinfo) -> str | None:
-    """Return whether the zone's clock shows the same, and whether it has the same abbreviations too."""
+    """Return "letters too" if clock and abbreviations are the same, "offsets" if only the clock is, else ``None``."""
     letters_too = True
     for moment, offset, letters in wanted:
         shown = moment.astimezone(zone)

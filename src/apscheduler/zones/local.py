@@ -1,7 +1,7 @@
 """This machine's zone: by the environment variable TZ, else by the files that tzlocal knows, else by content.
 
-Whatever is found has a name that every process can load, or an offset, because jobs are stored with it. A file without
-a name (``/etc/localtime`` mounted into a container) is known by its content.
+The zone found has a name that every process can load, or an offset, because jobs are stored with it. A file that has no
+name (``/etc/localtime`` mounted into a container) is recognised by its content.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import NamedTuple
 from apscheduler.zones.names import SEASONS, plain, suggestions, zone_called
 
 _FILES = ("/etc/localtime", "/usr/local/etc/localtime")
-"""Whose content tzlocal reads where nothing names a zone."""
+"""The files whose content tzlocal reads if nothing names a zone."""
 BY_FILES = "by this machine's files"
 REMEDY = (
     "set the environment variable TZ to a zone's name, like 'Europe/Berlin', or give a timezone"
@@ -42,11 +42,11 @@ class Found(NamedTuple):
     zone: tzinfo
     how: str
     trouble: str | None = None
-    """What is wrong with it (what to do is ``REMEDY``); ``None``: nothing."""
+    """What is wrong with it, ``None`` if nothing is; ``REMEDY`` says what to do."""
 
 
 def find() -> Found:
-    """Return this machine's zone, or UTC with the trouble where nothing names one.
+    """Return this machine's zone, or UTC and what is wrong if nothing names a zone.
 
     :raises zoneinfo.ZoneInfoNotFoundError: if TZ holds a rule of POSIX that cannot be followed exactly
     """
@@ -82,7 +82,7 @@ def _by_rule(given: str, error: Exception) -> Found:
 
 
 def _no_zone(name: str) -> str:
-    """Return what to say of a TZ that names no zone, with the one that may be meant."""
+    """Return what to say of a TZ that names no zone, with the zones that may be meant."""
     known = zone_called(name)
     meant = suggestions(name) if known is None else [str(known)]
     hint = f"; did you mean {' or '.join(meant)}?" if meant else ""
@@ -95,7 +95,7 @@ def _nothing(why: str) -> Found:
 
 
 def _damaged(given: str) -> str | None:
-    """Return the file that would be read for its content, if it is damaged: zoneinfo may not return from such a one."""
+    """Return the file that would be read for its content if it is damaged: zoneinfo may not return from such a file."""
     from tzlocal import get_localzone_name
 
     from apscheduler.zones.files import is_whole
@@ -112,7 +112,7 @@ def _damaged(given: str) -> str | None:
 
 @lru_cache(maxsize=8)
 def _named(zone: tzinfo, given: str, how: str) -> Found:
-    """Return the zone by a name that is its own."""
+    """Return the zone under a name that leads to it again."""
     from zoneinfo import ZoneInfo
 
     if not _is_zoneinfo(zone):
@@ -140,7 +140,7 @@ def _is_zoneinfo(zone: tzinfo) -> bool:
 
 
 def _is_nameless(zone: tzinfo) -> bool:
-    """Return whether the zone was made of a file, so that its key finds nothing, or something else."""
+    """Return whether the zone was made of a file, so that its key finds no zone, or another one."""
     from zoneinfo import ZoneInfo
 
     try:
@@ -150,7 +150,7 @@ def _is_nameless(zone: tzinfo) -> bool:
 
 
 def _is_false(zone: tzinfo) -> bool:
-    """Return whether this is no UTC under UTC's name: a file was mounted over it through /etc/localtime, a link."""
+    """Return whether another zone has UTC's name: /etc/localtime was a link, and a file was mounted over UTC's."""
     return str(zone) in _UTC_NAMES and any(
         season.astimezone(zone).utcoffset() for season in SEASONS
     )

@@ -1,9 +1,9 @@
 """Names of zones beside those of the tz database: Windows', those in calendar files, and offsets.
 
 Windows' names are those of the CLDR table that tzlocal carries. A TZID may have quotes, and a prefix that makes it
-unique (RFC 5545, section 3.2.19): ``/freeassociation.sourceforge.net/Europe/Berlin``. An offset is read as ISO 8601
-has it, ahead of UTC where it is positive, and only with minutes: ``UTC+3`` means three hours ahead in calendars and
-three behind in a TZ variable, so it is refused.
+unique (RFC 5545, section 3.2.19): ``/freeassociation.sourceforge.net/Europe/Berlin``. An offset is read as in ISO 8601
+(a positive one is ahead of UTC), and it must have minutes: ``UTC+3`` is refused, because it means three hours ahead in
+calendars and three hours behind in a TZ variable.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from functools import lru_cache
 _OFFSET = re.compile(r"(?:UTC|GMT)?\s?([+-])(\d\d):?([0-5]\d)", re.ASCII | re.IGNORECASE)
 _BARE_OFFSET = re.compile(r"(?:UTC|GMT|Z)?\s?[+-](\d{1,2})", re.ASCII | re.IGNORECASE)
 _BREAKS = re.compile(r"[\s/_.-]+")
-_SHORTEST = 5  # "Laos" is not Lagos, nor "Iraq" Iran
-_SHORTEST_SURE = 6  # with another letter in it: "Asia/China" is not Chita
-_CLIPPED = frozenset({"standard", "time"})  # no zone's own words
+_SHORTEST = 5  # letters of a word that may have a slip: "Laos" is not Lagos, nor "Iraq" Iran
+_SHORTEST_SURE = 6  # letters if one of them is wrong: "Asia/China" is not Chita
+_CLIPPED = frozenset({"standard", "time"})  # words that are no zone's own
 _BESIDE = "cajamarca cordova granada guiana harar kingstown malaba maniwa monterey rosarito samar"
 _PLACES_BESIDE = frozenset(_BESIDE.split())
-"""Places that are one letter beside a zone's name, and have another clock."""
+"""Places whose names differ in one letter from a zone's, and whose clock is another one."""
 _NO_PLACES = (
     "acre central continental east eastern general mountain north pacific south victoria west"
 )
 _REGIONS = frozenset(_NO_PLACES.split())
-"""Last parts of names (``Australia/West``) that tell no place without their first part."""
+"""Last parts of names (``Australia/West``) that mean no place without the first part."""
 SEASONS = tuple(datetime(2026, 1, 1, tzinfo=UTC) + timedelta(weeks=week) for week in range(53))
-"""A year: zones whose clocks are moved on other dates differ in it."""
+"""Instants of one year, a week apart: at one of them zones whose clocks are moved on different dates differ."""
 
 
 def zone_called(name: str) -> tzinfo | None:
-    """Return the zone that calendars or Windows call so, ``None`` if they call none so."""
+    """Return the zone that has this name in calendars or on Windows, ``None`` if there is none."""
     text = name.strip().strip('"').strip()
     return _at_offset(text) or _of_names(text if text != name else None, text)
 
@@ -57,11 +57,11 @@ def unknown(name: str) -> str:
 
 
 def suggestions(name: str) -> list[str]:
-    """Return up to three names that this one is a slip of the keyboard for, all with the same clock.
+    """Return up to three names that may be meant if this one has a slip of the keyboard, all with the same clock.
 
-    A slip is one letter missing, too many or wrong, or two letters swapped, in a word that is long enough not to become
-    another word by it. None where it is a slip for two names with different clocks, nor where the name speaks of an
-    offset: digits.
+    A slip is one letter missing, too many or wrong, or two letters swapped, in a word long enough not to become another
+    word by it. There are no suggestions if the names that may be meant have different clocks, or if the name has
+    digits: it may speak of an offset.
     """
     same = _by_letters().get(_letters(name), [])
     close = same or _slipped(name)
@@ -70,7 +70,7 @@ def suggestions(name: str) -> list[str]:
 
 
 def _below(name: str) -> list[str]:
-    """Return up to three of the names that begin with this one."""
+    """Return up to three of the names in the folder of this name."""
     folder = name.strip().strip("/").lower() + "/"
     return [each for each in sorted(known_names()) if each.lower().startswith(folder)][:3]
 
@@ -78,7 +78,8 @@ def _below(name: str) -> list[str]:
 def plain(name: str) -> str:
     """Return the name without the folder ``right/`` before it.
 
-    Data in ``right/`` counts leap seconds, which Python's clock does not: by it clocks are moved 27 seconds late.
+    Data in ``right/`` counts leap seconds, which Python's clock does not. By that data clocks are moved 27 seconds
+    late.
     """
     folder, _, rest = name.partition("/")
     return rest if folder == "right" and rest in known_names() else name
@@ -92,7 +93,7 @@ def _slipped(name: str) -> list[str]:
 
 
 def _is_slip(given: list[str], known: list[str]) -> bool:
-    """Return whether one word has a slip, and the others are the same."""
+    """Return whether exactly one word has a slip, and the others are the same."""
     if len(given) != len(known):
         return False
     differing = [pair for pair in zip(given, known, strict=True) if pair[0] != pair[1]]
@@ -116,13 +117,13 @@ def _is_slip_of_word(given: str, known: str) -> bool:
 
 
 def _lacks_one(short: str, long: str) -> bool:
-    """Return whether the one is the other without one of its letters."""
+    """Return whether ``short`` is ``long`` without one of its letters."""
     return any(short == long[:at] + long[at + 1 :] for at in range(len(long)))
 
 
 @lru_cache(maxsize=1)
 def known_names() -> frozenset[str]:
-    """Return the names of the tz database here."""
+    """Return the names of all zones that zoneinfo finds here."""
     from zoneinfo import available_timezones
 
     return frozenset(available_timezones() - {"localtime"})
@@ -163,7 +164,7 @@ def _windows_names() -> dict[str, str]:
 
 @lru_cache(maxsize=1)
 def _known() -> tuple[str, ...]:
-    """Return the names of zones, and Windows' as it writes them."""
+    """Return the names of the tz database, and those of Windows as it writes them."""
     from tzlocal.windows_tz import win_tz
 
     return (*sorted(known_names()), *win_tz)
@@ -171,7 +172,7 @@ def _known() -> tuple[str, ...]:
 
 @lru_cache(maxsize=1)
 def _by_letters() -> dict[str, list[str]]:
-    """Return the names by their letters alone: of whole names, else of the places that their last parts name."""
+    """Return lists of names by the letters of the whole name, or of the place that its last part names."""
     whole: dict[str, list[str]] = {}
     places: dict[str, list[str]] = {}
     for name in _known():
@@ -189,7 +190,7 @@ def _in_words() -> dict[str, list[str]]:
 
 
 def _letters(name: str) -> str:
-    """Return what is left of a name in any case without blanks, and what stands for them."""
+    """Return a name in lower case, without blanks and the signs that are written for blanks."""
     return re.sub(r"[\s_./]+|-(?!\d)", "", name.strip().strip('"').lower())
 
 

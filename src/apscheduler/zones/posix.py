@@ -17,7 +17,7 @@ from apscheduler.zones.likeness import SPAN_OF_RULES, named_alike
 _NAME = r"(?:[A-Za-z]{3,}|<[A-Za-z0-9+-]{3,}>)"
 _OFFSET = r"[+-]?\d{1,2}(?::\d{1,2}){0,2}"
 _OF_UTC = frozenset({"UTC", "GMT", "UCT"})
-"""What would be misread as the name of a clock with an offset: ``UTC+3`` is three hours behind UTC."""
+"""Names that are not kept for a clock with an offset: ``UTC+3``, three hours behind UTC, would be called UTC."""
 _FORM = re.compile(
     rf"(?P<name>{_NAME})(?P<offset>{_OFFSET})(?:(?P<summer>{_NAME})(?P<other>{_OFFSET})?(?P<rules>,.*)?)?",
     re.ASCII,
@@ -25,7 +25,7 @@ _FORM = re.compile(
 
 
 def is_posix(text: str) -> bool:
-    """Return whether a value of TZ begins as a rule does (libc goes by what it can read of it)."""
+    """Return whether a value of TZ begins as a rule does; libc obeys as much of a rule as it can read."""
     return re.match(rf":?{_NAME}{_OFFSET}", text, re.ASCII) is not None
 
 
@@ -33,7 +33,7 @@ def is_posix(text: str) -> bool:
 def posix_zone(text: str) -> tzinfo:
     """Return the zone of a POSIX rule.
 
-    :raises zoneinfo.ZoneInfoNotFoundError: if it cannot be followed exactly, with what to write instead
+    :raises zoneinfo.ZoneInfoNotFoundError: if the rule cannot be followed exactly; the error says what to write instead
     """
     match = _FORM.fullmatch(text.removeprefix(":"))
     ahead = _ahead(match["offset"]) if match else None
@@ -60,7 +60,7 @@ def _refused(text: str, why: str) -> str:
 
 
 def _ahead(text: str) -> timedelta | None:
-    """Return how far ahead of UTC the clock is, ``None`` if no clock is."""
+    """Return how far ahead of UTC the clock is, ``None`` if no clock can be so far."""
     hours, minutes, seconds = (*(int(part) for part in text.lstrip("+-").split(":")), 0, 0)[:3]
     if hours > 23 or minutes > 59 or seconds > 59:
         return None
@@ -75,7 +75,7 @@ def _fixed(ahead: timedelta, name: str) -> tzinfo:
 
 
 def _with_summer_time(match: re.Match[str], ahead: timedelta) -> tzinfo:
-    """Return the rule as zoneinfo reads it at the end of a file of the tz database (RFC 9636)."""
+    """Return the zone that zoneinfo makes of the rule, given as the end of a file of the tz database (RFC 9636)."""
     from io import BytesIO
     from struct import pack
 

@@ -1,4 +1,4 @@
-"""Says, once for each zone that is used, that newer data with other rules for it is installed."""
+"""Warns, once for each zone that is used, if newer data that is installed has other rules for it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _told: set[str] = set()
 
 
 def watch(logger: logging.Logger) -> None:
-    """Look at each zone of zoneinfo at its first use, also at those used before, and log what is outdated."""
+    """Look at each zone of zoneinfo at its first use, and now at those used before; log which are outdated."""
 
     def look(zone: tzinfo) -> None:
         if type(zone).__name__ == "ZoneInfo":
@@ -46,7 +46,7 @@ def _look(zone: tzinfo, logger: logging.Logger) -> None:
 
 
 def outdated_clock(zone: tzinfo, since: datetime) -> str | None:
-    """Return what to say of a zone of which newer data is installed that has another clock, ``None`` if nothing.
+    """Return what to say of a zone that has another clock in newer data that is installed, ``None`` if it has not.
 
     :param since: earlier differences do not count
     """
@@ -67,7 +67,7 @@ def outdated_clock(zone: tzinfo, since: datetime) -> str | None:
 
 @lru_cache(maxsize=1)
 def outdated_data() -> tuple[Source, Source] | None:
-    """Return the data in use and the newer one, looked at once per process; ``None`` if all is well."""
+    """Return the data in use and newer data if installed, looked for once per process; ``None`` if there is none."""
     from apscheduler.zones.data import outdated
 
     return outdated()

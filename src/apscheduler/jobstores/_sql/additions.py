@@ -1,11 +1,12 @@
-"""What later versions add to the tables, beside nodes of earlier versions that go on using them.
+"""Adds to the tables what later versions need, while nodes of earlier versions go on using them.
 
 An addition only adds: tables, indexes, columns that may be empty and that earlier versions do not name. The steps of
-``<jobs>_schema`` bar earlier versions from a store; additions are numbered in ``<jobs>_state`` instead, which those never
-read. Nobody needs an addition to run jobs: where one cannot be made, or ``create_tables=False`` was given and nobody has
-made it, what it is for is off, and the start says so.
+``<jobs>_schema`` bar earlier versions from a store. Additions do not bar them: they are numbered in ``<jobs>_state``,
+which earlier versions never read. No addition is needed to run jobs. If one cannot be made, or if
+``create_tables=False`` was given and nobody has made it, the feature that needs it is off, and the start says so.
 
-Who reads whole rows of a table that has an added column names the columns: ``select(table)`` would ask for the new one.
+Code that reads whole rows of a table with an added column must name the columns: ``select(table)`` would ask for the
+new one too.
 """
 
 from __future__ import annotations
@@ -37,9 +38,9 @@ if TYPE_CHECKING:
     Part = Table | Column[Any] | Index
 
 HOSTS: Final = 1
-"""Which version, host and process a node is."""
+"""Number of the addition that records which version, host and process a node is."""
 PORTIONS: Final = 2
-"""How far a catch-up may have come."""
+"""Number of the addition that records how far a catch-up may have come."""
 
 _LOCK_SECONDS = 2
 
@@ -47,9 +48,9 @@ _LOCK_SECONDS = 2
 class Addition(Record):
     """One numbered addition.
 
-    :ivar number: in the state table, never given to another one
+    :ivar number: its number in the state table, never given to another addition
     :ivar purpose: what is off without it, in words that follow "off is:"
-    :ivar parts: what it adds to the tables
+    :ivar parts: returns what it adds to the tables
     """
 
     __slots__ = ("number", "parts", "purpose")
@@ -80,7 +81,7 @@ ADDITIONS: Final = (
         lambda tables: [tables.runs.c[PERMITTED]],
     ),
 )
-"""In order; one that was released is never changed, only followed by another one."""
+"""All additions, in the order in which they are made. A released one is never changed, only followed by another one."""
 
 
 class Missing(Record):
@@ -96,7 +97,8 @@ class Missing(Record):
 def present(connection: Connection, tables: Tables) -> frozenset[int]:
     """Return the numbers of the additions that a store has; those of later versions are not asked for.
 
-    A number alone is not believed: a table may have been dropped and made again since.
+    The number in the state table is not enough, because a table may have been dropped and made again since: the parts
+    are looked for too.
     """
     look = inspect(connection)
     if not look.has_table(tables.state.name, tables.state.schema):
@@ -112,9 +114,9 @@ def present(connection: Connection, tables: Tables) -> frozenset[int]:
 def add(
     alone: Callable[[], AbstractContextManager[Connection]], tables: Tables, there: frozenset[int]
 ) -> dict[int, str]:
-    """Make what is not there, each in its own transaction; return by number why one could not be made.
+    """Make the missing additions, each in its own transaction; return, by number, why one could not be made.
 
-    :param alone: enters a transaction that only one process at a time is in
+    :param alone: opens a transaction that only one process at a time can be in
     """
     failed: dict[int, str] = {}
     for each in ADDITIONS:
@@ -126,7 +128,7 @@ def add(
         except (
             DBAPIError,
             RuntimeError,
-        ) as exc:  # no right to, or a lock was not to be had: jobs run without
+        ) as exc:  # no right to make it, or no lock in time: jobs run without it
             put(exc)
             failed[each.number] = first_line(exc)
     return failed
@@ -144,7 +146,7 @@ def _make(connection: Connection, tables: Tables, addition: Addition) -> None:
 
 @contextmanager
 def _brief_waits(connection: Connection) -> Iterator[None]:
-    """Wait for locks briefly: who waits for a table that a back-up reads has everybody else wait behind him."""
+    """Wait for locks only briefly: while this waits for a table that a back-up reads, all others wait behind it."""
     if connection.dialect.name == "postgresql":
         connection.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'"))
         yield
@@ -191,7 +193,7 @@ def _column_ddl(column: Column[Any], dialect: Dialect, *, anew: bool = False) ->
 
 
 def ddl(tables: Tables, dialect: Dialect, additions: Sequence[Addition] = ADDITIONS) -> list[str]:
-    """Return the statements of additions, for those who run them themselves."""
+    """Return the SQL statements that make additions, for people who run them by hand."""
     state = dialect.identifier_preparer.format_table(tables.state)
     lines = list(_ddl_of(tables.state, dialect))
     for each in additions:

@@ -1,8 +1,8 @@
-"""Addresses of databases: which parts of one are secret, and how none of them is ever shown.
+"""Reads addresses of databases, and masks their secret parts wherever they could be shown.
 
-A driver's error names the user, or a part of what it was given; a bad address is quoted by whoever cannot read it. So
-user, password, the values of the query and of ``connect_args`` are masked in every error of a connection that is made
-here, before anybody else sees it, and in what is logged about an engine of the user's.
+A driver's error may name the user, or quote a part of the address; whoever cannot read a bad address quotes it. So the
+user, the password, and the values of the query and of ``connect_args`` are masked: in every error of a connection that
+is made here, before anybody else sees the error, and in what is logged about an engine that the user made.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ _HARMLESS: Final = frozenset(
         ),
     )
 )
-"""Names of the query and of ``connect_args`` whose values say nothing about anybody."""
+"""Names in the query and in ``connect_args`` whose values are no secrets, and so are shown."""
 
 
 _CANNOT_OPEN: Final = 14  # of SQLite: SQLITE_CANTOPEN
@@ -85,7 +85,7 @@ _USER: Final = re.compile(r"^([\w+.-]+://)[^/]*@")
 
 
 def address_text(url: URL) -> str:
-    """Return an address without user, password and the values of its query, nor what may be a piece of them."""
+    """Return an address as a text, with user, password, secrets of the query and possible pieces of them masked."""
     if stray.is_doubtful(url):
         return line(f"{url.drivername}://{MASK}{stray.end_of(url)}")
     text = _USER.sub(rf"\1{MASK}@", url.set(query={}).render_as_string(hide_password=True))
@@ -98,7 +98,8 @@ def address_text(url: URL) -> str:
 class Secrets:
     """What must not be shown of one address.
 
-    :ivar hint: what to say beside an error of an address that may have been read in another way than it was meant
+    :ivar hint: what to add to an error if the address may have been read in another way than it was meant, else
+        ``None``
     """
 
     def __init__(self, url: URL, options: Mapping[str, Any] = {}) -> None:
@@ -118,7 +119,7 @@ class Secrets:
         return text if self._pattern is None else self._pattern.sub(MASK, text)
 
     def mask_in(self, exc: BaseException | None) -> None:
-        """Replace them in the texts of an exception and of what led to it."""
+        """Replace the secrets in the texts of an exception and of its causes."""
         seen: set[int] = set()
         while exc is not None and id(exc) not in seen:
             seen.add(id(exc))
@@ -126,7 +127,7 @@ class Secrets:
                 self.mask(each) if isinstance(each, str) else each for each in exc.args
             )
             if isinstance(exc, OSError) and isinstance(exc.strerror, str):
-                exc.strerror = self.mask(exc.strerror)  # what is shown of it
+                exc.strerror = self.mask(exc.strerror)  # str() of it shows this
             exc = exc.__cause__ or exc.__context__
 
 
@@ -140,10 +141,10 @@ def _given(url: URL, arguments: Mapping[str, Any]) -> Iterator[Any]:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """Yield the texts in a value, and the parts of one that holds several settings."""
+    """Yield the texts in a value, and the words of each, as a text may hold several settings."""
     if isinstance(value, str):
         yield value
-        # It may be a setting, or a statement: its words may be quoted one by one.
+        # The text may hold settings or a statement, and an error may quote its words one by one.
         yield from (word for word in re.findall(r"[^\s=,;'\"]{6,}", value) if not word.isupper())
     elif isinstance(value, bytes | bytearray):
         yield bytes(value).decode("utf-8", "replace")
@@ -176,7 +177,7 @@ def file_address(given: Any) -> str | None:
 def read(url: Any) -> URL:
     """Return an address as SQLAlchemy reads it.
 
-    :raises ArgumentError: if it cannot; the address is repeated only where it is a file's
+    :raises ArgumentError: if it cannot be read; the error quotes the address only if it is a file's path
     """
     meant = file_address(url)
     if meant is not None:
@@ -190,7 +191,7 @@ def read(url: Any) -> URL:
         )
     try:
         parsed = make_url(url)
-    except Exception as exc:  # noqa: BLE001 - it quotes what it was given
+    except Exception as exc:  # noqa: BLE001 - its text quotes the address
         raise ArgumentError(
             f"the address of the job store cannot be read ({type(exc).__name__}); expected "
             "'dialect://user:password@host:port/database', user and password percent-encoded"
@@ -198,7 +199,7 @@ def read(url: Any) -> URL:
     if isinstance(url, str):
         stray.refuse(url, parsed)
     if parsed.drivername in _SQLITE and (parsed.host or parsed.username or parsed.password):
-        raise ArgumentError(  # else SQLAlchemy says so, and repeats it
+        raise ArgumentError(  # else SQLAlchemy refuses it, and quotes it
             "an address of SQLite has neither user nor host: write sqlite:///path/from/here.db or "
             "sqlite:////path/from/the/root.db"
         )
@@ -206,7 +207,7 @@ def read(url: Any) -> URL:
 
 
 def guard(engine: Engine, secrets: Secrets) -> None:
-    """Have an engine of ours mask secrets in its errors, and make a new SQLite file readable by this user alone."""
+    """Make an engine of ours mask secrets in its errors, and create a new SQLite file for this user alone."""
 
     @event.listens_for(engine, "do_connect")
     def _connect(dialect: Any, _record: Any, arguments: Any, options: Any) -> Any:
@@ -229,18 +230,18 @@ def guard(engine: Engine, secrets: Secrets) -> None:
 
 
 def _make_private(path: Any) -> None:
-    """Make a file that is not there yet: SQLite gives its journals the mode of the file itself."""
+    """Create a file that is not there yet, for this user alone; SQLite gives its journals the same mode."""
     if not isinstance(path, str) or path in ("", ":memory:"):
         return
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
     try:
         os.close(os.open(path, flags, 0o600))
     except OSError:
-        return  # it is there, or cannot be made: SQLite says so better
+        return  # it is there, or cannot be made: SQLite's own error says more
 
 
 def _say_why(exc: BaseException, path: Any) -> None:
-    """Have SQLite's error for a file that cannot be opened say which folder is missing."""
+    """Add the reason to SQLite's error for a file that cannot be opened (a folder is missing, say)."""
     if getattr(exc, "sqlite_errorcode", None) == _CANNOT_OPEN and isinstance(path, str):
         exc.args = (f"{exc}: {_why_not(Path(path))}",)
 

@@ -1,8 +1,9 @@
-"""One process alone on a SQLite file that several kernels may have: there its locks protect nothing (filesystems.py).
+"""Gives a SQLite file to one process alone if several kernels may have it: there its locks protect nothing.
 
-The first process to enter a node has the file; another one is refused, by its start or when it would join. A
-predecessor's row is no obstacle once its process is provably gone, its lease is over, or it was silent for a lease
-while this one waited for it. Schedulers of one process count as one.
+The first process that enters a node has the file. Another process is refused, when it starts or when it would join. The
+row of an earlier process is no obstacle if that process is provably gone, if its lease is over, or if it was silent for
+a whole lease while this process waited. Schedulers of one process count as one. Which file systems are meant: see
+filesystems.py.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class SharingRefusedError(RuntimeError):
 
 
 class Alone:
-    """What keeps others away from one file.
+    """Keeps other processes away from one file.
 
     :param path: of the file
     :param kind: of its file system
@@ -47,11 +48,11 @@ class Alone:
         self.path = path
         self.kind = kind
         self._silent: set[tuple[int, int]] = set()
-        """Epoch and beat of nodes that were waited for."""
+        """Epoch and beat of each node that stayed silent while this process waited for it."""
 
     @property
     def line(self) -> str:
-        """What is said at the start."""
+        """The line that is logged at the start."""
         return (
             f"The file {self.path} is on a file system of the kind {self.kind}, {WHY}: this process may use it alone, and "
             f"others are refused; {_INSTEAD}"
@@ -60,11 +61,11 @@ class Alone:
     def wait(
         self, listed: Callable[[], tuple[list[NodeRow], int]], tell: Callable[[str], object]
     ) -> None:
-        """Return when no other process works with the file: a predecessor that may be dead is waited for, for a lease.
+        """Wait until no other process works with the file; one that may be dead is waited for as long as its lease.
 
         :param listed: returns all nodes, and the store's time
-        :param tell: told for whom it waits
-        :raises SharingRefusedError: if one does
+        :param tell: called with a line that says for whom this waits
+        :raises SharingRefusedError: if another process does work with it
         """
         rows, now = listed()
         first = {row.epoch: row.beat for row in self._others(rows, now)}
@@ -84,12 +85,12 @@ class Alone:
             rows, now = listed()
 
     _pause = Event()
-    """Never set."""
+    """An Event nobody sets: waiting on it is a sleep."""
 
     def check(self, rows: list[NodeRow], now: int) -> None:
-        """Check, in the transaction that enters a node, that no other process has one.
+        """Check that no other process has a node; called in the transaction that enters this process's node.
 
-        :raises SharingRefusedError: if one has
+        :raises SharingRefusedError: if another process has one
         """
         for row in self._others(rows, now):
             raise self._refused(row)
@@ -113,13 +114,13 @@ class Alone:
 
 
 def _is_own(row: NodeRow, own: Host) -> bool:
-    """Return whether a node is a scheduler of this process: containers may have one name, and each a process 1."""
+    """Return whether a node is of this process; the name is not enough, as containers may share name and process id."""
     named = row.name.startswith(f"{socket.gethostname()[:80]}-{os.getpid()}-")
     return named and (row.host.boot is None or row.host == own)
 
 
 def alone_on(database: Database) -> Alone | None:
-    """Return what keeps others away from a database, ``None`` where they need not be."""
+    """Return what keeps other processes away from a database, ``None`` if they may use it too."""
     if database.kind != "sqlite" or database.is_private:
         return None
     with database.reading() as connection:

@@ -1,19 +1,21 @@
-"""Due jobs beyond the head of the queue: what this node cannot take hides nothing that stands behind it (rule 10).
+"""Looks for due jobs beyond the head of the queue, so that jobs which this node cannot take hide no others (rule 10).
 
-Each pass reads the head, and that is all where little is due or all of it can be taken. Where a full head holds mostly
-what has to be left (an executor that is not here or has no slot, bytes that do not load, a trigger that raises), the
-pass goes on from marks, of which these are kept from one pass to the next:
+Each pass reads the head. If little is due, or if the whole head can be taken, the pass reads nothing else. But a full
+head may hold mostly jobs that have to be left: their executor is not here or has no slot, their bytes do not load, or
+their trigger raises. Then the pass goes on from marks. These marks are kept from one pass to the next:
 
-    waiting    by executor that had no slot: where its jobs were passed over; read when it has one
-    in turn    once a second, the next of all that were passed over: some can be taken by now, or came among them
+    waiting    for each executor that had no slot: where its jobs were passed over; read when it has one
+    in turn    once a second, the next of all that was passed over: some can be taken by now, or came since
     newest     behind everything that was looked at so far
 
-A pass looks at so many rows and no more. While something was never looked at, the next pass comes at once; after that a
-queue of any length costs its head, one question for the newest, and so many rows in a second.
+A pass looks at a limited number of rows. While there are rows that were never looked at, the next pass comes at once.
+After that, a queue of any length costs its head, one query for the newest rows, and a limited number of rows each
+second.
 
-A mark is a moment, and a place (an id, on SQLite a rowid) where many are due at one. So it needs no row to stand on, and
-rows that come or go before it move nothing. Rows of a page are in order of their moment only, because an order by id too
-would have the server sort whatever is due at the same moment; a moment that fills a page is gone through by places.
+A mark is a moment. If many jobs are due at one moment, it is also a place within it (an id, on SQLite a rowid). So a
+mark needs no row of its own, and rows that come or go before it do not move it. The rows of a page are ordered by
+moment only: if they were ordered by id too, the server would have to sort all rows of one moment. A moment that fills a
+page is read from place to place.
 """
 
 from __future__ import annotations
@@ -31,13 +33,13 @@ if TYPE_CHECKING:
 
 PAGE: Final = 320
 ROWS: Final = 4 * PAGE
-"""So many rows a pass looks at among the newest, and once a second among those that it passed over."""
+"""Most rows that a pass looks at among the newest, and once a second among those that were passed over."""
 FIRST: Final = object()
-"""The place before all of a moment."""
+"""The place before all rows of a moment."""
 
 
 class Mark(Record):
-    """Where to go on: behind all of a moment, or within it behind a place."""
+    """Where to go on: behind all rows of a moment or, with a place, behind that place within the moment."""
 
     __slots__ = ("moment", "place")
 
@@ -47,16 +49,16 @@ class Mark(Record):
 
     @property
     def page(self) -> int:
-        """How many rows to read from here: a server without statistics goes through a whole moment to sort it."""
+        """How many rows to read: more within a moment, as a server without statistics reads all of it to sort it."""
         return PAGE if self.place is None else ROWS
 
 
 class Looked(Record):
-    """What came of a page.
+    """What was found on a page.
 
     :ivar rows: how many of its rows were looked at, from the first one on
     :ivar found: how many of these could be taken
-    :ivar waiting: executors whose jobs were passed over for want of a slot
+    :ivar waiting: executors whose jobs were passed over because they had no slot
     :ivar goes_on: whether to look at more in this pass
     """
 
@@ -72,7 +74,7 @@ class Looked(Record):
 
 
 class Beyond:
-    """The marks of one store. Used by the thread that claims; a mark that is off costs a look."""
+    """The marks of one store. Used by the thread that claims. A mark that is wrong costs only an extra look."""
 
     def __init__(self, database: Database, statements: Statements) -> None:
         self._database = database
@@ -83,13 +85,13 @@ class Beyond:
         self._waiting: dict[str, Mark] = {}
 
     def is_empty(self) -> None:
-        """Forget the marks: the head was all that is due."""
+        """Forget the marks, because the head was all that is due."""
         if self._newest is not None or self._waiting:
             self._newest = self._turn = None
             self._waiting.clear()
 
     def wait(self, executor: str, mark: Mark) -> None:
-        """Have jobs of this executor looked for from this mark on, as soon as it has a slot."""
+        """Look for jobs of this executor from this mark on, as soon as it has a slot."""
         known = self._waiting.get(executor)
         if known is None or mark.moment < known.moment:
             self._waiting[executor] = mark
@@ -101,11 +103,11 @@ class Beyond:
         slots: dict[str, int],
         look: Callable[[Sequence[Any]], Looked],
     ) -> bool:
-        """Look at further pages; return whether some were never looked at for want of time.
+        """Look at further pages; return whether to go on at once with rows that were never looked at.
 
         :param head: rows of the head, a full page
         :param now: the store's time, microseconds UTC
-        :param look: claims from the rows of a page
+        :param look: claims what it can of the rows of a page
         """
         start = _behind(head, Mark(float("-inf")))
         newest = self._newest
@@ -126,7 +128,7 @@ class Beyond:
         return walk.goes_on and not ended
 
     def _look_for(self, executor: str, walk: _Walk) -> None:
-        """Look at a page where jobs of an executor wait; stay there as long as that finds some."""
+        """Look at a page where jobs of an executor wait; if it had some to take, and more may follow, keep a mark."""
         waits_at = self._waiting.pop(executor, None)
         if waits_at is not None:
             mark, ended, found = walk.walk(waits_at, PAGE, self.wait)
@@ -164,9 +166,10 @@ class _Walk:
     def walk(
         self, mark: Mark, rows: int, wait: Callable[[str, Mark], None]
     ) -> tuple[Mark, bool, int]:
-        """Read so many rows from a mark on; return where that ended, whether nothing follows, and what was found.
+        """Read rows from a mark on; return where that ended, whether nothing follows, and how many could be taken.
 
-        :param wait: told of executors without a slot, and before which mark a job of theirs stands
+        :param rows: about how many to read
+        :param wait: called with each executor that has no slot, and the mark behind which a job of it was found
         """
         found = 0
         while rows > 0 and self.goes_on:
@@ -180,14 +183,14 @@ class _Walk:
             if looked.rows < len(page) or len(page) >= mark.page:
                 mark = _behind(page[: looked.rows], mark)
             elif mark.place is not None:
-                mark = Mark(mark.moment)  # that moment is done
+                mark = Mark(mark.moment)  # all rows of that moment were read
             else:
                 return (Mark(page[-1][1]) if page else mark), True, found
         return mark, False, found
 
 
 def _behind(rows: Sequence[Any], mark: Mark) -> Mark:
-    """Return the mark behind rows that were read from a mark on, where others may follow."""
+    """Return the mark behind these rows, which were read from ``mark`` on; other rows may follow them."""
     if not rows:
         return mark
     last = rows[-1][1]

@@ -1,8 +1,8 @@
-"""Calls to a database, watched by a thread: one that gets no answer is said, and later its connection is broken.
+"""Watches calls to a database from a thread: one that gets no answer is reported, and later its connection is broken.
 
-A connection that went silent (a failover, a NAT that forgot it, a server that was stopped) keeps the thread that asked
-it waiting for ever. What counts is the silence after one statement, one connect, one commit; not how long a
-transaction takes in sum. While this process itself is stopped or starved, no silence is counted.
+A connection may go silent (a failover, a NAT that forgot it, a server that was stopped). Then the thread that waits for
+its answer would wait for ever. What counts is the silence after one statement, one connect or one commit, not how long
+a whole transaction takes. While this process itself is stopped or gets no CPU time, no silence is counted.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
 
 _SAY_SECONDS = 4.0
-"""With a look at the store every five seconds at least, a silence is said within ten."""
+"""Most seconds of silence before it is reported. The store is asked at least every five, so that is within ten."""
 _HURRIED_SECONDS = 0.5
 
 
 class Call:
-    """One use of a connection. The fields belong to the thread that calls, ``age`` and ``said`` to the watching one."""
+    """One use of a connection. ``age`` and ``said`` belong to the watching thread, the rest to the calling thread."""
 
     __slots__ = ("age", "asked", "bound", "connect", "raw", "said", "what")
 
@@ -54,11 +54,11 @@ class Call:
 
 
 _dialing = threading.local()
-"""The call for which this thread may be making a connection, whichever store's it is."""
+"""By thread: the call for which it may be making a connection, of whichever store."""
 
 
 def dial(dialect: Any, cargs: Any, cparams: Any) -> Any:
-    """Return a new connection of a driver, made in a way that can be broken off where the driver knows one."""
+    """Return a new connection of a driver, made so that it can be broken off meanwhile, if the driver allows that."""
     call: Call | None = getattr(_dialing, "call", None)
     if call is None or dialect.driver != "pymysql" or cparams.get("defer_connect"):
         return dialect.connect(*cargs, **cparams)
@@ -75,9 +75,9 @@ def dial(dialect: Any, cargs: Any, cparams: Any) -> Any:
 class CallWatch:
     """The calls of one store.
 
-    :param connect: seconds within which a connection is made, where the driver leaves that to us
+    :param connect: most seconds for making a connection, if the driver leaves that to us
     :param answer: seconds of silence after which a connection is broken
-    :ivar on_silence: told what gets no answer, and since how many seconds
+    :ivar on_silence: called with what gets no answer, and for how many seconds it has got none
     """
 
     def __init__(self, engine: Engine, connect: float, answer: float) -> None:
@@ -95,7 +95,7 @@ class CallWatch:
             self._follow(engine)
 
     def _follow(self, engine: Engine) -> None:
-        """Know which connections there are, and when a statement is on its way."""
+        """Listen to the engine, to know its idle connections and when a statement waits for its answer."""
         event.listen(engine, "do_connect", self._connecting)
         event.listen(engine, "connect", self._connected, insert=True)
         event.listen(engine, "checkin", self._connected)
@@ -122,11 +122,11 @@ class CallWatch:
         self._thread = None
 
     def hurry(self) -> None:
-        """Wait for no answer any longer than a moment: the store is given up."""
+        """Break each call that is silent for a moment from now on, because the store is given up."""
         self._hurries = True
 
     def forked(self) -> None:
-        """In a child process: the thread and the calls are the parent's."""
+        """Called in a child process: forget the thread and the calls, which are the parent's."""
         self._thread = None
         self._calls = set()
         self._idle = WeakSet()
@@ -146,9 +146,9 @@ class CallWatch:
 
     @contextmanager
     def call(self, bound: float | None = None) -> Iterator[Call]:
-        """Watch a use of a connection, from before it is there until it is given back.
+        """Watch one use of a connection, from before it is taken until it is given back.
 
-        :param bound: seconds of silence at which it is broken, unless the thread's name says
+        :param bound: seconds of silence after which it is broken, unless :meth:`named` has set others for this thread
         """
         what, named_bound = getattr(self._local, "name", None) or ("a call of the program", None)
         outer = getattr(self._local, "call", None), getattr(_dialing, "call", None)
@@ -194,7 +194,7 @@ class CallWatch:
             last = now
 
     def _look(self, passed: float) -> None:
-        """Judge each call; so many seconds have passed in which this process ran."""
+        """Add ``passed`` seconds of silence to each waiting call; report, or break, those that are silent too long."""
         for call in self._calls.copy():
             if not call.asked:
                 continue
@@ -208,7 +208,7 @@ class CallWatch:
                 self._break(call, bound)
 
     def _break(self, call: Call, bound: float) -> None:
-        """Hang up the call's connection, or those that it may be trying: the idle ones are as old as its own."""
+        """Hang up the call's connection; before it is known, all idle ones, as the call may be trying any of them."""
         if call.raw is None:
             for raw in list(self._idle):
                 hang_up(raw)

@@ -1,21 +1,21 @@
-"""Catching up in portions: a crash costs at most one of them.
+"""Runs catch-ups in portions, so that a crash costs at most one portion.
 
 A catch-up is one claim of several fire times of one job. All of them are claimed at once, in rows that say `running`,
-and count as one instance. Beside that the row of its last fire time says up to which one they *may* have been started:
+and count as one instance. The row of the last fire time also says up to which fire time they *may* have been started:
 
-    claim      the first portion is permitted in the transaction of the claim
-    run        an executor gets what is permitted and no more, as one claim; what follows, when that has ended
-    settle     the transaction that writes outcomes permits what follows, so that what is permitted and has no outcome
-               is never more than one portion
-    burial     what is not permitted is free again, whatever the delivery; the rest is what a crash costs
+    claim      the transaction of the claim permits the first portion
+    run        an executor gets what is permitted and no more, as one claim; when that has ended, it gets what follows
+    settle     the transaction that writes outcomes permits what follows, so that the fire times that are permitted and
+               have no outcome are never more than one portion
+    burial     fire times that are not permitted are free again, whatever the delivery; a crash costs the others
 
-A portion is what starts within 25 ms by the job's mean run time, at least one fire time. Of a function that is not known
-it is one, and then sixteen at most. Outcomes are written while the portion runs, so that what follows is permitted
-before it ends; where that takes too long nobody waits: the worker is free, and whoever commits the outcomes hands over
-what follows.
+A portion is the fire times that start within 25 ms by the mean run time of the job's function, at least one. While the
+function is not known, the first portion is one fire time, and those after it are sixteen at most. Outcomes are written
+while a portion runs, so that what follows is permitted before the portion ends. If that takes too long, nobody waits:
+the worker is free, and the thread that commits the outcomes hands over what follows.
 
 The row of the last fire time is the last of a catch-up to get an outcome, so its number is there as long as it matters.
-Nobody else is asked: earlier versions see runs that are `running`, and take all of them for started.
+Other nodes need not know of this: earlier versions see runs that are `running`, and take all of them as started.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ PORTION: Final = 25_000
 _OVERHEAD: Final = 15
 """Microseconds that a run takes beside its function."""
 _FEW: Final = 16
-"""So many runs tell the mean run time of a function that was not known."""
+"""Runs after which the mean run time of a new function is known; until then a portion has at most as many."""
 _KNOWN_FUNCTIONS: Final = 10_000
 
 
@@ -65,7 +65,7 @@ class Portion(StoreClaim):
 
     @property
     def submitted(self) -> list[int]:
-        """The fire times that are told as submitted: with the first portion, those of the whole catch-up."""
+        """The fire times that are reported as submitted: with the first portion the whole catch-up's, then none."""
         return self.catch_up.fires if self.is_first else []
 
     @property
@@ -75,24 +75,24 @@ class Portion(StoreClaim):
 
     @property
     def goes_on_in_a_pass(self) -> bool:
-        """Whether more follows, and is to be handed over by a pass."""
+        """Whether more follows, and only a pass may hand it over."""
         return self.catch_up.goes_on and not self.sink.takes_now(self.job)
 
 
 class Rest(Settled):
-    """What of a catch-up was never handed over, and is given back: the fire time is its first."""
+    """The fire times of a catch-up that were never handed over and are given back; ``fire`` is the first of them."""
 
     __slots__ = ()
 
 
 class CatchUp:
-    """One catch-up, while it is this process's.
+    """One catch-up, as long as this process has it.
 
-    ``_lock`` guards all that changes, and is held over no call.
+    ``_lock`` guards all that changes, and is not held during calls.
 
     :ivar fires: all of it, in order (microseconds UTC)
-    :ivar lead: by which its rows know that they belong together
-    :param make: returns a portion of these fire times
+    :ivar lead: the number in each of its rows that shows that they belong together
+    :param make: called with fire times, returns a portion of them
     :param size: how many are permitted at first
     """
 
@@ -127,7 +127,7 @@ class CatchUp:
     # -- handing over -----------------------------------------------------------------------------------------
 
     def portion(self) -> Portion | None:
-        """Return what is permitted and was not handed over; ``None`` while a portion is under way, or there is none."""
+        """Return a portion of what is permitted and not handed over yet; ``None`` if none is, or one is under way."""
         with self._lock:
             if not self._can_go_on():
                 return None
@@ -158,7 +158,7 @@ class CatchUp:
         self.go_on()
 
     def go_on(self) -> None:
-        """Hand over what is permitted, if nothing of it is under way; where that must not be done here, in a pass."""
+        """Hand over what is permitted, if no portion is under way; if this thread may not, leave it to a pass."""
         if not self.sink.takes_now(self.job):
             if self.goes_on and not self._busy:
                 self._group.wait_for_pass(self)
@@ -167,7 +167,7 @@ class CatchUp:
         while again:
             with self._lock:
                 if self._handing:
-                    return  # who is at it looks again afterwards
+                    return  # the thread that is at it looks again afterwards
                 self._handing = True
             try:
                 self._hand_on()
@@ -176,7 +176,7 @@ class CatchUp:
                     self._handing = False
                     again = (
                         self._can_go_on()
-                    )  # it may have ended meanwhile, in this thread or another
+                    )  # the portion may have ended meanwhile, in this thread or another
 
     def _hand_on(self) -> None:
         portion = self.portion()
@@ -187,7 +187,7 @@ class CatchUp:
             self._group.give_back(portion)
 
     def end(self) -> Rest | None:
-        """Hand over no more; return what is to be given back for it."""
+        """Hand over no more; return what is to be given back, ``None`` if nothing is."""
         with self._lock:
             ended = not self.goes_on
             self._over = True
@@ -207,7 +207,10 @@ class CatchUp:
             self.mean = seconds if mean is None else mean + (seconds - mean) / 16
 
     def wanted(self, settled: int) -> int:
-        """Return how many to permit when all up to this fire time have outcomes; as before: nothing is to be written."""
+        """Return how many to permit when all up to this fire time have outcomes.
+
+        If that is the number that is permitted already, nothing is to be written.
+        """
         through = bisect_right(self.fires, settled)
         size = portion_of(self.mean)
         if through < _FEW and not self._is_known:
@@ -219,7 +222,7 @@ class CatchUp:
         )
 
     def permit(self, permitted: int) -> None:
-        """Take note that so many are permitted in the store, and hand them over."""
+        """Take note of how many are permitted in the store, and hand them over."""
         with self._lock:
             self.permitted = max(self.permitted, permitted)
         self.go_on()
@@ -228,13 +231,13 @@ class CatchUp:
 class CatchUps:
     """The catch-ups of one store that are this process's.
 
-    Those of :meth:`extend` and :meth:`extended` are called by who writes outcomes, one thread at a time.
+    :meth:`extend` and :meth:`extended` are called by the threads that write outcomes, one thread at a time.
 
-    :ivar are_on: whether the store has what they need
-    :ivar alive: those that may go on
-    :ivar on_portion: told of each portion before it is handed over
+    :ivar are_on: whether catch-ups run in portions, because the store has what that needs
+    :ivar alive: the catch-ups that may go on
+    :ivar on_portion: called with each portion before it is handed over
     :ivar on_waiting: called when one waits for the next pass
-    :ivar give_back: takes a portion back that no executor takes
+    :ivar give_back: takes back a portion that no executor takes
     """
 
     def __init__(self, statements: Statements) -> None:
@@ -273,17 +276,17 @@ class CatchUps:
     # -- what the next pass has to hand over ------------------------------------------------------------------
 
     def wait_for_pass(self, catch_up: CatchUp) -> None:
-        """Have the next pass hand over what follows: its executor does not take it from any thread."""
+        """Leave it to the next pass to hand over what follows: the executor does not take it from every thread."""
         self._waiting[catch_up] = None
         self.on_waiting()
 
     @property
     def waits(self) -> bool:
-        """Whether any waits for the next pass."""
+        """Whether any catch-up waits for the next pass."""
         return bool(self._waiting)
 
     def portions(self) -> list[Portion]:
-        """Return what waited for this pass."""
+        """Return the portions that waited for this pass."""
         found: list[Portion] = []
         for catch_up in list(self._waiting):
             portion = catch_up.portion()
@@ -296,7 +299,7 @@ class CatchUps:
     # -- with the outcomes ------------------------------------------------------------------------------------
 
     def extend(self, connection: Connection, items: Iterable[Settled]) -> None:
-        """In the transaction that writes these outcomes, permit what follows them."""
+        """Permit what follows these outcomes, in the transaction that writes them."""
         latest: dict[CatchUp, Settled] = {}
         for item in items:
             catch_up: CatchUp | None = item.claim.catch_up
@@ -316,7 +319,7 @@ class CatchUps:
     def _written(
         self, connection: Connection, found: list[Extension], rows: list[tuple[Any, ...]]
     ) -> list[Extension]:
-        """Write what is permitted; return that of those catch-ups that are still this node's."""
+        """Write what is permitted; return the items of ``found`` whose catch-ups are still this node's."""
         permit = self._statements.permit
         if not rows or permit(connection, rows) == len(rows):
             return found
@@ -324,11 +327,11 @@ class CatchUps:
         return [each for each, row in pairs if permit(connection, [row]) == 1]
 
     def forget_extended(self) -> None:
-        """What was permitted last was not committed."""
+        """Forget what was permitted last: it was not committed."""
         self._extended = []
 
     def extended(self) -> list[Extension]:
-        """Return what was permitted last, once: it is committed."""
+        """Return what was permitted last and is now committed; a second call returns nothing."""
         found, self._extended = self._extended, []
         return found
 
@@ -349,7 +352,7 @@ class CatchUps:
 
 
 def portion_maker(job: Job, sink: Sink, options: dict[str, Any]) -> Callable[[list[int]], Portion]:
-    """Return what makes portions of one catch-up.
+    """Return the function that makes portions of one catch-up.
 
     :param options: keyword arguments of :class:`StoreClaim`
     """
@@ -361,7 +364,7 @@ def portion_maker(job: Job, sink: Sink, options: dict[str, Any]) -> Callable[[li
 
 
 def permit_row(claim: StoreClaim, fires: Sequence[int], permitted: int) -> tuple[Any, ...]:
-    """Return ``PERMIT_COLUMNS`` for a catch-up of these fire times."""
+    """Return the values of ``PERMIT_COLUMNS`` for a catch-up of these fire times."""
     key = (claim.job.id, claim.generation, claim.kind, fires[-1])
     return (*key, claim.token, claim.epoch, fires[permitted - 1])
 

@@ -1,8 +1,8 @@
-"""Free runs of one catch-up are taken together: they stay one instance of their job, in the order of their fire times.
+"""Takes free runs of one catch-up together: they stay one instance of their job, in the order of their fire times.
 
-What a node held of a catch-up becomes free row by row, and the rows keep the `lead` by which they belong together. Who
-takes the first of them takes all that follow it, as one claim. While a run of the same catch-up is at work, begun by its
-first owner and to be completed, the rest waits.
+What a node held of a catch-up becomes free row by row. The rows keep the `lead` that shows that they belong together.
+Whoever takes the first of them takes all that follow it, as one claim. While a run of the same catch-up is still at
+work, because its first owner has begun it and is to complete it, the others wait.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Chains:
         self._tables = statements.tables
 
     def among(self, connection: Connection, keys: Sequence[Key]) -> set[Key]:
-        """Return which of these keys several live runs have."""
+        """Return those of these keys that more than one live run has."""
         if not keys:
             return set()
         runs = self._tables.runs.c
@@ -47,10 +47,10 @@ class Chains:
     def take(
         self, connection: Connection, key: Key, owner: dict[str, Any]
     ) -> tuple[list[int], int, int]:
-        """Make the free runs of a catch-up this node's, as far as they are at one attempt.
+        """Make the free runs of a catch-up this node's, as far as they have the token and attempt of the first.
 
-        :param owner: what is written into the rows of who has claimed them
-        :return: their fire times, and the token and attempt that they had; no fire times while one of the catch-up is
+        :param owner: the columns that say who has claimed the rows, with their values
+        :return: their fire times, and the token and attempt that they had; no fire times while a run of the catch-up is
             at work
         """
         runs = self._tables.runs

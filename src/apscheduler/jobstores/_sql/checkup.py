@@ -1,4 +1,4 @@
-"""What ``apscheduler doctor --store`` says of a store. It reads, and changes nothing."""
+"""Examines a store for ``apscheduler doctor --store``, which reads and changes nothing; also adopts one."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def findings(url: str, table: str, schema: str | None = None) -> Iterator[Findin
 
 
 def adopt(url: str, table: str, schema: str | None = None) -> None:
-    """Take a store as it is for the one that schedulers work on.
+    """Accept a store, as it is, as the one that schedulers work on.
 
     :raises LookupError: if it is not there, or keeps no identity
     """
@@ -142,19 +142,21 @@ def _of_plain(store: Any) -> Iterator[Finding]:
 
 
 def _driver(connection: Connection) -> Finding:
-    """Say by which driver the database is spoken to."""
+    """Say which driver speaks to the database."""
     dialect = connection.dialect
     module = dialect.loaded_dbapi.__name__.partition(".")[0]
-    owners = packages_distributions().get(module)  # pymysql.__version__ is another project's
+    # Not the module's __version__: pymysql's is that of another project.
+    owners = packages_distributions().get(module)
     driver = f"{module} {installed(owners[0])}" if owners else module
     server = ".".join(map(str, getattr(dialect, "server_version_info", None) or ()))
     return ("driver", f"{driver}, with {dialect.name} {server}".rstrip(), None)
 
 
 def _pooler(connection: Connection) -> Iterator[Finding]:
-    """Say whether a pooler answers in the place of PostgreSQL: its process is not the one that the driver was told of.
+    """Say whether a pooler answers in the place of PostgreSQL.
 
-    pgpool-II tells the one that answers, and is not noticed.
+    If one does, the process that answers is not the one that the driver was told of. pgpool-II tells the driver the one
+    that answers, so it is not noticed.
     """
     raw: Any = connection.connection.driver_connection
     told = getattr(getattr(raw, "info", None), "backend_pid", None)
@@ -167,7 +169,7 @@ def _pooler(connection: Connection) -> Iterator[Finding]:
 
 
 def _zones(connection: Connection, jobs: Any) -> Iterator[Finding]:
-    """Say which zones of the jobs have another clock by newer zone data that is installed."""
+    """Say in which zones of jobs the clock differs by newer zone data that is installed."""
     differ = {each.zone: each for each in data.differences(datetime.now(UTC))}
     if not differ:
         return
@@ -179,7 +181,7 @@ def _zones(connection: Connection, jobs: Any) -> Iterator[Finding]:
 
 
 def _writing(store: Any, connection: Connection) -> Iterator[Finding]:
-    """Say whether the store takes writes, and each text, as far as that can be told by reading."""
+    """Say whether the store can be written to, and can keep every text, as far as reading tells."""
     found: list[Remedy] = []
     if store._database.kind == "postgresql":
         if connection.scalar(text("SHOW transaction_read_only")) == "on":
@@ -249,7 +251,7 @@ def _processes(store: Any) -> Iterator[Finding]:
 
 
 def _neighbours(store: Any, connection: Any) -> Finding:
-    """Say whether fire times went by to a program that knows nothing of claims."""
+    """Say whether a program that knows nothing of claims took fire times."""
     runs = store._tables.runs
     since = time.time_ns() // 1000 - _DAY
     count, first, last = connection.execute(

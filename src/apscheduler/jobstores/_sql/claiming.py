@@ -1,16 +1,17 @@
-"""The claim: due jobs become runs, and get their next fire time, in one transaction.
+"""Makes claims: due jobs become runs, and get their next fire time, in one transaction.
 
     read     due rows, no lock
     plan     load and plan each; foreign code (a job's module, a trigger) runs while nothing is locked
     commit   lock those rows that are as they were read (skipping what others have locked), count instances, insert
              the runs (the unique key decides), move the jobs, write waiting outcomes, re-check one's own lease last
 
-The claims are made before the COMMIT and kept as a doubt until the answer is known, so nothing that raises from there
-on loses them: they go into the request's batch in one step, or the store is asked for them at the next pass (rule 2b).
+The claims are made before the COMMIT, and kept as a :class:`Doubt` until the answer to it is known. So an error after
+that point does not lose them: they go into the request's batch in one step, or the next pass asks the store about them
+(rule 2b).
 
-Several nodes with a long queue of due jobs would plan the same rows and throw most of it away: who loses many rows to
-others reads those first, for a while, whose id's hash gives its own place among the nodes. What nobody counts as his
-own (a node has just died) is read when one's own part is empty.
+If several nodes had a long queue of due jobs, they would plan the same rows and throw most of the plans away. So a node
+that loses many rows to others reads its own part first, for a while: the rows whose id's hash gives the node's place
+among the nodes. A part without an owner (its node has just died) is read by nodes whose own part is empty.
 """
 
 from __future__ import annotations
@@ -54,14 +55,14 @@ if TYPE_CHECKING:
     from apscheduler.jobstores.base import ClaimRequest
 
 PATIENCE = 60 * SECOND
-"""A due job whose executor this node lacks is left to other nodes for so long, then recorded as failed (rule 10)."""
+"""Microseconds that other nodes have to take a due job whose executor is not here, before it fails (rule 10)."""
 _SMALLEST_PAGE = 64
 _PAGES = 20
 _ALL = 1_000_000_000
 _LONGEST_BACKOFF = 64 * SECOND
 _FREE_RUNS_SECONDS = 1.0
 _APART_PASSES = 200
-"""For so many passes a node that lost rows to others reads its own part of the queue first."""
+"""Number of passes in which a node that lost rows to others reads its own part of the queue first."""
 
 
 class LeaseOverError(RuntimeError):
@@ -73,7 +74,7 @@ class AheadError(RuntimeError):
 
 
 class Doubt(Record):
-    """A transaction whose COMMIT is sent and not known to be made (rules 2b and 15)."""
+    """A transaction whose COMMIT is sent, and not known to have been made (rules 2b and 15)."""
 
     __slots__ = ("batch", "epoch", "number")
 
@@ -84,10 +85,11 @@ class Doubt(Record):
 
 
 class Claiming:
-    """Claims for one store. A scheduler has one pass at a time; passes of several threads do no harm.
+    """Makes the claims of one store. A scheduler has one pass at a time; passes of several threads do no harm.
 
-    :param note: told of claims before they are committed
-    :param on_passed: told jobs with fire times that came due once more: they have a row, and are not started
+    :param note: called with a batch of claims before they are committed
+    :param on_passed: called with jobs and those of their fire times that came due again: as they have a row already,
+        they are not started
     """
 
     def __init__(
@@ -118,25 +120,25 @@ class Claiming:
         self.kept = 0, 0
         """Epoch and number of the last batch that is known to be committed."""
         self.on_committed: Callable[[int], None] = lambda _: None
-        """Told a number that the ledger must have from now on."""
+        """Called with the number of a row that the ledger must have from now on."""
         self._seq = 0
         self._broken: dict[str, tuple[float, int, int]] = {}  # by job: moment, failures, retry at
         self._doubts: dict[int, Doubt] = {}  # by the thread whose pass it was
         self._passing: set[int] = set()
         self._apart = 0
         self.moved: dict[str, None] = {}
-        """Jobs whose pickled next fire time is older than their column."""
+        """Ids of the jobs whose pickled next fire time is older than their column."""
         self.starved = False
         """Whether due jobs were left because no executor had a free slot."""
         self.waiting_until = NEVER
         """When to look again at due jobs that were left (this host's clock)."""
         self.claimed_at = 0
-        """The store's time of the last pass: jobs due until then were claimed, or are looked at by other causes."""
+        """The store's time at the last pass. Jobs due by then were claimed, or are looked at for other reasons."""
 
     # -- the pass -------------------------------------------------------------------------------------------
 
     def claim_due(self, request: ClaimRequest) -> ClaimBatch:
-        """Claim what is due; what is raised when something was claimed already waits in the batch.
+        """Claim what is due. An error after something was claimed is kept in the batch instead of raised.
 
         :raises LeaseOverError: if this node may not claim
         """
@@ -178,10 +180,10 @@ class Claiming:
             batch.more = batch.more or any(each.goes_on_in_a_pass for each in portions)
 
     def _go_on(self, batch: ClaimBatch) -> None:
-        """Hand over what follows of catch-ups whose executors take it from a pass only."""
+        """Hand over the next portions of catch-ups whose executors take them only from a pass."""
         catch_ups = self._outbox.catch_ups
         if catch_ups.waits:
-            self._outbox.flush()  # what follows is permitted with the outcomes
+            self._outbox.flush()  # writing outcomes permits what follows them
             batch.claims.extend(catch_ups.portions())
 
     def _claim_pages(
@@ -234,7 +236,7 @@ class Claiming:
     def _claim_asked(
         self, request: ClaimRequest, batch: ClaimBatch, slots: dict[str, int], left: int
     ) -> None:
-        """Claim what someone else's read has returned."""
+        """Claim the jobs that someone else's read method has returned."""
         rows = request.ask.due()
         while rows and left > 0:
             before, page = len(batch.claims), max(_SMALLEST_PAGE, left)
@@ -248,7 +250,7 @@ class Claiming:
             batch.more = not self.starved
 
     def _head(self, now: int, page: int) -> Sequence[Any]:
-        """Read the head of the queue: of one's own part of it, as long as that fills a page."""
+        """Read the head of the queue; of this node's own part if it is to read apart, as long as that fills a page."""
         apart = self._is_apart()
         rows = self._read(now, page, apart=apart)
         if apart and len(rows) < page:
@@ -279,7 +281,7 @@ class Claiming:
     def _commit_or_measure(
         self, found: list[Candidate], request: ClaimRequest, batch: ClaimBatch
     ) -> bool:
-        """Commit a page; where it was planned ahead of the store's clock, see how far off this host's is."""
+        """Commit a page; if it is ahead of the store's clock, have the clocks compared and return ``False``."""
         try:
             self._commit_apart(found, request, batch)
         except AheadError:
@@ -291,7 +293,7 @@ class Claiming:
     def _commit_apart(
         self, found: list[Candidate], request: ClaimRequest, batch: ClaimBatch
     ) -> None:
-        """Commit a page; where the database refuses a value of it, find the job whose it is, and put that off."""
+        """Commit a page; if the database refuses a value, find the job that has the value, and put that job off."""
         try:
             self._commit(found, request, batch)
         except (DataError, OverflowError) as exc:
@@ -318,7 +320,7 @@ class Claiming:
     def _claim_free_runs(
         self, request: ClaimRequest, batch: ClaimBatch, slots: dict[str, int]
     ) -> bool:
-        """Once a second, and when told of some: claim runs that were given back or taken from the dead.
+        """Claim runs that were given back or taken from dead nodes: once a second, and at once when told of some.
 
         Returns whether to look at more of them at once.
         """
@@ -452,7 +454,7 @@ class Claiming:
         return found
 
     def _load_asked(self, ask: Ask, id: str, blob: bytes, moment: float) -> Job:
-        """Return a job as someone else's read has returned it, or as its row has it where none was asked."""
+        """Return a job as someone else's read method has returned it, or as its row has it if none was asked."""
         given = ask.jobs.get(id)
         if given is None:
             return self._loader.load_for_claim(id, blob, moment)
@@ -471,11 +473,11 @@ class Claiming:
     # -- the transaction ----------------------------------------------------------------------------------------
 
     def _commit(self, found: list[Candidate], request: ClaimRequest, batch: ClaimBatch) -> None:
-        """Claim these in one transaction and add what came of it to the batch."""
+        """Claim these jobs in one transaction and add the result to the batch."""
         epoch = self._membership.lease.epoch
 
         def work() -> Writing:
-            self._doubts.pop(get_ident(), None)  # what is tried again was rolled back
+            self._doubts.pop(get_ident(), None)  # a try before this one was rolled back
             number = self.numbered()
             writing = Writing(
                 found,
@@ -511,7 +513,7 @@ class Claiming:
             raise
         except Exception as exc:
             if self._settle_doubts(batch) and is_disconnect(exc):
-                return  # only the answer was lost
+                return  # it was made: only the answer was lost
             raise
         self._take_over(batch)
         if done.passed:
@@ -532,7 +534,7 @@ class Claiming:
     # -- what was committed ---------------------------------------------------------------------------------------
 
     def _settle_doubts(self, batch: ClaimBatch) -> bool:
-        """Ask the store about transactions in doubt; return whether one was made and is in the batch now."""
+        """Ask the store about transactions in doubt; return whether claims of a committed one are in the batch now."""
         found = False
         for thread, doubt in list(self._doubts.items()):
             if thread != get_ident() and thread in self._passing:
@@ -548,7 +550,7 @@ class Claiming:
         return found
 
     def _take_over(self, batch: ClaimBatch, thread: int | None = None) -> None:
-        """Have what was committed handed over."""
+        """Put what this (or another) thread's transaction has committed into the batch, and end its doubt."""
         thread = get_ident() if thread is None else thread
         doubt = self._doubts.get(thread)
         if doubt is None:
@@ -573,7 +575,7 @@ class Claiming:
                 self._outbox.give_back_all(claim, claim.unsettled)
 
     def close(self) -> None:
-        """Give back what was committed and never came to a hand-over.
+        """Give back what was committed and never handed over.
 
         :raises Exception: whatever the store raises
         """
@@ -584,14 +586,15 @@ class Claiming:
                 self._give_back(made)
 
     def _latest(self, request: ClaimRequest) -> int:
-        """Return the store's time that it must be by now for this pass's plan to be right; 0 by a clock of a test."""
+        """Return the store's time from which this pass's plan is right; 0 if its ``now`` is not a real clock's."""
         slack = self._membership.offset.slack
         return request.now + self._offset - slack if request.is_real else 0
 
     def check_own(self, connection: Connection, epoch: int, number: int, latest: int = 0) -> None:
-        """Roll back unless the own incarnation lives (rule 5) and the plan is not ahead of the store's clock (rule 16).
+        """Raise unless this incarnation lives (rule 5) and the plan is not ahead of the store's clock (rule 16).
 
-        The same statement notes the batch (rule 15). Where it is an earlier one than was left, the store was set back.
+        The error rolls the transaction back. The same statement notes the batch's number (rule 15); it fails too if the
+        row has an earlier number than this node left in it, because then the store was set back.
         """
         kept = self.kept[1] if self.kept[0] == epoch else 0
         own = {"epoch": epoch, "kept": kept, **self._database.clock_params}
@@ -604,7 +607,7 @@ class Claiming:
     def _resolve(self, doubt: Doubt) -> ClaimBatch | None:
         """Return the batch of a transaction without an answer if it was committed, else ``None``.
 
-        ``None`` too where its incarnation is not listed any more: who took over what that held accounts for it.
+        It is ``None`` too if the incarnation is not listed any more: whoever took over its runs accounts for them.
         """
         with self._database.transaction() as connection:
             kept = connection.scalar(self._statements.own_batch, {"epoch": doubt.epoch})
@@ -616,7 +619,7 @@ class Claiming:
         return self._number
 
     def next_seq(self, count: int) -> int:
-        """Return the first of so many numbers that order the ledger."""
+        """Take ``count`` further numbers, which order the ledger; return the first of them."""
         first = max(self._seq + 1, time.time_ns() // 1000 + self._membership.offset.us)
         self._seq = first + count - 1
         return first

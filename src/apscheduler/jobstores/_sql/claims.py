@@ -23,7 +23,7 @@ class StoreClaim(Claim):
     """A claim whose fire times have rows.
 
     :ivar generation: of the job when it was claimed
-    :ivar token: of its rows: who holds them may settle them
+    :ivar token: of its rows; only whoever has the token may settle them
     :ivar epoch: the incarnation that claimed
     :ivar offset: microseconds from this host's clock to the store's when it was claimed
     """
@@ -31,7 +31,7 @@ class StoreClaim(Claim):
     __slots__ = ("__weakref__", "_lease", "_offset", "epoch", "generation", "kind", "offset")
 
     catch_up: CatchUp | None = None
-    """What it is a portion of."""
+    """The catch-up that this is a portion of, if it is one."""
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class StoreClaim(Claim):
         return NEVER if self.attempt > 1 else self.job._grace - self.offset_now()
 
     def offset_now(self) -> int:
-        """Return the same now: a host's clock may be set between a claim and its start."""
+        """Return what ``offset`` is now: a host's clock may be set between a claim and its start."""
         return self._offset.us
 
     def misses(self, fire: int, started: int) -> bool:
@@ -93,9 +93,10 @@ class StoreClaim(Claim):
 
 
 class OpenClaims:
-    """Claims that were committed and not released. One that nobody holds any more is forgotten.
+    """Claims that were committed and not released. One that nobody refers to any more is forgotten.
 
-    Like a ``WeakValueDictionary``, for a third of its price: each claim of thousands comes and goes this way.
+    It works like a ``WeakValueDictionary``, at a third of its cost: each of thousands of claims comes and goes this
+    way.
     """
 
     __slots__ = ("_held",)
@@ -116,13 +117,13 @@ class OpenClaims:
         self._held.pop(id(claim), None)
 
     def alive(self) -> list[StoreClaim]:
-        """Return those that somebody holds."""
+        """Return the claims that something still refers to."""
         found: list[StoreClaim] = []
         for key, held in list(self._held.items()):
             claim = held()
             if claim is not None:
                 found.append(claim)
-            elif self._held.get(key) is held:  # another claim may have come to its place
+            elif self._held.get(key) is held:  # another claim may have got its key
                 self._held.pop(key, None)
         return found
 

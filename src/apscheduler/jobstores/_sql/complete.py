@@ -1,7 +1,7 @@
-"""Whether all tables and columns of a store are there, in one statement: almost every start finds them so.
+"""Checks in one statement whether all tables and columns of a store are there: at almost every start they are.
 
-The long way (migrations.py, additions.py) asks the database's catalogue, table by table. It is gone only where this
-one does not say yes.
+The long way (migrations.py, additions.py) asks the database's catalogue, table by table. It is taken only if this check
+does not say yes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 def is_complete(connection: Connection, tables: Tables, steps: int) -> bool:
     """Return whether all steps and additions were made and are there; ``False`` also where it cannot be told.
 
-    Also take note of the zone data that next fire times were last computed with (see zone_notes.py). The connection's transaction may have failed afterwards.
+    This also takes note of the zone data that next fire times were last computed with (see zone_notes.py). Afterwards,
+    the connection's transaction may be a failed one.
     """
     try:
         rows = connection.exec_driver_sql(_statement(tables, connection.dialect)).all()
@@ -37,7 +38,10 @@ def is_complete(connection: Connection, tables: Tables, steps: int) -> bool:
 
 
 def _statement(tables: Tables, dialect: Dialect) -> str:
-    """Return what selects the numbers of all steps, the names of all states and the zone data, and names each column that was added."""
+    """Return a statement that selects the numbers of all steps, the names of all states and the zone data.
+
+    It also names each column that was added, so that it fails where one is missing.
+    """
     quote = dialect.identifier_preparer
     added = [part for each in ADDITIONS for part in each.parts(tables)]
     columns = [part for part in added if isinstance(part, Column)]

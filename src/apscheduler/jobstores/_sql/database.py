@@ -1,4 +1,4 @@
-"""Connections and transactions: how each database begins one, how long it may take, what its errors mean."""
+"""Opens connections and transactions: knows how each database begins one, how long it may take, what errors mean."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ _DRIVERS: Final = {
     "mysql": (("pymysql", "mysql+pymysql"), ("MySQLdb", "mysql+mysqldb")),
     "mariadb": (("pymysql", "mariadb+pymysql"), ("MySQLdb", "mariadb+mysqldb")),
 }
-"""For URLs without a driver: the first of these modules that is installed."""
+"""Drivers for URLs that name none, each with its module: the first one that is installed is taken."""
 _EXTRAS: Final = {"postgresql": "postgresql", "mysql": "mysql", "mariadb": "mysql"}
 
 _RETRIES = 5
 PATIENT = 6
-"""So many times as long as others a call that lists things may be silent."""
+"""Factor: a call that lists things may be silent this many times as long as others."""
 _FORK_SECONDS = 5.0
-"""So long a fork waits for a transaction at most."""
+"""Most seconds that a fork waits for a transaction."""
 _RETRYABLE: Final = ("deadlock", "lock wait timeout", "could not serialize", "database is locked")
 _RETRYABLE_CODES: Final = {"40001", "40P01", "55P03", 1205, 1213, 1020}
 
@@ -118,7 +118,7 @@ def is_memory(url: URL) -> bool:
 
 
 def kind_of(engine: Engine) -> str | None:
-    """Return for which kind of database there is a claim protocol that an engine's speaks, ``None`` if for none."""
+    """Return the kind of database that an engine connects to, ``None`` if there is no claim protocol for it."""
     name = engine.dialect.name
     kind = "mysql" if name == "mariadb" else name
     return kind if kind in ("sqlite", "postgresql", "mysql") else None
@@ -168,26 +168,27 @@ class Database:
         self._host_clock = HostClock()
         self._statement_ms = max(200, int(statement_seconds * 1000))
         self._is_own = is_own
-        # SQLite has one writer: ours take turns here instead of meeting as "database is locked". Readers too: a fork
-        # must find nobody inside (see _hold).
+        # SQLite has one writer: our threads take turns here, instead of failing with "database is locked". Those that
+        # read take turns too, because a fork must find no thread inside (see _hold).
         self.writing = RLock()
         prepare_nothing_behind_poolers(engine)
         self.watch = CallWatch(engine, connect_seconds, answer_seconds)
         if self.kind == "sqlite":
             _sqlite.add(self)
         if is_own:
-            # A private one outlives a shutdown, as its jobs do, and a store that was only looked at is never shut down:
-            # its connections are closed when nobody can ask for anything any more.
+            # A private database outlives a shutdown, as its jobs do, and a store that was only looked at is never shut
+            # down. So the connections are closed when nothing refers to this object any more.
             finalize(self, engine.dispose).atexit = False
 
     # -- life -----------------------------------------------------------------------------------------
 
     def forked(self) -> None:
-        """In a child process: leave the parent's connections alone and make our own from now on."""
+        """Called in a child process: leave the parent's connections alone and make our own from now on."""
         self.writing = RLock()
         self.watch.forked()
         if not self.is_private:
-            # What was checked out comes back here when it is collected; no word of that may reach the parent's server.
+            # A connection that was checked out comes back to the pool when it is collected: no word of that may reach
+            # the parent's server.
             self.engine.pool._reset_on_return = reset_none
             leave_alone(self.engine.pool)
             self.engine.dispose(close=False)
@@ -206,7 +207,7 @@ class Database:
     def reading(self, *, patient: bool = False) -> Iterator[Connection]:
         """Enter a connection in which each statement is its own transaction.
 
-        :param patient: whether a lawful answer may take its time (long lists)
+        :param patient: whether a right answer may take long (a long list)
         """
         look()
         bound = PATIENT * self.watch.answer if patient else None
@@ -224,7 +225,7 @@ class Database:
             raise
 
     def _turn(self) -> AbstractContextManager[Any]:
-        """Return what is to be entered before a connection: SQLite's lock of this process."""
+        """Return the context to enter before a connection: for SQLite, this process's lock."""
         return self.writing if self.kind == "sqlite" else nullcontext()
 
     def _texts(self, connection: Connection) -> AbstractContextManager[Any]:
@@ -296,9 +297,9 @@ class Database:
             connection.info["tickwright_bounded"] = True
 
     def retried(self, work: Callable[[], T]) -> T:
-        """Return what ``work`` returns; deadlocks, lock waits and the like have it called again.
+        """Return what ``work`` returns; after a deadlock, a lock wait or the like, call it again.
 
-        :raises DBAPIError: what it raised at last
+        :raises DBAPIError: what the last try raised
         """
         for tries in range(_RETRIES):
             try:
@@ -331,11 +332,11 @@ class Database:
 
 @contextmanager
 def _any_text(connection: Connection) -> Iterator[None]:
-    """Let SQLite give texts that are no UTF-8 too: else one such row keeps all others from being read."""
+    """Let SQLite return texts that are not UTF-8 too: else one such row keeps all others from being read."""
     raw: Any = connection.connection.driver_connection
     before = getattr(raw, "text_factory", None)
     if before is not str:
-        yield  # another driver, or somebody's own choice
+        yield  # another driver, or a choice of the user's
         return
     raw.text_factory = _decoded
     try:
@@ -345,7 +346,7 @@ def _any_text(connection: Connection) -> Iterator[None]:
 
 
 _decoded = partial(str, encoding="utf-8", errors="surrogateescape")
-"""In C from end to end: it is called for each text."""
+"""Decodes a text. It runs in C from end to end, because it is called for each text."""
 
 
 _sqlite: WeakSet[Database] = WeakSet()
@@ -355,7 +356,7 @@ _held: list[Database] = []
 def _hold() -> None:
     """Let no fork happen while a connection of ours is at work in SQLite.
 
-    SQLite keeps the locks that a process has on a file in its memory too: a child that was forked meanwhile would find
+    SQLite also keeps in memory which locks its process has on a file. If a child were forked meanwhile, it would find
     the file locked by itself for ever.
     """
     _held.extend(each for each in list(_sqlite) if each.writing.acquire(timeout=_FORK_SECONDS))
@@ -373,7 +374,7 @@ _inherited: list[Any] = []
 
 
 def leave_alone(thing: Any) -> None:
-    """Keep a thing of the parent process as it is until this process ends, without closing anything in it.
+    """Keep an object of the parent process alive until this process ends, so that nothing in it is closed.
 
     A driver that closes an inherited connection says goodbye in the parent's name, on the parent's socket.
     """

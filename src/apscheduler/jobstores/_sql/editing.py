@@ -1,4 +1,4 @@
-"""Adding, changing and removing jobs, by any process, whether it schedules or not."""
+"""Adds, changes and removes jobs, in any process, whether it schedules or not."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Written(Record):
 class Replacement(Record):
     """A newer version of a job.
 
-    :ivar new_schedule: whether its fire times are those of another trigger; ``None`` where the old one cannot be
+    :ivar new_schedule: whether its fire times are those of another trigger; ``None`` if the old version cannot be
         restored, so that nothing was computed from it
     """
 
@@ -67,8 +67,8 @@ class Editing:
     """Changes jobs, and lets the other processes know.
 
     :param notify: adds the notification to a transaction
-    :param now: this host's time, microseconds UTC
-    :param offset: microseconds from it to the store's
+    :param now: returns this host's time, microseconds UTC
+    :param offset: returns the microseconds from this host's time to the store's
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class Editing:
         self._in_transaction(lambda connection: self._insert(connection, written), written)
 
     def put(self, jobs: Sequence[Job]) -> None:
-        """Add these jobs, replacing those of the same id, all of them or none."""
+        """Add these jobs, all of them or none; jobs of the same ids are replaced."""
         self._check_ids(jobs)
         for _ in range(EDIT_TRIES):
             old = self._seen([job.id for job in jobs])
@@ -113,7 +113,7 @@ class Editing:
             try:
                 self._in_transaction(partial(self._put, new=new, pairs=pairs), [])
             except (ConflictingIdError, ChangedMeanwhileError):
-                continue  # somebody added, removed, claimed or changed one of them meanwhile
+                continue  # one of them was added, removed, claimed or changed meanwhile
             return
         raise RuntimeError("these jobs are being changed by others all the time; none was added")
 
@@ -150,7 +150,7 @@ class Editing:
         return next((each.job.id for each in chunk if each.job.id in ids), chunk[0].job.id)
 
     def _begin_generations(self, connection: Connection, ids: list[str]) -> None:
-        """Give a job whose id has a history a generation of its own, so that no old run is taken for one of its."""
+        """Give each job whose id had runs before a new generation, so that no old run is taken for one of this job."""
         rows = connection.execute(
             self._statements.newest_generations, self._statements.with_ids(ids)
         ).all()
@@ -185,7 +185,7 @@ class Editing:
     def update(self, job: Job, revise: Revise, *, by_word: bool = False) -> None:
         """Replace a job by this newer version, only if it is still what ``revise`` saw.
 
-        :param by_word: whether its next fire time is a user's word
+        :param by_word: whether a user has named its next fire time
         :raises JobLookupError: if it is not there
         """
         for _ in range(EDIT_TRIES):
@@ -203,10 +203,10 @@ class Editing:
         raise RuntimeError(_ALWAYS_CHANGED.format(job.id))
 
     def _replacement(self, job: Job, old: Seen, revise: Revise) -> Replacement:
-        """Return the new version of a job, its next fire time not one that was claimed.
+        """Return the new version of a job; its next fire time is not one that was claimed.
 
-        Processes of one application replace the same job at each start: what one of them has just run must not be
-        run again by the next. A different trigger makes different fire times.
+        Processes of one application replace the same job at each start, and the next one must not run again what
+        another has just run. A different trigger makes different fire times.
         """
         try:
             before = self._restored(old)
@@ -217,7 +217,7 @@ class Editing:
         return Replacement(Written(job, self._loader.dumps(job)), new_schedule)
 
     def modify(self, job: Job, approved: dict[str, Any]) -> None:
-        """Set approved attributes of the stored job and of this view of it. A next fire time in them is a user's word.
+        """Set approved attributes of the stored job and of this object. A next fire time, if given, is a user's own.
 
         :raises JobLookupError: if it is not there any more
         :raises QuarantinedJobError: if it cannot be restored now
@@ -225,7 +225,7 @@ class Editing:
         self._edit(job, lambda _: approved, computed=False)
 
     def change(self, job: Job, change: Change) -> bool:
-        """Set what ``change`` makes of the job as it is stored; return whether it was to be changed.
+        """Set the attributes that ``change`` returns for the stored job; return ``False`` if it leaves the job alone.
 
         :raises JobLookupError: if it is not there any more
         :raises QuarantinedJobError: if it cannot be restored now
@@ -233,10 +233,10 @@ class Editing:
         return self._edit(job, change, computed=True)
 
     def replan(self, job: Job, change: Change, note: Note) -> bool:
-        """Set a next fire time that ``change`` computes by other rules, and note what was planned; else as :meth:`change`.
+        """Like :meth:`change`, for a next fire time that is computed by other rules; also note what was planned.
 
-        :param note: writes what there is to say of it, in the same transaction; called with the generation that the old
-            fire time is of: the new one's is the next
+        :param note: writes the note, in the same transaction; called with the generation of the old fire time (the new
+        one is of the next)
         """
         return self._edit(job, change, computed=True, note=note)
 
@@ -311,7 +311,7 @@ class Editing:
     def _restored(self, seen: Seen) -> Job:
         """Return the job of a row as an edit saw it.
 
-        :raises Unloadable: if it cannot be restored, or not be counted on
+        :raises Unloadable: if it cannot be restored, or its generation is no valid number
         """
         stored = self._loader.load(seen.id, seen.blob, seen.moment)
         self._loader.check_generation(seen.id, seen.generation)
@@ -341,9 +341,9 @@ class Editing:
         return self._standing(stored, seen)
 
     def rewrite(self, job: Job, moved: Moved) -> None:
-        """Write the bytes of a job that was just claimed, and its next fire time if that is another by now.
+        """Write the bytes of a job that was just claimed, and its next fire time if it is no longer the claim's.
 
-        Whoever has changed it since has the last word.
+        If the stored job was changed since the claim, nothing is written.
         """
         new = Written(job, self._loader.dumps(job))
         values: dict[str, Any] = {"job_state": new.blob}
@@ -365,12 +365,12 @@ class Editing:
         self._loader.forget(job.id)
 
     def end(self, moved: Moved) -> None:
-        """Remove a job that has ended by a claim, unless somebody has changed it or added it anew since."""
+        """Remove a job that a claim has ended, unless it was changed or added anew since."""
         statements, jobs = self._statements, self._statements.tables.jobs.c
         these = statements.with_ids([moved.job.id])
 
         def work(connection: Connection) -> None:
-            # Its last run, on any node, may have to start again when it is gone.
+            # Its last run, on any node, may have to be started again when the job is gone.
             connection.execute(statements.keep_states, these)
             left = (jobs.id == moved.job.id, jobs.job_state == moved.blob)
             gone = statements.tables.jobs.delete().where(*left, jobs.next_run_time.is_(None))
@@ -385,7 +385,7 @@ class Editing:
     # -- removing ----------------------------------------------------------------------------------------------
 
     def remove(self, job_id: str, *, ends: bool = False) -> None:
-        """Remove a job, one that cannot be loaded too.
+        """Remove a job, even one that cannot be loaded.
 
         :param ends: whether it has come to its end, so that its runs keep what they need to start again
         :raises JobLookupError: if it is not there
@@ -419,9 +419,9 @@ class Editing:
     # -- 3.x reads the pickled next run time -----------------------------------------------------------------------
 
     def write_back(self, ids: Iterable[str]) -> int:
-        """Bring the pickled next fire time of these jobs up to their column; return how many were behind."""
+        """Write the next fire times of these jobs from their column into their pickles; return how many were behind."""
         jobs = self._statements.tables.jobs
-        # One text for all, and one call: to make a statement for each job costs more than to run it.
+        # One statement for all jobs, and one call: making a statement for each job costs more than running it.
         update = (
             jobs.update()
             .where(jobs.c.id == bindparam("of"), jobs.c.job_state == bindparam("read"))
@@ -434,7 +434,7 @@ class Editing:
             for id, (blob, moment) in self._states(chunk).items():
                 try:
                     new = self._loader.dumps(self._loader.load(id, blob, moment))
-                except Exception:  # noqa: BLE001, S112 - the column stays right; the others' go on
+                except Exception:  # noqa: BLE001, S112 - the column stays right; other jobs go on
                     continue
                 if new != blob:
                     changes.append({"of": id, "read": blob, "moment": moment, "new": new})
@@ -460,7 +460,7 @@ class Editing:
 
     def _state_rows(self, connection: Connection, ids: list[str]) -> Sequence[Any]:
         table = self._statements.tables.jobs
-        as_it_is = type_coerce(table.c.job_state, NullType())  # it may hold something else
+        as_it_is = type_coerce(table.c.job_state, NullType())  # it may not be bytes
         columns = select(table.c.id, as_it_is, table.c.next_run_time)
         return connection.execute(columns.where(table.c.id.in_(ids))).all()
 

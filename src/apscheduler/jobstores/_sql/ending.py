@@ -1,4 +1,4 @@
-"""Steps that must not hold their caller up for longer than so many seconds, whatever they wait for."""
+"""Runs steps that must not hold up their caller for longer than a given time, whatever they wait for."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def in_time(steps: Callable[[], None], seconds: float, name: str) -> bool:
-    """Call this in a thread of its own; return whether it ended in time. What it raises is raised here then."""
+    """Call ``steps`` in a thread of its own; return whether it ended in time. What it raises by then is raised here."""
     raised: list[BaseException] = []
 
     def call() -> None:

@@ -1,4 +1,4 @@
-"""Which engines and addresses a store can work with, said where it is made: the database, the driver, the encoding."""
+"""Checks, where a store is made, that it can work with an engine or address: the database, driver and encoding."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _MEANT: Final = {
     "psycopg3": "psycopg",
     "psycopg_2": "psycopg2",
 }
-"""Databases and drivers by what they are called elsewhere."""
+"""Databases and drivers, by the names that they have elsewhere."""
 _DIALECTS: Final = {
     "duckdb": "duckdb-engine",
     "cockroachdb": "sqlalchemy-cockroachdb",
@@ -130,7 +130,7 @@ def _for_coroutines(said: str) -> MissingGreenlet:
 
 
 def in_utf8(url: URL, driver: str, options: dict[str, Any]) -> dict[str, Any]:
-    """Return options of ``create_engine()`` that have texts go as UTF-8, unless they, or the address, say otherwise.
+    """Return options of ``create_engine()`` that send texts as UTF-8, unless they, or the address, say otherwise.
 
     Else a driver of PostgreSQL speaks the encoding of the database: SQL_ASCII and LATIN1 refuse most texts.
     """
@@ -145,7 +145,7 @@ def in_utf8(url: URL, driver: str, options: dict[str, Any]) -> dict[str, Any]:
 
 
 def said_of_encoding(connection: Connection) -> str | None:
-    """Return one line about a PostgreSQL database or connection in which not every text can be kept."""
+    """Return one line if a PostgreSQL database or connection cannot keep every text, else ``None``."""
     server, client = connection.exec_driver_sql(
         "SELECT current_setting('server_encoding'), current_setting('client_encoding')"
     ).one()
@@ -168,7 +168,7 @@ def said_of_encoding(connection: Connection) -> str | None:
 
 
 def as_of_2(engine: Any) -> Any:
-    """Return an engine that has the transactions of SQLAlchemy 2: one of 1.4 is seen so, with its own pool."""
+    """Return an engine that has the transactions of SQLAlchemy 2; for one of 1.4, a new one with the same pool."""
     if not sqlalchemy.__version__.startswith("1."):
         return engine
     from sqlalchemy import future

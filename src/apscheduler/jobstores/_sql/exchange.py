@@ -1,8 +1,9 @@
-"""The compare-and-set of an edit: a job's row is written only if it still is what the edit was computed from.
+"""Writes edits by compare-and-set: a job's row is written only if it still is what the edit was computed from.
 
-A claim moves the column ``next_run_time`` and leaves the bytes alone, so whoever computed a next fire time compares
-both, and the generation. The generation grows where the schedule changed, and where a user set the job back to an
-instant that has a row: an instant has one row per generation, and what has one is not run again.
+A claim moves the column ``next_run_time`` and leaves the bytes alone. So an edit that has computed a next fire time
+compares both, and the generation. An instant has one row in the ledger per generation, and what has a row is not run
+again. So the generation grows when the schedule changes, and when a user sets the job back to an instant that has a
+row.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class ChangedMeanwhileError(Exception):
 class Seen(Record):
     """What an edit read of a job before it computed.
 
-    :ivar generation: what the table has, which may be odd; 0 where it has none
+    :ivar generation: what the table has, which may be no valid number; 0 if it has none
     :ivar moment: the column ``next_run_time``
     :ivar born: the job's first generation
     """
@@ -56,7 +57,7 @@ class Exchange:
     def seen(self, connection: Connection, ids: Sequence[str]) -> dict[str, Seen]:
         """Return those of these jobs that are there, as they are now."""
         jobs, meta = self._statements.tables.jobs, self._statements.tables.meta
-        as_it_is = type_coerce(jobs.c.job_state, NullType())  # it may hold something else
+        as_it_is = type_coerce(jobs.c.job_state, NullType())  # it may not be bytes
         columns = (jobs.c.id, as_it_is, jobs.c.next_run_time)
         rows = connection.execute(select(*columns).where(jobs.c.id.in_(ids))).all()
         numbers = select(meta.c.job_id, meta.c.generation, meta.c.born).where(
@@ -66,10 +67,11 @@ class Exchange:
         return {id: Seen(id, blob, moment, *known.get(id, (0,))) for id, blob, moment in rows}
 
     def claimed(self, connection: Connection, seen: Seen, until: int) -> int:
-        """Return the newest fire time up to an instant that has a row, 0 if none has.
+        """Return the newest fire time up to ``until`` that has a row in the ledger, 0 if none has.
 
-        A generation that has no row yet says nothing, so it is that of the last one that has: several edits in a row
-        must not hand out again what was claimed before them. What lies ahead was claimed by a clock that was wrong.
+        It is taken from the newest generation that has a row. After several edits in a row the latest generations have
+        none, and what was claimed before these edits must not be handed out again. What lies after ``until`` was
+        claimed by a clock that was wrong.
         """
         runs = self._statements.tables.runs.c
         newest = (
@@ -94,9 +96,9 @@ class Exchange:
     ) -> None:
         """Set columns of the job's row.
 
-        :param computed: whether the values follow from the job's time as it was seen
+        :param computed: whether the values were computed from the job's next fire time as it was seen
         :param new_schedule: whether its fire times from now on are those of another trigger
-        :param told: the next fire time, where it is a user's word
+        :param told: the next fire time, if a user has named it
         :param whatever: whether to write over whatever the row holds now
         :raises ChangedMeanwhileError: if the row is not what was seen
         """

@@ -1,12 +1,12 @@
-"""Nothing is claimed from a store that is not the one it was: a copy, or one that was set back to an earlier state.
+"""Prevents claims from a store that is not the one it was: a copy, or one that was set back to an earlier state.
 
-The store keeps what database it is in (identity.py). A process that meets another one has a copy before it: the
-original may be running its jobs elsewhere. A process that lives through it also knows what it has committed itself;
-where that is gone, the store was set back, and what ran since would run again. Then it claims nothing, says so, and
-waits until somebody adopts the store as it is.
+The store keeps which database it is in (identity.py). If a process finds it in another database, the store is a copy,
+and the original may be running its jobs elsewhere. A process that was running meanwhile also knows what it has
+committed itself. If that is gone, the store was set back, and what ran since would run again. In both cases the process
+claims nothing, says so, and waits until somebody adopts the store as it is.
 
-Looked at when a store is started or joined, and before the first claim after a new connection was made: nobody can
-set a server back under a connection that stays open.
+A store is looked at when it is started or joined, and before the first claim after a new connection was made. That is
+enough, because nobody can set a server back under a connection that stays open.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ if TYPE_CHECKING:
     from apscheduler.jobstores._sql.tables import Tables
 
 IDENTITY: Final = "identity"
-"""Name of the state table's row: which database, and (number) when it was adopted, microseconds UTC."""
+"""Name of the state table's row for the identity. Its number says when it was adopted, microseconds UTC."""
 _LEAST_HISTORY: Final = 1000
 _UNPOOLED_SECONDS: Final = 5.0
 _FRESH_SECONDS: Final = 600.0
-"""So old may be what this process committed, to be missed: retention may have removed older rows."""
+"""Seconds for which rows that this process has committed must be there; later, retention may have removed them."""
 HOW: Final = (
     "Nothing is claimed from it until somebody has made sure that no other scheduler runs the same jobs and says so: "
     "apscheduler adopt --store URL, or scheduler.adopt_store()"
@@ -62,7 +62,7 @@ class Kept(Record):
 
     :ivar identity: ``None`` where it cannot be read
     :ivar adopted: when the store was adopted, microseconds UTC; ``None`` where that cannot be read
-    :ivar unread: what is there in the place of something that can be read, cut short; ``None`` where all can be
+    :ivar unread: what is there if it, or a part of it, cannot be read, cut short; ``None`` if all can be read
     """
 
     __slots__ = ("adopted", "identity", "unread")
@@ -77,10 +77,11 @@ class Guard:
     """Watches over one store's identity. Used by the thread that claims and by the heartbeat's.
 
     :ivar held: why nothing may be claimed; ``None`` while all is well
-    :param on_held: told the reason, whenever it is found held
-    :param on_promoted: told (recorded, present) where a PostgreSQL server was promoted; writes the new one
-    :param tell: told what cannot be read of what the store keeps, in a line
-    :param keeps: whether the ledger keeps so many rows, for so long, that those of late are certainly there
+    :param on_held: called with the reason, whenever the store is found held
+    :param on_promoted: called with the recorded and the present identity if a PostgreSQL server was promoted; writes
+        the present one
+    :param tell: called with a line about what the store keeps and cannot be read
+    :param keeps: whether the ledger keeps enough rows, for long enough, that recent rows are certainly there
     """
 
     def __init__(
@@ -132,12 +133,12 @@ class Guard:
         self._committed = seq, time.monotonic()
 
     def fenced(self, epoch: int, beats: int, batch: int, trusted: Callable[[], bool]) -> None:
-        """Take note that the own node's row is not as it was left.
+        """Take note that this node's row is not as it was left.
 
-        :param beats: that were committed
-        :param batch: the last that was committed
-        :param trusted: tells whether the lease holds still, by the clock of this process: until then nobody else
-            may take the row away, and afterwards anybody may
+        :param beats: how many of this node's beats were committed
+        :param batch: number of the last batch that was committed
+        :param trusted: returns whether the lease still holds, by the clock of this process: while it holds nobody else
+            may remove the row, afterwards anybody may
         """
         self._own = epoch, beats, batch
         self._still_trusted = trusted
@@ -181,7 +182,7 @@ class Guard:
             self._adopted = kept.adopted or 0
 
     def _record(self, kept: Kept | None, present: Identity) -> None:
-        """Have the store keep what the database is."""
+        """Write into the store which database it is in."""
         unread = None if kept is None else kept.unread
         if unread is not None:
             self._tell(
@@ -197,7 +198,7 @@ class Guard:
             self._complete(recorded, present, anew=unread is not None)
 
     def _why_not(self, connection: Connection, kept: Kept | None, present: Identity) -> str | None:
-        """Return why nothing may be claimed, in words."""
+        """Return why nothing may be claimed, in words; ``None`` if all is well."""
         adopted = None if kept is None else kept.adopted
         if adopted is not None and self._adopted is not None and adopted != self._adopted:
             if adopted < self._adopted:
@@ -210,7 +211,7 @@ class Guard:
         return self._set_back(connection)
 
     def _present(self, connection: Connection) -> Identity:
-        """Return what the database is; take note of SQLite's file."""
+        """Return the identity of the database; take note of SQLite's file."""
         if self._database.kind != "sqlite":
             return identity_of(connection, self._database, self._tables)
         path = sqlite_file(connection)
@@ -226,9 +227,9 @@ class Guard:
         return None if row is None else Kept(*row)
 
     def _complete(self, recorded: Identity, present: Identity, *, anew: bool) -> None:
-        """Add what is told now and was not then.
+        """Add to the recorded identity what the database tells now and did not tell then.
 
-        :param anew: whether to write it even if nothing is
+        :param anew: whether to write it even if there is nothing to add
         """
         timeline = recorded.timeline if present.timeline is None else present.timeline
         merged = Identity({**recorded.parts, **present.parts}, timeline)
@@ -236,14 +237,14 @@ class Guard:
             self.write(merged, None, was=recorded)
 
     def _set_back(self, connection: Connection) -> str | None:
-        """Return what this process has committed and is not there any more, in words."""
+        """Return in words what this process has committed and the store does not have; ``None`` if it has all."""
         if self._own is not None:
             epoch, beats, batch = self._own
             nodes = self._tables.nodes
             row = connection.execute(
                 select(nodes.c.beat, nodes.c.batch).where(nodes.c.epoch == epoch)
             ).first()
-            if row is None and self._still_trusted():  # asked when the row was not there
+            if row is None and self._still_trusted():  # asked after the row was not found
                 self._vanished = True
             if row is None and self._vanished:
                 return "this scheduler's own entry has vanished from it while its lease held"
@@ -266,7 +267,7 @@ class Guard:
     # -- adopting ---------------------------------------------------------------------------------------------
 
     def adopt(self) -> None:
-        """Take the store as it is for the one that it is from now on.
+        """Accept the store as it is: from now on its present identity is the right one.
 
         :raises LookupError: if it keeps no identity
         """
@@ -285,7 +286,7 @@ class Guard:
         """Write which database the store is in; return whether it was done.
 
         :param number: when it was adopted; ``None``: as before
-        :param was: what must be there for it
+        :param was: the identity that must be there, if only that may be replaced
         """
 
         def written() -> bool:
@@ -299,7 +300,7 @@ class Guard:
 
 
 def _is_less(found: object, than: int) -> bool:
-    """Return whether a number of a row is less; what somebody has put there that is no number is not."""
+    """Return whether a value of a row is less than a number; a value that is no number is not."""
     return isinstance(found, int) and found < than
 
 

@@ -1,4 +1,4 @@
-"""Who holds the runs that keep a job from being started again, where it is not this process."""
+"""Says which other processes hold the runs that keep a job from being started again."""
 
 from __future__ import annotations
 

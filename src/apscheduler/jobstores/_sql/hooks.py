@@ -1,4 +1,4 @@
-"""A store whose methods may be someone else's: which are, and what they are asked before and after a claim."""
+"""Finds which methods of a store are someone else's, and asks them before and after a claim."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NEXT = "get_next_run_time"
 class Hooks:
     """The methods of one store that may be someone else's.
 
-    :param own: ours, by name
+    :param own: our methods, by name
     """
 
     def __init__(self, store: Any, own: dict[str, Any]) -> None:
@@ -41,10 +41,10 @@ class Hooks:
         self._waits = False
         self._found: frozenset[str] = frozenset()
         self.untold: list[Moved] = []
-        """What the next pass has to tell: a method raised, or a Ctrl-C came."""
+        """What the next pass has to tell the methods, because one raised or a Ctrl-C came."""
 
     def found(self) -> frozenset[str]:
-        """Return which are someone else's, as a pass begins."""
+        """Return the names of those that are someone else's; called when a pass begins."""
         self._found = asked(self._store, self._own)
         return self._found
 
@@ -86,7 +86,7 @@ class Hooks:
         return True
 
     def with_offered(self, jobs: list[Job]) -> list[Job]:
-        """Return due jobs with those that have free runs, where a pass of this thread asks."""
+        """Return due jobs; if a pass of this thread asks, add the jobs that have free runs."""
         ask = self._asks.get(get_ident()) if self._asks else None
         return jobs if ask is None else ask.add_offered(jobs)
 
@@ -96,9 +96,9 @@ class Hooks:
     # -- when to look ---------------------------------------------------------------------------------------------
 
     def _must_wait(self, now: int) -> bool:
-        """Return whether the store has said a later instant, and says none that has come when it is asked again.
+        """Return whether the store has named a later instant and, asked again, names none that has come.
 
-        A store that processes share is looked at in between, for what others have changed.
+        It is asked again because other processes may have changed jobs of a shared store meanwhile.
         """
         if now < self._next_said:
             self._next_said = min(self._next_said, self._ask_next())
@@ -116,8 +116,8 @@ class Hooks:
     def next_due(self, due: int, asked_at: int, offset: int) -> int:
         """Return when to claim again.
 
-        :param due: when the next job is due after those of the pass
-        :param asked_at: when that pass was
+        :param due: when the next job after those of the pass is due, microseconds UTC
+        :param asked_at: that pass's ``now``
         """
         hooks = self._found
         if NEXT not in hooks and READS.isdisjoint(hooks):
@@ -138,7 +138,7 @@ class Hooks:
     # -- after the claim ------------------------------------------------------------------------------------------
 
     def tell(self, batch: ClaimBatch) -> None:
-        """Have the jobs of a claim written, or removed, by methods that are someone else's; what they raise waits."""
+        """Have someone else's methods write, or remove, the jobs of a claim; what they raise is kept in the batch."""
         moved, batch.moved = [*self.untold, *batch.moved], []
         self.untold = []
         for position, each in enumerate(moved):
@@ -164,7 +164,7 @@ class Hooks:
     # -- edits ------------------------------------------------------------------------------------------------------
 
     def modify(self, job: Job, approved: dict[str, Any]) -> None:
-        """Set a user's word on a job and have it written by ``update_job``."""
+        """Set approved attributes of a job, and have ``update_job`` write it."""
 
         def revise(standing: Standing) -> None:
             if "next_run_time" not in approved:
@@ -174,7 +174,7 @@ class Hooks:
         self._update(job, revise, by_word="next_run_time" in approved)
 
     def edit(self, job: Job, change: Change, standing_of: Callable[[str], Standing]) -> bool:
-        """Set what ``change`` makes of a job as it is stored, and have it written by ``update_job`` if it is still so."""
+        """Set what ``change`` returns for the stored job, and have ``update_job`` write it if that job is unchanged."""
         for _ in range(EDIT_TRIES):
             seen = standing_of(job.id)
             due = seen.job._due
@@ -196,7 +196,7 @@ class Hooks:
         raise RuntimeError(f"job {job.id!r} is being changed by others all the time; it was left")
 
     def replace(self, job: Job, revise: Revise) -> None:
-        """Have the newer version of a job written by ``update_job``."""
+        """Have ``update_job`` write the newer version of a job."""
         self._update(job, revise)
 
     def _update(self, job: Job, revise: Revise, *, by_word: bool = False) -> None:

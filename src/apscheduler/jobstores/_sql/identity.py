@@ -1,14 +1,14 @@
-"""Which database a store is in, as far as the database says it: what a copy of the store cannot bring along.
+"""Identifies the database that a store is in, by properties that a copy of the store does not have.
 
-    PostgreSQL     the server's system identifier (where one may ask), the database's oid, the state table's oid
+    PostgreSQL     the server's system identifier (where the role may ask), the database's oid, the state table's oid
     SQLite         the file's inode, and when the file was created: ``mv`` keeps both, ``cp`` and a restored back-up do
-                   not (``rm`` and ``cp`` may keep the inode). Not on FAT, and not on file systems that several kernels may
-                   have: there a mount, a cache or a program may give the same file another one
+                   not (after ``rm``, ``cp`` may get the same inode). Not used on FAT, nor on file systems that several
+                   kernels may have: there a mount, a cache or a program may give the same file another inode
     MySQL          the server's uuid and the database's name; MariaDB has no uuid, so the name alone
 
-A part that is not told is not compared: a right that was taken away makes no copy of a store. Nor is one that cannot be
-read where it was kept: other programs may write there. The timeline, which a
-PostgreSQL server begins when it is promoted or recovered to a point in time, is no part of the identity.
+A part that the database does not tell is not compared: a role that has lost a right does not make the store a copy. A
+recorded part that cannot be read is not compared either: other programs may write to the state table. The timeline,
+which a PostgreSQL server begins when it is promoted or recovered to a point in time, is not part of the identity.
 """
 
 from __future__ import annotations
@@ -43,15 +43,15 @@ _WORDS: Final = {
     "server": "the database server",
 }
 _LONGEST: Final = 60
-"""A part that is longer was not written by a scheduler, and is shown in short."""
+"""Characters. A longer part was not written by a scheduler, and is shown cut short."""
 _TIMELINE: Final = "substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)"
 
 
 class Identity(Record):
-    """What a database says of itself.
+    """What a database says about itself.
 
-    :ivar parts: by name
-    :ivar timeline: of a PostgreSQL server, ``None`` where it is not told
+    :ivar parts: the properties that were told, by name
+    :ivar timeline: the timeline of a PostgreSQL server; ``None`` where it is not told
     """
 
     __slots__ = ("parts", "timeline")
@@ -61,11 +61,11 @@ class Identity(Record):
         self.timeline = timeline
 
     def text(self) -> str:
-        """Return it as the state table keeps it."""
+        """Return the identity as the text that the state table keeps."""
         return json.dumps({**self.parts, "timeline": self.timeline}, sort_keys=True)
 
     def differs(self, recorded: Identity) -> str | None:
-        """Return what is another one than recorded, in words; ``None`` if nothing is."""
+        """Return in words the first part that is not as recorded; ``None`` if all are."""
         for name, word in _WORDS.items():
             now, then = self.parts.get(name), recorded.parts.get(name)
             if now is not None and then is not None and now != then:
@@ -73,14 +73,14 @@ class Identity(Record):
         return None
 
     def was_promoted(self, recorded: Identity) -> bool:
-        """Return whether the server went on from a replica, or from a back-up, since it was recorded."""
+        """Return whether the server was promoted, or recovered from a back-up, since it was recorded."""
         if self.timeline is None or recorded.timeline is None:
             return False
         return self.timeline != recorded.timeline
 
 
 def from_text(text: object) -> Identity | None:
-    """Return an identity as it was kept, without what cannot be read; ``None`` where nothing can be."""
+    """Return the identity in a text of the state table, without unreadable parts; ``None`` if there is none."""
     told = _members(text)
     if told is None:
         return None
@@ -90,7 +90,7 @@ def from_text(text: object) -> Identity | None:
 
 
 def unread_in(text: object) -> str | None:
-    """Return what was kept in the place of an identity if that, or a part of it, cannot be read: cut short."""
+    """Return the text, cut short, if it or a part of it cannot be read as an identity; else ``None``."""
     told = _members(text)
     if told is not None:
         timeline = told.pop("timeline", None)
@@ -101,7 +101,7 @@ def unread_in(text: object) -> str | None:
 
 
 def _members(text: object) -> dict[str, Any] | None:
-    """Return the members of a JSON object; ``None`` if it is none."""
+    """Return the members of a JSON object; ``None`` if the text is not one."""
     try:
         found = json.loads(text)  # type: ignore[arg-type] # whatever somebody has put there
     except (ValueError, TypeError, RecursionError):
@@ -118,12 +118,12 @@ def _is_timeline(value: object) -> bool:
 
 
 def _shown(then: str) -> str:
-    """Return what was kept of a part as a line can have it."""
+    """Return a recorded part as a log line can show it."""
     return then if then.isprintable() and 0 < len(then) <= _LONGEST else short(then)
 
 
 def identity_of(connection: Connection, database: Database, tables: Tables) -> Identity:
-    """Ask a database what it is. The connection's statements must be transactions of their own."""
+    """Ask a database for its identity. Each statement of the connection must be a transaction of its own."""
     if database.kind == "postgresql":
         return _postgresql(connection, tables)
     if database.kind == "sqlite":
@@ -137,9 +137,9 @@ def identity_of(connection: Connection, database: Database, tables: Tables) -> I
 
 
 def identity_of_file(path: str | None, inode: int | None) -> Identity:
-    """Return what a SQLite file is.
+    """Return the identity of a SQLite file.
 
-    :param inode: the number that stays the file's; ``None`` where there is none
+    :param inode: as :func:`steady_inode_of` returns it
     """
     if path is None or inode is None:
         return Identity({})
@@ -165,9 +165,9 @@ def _postgresql(connection: Connection, tables: Tables) -> Identity:
 
 
 def _system_and_timeline(connection: Connection, *, is_open: bool) -> tuple[Any, Any]:
-    """Ask a PostgreSQL server for both in one statement, and for each alone where that fails.
+    """Ask a PostgreSQL server for both in one statement; ask for each alone if that fails.
 
-    :param is_open: whether the system identifier may be asked for
+    :param is_open: whether this role may ask for the system identifier
     """
     system, timeline = "(SELECT system_identifier FROM pg_control_system())", _TIMELINE
     if is_open:
@@ -179,26 +179,26 @@ def _system_and_timeline(connection: Connection, *, is_open: bool) -> tuple[Any,
 
 
 def _asked(connection: Connection, statement: str) -> Any:
-    with suppress(DBAPIError):  # no right to ask, or no such thing here: not told
+    with suppress(DBAPIError):  # no right to ask, or this server does not have it
         return connection.exec_driver_sql(statement).scalar()
     return None
 
 
 def sqlite_file(connection: Connection) -> str | None:
-    """Return the path of the file that a SQLite connection uses; ``None`` in memory."""
+    """Return the path of the file that a SQLite connection uses; ``None`` for a database in memory."""
     rows = connection.exec_driver_sql("PRAGMA database_list").all()
     return next((row[2] or None for row in rows if row[1] == "main"), None)
 
 
 def steady_inode_of(path: str | None) -> int | None:
-    """Return the number of a file where that stays the file's; ``None`` elsewhere."""
+    """Return a file's inode; ``None`` on file systems where the same file may get another one."""
     if path is None or shared_kind(path) is not None or kind_of(path) in NUMBERED_ANEW:
         return None
     return inode_of(path)
 
 
 def inode_of(path: str | None) -> int | None:
-    """Return the number of a file in its file system; ``None`` where there is none."""
+    """Return a file's inode; ``None`` where there is none."""
     if path is None:
         return None
     with suppress(OSError):

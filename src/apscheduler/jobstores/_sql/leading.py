@@ -1,7 +1,8 @@
-"""The leader's lock of a SQL store: one row, which names an incarnation of the list of nodes.
+"""The leader's lock of a SQL store: one row, which names the incarnation of the node that leads.
 
-Its lease is the node's own: whoever keeps its place among the nodes keeps the lock, and whose lease is over has lost it
-(a lease that is over cannot be renewed, see ``SQLRoll.beat``). So the leader writes nothing beside its heartbeat.
+The lock has no lease of its own. A node that renews its lease among the nodes keeps the lock; a node whose lease is
+over has lost it (a lease that is over cannot be renewed, see ``SQLRoll.beat``). So the leader writes nothing but its
+heartbeat.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ _FREE = 0
 
 
 class SQLLeaderLock(LeaderLock):
-    """The lock of one store's processes.
+    """The leader's lock among the processes that share a store.
 
     :param membership: returns this process's membership, once the store was started
     """
@@ -77,14 +78,14 @@ class SQLLeaderLock(LeaderLock):
             return False
         try:
             taken = self._database.retried(lambda: self._write(epoch, membership.name))
-        except (IntegrityError, OwnLeaseOverError):  # two wrote the first row, or there is no lease
+        except (IntegrityError, OwnLeaseOverError):  # two wrote the first row, or our lease is over
             return False
         if taken:
             self._won = epoch
         return self.held
 
     def _is_free(self, epoch: int) -> bool:
-        """Look without a lock: whether nobody holds it, or one who is dead by both clocks (rule 6)."""
+        """Look without a row lock: return whether no node holds it, or one that is dead by both clocks (rule 6)."""
         with self._database.reading() as connection:
             row = self._row(connection)
             if row is None or row.epoch in (_FREE, epoch):
@@ -110,7 +111,7 @@ class SQLLeaderLock(LeaderLock):
         return None if row is None else NodeRow(*row)
 
     def _write(self, epoch: int, name: str) -> bool:
-        """Take it in one transaction, unless somebody was faster or the old leader lives."""
+        """Take the lock in one transaction; return ``False`` if another node holds it and lives."""
         values = {"epoch": epoch, "node_name": name}
         with self._database.transaction() as connection:
             row = self._row(connection, lock=True)
@@ -132,7 +133,7 @@ class SQLLeaderLock(LeaderLock):
         return True
 
     def _lives(self, connection: Connection, epoch: int) -> bool:
-        """Return whether a node's lease holds; its row is locked, so a heartbeat under way is waited for."""
+        """Return whether a node's lease holds. Locks its row, and so waits for a heartbeat that is under way."""
         node = self._node(connection, epoch, lock=True)
         return node is not None and node.lease_until > self._database.now(connection)
 
@@ -157,5 +158,5 @@ class SQLLeaderLock(LeaderLock):
                 )
 
     def forked(self) -> None:
-        """In a child process: the parent leads, not this one."""
+        """Called in a forked child: the parent leads, not this process."""
         self._won = 0

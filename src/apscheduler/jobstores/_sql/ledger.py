@@ -1,4 +1,4 @@
-"""Questions about the ledger, and its retention."""
+"""Reads the ledger of a SQL store, and removes its old rows."""
 
 from __future__ import annotations
 
@@ -22,13 +22,14 @@ if TYPE_CHECKING:
     from apscheduler.runs.rows import RunQuery
 
 _STEP = 1000
-"""Rows that one step of pruning removes at most: short enough to be in nobody's way."""
+"""At most this many rows are removed in one step of pruning, so that its transaction is short."""
 _STEPS = 50
+"""At most this many steps are made in one pruning."""
 _SHOWN: Final = (
     *("job_id", "fire_us", "state", "reason", "started_us", "finished_us", "attempt", "count"),
     *("last_us", "error", "traceback", "node_name", "result", "late_word"),
 )
-"""Columns of a run; not its job's bytes."""
+"""The columns that are read of a run. Its job's bytes are not among them."""
 _HIGHEST_COUNT: Final = 2**31 - 1
 _LAST_SEQ: Final = 2**63 - 1
 _LIVE: Final = {PENDING: WAITING, RUNNING: CLAIMED}
@@ -37,7 +38,7 @@ _LIVE: Final = {PENDING: WAITING, RUNNING: CLAIMED}
 class SQLLedger:
     """The runs of one store.
 
-    :ivar alias: of the store, in its scheduler
+    :ivar alias: the store's alias in its scheduler
     """
 
     def __init__(self, database: Database, statements: Statements, alias: str) -> None:
@@ -49,7 +50,7 @@ class SQLLedger:
     def runs(self, query: RunQuery, zones: dict[str, tzinfo]) -> list[Run]:
         """Return finished runs that match, newest first.
 
-        :param zones: in which to show the fire times, by job id (else UTC)
+        :param zones: the zones in which to show fire times, by job id (UTC for other jobs)
         """
         runs = self._runs
         return self._listed(
@@ -135,15 +136,16 @@ class SQLLedger:
     # -- retention ------------------------------------------------------------------------------------------
 
     def prune(self, keep: int | None, oldest_us: int | None) -> int:
-        """Remove finished rows beyond these limits in small steps, at most so many; return how many.
+        """Remove finished rows beyond these limits, in at most ``_STEPS`` small steps; return how many.
 
-        :param keep: how many rows stay
-        :param oldest_us: a row claimed at this instant or before is too old (microseconds UTC)
+        :param keep: how many rows to keep; ``None`` for no limit
+        :param oldest_us: a row claimed at this instant or before is too old (microseconds UTC); ``None`` for no limit
         """
         runs = self._runs
         edge = -1
         if keep is not None:
-            numbered = select(runs.c.seq).where(runs.c.seq <= _LAST_SEQ)  # SQLite may hold texts
+            # SQLite may hold texts, which the condition leaves out.
+            numbered = select(runs.c.seq).where(runs.c.seq <= _LAST_SEQ)
             newest = numbered.order_by(runs.c.seq.desc()).offset(keep).limit(1)
             with self._database.reading(patient=True) as connection:
                 edge = connection.scalar(newest) or -1

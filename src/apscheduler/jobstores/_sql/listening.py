@@ -1,8 +1,9 @@
-"""Change notification: PostgreSQL tells (LISTEN/NOTIFY), elsewhere one looks.
+"""Tells a scheduler at once that jobs were changed, by LISTEN/NOTIFY of PostgreSQL; elsewhere only polling tells it.
 
-A notification is a hint, polling is the truth: one that gets lost costs a delay, never a run. And LISTEN is trusted
-only while it works: a pooler accepts it on a server connection that somebody else has a moment later. So the listener
-tells itself something, by the way that all others take, and polling is slow only as long as that comes back.
+Notifications are hints, and polling finds every change: a notification that is lost costs a delay, never a run. LISTEN
+is trusted only while it works: a pooler accepts it on a server connection that another client has a moment later. So
+the listener sends itself a notification (an echo), as all others send theirs, and polling is slow only while echoes
+arrive.
 """
 
 from __future__ import annotations
@@ -29,11 +30,11 @@ if TYPE_CHECKING:
 _CHECK_SECONDS = 1.0
 _RECONNECT_SECONDS = 1.0
 ECHO_SECONDS = 10.0
-"""So often the listener tells itself something."""
+"""Seconds from one echo to the next."""
 PATIENCE_SECONDS = 5.0
-"""So long that may take to come back."""
+"""Seconds that an echo may take to arrive."""
 _DEAF_SECONDS = 300.0
-"""Where nothing comes back, LISTEN is tried again after this."""
+"""Seconds after which LISTEN is tried again where echoes do not arrive."""
 _DEAF = (
     "Notifications of PostgreSQL do not arrive, as behind a pooler that gives each transaction another connection "
     "(PgBouncer in transaction mode): changes by other processes are looked for instead"
@@ -41,7 +42,7 @@ _DEAF = (
 
 
 class Listener:
-    """Tells a scheduler that jobs were changed by somebody.
+    """Tells a scheduler that jobs were changed.
 
     :param channel: name of the notification
     :param on_change: called for each notification
@@ -93,7 +94,7 @@ class Listener:
         if thread is None:
             return
         with suppress(DBAPIError), self._database.reading() as connection:
-            self.notify(connection)  # wakes it; without an answer it looks once a second
+            self.notify(connection)  # wakes the thread, which else looks once a second
         thread.join(2 * _CHECK_SECONDS)
 
     def _run(self) -> None:
@@ -111,7 +112,7 @@ class Listener:
             self._stop.wait(pause)
 
     def _listen(self) -> bool:
-        """Listen until told to stop; ``False`` if what was told did not come back."""
+        """Listen until told to stop; return ``False`` earlier if an echo does not arrive."""
         echo = f"tickwright_echo_{secrets.token_hex(8)}"
         raw = self._connection_of_its_own()
         try:
@@ -121,7 +122,7 @@ class Listener:
             self._told_at = 0.0
             while not self._stop.is_set():
                 self._tell_oneself(echo)
-                # Collected first: what is executed while psycopg yields them loses the later ones.
+                # Collected first: a statement that is executed while psycopg yields notifications loses the later ones.
                 for note in list(raw.notifies(timeout=_CHECK_SECONDS, stop_after=1)):
                     self._take(note.channel, echo, raw)
                 answered = self._heard_at >= self._told_at
@@ -129,11 +130,11 @@ class Listener:
                     return False
             return True
         finally:
-            with suppress(Exception):  # it may be broken, which has been said
+            with suppress(Exception):  # it may be broken, which was reported
                 raw.close()
 
     def _connection_of_its_own(self) -> Any:
-        """Return a driver's connection that never goes back into the pool, nor is anything said about its end there."""
+        """Return a driver's connection that is detached from the pool, which then reports nothing when it ends."""
         with self._database.watch.named("listening"), self._database.watch.call():
             pooled = self._database.engine.raw_connection()
             raw: Any = pooled.driver_connection
@@ -141,7 +142,7 @@ class Listener:
         return raw
 
     def _tell_oneself(self, echo: str) -> None:
-        """Send a notification by the way that all others take, every so often."""
+        """Send an echo as all others send notifications, if it is time for the next one."""
         now = time.monotonic()
         if self._told_at and now < self._told_at + ECHO_SECONDS:
             return
@@ -155,9 +156,9 @@ class Listener:
             return
         heard_before, self._heard_at = self._heard_at, time.monotonic()
         if not heard_before:
-            # A session of our own, as it turns out: it may be idle for long.
+            # The first echo shows that this session is ours alone: it may be idle for long.
             raw.execute(_IDLE_FOR_LONG)
-            self._on_change()  # what was changed before it listened
+            self._on_change()  # for what was changed before it listened
 
 
 _NOTIFY = text("SELECT pg_notify(:channel, '')")

@@ -1,7 +1,7 @@
-"""From a job's row to a job, and what happens where that does not work.
+"""Restores jobs from their rows, and quarantines those that cannot be restored.
 
-A job that cannot be restored is quarantined: it stays in its row, is not run, is listed with its reason, told once,
-and tried again after a while that doubles. Nothing is ever removed because it could not be loaded (rule 14).
+A quarantined job stays in its row and is not run. It is listed with the reason, announced once, and tried again after a
+delay that doubles each time. Nothing is ever removed because it could not be loaded (rule 14).
 """
 
 from __future__ import annotations
@@ -36,21 +36,21 @@ if TYPE_CHECKING:
     from apscheduler.serializers.base import Serializer
 
 _KEPT = 20_000
-"""So many jobs are kept unpickled; beyond it all are forgotten and loaded anew when they fire."""
+"""At most this many jobs are kept unpickled. At that number all are dropped, and loaded anew when they fire."""
 _FIRST_RETRY, _LONGEST_RETRY = 1.0, 60.0
-"""Seconds."""
+"""Seconds until a job that cannot be loaded is tried again: after the first failure, and at most."""
 _LONGEST_TEXT = 1000
 _NOTED = 10_000
-"""So many unloadable jobs are remembered by claims; those beyond are tried, and told, again."""
+"""At most this many unloadable jobs are remembered. At that number all are forgotten, and announced again."""
 
 _WRITER: Final = "written_by"
-"""A further entry of a job's pickled state: 3.x reads over it, and leaves it out when it writes."""
+"""Key of our own entry in a job's pickled state: 3.x ignores it when it reads, and drops it when it writes."""
 _OURS: Final = "tickwright"
 
 _SHAREABLE: Final = frozenset(
     (bool, int, float, complex, str, bytes, type(None), date, datetime, timedelta)
 )
-"""Types of arguments that no run can change under the next one."""
+"""Types of arguments that runs can share, because no run can change them."""
 
 
 class Unloadable(Exception):  # noqa: N818 - it says what the job is
@@ -60,7 +60,7 @@ class Unloadable(Exception):  # noqa: N818 - it says what the job is
 class Note(Record):
     """Why a job could not be loaded.
 
-    :ivar blob: what it was tried with
+    :ivar blob: the bytes that could not be loaded
     :ivar retry_at: ``time.monotonic()`` from which a claim tries again
     :ivar told: whether it was announced
     """
@@ -76,14 +76,15 @@ class Note(Record):
 
 
 class Loader:
-    """Makes jobs of rows, and keeps those that may be used again.
+    """Makes jobs from rows, and keeps those that may be used again.
 
-    A row's bytes come as its driver gives them (psycopg2: a memoryview, which equals no bytes); they become bytes at the
-    door, so that what is kept and noted of them can be compared.
+    Some drivers give a row's bytes as another type (psycopg2: a memoryview, which equals no bytes). Those are converted
+    first, so that they can be compared with the bytes that are kept.
 
-    :param name: what signatures call this store
-    :param link: tells a job its scheduler and store
-    :param on_bad: called per job and bytes that cannot be loaded, until it says that it has told it
+    :param name: the name of this store in signatures
+    :param link: sets the scheduler and the store of a job
+    :param on_bad: called with the id and the reason when a job cannot be loaded; for the same bytes again only until it
+        returns ``True``, which means that it has announced the job
     :param on_good: called when such a job loads again
     """
 
@@ -96,7 +97,7 @@ class Loader:
         on_good: Callable[[str], None],
     ) -> None:
         self.serializer = serializer
-        # Signed bytes and JSON are read by no 3.x, so nobody but us has written them.
+        # 3.x reads neither signed bytes nor JSON, so only we can have written them.
         self._marks = isinstance(serializer, PickleSerializer)
         self._name = name
         self._link = link
@@ -107,18 +108,18 @@ class Loader:
         self._odd_generations: set[str] = set()
         self._restoring: dict[
             int, str
-        ] = {}  # by thread, the id of the job that someone else's method restores
+        ] = {}  # by thread, the id of the job that an overriding method restores
         self.restorer: Callable[[], Callable[[bytes], Job] | None] = lambda: None
-        """Returns the ``_reconstitute_job`` that is someone else's, if one is."""
+        """Returns the store's ``_reconstitute_job`` if it overrides ours, else ``None``."""
         self.is_asked = False
-        """Whether a pass has found one: then nothing is kept, so that each restored job is asked for."""
+        """Whether the pass has found such an override. Then no job is kept, so that it is called for each job."""
         self.writes_itself: Callable[[], bool] = lambda: False
-        """Returns whether someone else's method of this store may write jobs without our mark."""
+        """Returns whether a method that overrides one of ours may write jobs without our mark."""
 
     def dumps(self, job: Job) -> bytes:
         """Return the job's bytes.
 
-        :raises ValueError: if it cannot be written down
+        :raises ValueError: if it cannot be serialized
         """
         state = job.__getstate__()
         if self._marks:
@@ -126,9 +127,9 @@ class Loader:
         return self.serializer.dumps(state, store=self._name, job_id=job.id)
 
     def read(self, id: str, blob: Any) -> tuple[Job, int, bool]:
-        """Return a job as its bytes say, the next fire time in them, and whether a store of ours wrote them.
+        """Return the job in these bytes, the next fire time in them, and whether a store of ours wrote them.
 
-        :raises Unloadable: if it cannot be restored; nobody is told
+        :raises Unloadable: if it cannot be restored; this is not announced
         """
         try:
             job, state = self._restored(id, bytes_of(blob))
@@ -140,18 +141,18 @@ class Loader:
         return job, due, is_ours
 
     def state_in(self, id: str, blob: Any) -> dict[str, Any] | None:
-        """Return what a job's bytes hold, where the job cannot be restored; ``None`` if they cannot be read either."""
+        """Return the state in the bytes of a job that cannot be restored; ``None`` if they cannot be read either."""
         try:
             return self.serializer.loads(bytes_of(blob), store=self._name, job_id=id)
-        except (Exception, SystemExit):  # noqa: BLE001 - restoring runs what the bytes name
+        except (Exception, SystemExit):  # noqa: BLE001 - reading calls what the bytes name
             return None
 
     def load(self, id: str, blob: Any, moment: Any, known_as: str | None = None) -> Job:
-        """Return a job of its own for whoever asked.
+        """Return a job that is made anew for the caller.
 
         :param blob: what the row holds as the job's bytes
-        :param moment: what it holds as the next fire time
-        :param known_as: what failures are remembered by, where that is not the id
+        :param moment: what the row holds as the next fire time
+        :param known_as: the key by which failures are remembered, if it is not the id
         :raises Unloadable: if it cannot be restored
         """
         if blob.__class__ is not bytes:
@@ -174,7 +175,7 @@ class Loader:
     def load_for_claim(self, id: str, blob: Any, moment: float | None) -> Job:
         """Return a job that claims may share, loaded anew only when its bytes have changed.
 
-        :raises Unloadable: if it cannot be restored, without a try where one has just failed
+        :raises Unloadable: if it cannot be restored; it is not tried if these bytes have failed a short time ago
         """
         if blob.__class__ is not bytes:
             blob = as_read(blob)
@@ -193,7 +194,7 @@ class Loader:
         return job
 
     def check_generation(self, id: str, generation: Any) -> None:
-        """Check a job's generation, and tell once of one that is odd.
+        """Check a job's generation, and announce once that it is not valid.
 
         :raises Unloadable: if the job cannot be claimed with it
         """
@@ -205,9 +206,9 @@ class Loader:
             raise Unloadable(_said(exc)) from None
 
     def load_for_run(self, id: str, generation: int, blob: Any, moment: float) -> Job:
-        """Return the job of a run whose row keeps the definition: another job may have its id now.
+        """Return a run's job from the definition in the run's row, because another job may have its id now.
 
-        :raises Unloadable: if it cannot be restored, without a try where one has just failed
+        :raises Unloadable: if it cannot be restored; it is not tried if these bytes have failed a short time ago
         """
         known_as = f"{id}\n{generation}"
         blob = as_read(blob)
@@ -258,7 +259,7 @@ class Loader:
             del self._restoring[thread]
 
     def state_of(self, blob: bytes) -> dict[str, Any]:
-        """Return the state in a job's bytes, for someone else's method that asks ours."""
+        """Return the state in a job's bytes, for an overriding method that calls ours."""
         id = self._restoring.get(get_ident())
         if id is None:
             state: dict[str, Any] = pickle.loads(blob)  # noqa: S301 - 3.x's stores hold pickles
@@ -266,7 +267,7 @@ class Loader:
         return self.serializer.loads(blob, store=self._name, job_id=id)
 
     def placed(self, job: Job, moment: float) -> Job:
-        """Return a job that someone else's read has returned, with its next fire time as its row has it.
+        """Return a job that an overriding read method has returned, with the next fire time of its row.
 
         :raises Unloadable: if it is no job that can run
         """
@@ -300,7 +301,7 @@ class Loader:
 
 
 def is_shareable(job: Job) -> bool:
-    """Return whether runs of this very object cannot change what later runs are given."""
+    """Return whether runs may share this object: none of them can change what later runs get."""
     return (
         job.trigger.native
         and (not job.args or _SHAREABLE.issuperset(map(type, job.args)))

@@ -1,4 +1,4 @@
-"""Reading a store on which no scheduler was started here: nothing is made or changed in it, and nobody joins."""
+"""Reads a store on which no scheduler of this process was started: makes and changes nothing, and joins no nodes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class Looking:
     """Looks into one store.
 
-    :param mask_in: takes out of an exception what nobody should read
+    :param mask_in: takes secrets out of an exception
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class Looking:
         self._found = False
 
     def finds_history(self) -> bool:
-        """Return whether the store has a ledger and nodes: one that only 3.x has used has none.
+        """Return whether the store has a ledger and nodes. A store that only 3.x has used has neither.
 
         :raises SchemaError: if its tables are those of a newer version
         """
@@ -61,7 +61,7 @@ class Looking:
             return bool(inspect(connection).has_table(table.name, table.schema))
 
     def _has_no_file(self) -> bool:
-        """Return whether this is SQLite without its file, which a connection would make."""
+        """Return whether this is a SQLite database whose file does not exist: a connection would make it."""
         url = self._database.engine.url
         path = url.database or ""
         is_path = self._database.kind == "sqlite" and not path.startswith("file:")

@@ -1,8 +1,9 @@
-"""Numbered, idempotent steps that bring our tables from any earlier shape to today's. Under a lock.
+"""Brings our tables from any earlier shape to today's, by numbered, idempotent steps under a lock.
 
 A step may run on a database where half of it was done (MySQL cannot roll DDL back), and two processes may start at
 once: each step checks what is there, and the lock lets one process in at a time. 3.x's own table is created where it
-is missing and never altered. A further step would bar earlier versions: what only adds is an addition (additions.py).
+is missing and never altered. Each further step locks earlier versions out of the store, so a change that only adds
+something is not a step but an addition (additions.py).
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ def create_missing(connection: Connection, table: Table) -> None:
 
 
 def prepare(engine: Engine, tables: Tables, *, create: bool) -> list[str]:
-    """Make the tables (or check them), note which additions there are, and return lines about what is off.
+    """Make the tables (or check them), note which additions there are, and return warnings for the log.
 
     :raises SchemaError: if the tables are not there and may not be made, or are those of a newer version
     """
@@ -104,7 +105,7 @@ def _is_current(connection: Connection, tables: Tables) -> bool:
 
 
 def migrate(engine: Engine, tables: Tables) -> None:
-    """Make what is missing.
+    """Make the tables and the steps that are missing.
 
     :raises SchemaError: if the tables are those of a newer version
     """
@@ -128,7 +129,7 @@ def migrate(engine: Engine, tables: Tables) -> None:
 def check(engine: Engine, tables: Tables) -> None:
     """Check that somebody else has made the tables, for stores with ``create_tables=False``.
 
-    :raises SchemaError: if not, with the statements that would
+    :raises SchemaError: if not; its text has the statements to run
     """
     with engine.connect() as connection:
         if _is_current(connection, tables):

@@ -1,7 +1,8 @@
-"""Outcomes on their way into the ledger: collected while the last group is being written, then written together.
+"""Writes outcomes into the ledger in groups: those that arrive while one group is written form the next.
 
-A claim takes along what waits here, so that a busy scheduler pays one commit for both. What cannot be written now (no
-store, a lock) stays, in order, until it can. Writing an outcome twice changes nothing (rule 15).
+A claim's transaction also writes the outcomes that wait here, so a busy scheduler pays one commit for both. Outcomes
+that cannot be written now (no store, a lock) wait, in order, until they can. Writing an outcome twice changes nothing
+(rule 15).
 """
 
 from __future__ import annotations
@@ -38,17 +39,17 @@ if TYPE_CHECKING:
     from apscheduler.runs.claims import Result
 
 _GROUP = 2000
-"""So many outcomes go into one transaction at most."""
+"""At most this many outcomes are written in one transaction."""
 _RETRY_SECONDS = 0.5
 _END_SECONDS = 5.0
 
 
 class Outbox:
-    """Any thread adds; one thread of its own, or a claim, writes.
+    """Any thread adds outcomes; the outbox's own thread, or a claim, writes them.
 
     :param on_trouble: told what cannot be written, and what came too late
     :param patience: seconds for which a closed outbox tries to write
-    :ivar is_drained: asked of a closed one: whether another thread calls :meth:`is_done` until nothing is held any more
+    :ivar is_drained: returns whether, after :meth:`close`, another thread calls :meth:`is_done` until nothing is held
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class Outbox:
         self.is_drained: Callable[[], bool] = lambda: False
         self._failing_since: float | None = None
         self._waiting: deque[Settled] = deque()
-        self._in_hand = 0  # taken from there, and not written yet
+        self._in_hand = 0  # taken from the queue, and not written yet
         self._taking = RLock()
         self._starting = Lock()
         self._news = Event()
@@ -80,19 +81,19 @@ class Outbox:
         return len(self._waiting) + self._in_hand
 
     def is_empty(self) -> bool:
-        """Return whether everything is written; what waits after :meth:`close` is tried again here."""
+        """Return whether everything is written. After :meth:`close`, first try to write what waits."""
         return not len(self) or (self._closed and self._flush_reported() and not len(self))
 
     def settle(self, claim: StoreClaim, result: Result) -> None:
-        """Write an outcome soon."""
+        """Queue an outcome, to be written soon."""
         self._add(Settled(claim, result.fire, result, self._texts(result)))
 
     def give_back(self, claim: StoreClaim, fire: int) -> None:
-        """Write soon that a run was not started and can be claimed by anyone."""
+        """Queue that a run was not started, so that any node can claim it."""
         self._add(Settled(claim, fire, None, None))
 
     def give_back_all(self, claim: StoreClaim, fires: Iterable[int]) -> None:
-        """Write soon that these were not started, with all that would have followed them."""
+        """Queue that these runs of a claim were not started, nor what follows them in its catch-up."""
         for fire in fires:
             if claim.take(fire):
                 self.give_back(claim, fire)
@@ -100,7 +101,7 @@ class Outbox:
         self.give_back_rests([] if rest is None else [rest])
 
     def give_back_rests(self, rests: Iterable[Rest]) -> None:
-        """Write soon that these were not started and can be claimed by anyone."""
+        """Queue that these rests of catch-ups were not started, so that any node can claim them."""
         for rest in rests:
             self._add(rest)
 
@@ -112,7 +113,7 @@ class Outbox:
             self._flush_reported()
 
     def _tell_thread(self) -> None:
-        """Have the thread of our own look soon."""
+        """Wake the outbox's thread; start it if there is none."""
         if self._news.is_set():
             return
         try:
@@ -124,13 +125,11 @@ class Outbox:
         self._news.set()
 
     def _start(self) -> None:
-        with (
-            self._starting
-        ):  # not the lock of the writing: who settles in an event loop waits for no I/O
+        with self._starting:  # not ``_taking``, which is held during I/O: an event loop may settle
             if self._thread is None:
                 thread = Thread(target=self._run, name="APScheduler ledger", daemon=True)
                 thread.start()
-                self._thread = thread  # only now: where none can be started, the next outcome tries
+                self._thread = thread  # only now: if the start fails, the next outcome tries again
 
     def _run(self) -> None:
         while not self._closed:
@@ -141,12 +140,12 @@ class Outbox:
                 self._news.set()
 
     _pause = Event()
-    """Never set."""
+    """An Event nobody sets: waiting on it is a sleep that tests can replace."""
 
     def close(self) -> None:
-        """Write what is there, and have no thread of our own any more: what comes later is written by who brings it.
+        """Write what waits, and end the outbox's thread. From then on the thread that adds an outcome writes it.
 
-        But not where another thread drains the store, as who brings it may be an event loop.
+        Where another thread drains the store (``is_drained``), that one writes it: an event loop may be adding it.
         """
         self._closed = True
         self._news.set()
@@ -156,7 +155,10 @@ class Outbox:
             self._thread.join(_END_SECONDS)
 
     def is_done(self) -> bool:
-        """Return whether a closed outbox holds nothing any more: it tries again, for a lease after the first failure."""
+        """Try to write what a closed outbox holds; return whether it holds nothing any more.
+
+        Gives up what is not written within ``patience`` seconds of the first failure.
+        """
         if not len(self) or self._flush_reported():
             return True
         now = time.monotonic()
@@ -173,7 +175,7 @@ class Outbox:
         return True
 
     def forked(self) -> None:
-        """In a child process: none of this is its own."""
+        """Called in a forked child: the outcomes and the thread are the parent's."""
         self._waiting.clear()
         self._in_hand = 0
         self._taking = RLock()
@@ -190,12 +192,12 @@ class Outbox:
     def flush(self) -> None:
         """Write everything that waits.
 
-        :raises sqlalchemy.exc.DBAPIError: what kept it from being written; it still waits
+        :raises sqlalchemy.exc.DBAPIError: if something cannot be written; it still waits
         """
         look()
         while self._waiting:
             self._database.retried(self._flush_group)
-        with self._taking:  # what another thread is writing is written when this returns
+        with self._taking:  # wait for a group that another thread is writing
             return
 
     def _flush_group(self) -> None:
@@ -205,7 +207,7 @@ class Outbox:
             try:
                 self._write_alone(items)
             except (DBAPIError, UnicodeError) as exc:
-                # A full disk, say, refuses no text: everything waits until it can be written.
+                # If the text is not the cause (but a full disk, for example), everything waits until it can be written.
                 if cause_of(exc) is not None or is_retryable(exc) or not _drop_texts(items):
                     raise
                 self._on_trouble("The database refused an outcome's text; it goes without", exc)
@@ -221,7 +223,7 @@ class Outbox:
 
     @contextmanager
     def _taken(self) -> Iterator[list[Settled]]:
-        """Take a group; what is not written when this ends by an exception waits again, for a claim or our thread."""
+        """Take a group to write. If the caller's block raises, the group waits again, for a claim or our thread."""
         with self._taking:
             items: list[Settled] = []
             while self._waiting and len(items) < _GROUP:
@@ -234,7 +236,7 @@ class Outbox:
                 self._in_hand = 0
                 self.catch_ups.forget_extended()
                 if items and not self._closed:
-                    self._tell_thread()  # it has found nothing meanwhile, and no other claim may ever come
+                    self._tell_thread()  # it found nothing meanwhile, and no other claim may ever come
                 raise
             self._in_hand = 0
             extended = self.catch_ups.extended()
@@ -242,7 +244,7 @@ class Outbox:
             self._go_on(catch_up, permitted)
 
     def _go_on(self, catch_up: CatchUp, permitted: int) -> None:
-        """Hand over what was permitted; whatever an executor raises is none of who wrote the outcomes."""
+        """Hand over fire times that were permitted. What an executor raises is reported, not raised to the caller."""
         try:
             catch_up.permit(permitted)
         except Exception as exc:  # noqa: BLE001 - an executor that takes nothing more, whatever it raises
@@ -285,7 +287,7 @@ class Outbox:
         return connection.execute(self._statements.settle_one, values).rowcount == 1
 
     def _resolve(self, connection: Connection, item: Settled) -> None:
-        """See what became of a run that did not take its outcome: written before, closed as lost, or fenced."""
+        """Look at a run that did not take its outcome: it has it already, was closed as lost, or was taken over."""
         runs = self._statements.tables.runs
         key = _key(item)
         this = [runs.c[name] == key[name] for name in ("job_id", "generation", "kind", "fire_us")]
@@ -328,7 +330,7 @@ class Outbox:
 
 
 def _drop_texts(items: list[Settled]) -> bool:
-    """Leave out what may be what the database refuses; return whether there was anything."""
+    """Remove the texts, which the database may have refused; return whether there were any."""
     found = [item for item in items if item.texts is not None]
     for item in found:
         item.texts = None
@@ -383,7 +385,7 @@ def _row(item: Settled) -> tuple[Any, ...]:
 
 
 def _storable(text: str | None) -> str | None:
-    """Return a text that every database takes: no NUL, no half surrogates."""
+    """Return the text with NUL and lone surrogates escaped, because not every database takes them."""
     if text is None:
         return None
     return text.replace("\x00", "\\x00").encode("utf-8", "backslashreplace").decode("utf-8")

@@ -1,4 +1,4 @@
-"""Fire times that came due once more: the ledger has a run of each, so they are passed over, and that is said."""
+"""The warning about fire times that came due again: the ledger has a run of each already, so they are not started."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ if TYPE_CHECKING:
     from apscheduler.job import Job
 
 CAUSE = "fire times with a run"
-"""Jobs are many, and the cause is one: it is said at most every ten seconds."""
+"""The same for all jobs, so that the warning is logged at most every ten seconds."""
 
 
 def said_of(passed: list[tuple[Job, list[int]]]) -> str:
-    """Return what is to be said of jobs with the fire times that are not started."""
+    """Return the warning about jobs, each with its fire times that are not started."""
     job, fires = passed[0]
     times = str(job._at(fires[0]))
     if len(fires) > 1:

@@ -1,8 +1,9 @@
 """A SQL store on a database for which there is no claim protocol: 3.x's table in 3.x's way, for one scheduler process.
 
-SQLAlchemy speaks to many databases (DuckDB, CockroachDB, Oracle, SQL Server, DB2); the protocol of claims is written and tested for
-three kinds. On any other one the eight methods of 3.x do what 3.x did, with its table alone: standard SQL that each dialect
-of SQLAlchemy has. The scheduler puts the claim around it, as around every plain store (``schedulers/_stores.py``).
+SQLAlchemy supports many databases (DuckDB, CockroachDB, Oracle, SQL Server, DB2); the protocol of claims is written and
+tested for three kinds. On any other database the eight methods of 3.x do what they did in 3.x, with its table alone.
+They use standard SQL, which each dialect of SQLAlchemy has. The scheduler adds the claims, as it does for every plain
+store (``schedulers/_stores.py``).
 """
 
 from __future__ import annotations
@@ -42,13 +43,13 @@ _HALF_A_MICROSECOND = 0.5 / SECOND
 
 
 class PlainSQLAlchemyJobStore(PickledJobStore, SQLAlchemyJobStore):
-    """What a :class:`SQLAlchemyJobStore` is on any other database than PostgreSQL, MariaDB, MySQL and SQLite."""
+    """The class of a :class:`SQLAlchemyJobStore` on any database other than PostgreSQL, MariaDB, MySQL and SQLite."""
 
     claims = False
     paced = False
     _ready = False
 
-    # What a store says that nobody shares and that keeps no ledger.
+    # The answers of a store that nobody shares and that keeps no ledger.
     adopt = SharedJobStore.adopt
     knows = SharedJobStore.knows
     last_word = SharedJobStore.last_word
@@ -83,7 +84,7 @@ class PlainSQLAlchemyJobStore(PickledJobStore, SQLAlchemyJobStore):
         self._is_made = True
 
     def complete_start(self, scheduler: Any, alias: str) -> None:
-        """Nothing is left out without which 3.x's way does not work."""
+        """Do nothing: this store works even if a subclass's ``start`` does not call ours."""
 
     def shutdown(self) -> None:
         self.engine.dispose()
@@ -117,13 +118,13 @@ class PlainSQLAlchemyJobStore(PickledJobStore, SQLAlchemyJobStore):
         return jobs[0] if jobs else None
 
     def get_due_jobs(self, now: datetime) -> list[Job]:
-        # A moment is the double nearest to its microsecond, which may be another one than 3.x's arithmetic gives.
+        # We write the double that is nearest to the microsecond; 3.x's arithmetic may give one beside it.
         latest = to_us(now) / SECOND + _HALF_A_MICROSECOND
         column = self.jobs_t.c.next_run_time
         return due_order(self._restored_due(self._entries(column <= latest)))
 
     def get_next_run_time(self) -> datetime | None:
-        # Those in quarantine have no say, and each stands before at most one of the others.
+        # Quarantined jobs are passed over: one row more than there are of them is enough to find another job.
         columns = self.jobs_t.c
         statement = (
             select(columns.id, columns.next_run_time)
@@ -142,7 +143,7 @@ class PlainSQLAlchemyJobStore(PickledJobStore, SQLAlchemyJobStore):
         return due_order(self._restored(entries))
 
     def _is_there(self) -> bool:
-        """Return whether there is a table: a store that is only read makes none."""
+        """Return whether the table is there: a store that is only read does not make it."""
         if not self._is_made:
             self._use_own_connections()
             with self.engine.connect() as connection:
@@ -208,9 +209,9 @@ class PlainSQLAlchemyJobStore(PickledJobStore, SQLAlchemyJobStore):
 
     @contextmanager
     def _changing(self, job_id: str) -> Iterator[Connection]:
-        """Enter a transaction that changes a job which is there; how many rows are changed not every driver says.
+        """Enter a transaction that changes a job. Look for it first, as not every driver counts the changed rows.
 
-        :raises JobLookupError: if it is not
+        :raises JobLookupError: if there is no such job
         """
         self._use_own_connections()
         with self.engine.begin() as connection:
@@ -227,16 +228,16 @@ class PlainSQLAlchemyJobStore(PickledJobStore, SQLAlchemyJobStore):
 def become_plain(
     store: SQLAlchemyJobStore, table: Table, pickle_protocol: int, *, create: bool
 ) -> None:
-    """Make a store that is being made one of 3.x's kind.
+    """Turn a store into a plain one. Called by its constructor.
 
-    :param table: 3.x's
+    :param table: the job table
     :param create: whether its start makes the table
     """
     made: Any = store
     cls = type(store)
     if cls is SQLAlchemyJobStore:
         made.__class__ = PlainSQLAlchemyJobStore
-    else:  # someone's own: what it overrides comes before ours
+    else:  # a user's subclass: its overrides come before our methods
         made.__class__ = type(
             cls.__name__, (cls, PlainSQLAlchemyJobStore), {"__module__": cls.__module__}
         )

@@ -1,8 +1,8 @@
-"""Poolers between this process and PostgreSQL (PgBouncer, pgpool-II, Supavisor): found out, and worked through.
+"""Detects poolers between this process and PostgreSQL (PgBouncer, pgpool-II, Supavisor), and works behind them.
 
 A pooler that gives each transaction another server connection breaks whatever lives in a session. psycopg's prepared
-statements do: they are left out where a pooler is seen. How it is seen: the server process that answers is not the one
-that the connection was told of when it began.
+statements do, so they are turned off behind a pooler. A pooler is detected when the process id of the server that
+answers is not the one that the connection was told when it began.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 
 def prepare_nothing_behind_poolers(engine: Engine) -> None:
-    """Look at each new connection of psycopg; other drivers prepare nothing that outlives a transaction."""
+    """Turn prepared statements off on each new psycopg connection that ends at a pooler.
+
+    Other drivers prepare nothing that outlives a transaction.
+    """
     if engine.dialect.driver == "psycopg" and not engine.dialect.is_async:
         event.listen(engine, "connect", _look, insert=True)
 

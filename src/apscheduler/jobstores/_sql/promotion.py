@@ -1,9 +1,9 @@
-"""What is done when a PostgreSQL replica has become the server: what may be missing is marked in doubt.
+"""Records due fire times as lost, in doubt, after a PostgreSQL replica has become the server.
 
-A replica that is fed asynchronously lacks the last commits of the server that is gone: claims among them, and the
-outcomes of runs. So a fire time that is due and unclaimed here may have been claimed, and run, there. At most once
-means that it does not run again: it is recorded as lost, in doubt. If its process lives, its word about the run is
-taken as a late outcome, because the row has the token of a first claim. Runs that are to complete at least once run.
+A replica that is fed asynchronously lacks the last commits of the old server, among them claims and outcomes of runs.
+So a fire time that is due and unclaimed here may have been claimed, and run, there. A job that runs at most once must
+not run it again: the fire time is recorded as lost, in doubt. If its process lives, its word about the run is taken as
+a late outcome, because the row has the token of a first claim. Jobs that are to complete at least once run.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 _JOBS: Final = 100_000
 _FIRES: Final = 1000
-"""So many due fire times of one job are marked; with more of them waiting it is not their claims that are missing."""
+"""At most this many due fire times of one job are marked. If more wait, missing claims are not the reason."""
 
 Doubted = tuple[str, int, Outcome, str]
 
@@ -45,7 +45,7 @@ def mark_in_doubt(
     recorded: Identity,
     present: Identity,
 ) -> tuple[list[Doubted], str]:
-    """Record what may have run on the server that is gone; one process does it, once per promotion.
+    """Record the fire times that may have run on the old server. One process does it, once per promotion.
 
     :return: (job id, fire time, outcome, reason) of what was marked, and a line that says what happened; an empty line
         if another process has done it
@@ -77,7 +77,7 @@ def mark_in_doubt(
 
 
 def _last_word(connection: Connection, statements: Statements) -> int | None:
-    """Return when a scheduler last renewed its lease, as far as it is known here."""
+    """Return when a scheduler last renewed its lease, as far as this server knows."""
     nodes = statements.tables.nodes
     last: int | None = connection.scalar(select(func.max(nodes.c.lease_until - nodes.c.lease_us)))
     return last
@@ -86,7 +86,7 @@ def _last_word(connection: Connection, statements: Statements) -> int | None:
 def _due(
     connection: Connection, statements: Statements, loader: Loader, now: int
 ) -> list[tuple[Job, int, list[int]]]:
-    """Return the jobs that are to start at most once and are due, with their generation and fire times."""
+    """Return the due jobs that run at most once, each with its generation and due fire times."""
     values = {"now": now / SECOND, "limit": _JOBS}
     found = []
     for id, moment, blob, generation in connection.execute(statements.due, values).all():

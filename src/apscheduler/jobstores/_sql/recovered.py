@@ -1,8 +1,8 @@
-"""Runs that are free to be claimed by any node: given back before their start, or taken from a dead node.
+"""Claims free runs: those that were given back before their start, or taken from a dead node.
 
-Each look reads the first of them, and as many pages more as fit into one look, going on where the last one ended: what
-this node cannot take hides nothing that comes after it. A page of which something was taken is read again, at once:
-what was passed over there for want of a slot has its turn before the look moves on.
+Each look reads the first page of them, then further pages from where the last look ended, up to a limit. So runs that
+this node cannot take do not hide those that come after them. A page from which something was taken is read again at
+once, so that runs which were passed over for lack of a slot get their turn before the look moves on.
 """
 
 from __future__ import annotations
@@ -54,12 +54,12 @@ class FreeRuns:
         self._loader = loader
         self._membership = membership
         self._mark: dict[str, Any] | None = None
-        self._is_long = False  # more than a page
+        self._is_long = False  # the first page was full
         self.are_left = False
-        """Whether the last look left some behind, which this node cannot take, or did not come to."""
+        """Whether the last look left runs behind, which this node cannot take or which it did not reach."""
         self._catch_ups = catch_ups
         self._chains = Chains(statements)
-        self._chosen: set[tuple[Any, ...]] = set()  # catch-ups of which this look has found one run
+        self._chosen: set[tuple[Any, ...]] = set()  # catch-ups of which this look chose one run
 
     def claim(
         self,
@@ -68,13 +68,13 @@ class FreeRuns:
         number: int,
         seal: Callable[[Connection, list[StoreClaim]], None],
     ) -> bool:
-        """Take what this node can run, by compare-and-set on the token; each is one claim.
+        """Take what this node can run, by compare-and-set on the token; each run, or catch-up, becomes one claim.
 
-        Returns whether to look at more of them at once.
+        Returns whether the caller should look for more at once.
 
         :param slots: free slots by executor; what is taken is subtracted
-        :param number: of the batch
-        :param seal: given the claims, does the transaction's last statement
+        :param number: the batch's number
+        :param seal: called with the claims, does the transaction's last statement
         """
         self._chosen = set()
         able, gone, resume = self._look(request, slots)
@@ -166,7 +166,7 @@ class FreeRuns:
         return self._loader.load(id, blob, fire / SECOND)
 
     def jobs(self) -> dict[str, Job]:
-        """Return the jobs of the first of these runs, by id, each as if it were due then."""
+        """Return the jobs of the first free runs, by id, each as if it were due at its run's fire time."""
         found: dict[str, Job] = {}
         rows = [*self._read(None), *(self._read(self._mark) if self._mark else ())]
         for row in rows:
@@ -203,7 +203,7 @@ class FreeRuns:
         epoch: int,
         number: int,
     ) -> list[StoreClaim]:
-        """Take what is free of a catch-up, as one claim of which the first portion may start."""
+        """Take the free runs of a catch-up as one claim. Its first portion may start."""
         owner = self._owner(request, epoch, number)
         fires, token, attempt = self._chains.take(connection, _chain(row), owner)
         options = {**self._options(row, epoch), "token": token + 1, "attempt": attempt}
@@ -230,7 +230,7 @@ class FreeRuns:
         }
 
     def _close(self, connection: Any, row: Any, request: ClaimRequest) -> None:
-        """Close a run whose job somebody removed: one that ended by itself has left its definition here."""
+        """Close a run whose job was removed; a job that ended by itself has left its definition in the row."""
         runs = self._statements.tables.runs
         key = _key(row)
         connection.execute(
@@ -246,7 +246,7 @@ class FreeRuns:
 
 
 def _chain(row: Any) -> tuple[Any, ...]:
-    """Return by what the runs of one catch-up know that they belong together."""
+    """Return the key that the runs of one catch-up have in common."""
     return (*row[:3], row[9])
 
 

@@ -1,9 +1,9 @@
-"""Troubles that a database tells by a number, each put in one sentence: what is the case, and the way out.
+"""Explains database errors: each code that is known gets one sentence that says what is wrong and what to do.
 
-The one place for these words. Whatever a database raises on its way out of :class:`Database`, or out of a store's start,
-passes here: an error that is known keeps its class and its ``orig``, and its text becomes the sentence. Logs, errors of
-calls, ``doctor`` and the note on what is off all show that text. What is the same cause is told by the same name, so that
-a full disk is one line in ten seconds whoever meets it.
+All these sentences are here. Every database error that leaves :class:`Database`, or a store's start, passes this
+module: if it is known, it keeps its class and its ``orig``, and its text becomes the sentence. Logs, errors of calls,
+``doctor`` and the note on what is off all show that text. Errors of the same cause get the same name, so that a full
+disk gives one line in ten seconds, whichever calls meet it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Remedy(Record):
     """A cause of trouble.
 
     :ivar cause: its name
-    :ivar sentence: what is the case, and what to do about it
+    :ivar sentence: what is wrong, and what to do about it
     """
 
     __slots__ = ("cause", "sentence")
@@ -82,7 +82,7 @@ UNENCODED: Final = Remedy(
     "create_engine(…, connect_args={'client_encoding': 'utf8'})",
 )
 AWAY: Final = "no answer"
-"""The cause of what a lost or refused connection raises; the driver's words say which."""
+"""Name of the cause of all errors by which a connection is lost or refused; the driver's text says which."""
 
 _BY_CODE: Final[dict[str | int, Remedy]] = {
     # PostgreSQL, by SQLSTATE
@@ -99,7 +99,7 @@ _OPTION: Final = 1290  # of MySQL: the server runs with an option that forbids t
 _FROM_ENGINE: Final = 1030  # of MySQL: "Got error 28 from storage engine"
 _BY_SQLITE_CODE: Final = {8: READ_ONLY_FILE, 11: DAMAGED, 13: FULL, 14: NO_FILE, 26: NO_DATABASE}
 _READ_AS_BYTES: Final = "cannot use a string pattern on a bytes-like object"
-_MOVED: Final = 1032  # of SQLite: the file was moved away, and is "readonly" for that
+_MOVED: Final = 1032  # of SQLite: the file was moved away, which it calls "readonly"
 _LOST: Final = frozenset(("08000", "08003", "08006", "08001", "57P01", "57P02", "57P03", "57P05"))
 _LOST_NUMBERS: Final = frozenset((2002, 2003, 2006, 2013, 1053, 1927))
 
@@ -109,17 +109,17 @@ def code_of(exc: DBAPIError) -> Any:
     original: Any = exc.orig
     first = original.args[0] if original is not None and original.args else None
     if isinstance(first, int):
-        return first  # of MySQL, whose SQLSTATE says less, where a driver has one
+        return first  # of MySQL: says more than its SQLSTATE, which some drivers have too
     if isinstance(first, dict):
         return first.get("C")  # pg8000
     return getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)
 
 
 def remedy_for(exc: BaseException) -> Remedy | None:
-    """Return what an error stands for, ``None`` if it is not one of those that are known."""
+    """Return the remedy of an error; ``None`` if the error is not a known one."""
     known: Remedy | None = getattr(exc, "remedy", None)
     if known is not None:
-        return known  # it says so already
+        return known  # its text is the sentence already
     if isinstance(exc, TypeError) and str(exc) == _READ_AS_BYTES:
         return UNENCODED  # SQLAlchemy reads the server's version, and psycopg gives it as bytes
     if not isinstance(exc, DBAPIError):
@@ -147,7 +147,7 @@ def _is_ddl(exc: DBAPIError) -> bool:
 
 
 def cause_of(exc: BaseException) -> str | None:
-    """Return the name of what troubles a store, the same whoever meets it; ``None`` where that is not known."""
+    """Return the name of an error's cause, the same for all errors of that cause; ``None`` if it is not known."""
     found = remedy_for(exc)
     if found is not None:
         return found.cause
@@ -161,14 +161,14 @@ def cause_of(exc: BaseException) -> str | None:
 
 
 def _was_not_reached(exc: DBAPIError) -> bool:
-    """Return whether a driver of PostgreSQL speaks for itself: its server would have given a code."""
+    """Return whether a driver of PostgreSQL raised this itself: an error of the server would have a code."""
     original: Any = exc.orig
     silent = getattr(original, "sqlstate", "") is None or getattr(original, "pgcode", "") is None
     return silent and isinstance(exc, OperationalError)
 
 
 def put(exc: BaseException) -> None:
-    """Have an error say the sentence for what it stands for, and the driver's first words; others stay as they are."""
+    """Make a known error's text its remedy's sentence and the driver's first line; leave others as they are."""
     found = remedy_for(exc)
     told: Any = exc
     if found is None or getattr(exc, "remedy", None) is not None:
@@ -177,11 +177,11 @@ def put(exc: BaseException) -> None:
     told.args = (f"{found.sentence} ({said})",)
     told.remedy = found
     if isinstance(exc, DBAPIError):
-        told.statement = told.code = None  # else the text goes on with them, line by line
+        told.statement = told.code = None  # else SQLAlchemy adds them to the text
 
 
 def as_error(dialect: Any, exc: Exception, statement: str = "", cursor: Any = None) -> Any:
-    """Return SQLAlchemy's error for one that a driver raised past it; any other as it is."""
+    """Return SQLAlchemy's error for one that a driver raised directly; any other as it is."""
     errors: Any = dialect.dbapi.Error
     if not isinstance(exc, errors):
         return exc

@@ -1,14 +1,15 @@
-"""A start with newer zone data than the store's jobs were last planned with: fire times go to where they belong.
+"""Moves next fire times if a store is started with newer zone data than its jobs were last planned with.
 
-What is stored of a job is an instant; by other rules of its zone that instant is another wall time. So a store keeps which
-zone data its next fire times were computed with (zone_notes.py). A process that starts with newer data compares the
-clocks of both, looks at the jobs that name a zone whose clock differs, and moves what ``_replanned.py`` says: by the
-compare-and-set of every edit, so that a claim in between wins, and with a row of the ledger for the time that was planned.
+A stored next fire time is an instant. When the rules of its zone change, that instant is another wall time. So a store
+keeps which zone data its next fire times were computed with (zone_notes.py). A process that starts with newer data
+compares the clocks of both, and looks at the jobs that name a zone whose clock differs. It moves a fire time if
+``_replanned.py`` says so. It does this by the compare-and-set of every edit, so that a claim in between wins, and gives
+the time that was planned a row in the ledger.
 
-Several processes with different data do not fight: one with older data moves nothing. It only notes that fire times
-are computed with older data again, so that the next start with newer data looks once more.
+Processes with different data do not move fire times to and fro: one with older data moves nothing. It only notes that
+fire times are computed with older data again, so that the next start with newer data looks once more.
 
-All of it is done by a thread of its own, beside the loop and the heartbeat: the clocks of 600 zones take a second.
+A thread of its own does all this, beside the loop and the heartbeat: the clocks of 600 zones take a second.
 """
 
 from __future__ import annotations
@@ -49,17 +50,17 @@ if TYPE_CHECKING:
 
 _PAGE: Final = 1000
 _LINES: Final = 20
-"""So many jobs get a line of their own in the log."""
+"""At most this many jobs get a log line of their own."""
 _PAUSE_SECONDS: Final = 0.001
-"""Between two zones: the loop is not held up by a second of arithmetic."""
+"""The pause between two zones, so that a second of arithmetic does not hold up the loop."""
 _END_SECONDS: Final = 5.0
 
 _today: dict[tuple[Any, ...], Clocks] = {}
-"""The clocks by the data in use, once they are computed: for all stores of the process."""
+"""The clocks by the data in use, computed once for all stores of the process."""
 
 
 class Rezoning:
-    """Keeps one store's next fire times by the zone data in use.
+    """Keeps one store's next fire times as the zone data in use has them.
 
     :param node: returns the own node's epoch and name
     :param on_moved: told the job, the time that was planned and why it is dropped
@@ -95,13 +96,13 @@ class Rezoning:
     # -- when ---------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Look at the jobs in a thread, if other data is noted; what the start has read decides."""
+        """Look at the jobs in a thread, if the store's start has read that other data is noted."""
         noted = self._statements.tables.zone_data
         if self.is_on and noted is not None and noted != self._version:
             self._begin()
 
     def tend(self) -> None:
-        """Take note of the data in use where none is noted, or newer data than that (called now and then)."""
+        """Called now and then: note the data in use, in a thread, if none is noted or newer data is."""
         if not self.is_on or (self.thread is not None and self.thread.is_alive()):
             return
         noted = self._notes.version()
@@ -109,13 +110,13 @@ class Rezoning:
             self._begin()
 
     def stop(self) -> None:
-        """Come to an end, after the job at hand."""
+        """End the thread, after the job that it works on."""
         self._stop.set()
         if self.thread is not None:
             self.thread.join(_END_SECONDS)
 
     def last_look(self) -> None:
-        """Take note of older data in use, at the end of a process that has computed next fire times with it."""
+        """Called at the end of a process that computed next fire times: note its data if newer data is noted."""
         noted = self._notes.version() if self.is_on else None
         if noted is not None and self._is_older_than(noted):
             self._notes.write(str(self._version), None)
@@ -172,7 +173,7 @@ class Rezoning:
 class _Move:
     """One look at all jobs of a store.
 
-    :param zones: those whose clocks differ
+    :param zones: names of the zones whose clocks differ
     :param before: the clocks by the version that was noted
     """
 
@@ -189,7 +190,7 @@ class _Move:
         self._planned: tuple[int, int] | None = None
 
     def all(self) -> None:
-        """Move what is to be moved, and say so."""
+        """Move the fire times that are to be moved, and log it."""
         for id, blob, moment in self._rows():
             named = sorted(names_in(blob) & self._zones)
             if named:
@@ -230,7 +231,7 @@ class _Move:
                 job, partial(self._change, named), partial(self._note, job)
             )
         except (Unloadable, JobLookupError, QuarantinedJobError):
-            return  # it is told elsewhere, or is gone
+            return  # it is announced elsewhere, or is gone
         except Exception as exc:
             if isinstance(exc, SQLAlchemyError):
                 raise
@@ -243,7 +244,7 @@ class _Move:
             self._say(job)
 
     def _change(self, named: list[str], standing: Standing) -> dict[str, Any] | None:
-        from apscheduler.jobstores._replanned import right_time  # what almost no start needs
+        from apscheduler.jobstores._replanned import right_time  # almost no start needs it
 
         right = right_time(standing, named, self._before)
         self._planned = None
@@ -270,7 +271,7 @@ class _Move:
         return reasons.replanned(self._noted, self._version, job._at(right))
 
     def _note(self, job: Job, connection: Connection, generation: int) -> None:
-        """Give the time that was planned its row."""
+        """Write the ledger's row of the time that was planned."""
         assert self._planned is not None  # noqa: S101 - for mypy: it is being changed
         planned, right = self._planned
         epoch, name = self._on._node()

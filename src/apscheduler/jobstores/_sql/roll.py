@@ -1,4 +1,4 @@
-"""The nodes of a store: joining, beating, and the burial of the dead with everything they held."""
+"""Keeps a store's list of nodes: nodes join, renew their leases and leave; dead ones are buried."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ if TYPE_CHECKING:
     from apscheduler.jobstores._sql.statements import Statements
 
 MAX_ATTEMPTS = 5
-"""A run that is to complete at least once ends as failed when so many nodes died under it."""
+"""Attempts after which a run that is to complete at least once ends as failed: its node died in each."""
 
 
 class OwnLeaseOverError(Exception):
-    """One's own lease is over: what this transaction did is undone."""
+    """This process's lease is over; its transaction is rolled back."""
 
 
 _LOST_REASON = "its node {} died, or lost its lease, while it ran; whether it ended is not known"
@@ -48,18 +48,19 @@ _WORN_REASON = "its node died while it ran, {} times"
 
 
 def _is_whole(row: Any) -> bool:
-    """Return whether a node's row holds numbers where the lease is reckoned with them."""
+    """Return whether a node's row holds numbers in the columns that the lease is computed from."""
     return all(isinstance(each, int) for each in (row[0], *row[3:6]))
 
 
 class SQLRoll:
-    """What a membership asks of a SQL store. Used by the heartbeat's thread, on a connection of its own.
+    """The list of nodes that a :class:`Membership` uses. Used by the heartbeat's thread, on a connection of its own.
 
     :param on_closed: told (job id, fire time, outcome, reason) of each run that was closed for a dead node
     :param on_freed: called when runs became free to be claimed
-    :param tend: a small step of housekeeping
-    :param before_join: called before a node is entered; raises where none may be
-    :param may_join: called with all nodes and the store's time in the transaction that enters one; raises where none may be
+    :param tend: does a small step of housekeeping
+    :param before_join: called before this node joins; raises if it may not
+    :param may_join: called with all nodes and the store's time in the transaction by which this node joins; raises if
+        it may not
     :ivar beats: how many of the own node's beats are known to be committed
     :ivar is_last: asked at the end: whether nobody else of this process goes on with the database
     """
@@ -110,7 +111,7 @@ class SQLRoll:
         with self._using:
             connection, self._connection = self._connection, None
         if connection is not None:
-            # Broken already, maybe: nothing is lost with it. Giving it back asks the server once more.
+            # It may be broken already: nothing is lost then. Giving it back asks the server once more.
             with suppress(Exception), self._database.watch.call() as call:
                 if not connection.invalidated:
                     call.ask(connection.connection.driver_connection)
@@ -125,7 +126,7 @@ class SQLRoll:
     # -- one's own lease ------------------------------------------------------------------------------------
 
     def join(self, epoch: int, name: str, lease: int) -> int:
-        """Enter a node and return the store's time."""
+        """Add this process to the nodes, and return the store's time."""
         self._before_join()
         self.beats = 0
         tables = self._statements.tables
@@ -161,11 +162,11 @@ class SQLRoll:
             f"UPDATE {self._statements.nodes} SET beat = beat + 1, lease_until = {clock} + :lease "
             f"WHERE epoch = :epoch AND lease_until > {clock} AND beat >= :beats"
         )
-        # A silence is found early enough to renew the lease on another connection.
+        # Silence is noticed early enough to renew the lease on another connection.
         named = self._database.watch.named("heartbeat", max(lease / SECOND / 3, 0.5))
         with named, self._transaction() as connection:
             values = {"epoch": epoch, "lease": lease, **self._database.clock_params}
-            values["beats"] = self.beats  # fewer: the store was set back
+            values["beats"] = self.beats  # a row with fewer: the store was set back
             if connection.execute(statement, values).rowcount != 1:
                 return None
             now = self._database.now(connection)
@@ -179,13 +180,13 @@ class SQLRoll:
             return self._database.now(connection)
 
     def leave(self, epoch: int) -> None:
-        """Remove a node; what it still holds is recovered as an orphan's."""
+        """Remove a node. Runs that it still holds are recovered as orphans."""
         nodes = self._statements.tables.nodes
         with self._transaction() as connection:
             connection.execute(nodes.delete().where(nodes.c.epoch == epoch))
 
     def abandon(self, epoch: int, name: str) -> None:
-        """Close or free what a node holds whose process ends now, and remove it."""
+        """Remove a node whose process ends now, and close or free the runs that it holds."""
         nodes = self._statements.tables.nodes
         closed: list[tuple[str, int, Outcome, str]] = []
         with self._transaction() as connection:
@@ -214,7 +215,7 @@ class SQLRoll:
     # -- the dead ---------------------------------------------------------------------------------------------
 
     def reap(self, dead: NodeRow, own_epoch: int) -> bool:
-        """Close or free what a dead node held and remove it; ``False`` if one's own lease is over."""
+        """Remove a dead node, and close or free its runs; return ``False`` if this process's own lease is over."""
         nodes = self._statements.tables.nodes
         unchanged = and_(nodes.c.epoch == dead.epoch, nodes.c.beat == dead.beat)
         lock = select(nodes.c.epoch, nodes.c.lease_until).where(unchanged)
@@ -231,13 +232,13 @@ class SQLRoll:
     def _reap(
         self, lock: Any, dead: NodeRow, own_epoch: int, closed: list[tuple[str, int, Outcome, str]]
     ) -> int | None:
-        """Bury in one transaction; return how many runs were freed, ``None`` if it is not to be buried."""
+        """Bury a node in one transaction; return how many runs were freed, ``None`` if it was not to be buried."""
         nodes = self._statements.tables.nodes
         with self._transaction() as connection:
             reached("reap.begun")
             row = connection.execute(lock.with_for_update(skip_locked=True)).first()
             if row is None:
-                return None  # somebody else is at it, or it has beaten since
+                return None  # another node buries it, or it has beaten since
             if not dead.gone and row.lease_until > self._database.now(connection):
                 return None  # it came back
             reached("reap.locked")
@@ -249,7 +250,7 @@ class SQLRoll:
         return freed
 
     def adopt_orphans(self, own_epoch: int) -> None:
-        """Close or free what belongs to nodes that are not listed (any more)."""
+        """Close or free the runs of nodes that are not listed (any more)."""
         runs, nodes = self._statements.tables.runs, self._statements.tables.nodes
         with self._database.reading() as connection:
             listed = select(nodes.c.epoch)
@@ -287,9 +288,10 @@ class SQLRoll:
         closed: list[tuple[str, int, Outcome, str]],
         lost_because: str = _LOST_REASON,
     ) -> int:
-        """Close as lost what ran at most once, free what is to complete; return how many were freed.
+        """Close the node's at-most-once runs as lost, and free its at-least-once runs; return how many were freed.
 
-        What was not permitted to start is free in either delivery.
+        An at-least-once run that had its last attempt is closed as failed. Fire times of a catch-up that were not
+        permitted to start are freed in either case.
         """
         unstarted = self._free_unstarted(connection, epoch)
         runs = self._statements.tables.runs
@@ -313,7 +315,7 @@ class SQLRoll:
                     .where(which)
                     .values(state=STATES[outcome], finished_us=now, reason=reason, job_state=None)
                 )
-        # The token is left as it is where nobody will run it again: its old owner's late word is the truth then.
+        # Closed runs keep their token: nobody runs them again, so a late word of the old owner is the truth.
         return (
             unstarted
             + connection.execute(
@@ -324,9 +326,10 @@ class SQLRoll:
         )
 
     def _free_unstarted(self, connection: Connection, epoch: int) -> int:
-        """Free of catch-ups what was not permitted to start; return how many runs that were.
+        """Free the fire times of catch-ups that were not permitted to start; return how many there were.
 
-        The rows that permit are locked first: their owner, if it lives, permits nothing more from then on.
+        The rows that hold the permissions are locked first: from then on their owner, if it lives, permits nothing
+        more.
         """
         if PORTIONS not in self._statements.tables.additions:
             return 0

@@ -1,7 +1,7 @@
-"""What a row may hold, whoever wrote it: a row that is odd costs itself only.
+"""Checks and converts what rows hold, whoever wrote them: a bad row must do no harm to the others.
 
 Other programs write into these tables too: a repair by hand, a half-done migration, a client in another language. A value
-that is no time, no bytes or no number must not reach an arithmetic or a conversion that the other rows need.
+that is not a time, bytes or a number must not reach arithmetic or a conversion that the other rows need.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 EARLIEST_SECONDS: Final = EARLIEST / SECOND
 LATEST_SECONDS: Final = LATEST / SECOND
-"""The first and last value of ``next_run_time`` that is a time."""
+"""The first and last value of ``next_run_time`` that is a time, in seconds."""
 LAST_GENERATION: Final = 1 << 62
 _SHORT: Final = 200
 _ARGUMENTS: Final = (tuple, list)
@@ -27,7 +27,7 @@ _CHECKED: Final = ("executor", "max_instances", "misfire_grace_time", "timeout",
 
 
 def short(value: object) -> str:
-    """Return a value's ``repr``, cut short, whatever it does."""
+    """Return a value's ``repr``, cut short. Never raises."""
     try:
         text = repr(value)
     except Exception as exc:  # noqa: BLE001 - the value came out of a row: its class is anyone's
@@ -41,11 +41,11 @@ def to_float(due: int) -> float | None:
 
 
 def from_float(moment: float | None) -> int:
-    """Return a value of the column that is a time as an instant, ``NEVER`` for a paused job."""
+    """Return a valid value of the column as an instant; ``NEVER`` for a paused job."""
     if moment is None:
         return NEVER
     instant = round(moment * SECOND)
-    # No call of min(): each job of each claim comes this way.
+    # No call of min(), to be fast: each job of each claim comes this way.
     return instant if instant < LATEST else LATEST
 
 
@@ -60,7 +60,7 @@ def is_time(moment: Any) -> bool:
 def due_of(moment: Any) -> int:
     """Return the column's value as an instant.
 
-    :raises ValueError: if it is none, with the way out
+    :raises ValueError: if it is not a time; the text says what to do
     """
     if not is_time(moment):
         shown = short(float(moment) if isinstance(moment, Decimal) else moment)
@@ -73,7 +73,7 @@ def due_of(moment: Any) -> int:
 
 
 def as_read(value: Any) -> Any:
-    """Return bytes as bytes (a driver gives them as a memoryview), and what is none as it is."""
+    """Return a memoryview or bytearray, which some drivers give, as bytes; any other value as it is."""
     return bytes(value) if isinstance(value, bytearray | memoryview) else value
 
 
@@ -94,14 +94,14 @@ def id_text(id: Any) -> str:
 
 
 def is_generation(generation: Any) -> bool:
-    """Return whether a job's generation is a number that can be counted on from."""
+    """Return whether a job's generation is a number that can still be increased."""
     return isinstance(generation, int) and 0 <= generation < LAST_GENERATION
 
 
 def check_generation(generation: Any) -> None:
     """Check a job's generation.
 
-    :raises ValueError: if it is no number that can be counted on from
+    :raises ValueError: if it is not a number that can still be increased
     """
     if not is_generation(generation):
         raise ValueError(
@@ -111,11 +111,11 @@ def check_generation(generation: Any) -> None:
 
 
 def check_shape(job: Any) -> None:
-    """Check that the attributes of a job that was read are what the engine takes them for.
+    """Check that the attributes of a job that was read have the types and values that the engine expects.
 
-    :raises TypeError, ValueError: if one is not
+    :raises TypeError, ValueError: if one has not
     """
-    # The shape that almost all have first, as a claim of thousands asks for each.
+    # First the shape that almost all jobs have: a claim of thousands checks each of them.
     grace = job.misfire_grace_time
     if (
         BaseTrigger in job.trigger.__class__.__mro__
@@ -142,9 +142,9 @@ def check_shape(job: Any) -> None:
 
 
 class Times:
-    """The instants of one row: what is no time is shown as the nearest one, and noted.
+    """Converts the instants of one row. A value that is not a time is shown as the nearest time, and noted.
 
-    :ivar faults: what was not right, in words
+    :ivar faults: what was wrong, in words
     """
 
     def __init__(self) -> None:

@@ -1,7 +1,7 @@
-"""What each driver lets us do about its socket: bound how long it waits, ask how long it was silent, hang up.
+"""Bounds how long drivers wait, tells how long their sockets were silent, and hangs up.
 
-A thread that waits for an answer is woken by shutting its socket down from another thread: the driver then sees the end
-of the connection, and raises. libpq's own bounds do not do that where a server acknowledges bytes and never answers.
+To wake a thread that waits for an answer, another thread shuts its socket down. The driver then sees the end of the
+connection, and raises. libpq's own bounds do not help if a server acknowledges bytes and never answers.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 _TCP_INFO_BYTES = 104
 _LAST_DATA_RECEIVED = 52
-"""Where Linux's ``struct tcp_info`` has the milliseconds since data came."""
+"""Offset in Linux's ``struct tcp_info`` of the milliseconds since data came."""
 _LONGEST_READ_SECONDS = 120
-"""For drivers that bound each read: longer than any call is waited for, since the call watch hangs up before."""
+"""Least bound for drivers that bound each read. It is never reached, as the call watch hangs up before."""
 
 
 def connect_timeouts(url: URL, driver: str, connect: float, answer: float) -> dict[str, Any]:
-    """Return the driver's arguments that bound connecting, reading and unacknowledged bytes; the URL's own win.
+    """Return the driver's arguments that bound connecting, reading and unacknowledged bytes; those in the URL win.
 
     :param connect: seconds for connecting
     :param answer: seconds within which the other side's machine must acknowledge what was sent
@@ -66,7 +66,7 @@ def hang_up(raw: Any) -> bool:
 
 
 def has_news(raw: Any, within: float) -> bool:
-    """Return whether bytes wait to be read, or some came within so many seconds (where the system can tell)."""
+    """Return whether bytes wait to be read, or came within the last ``within`` seconds (where the system can tell)."""
     found = _socket(raw)
     if found is None:
         return False
@@ -83,7 +83,7 @@ def has_news(raw: Any, within: float) -> bool:
 
 
 def _silent_for(found: socket.socket) -> float:
-    """Return the seconds since data came; endless where nobody counts them."""
+    """Return the seconds since data came; infinity where the system does not count them."""
     if sys.platform != "linux" or found.family == socket.AF_UNIX:
         return float("inf")
     info = found.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
@@ -98,7 +98,7 @@ def _socket(raw: Any) -> socket.socket | None:
         if number is None or number < 0:
             return None
         copy = os.dup(number)
-        # Was it closed meanwhile, the number may be another connection's.
+        # If it was closed meanwhile, the number may be another connection's.
         if _number(raw) != number:
             os.close(copy)
             return None

@@ -1,4 +1,4 @@
-"""The statements of the claim protocol, one way per database: whole batches in one round trip each.
+"""Makes the statements of the claim protocol for each kind of database: a whole batch takes one round trip.
 
     PostgreSQL     arrays and unnest, each array as one text (psycopg would dump element by element, ten times as slowly)
     MariaDB/MySQL  one JSON text and JSON_TABLE (PyMySQL would send rows one by one, or quote each value)
@@ -34,14 +34,14 @@ if TYPE_CHECKING:
     from apscheduler.jobstores._sql.tables import Tables
 
 RUN_COLUMNS: Final = ("job_id", "generation", "fire_us", "lead", "delivery", "seq")
-"""A fire time that will run, as it is inserted."""
+"""Columns of a fire time that will run, as its row is inserted."""
 SETTLE_COLUMNS: Final = (
     *("job_id", "generation", "kind", "fire_us"),
     *("token", "node", "state", "started_us", "finished_us"),
 )
-"""An outcome with nothing to say beyond its times."""
+"""Columns of an outcome that has no texts, such as a reason or an error."""
 PERMIT_COLUMNS: Final = ("job_id", "generation", "kind", "fire_us", "token", "node", "permitted")
-"""A catch-up by its last fire time, and up to which one its fire times may be started."""
+"""Columns that name a catch-up by its last fire time, and up to which one its fire times may be started."""
 
 _IDS: Final = "IN :ids"
 _NUL: Final = "\\u0000"
@@ -49,12 +49,12 @@ _KEY = "r.job_id = u.job_id AND r.generation = u.generation AND r.kind = u.kind 
 
 
 class Statements:
-    """What all databases have in common; a subclass per database says the rest."""
+    """What all databases have in common; a subclass for each database adds the rest."""
 
     skip_locked = " FOR UPDATE SKIP LOCKED"
     lock = " FOR UPDATE"
     part_number: str
-    """SQL for a number below ``:parts`` that the id ``j.id`` gives, the same on every node: whose part a due job is of."""
+    """SQL that makes a number below ``:parts`` of the id ``j.id``, the same on every node: the part a due job is in."""
 
     def __init__(self, database: Database, tables: Tables) -> None:
         self.database = database
@@ -170,7 +170,7 @@ class Statements:
         self._make_batches()
 
     def _make_looks(self) -> None:
-        """What is asked besides the earliest fire time (see strangers.py)."""
+        """Make the statements that look for strangers (see strangers.py)."""
         jobs, meta, runs = self.jobs, self.meta, self.runs
         generation = "COALESCE(m.generation, 0)"
         coming = (
@@ -199,15 +199,15 @@ class Statements:
         )
 
     def not_before(self, column: str, moment: float) -> str:
-        """Return the condition that a column which has another bound already is no earlier than this."""
+        """Return the condition that a column is at least ``moment``. It must have an upper bound already."""
         return f"{column} >= {moment}"
 
     def not_after(self, column: str, moment: float) -> str:
-        """Return the condition that a column which has another bound already is no later than this."""
+        """Return the condition that a column is at most ``moment``. It must have a lower bound already."""
         return f"{column} <= {moment}"
 
     def place(self) -> str:
-        """Return the column that orders jobs which are due at the same moment, by an index."""
+        """Return the column by which an index orders jobs that are due at the same moment."""
         return "j.id"
 
     # -- what differs -------------------------------------------------------------------------------------
@@ -227,13 +227,13 @@ class Statements:
         return fetched(connection.execute(self.lock_jobs, self.with_ids(ids)))
 
     def claimed(self, connection: Connection, ids: Sequence[str]) -> Sequence[Sequence[Any]]:
-        """Return ``(0, id, generation, lead)`` of these jobs' runs that go on, ``(1, id, generation, born)`` of the jobs."""
+        """Return ``(0, id, generation, lead)`` of these jobs' live runs, ``(1, id, generation, born)`` of the jobs."""
         return fetched(connection.execute(self.claims_of, self.with_ids(ids)))
 
     def insert_runs(
         self, connection: Connection, common: dict[str, Any], rows: Sequence[tuple[Any, ...]]
     ) -> int:
-        """Insert :data:`RUN_COLUMNS` as running; return how many there were not yet.
+        """Insert rows of :data:`RUN_COLUMNS` as running; return how many were not there yet.
 
         :param common: node, node_name, batch, claimed_us
         """
@@ -242,14 +242,14 @@ class Statements:
     def insert_last_runs(
         self, connection: Connection, common: dict[str, Any], rows: Sequence[tuple[Any, ...]]
     ) -> int:
-        """Insert :data:`RUN_COLUMNS` with, after them, the definition that a run needs when its job is gone.
+        """Insert rows of :data:`RUN_COLUMNS`, each followed by the definition that a run needs when its job is gone.
 
         :param common: node, node_name, batch, claimed_us
         """
         raise NotImplementedError
 
     def insert_closed(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-        """Insert whole rows, as far as there are none of their keys."""
+        """Insert whole rows, but none whose key is there already."""
         raise NotImplementedError
 
     def move_jobs(self, connection: Connection, rows: Sequence[tuple[str, float | None]]) -> None:
@@ -257,20 +257,20 @@ class Statements:
         raise NotImplementedError
 
     def settle(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> int:
-        """Write :data:`SETTLE_COLUMNS`; return how many runs took their outcome."""
+        """Write outcomes, rows of :data:`SETTLE_COLUMNS`; return how many runs took theirs."""
         raise NotImplementedError
 
     def permit(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> int:
-        """Write :data:`PERMIT_COLUMNS`; return how many of them were still this node's."""
+        """Write rows of :data:`PERMIT_COLUMNS`; return how many of the catch-ups were still their node's."""
         raise NotImplementedError
 
     def set_generation(self, connection: Connection, rows: Sequence[tuple[str, int, int]]) -> None:
-        """Write (job id, generation, born)."""
+        """Write rows of (job id, generation, born)."""
         raise NotImplementedError
 
 
 class PostgreSQL(Statements):
-    """Arrays, one parameter per column."""
+    """Passes a batch as arrays, one parameter per column."""
 
     part_number = (
         "MOD(hashtext(j.id) & 2147483647, :parts)"  # not %, which pg8000 takes for a placeholder
@@ -285,9 +285,9 @@ class PostgreSQL(Statements):
             f"CAST(:c5 AS bigint[]){array}) AS u ON CONFLICT DO NOTHING"
         )
 
-    # Of a column with bounds on both sides, PostgreSQL expects a handful of rows while it has no statistics. Then it
-    # sorts all due jobs for each page (15 ms for 20,000) instead of taking the first ones off the index (1.4 ms). Of
-    # what is unlike one value it expects almost all.
+    # While PostgreSQL has no statistics, it expects few rows if a column has bounds on both sides. Then it sorts all
+    # due jobs for each page (15 ms for 20,000) instead of reading the first ones from the index (1.4 ms). If a value is
+    # only to be unequal to another one, it expects almost all rows, so the second bound has that form.
 
     def not_before(self, column: str, moment: float) -> str:
         return f"GREATEST({column}, {moment - 1}) <> {moment - 1}"
@@ -356,7 +356,7 @@ class PostgreSQL(Statements):
 
 
 class MySQL(Statements):
-    """One JSON text, read by the server as a table."""
+    """Passes a batch as one JSON text, which the server reads as a table."""
 
     part_number = "MOD(CRC32(j.id), :parts)"
     _TYPES: Final = {
@@ -402,7 +402,7 @@ class MySQL(Statements):
         self._move: TextClause | None = None
 
     def _move_statement(self, connection: Connection) -> TextClause:
-        """Return the statement, with the collation that the ids have (3.x's table has the server's default)."""
+        """Return the statement, made with the collation that the ids have (3.x's table has the server's default)."""
         if self._move is None:
             row = connection.execute(
                 text(
@@ -449,7 +449,7 @@ class MySQL(Statements):
 
 
 class SQLite(Statements):
-    """The same statement over and over; the transaction is what costs."""
+    """Runs a statement for each row of a batch: only the transaction takes time."""
 
     skip_locked = ""
     lock = ""
@@ -466,10 +466,10 @@ class SQLite(Statements):
     def _asked(
         self, connection: Connection, statement: TextClause, ids: Sequence[str]
     ) -> Sequence[Sequence[Any]]:
-        """Ask about many ids at once: an expanding parameter costs a microsecond for each, a list in JSON a tenth."""
+        """Ask about many ids at once. A JSON list takes a tenth of a microsecond per id, an expanding parameter one."""
         written, count = statement.text, statement.text.count(_IDS)
         listed = json.dumps(ids)
-        if self._has_json and _NUL not in listed:  # SQLite's JSON ends a text there
+        if self._has_json and _NUL not in listed:  # SQLite's JSON functions end a text at a NUL
             asked = written.replace(_IDS, "IN (SELECT value FROM json_each(?))")
             return fetched(connection.exec_driver_sql(asked, (listed,) * count))
         asked = written.replace(_IDS, f"IN ({', '.join('?' * len(ids))})")
@@ -487,7 +487,7 @@ class SQLite(Statements):
         return True
 
     def place(self) -> str:
-        # What an index ends with: the rowid, or the primary key of a table that somebody made without.
+        # An index ends with the rowid or, in a table that somebody made without one, with the primary key.
         has_rowid = self.tables.jobs.dialect_options["sqlite"]["with_rowid"]
         return "j.rowid" if has_rowid else "j.id"
 
@@ -584,9 +584,9 @@ def _as_meta(rows: Sequence[tuple[str, int, int]]) -> list[dict[str, Any]]:
 
 
 def fetched(result: CursorResult[Any]) -> Sequence[Sequence[Any]]:
-    """Return all rows as the driver gives them: thousands at once need no names.
+    """Return all rows as the driver gives them: SQLAlchemy's rows with names would be slow for thousands.
 
-    :raises sqlalchemy.exc.DBAPIError: as SQLAlchemy's own way does
+    :raises sqlalchemy.exc.DBAPIError: as SQLAlchemy's own methods do
     """
     cursor: Any = result.cursor
     try:
@@ -600,7 +600,7 @@ def fetched(result: CursorResult[Any]) -> Sequence[Sequence[Any]]:
 def _many(connection: Connection, statement: str, rows: list[tuple[Any, ...]]) -> int:
     """Run a statement for each row; return how many rows it changed.
 
-    :raises sqlalchemy.exc.DBAPIError: as SQLAlchemy's own ways do, which cost more
+    :raises sqlalchemy.exc.DBAPIError: as SQLAlchemy's own methods do, which are slower
     """
     cursor = connection.connection.cursor()
     try:

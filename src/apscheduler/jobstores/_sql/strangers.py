@@ -1,15 +1,15 @@
-"""Notices another scheduler on 3.x's table that knows nothing of claims: APScheduler 3.x itself, as a rule.
+"""Notices another scheduler on 3.x's table that knows nothing of claims (a stranger): usually APScheduler 3.x itself.
 
-Such a program runs jobs, writes their next fire times and leaves no row. Two traces tell it from all else:
+Such a program runs jobs, writes their next fire times and leaves no row. It leaves two traces that nothing else leaves:
 
-    passed     a fire time that was still to come at the last look is behind its job's column, the ledger has no row
-               of it, and the job's bytes were written by a stranger who wrote this very next fire time into them
+    passed     at the last look a fire time was still to come. Now the job's column is beyond it, the ledger has no row
+               of it, and a stranger wrote the job's bytes, with the next fire time in them that the column has
     rewritten  a stranger has written a job's bytes anew, with nothing changed, within moments of our claim of a fire
                time, and did so again at the next fire time that we watched: both of us ran it
 
-A stranger's bytes lack the mark that ours carry (3.x reads over it, and drops it when it writes). So edits of ours, by
-whichever process, are never taken for a stranger's; an edit by 3.x leaves the fire times before it in their rows.
-The looks cost no statement of their own: the question for the earliest fire time is asked in a longer form.
+A stranger's bytes lack the mark that ours carry (3.x ignores it when it reads, and drops it when it writes). So our own
+edits, by any process, are never taken for a stranger's. If 3.x only edits a job, the fire times before that have rows.
+A look costs no statement of its own: it uses a longer form of the query for the earliest fire time.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ if TYPE_CHECKING:
     from apscheduler.jobstores._sql.writing import Candidate
 
 WATCHED_JOBS: Final = 16
-"""So many coming fire times are remembered from one look to the next."""
+"""At most this many coming fire times are remembered from one look to the next."""
 WATCHED_CLOSELY: Final = 2000
-"""The same, for a while after a stranger was noticed."""
+"""The same, for ``CLOSELY_SECONDS`` after a stranger was noticed."""
 CLOSELY_SECONDS: Final = 60.0
 LOOK_SECONDS: Final = 0.1
-"""Looks in quick succession are asked in the short form."""
+"""A look that follows the last long one sooner than this uses the short form of the query."""
 RIPE_SECONDS: Final = 0.3
-"""How long after a claim its job's bytes are looked at again: 3.x writes after it has handed all due jobs over."""
+"""How long after a claim its job's bytes are read again: 3.x writes after it has handed over all due jobs."""
 RIPE_UNTIL_SECONDS: Final = 6.0
 AHEAD_SECONDS: Final = 1.0
-"""A stranger may take a fire time between the claim and the look, or have a clock that is so far ahead."""
+"""How long before or after a fire time a stranger may be taking it: its clock is ahead, or it is slow."""
 _FIRES: Final = 1000
 
 
@@ -86,7 +86,7 @@ class Passed(Record):
 
 
 class Strangers:
-    """Looks for them. Used by the thread that claims."""
+    """Looks for strangers. Used by the thread that claims."""
 
     def __init__(self, statements: Statements, loader: Loader) -> None:
         self._statements = statements
@@ -94,16 +94,16 @@ class Strangers:
         self._expected: dict[str, Expected] = {}
         self._overtaken: dict[str, tuple[Expected, Sequence[Any]]] = {}
         self._watched: Watched | None = None
-        self._suspects: dict[str, None] = {}  # rewritten when last watched, the latest last
+        self._suspects: dict[str, None] = {}  # jobs found rewritten when last watched, newest last
         self._looked_at = -LOOK_SECONDS
         self._noticed_at = -CLOSELY_SECONDS
         self.doubled: Job | None = None
-        """A job that was found rewritten the second time, until somebody takes it."""
+        """A job that was found rewritten for the second time; whoever takes it from here sets ``None``."""
 
     # -- what the claim tells ---------------------------------------------------------------------------------
 
     def met(self, rows: Iterable[Sequence[Any]]) -> None:
-        """Take note of jobs that were found due: theirs is an ordinary way, unless a stranger took the one before.
+        """Take note of jobs that a claim found due: all is well, unless a stranger took the fire time before.
 
         :param rows: id, next fire time, bytes and generation of each, as they are before the claim
         """
@@ -122,7 +122,7 @@ class Strangers:
         return not is_ours and due == from_float(row[1])
 
     def lost(self, candidates: Iterable[Candidate]) -> None:
-        """Take note of jobs that somebody changed between the reading and the lock."""
+        """Take note of jobs that somebody changed after the claim had read them and before it locked them."""
         room = self._room() - len(self._expected)
         for each in list(candidates)[: max(room, 0)]:
             self._expected[each.job.id] = Expected(each.moment, each.generation)
@@ -155,9 +155,9 @@ class Strangers:
     # -- the look -----------------------------------------------------------------------------------------------
 
     def look(self, connection: Connection, upto: int) -> tuple[float | None, dict[str, Expected]]:
-        """Return the earliest next fire time after ``upto`` (the store's), and what went by without one of us.
+        """Return the earliest next fire time after ``upto``, and the jobs whose fire times went by without our claim.
 
-        :param upto: jobs due until then have been looked at by the claim, microseconds UTC
+        :param upto: the store's time up to which the claim has looked at due jobs, microseconds UTC
         """
         now, moment = time.monotonic(), upto / SECOND
         watched = self._ripe(now)
@@ -208,7 +208,7 @@ class Strangers:
         if watched is None or now - watched.claimed_at < RIPE_SECONDS:
             return None
         self._watched = None
-        # So long after the claim anybody may have edited it.
+        # Later than that, anybody may have edited it.
         return watched if now - watched.claimed_at < RIPE_UNTIL_SECONDS else None
 
     # -- rewritten -----------------------------------------------------------------------------------------------
@@ -216,7 +216,7 @@ class Strangers:
     def _compare(
         self, watched: Watched, moment: float | None, generation: int, blob: bytes | None
     ) -> None:
-        """See whether a stranger wrote the job as 3.x does after it has handed it over."""
+        """See whether a stranger wrote the job, as 3.x does after it has handed a job to an executor."""
         job = None
         if (
             blob is not None
@@ -254,11 +254,11 @@ class Strangers:
         return bool(self._overtaken)
 
     def examine(self, connection: Connection, gone: dict[str, Expected]) -> list[Passed]:
-        """Return the fire times that a stranger took, of jobs that went by without one of us."""
+        """Return the fire times that a stranger took, among those that went by without our claim."""
         overtaken = list(self._overtaken.values())
         befores = [*gone.values(), *(before for before, _ in overtaken)]
         first = min(from_float(each.moment) for each in befores)
-        # The column first: a claim of ours that comes between the two has its rows before them.
+        # The column is read first: if a claim of ours has moved it, the rows of that claim are there afterwards.
         jobs: list[tuple[Expected, Sequence[Any]]] = []
         if gone:
             ids = self._statements.with_ids(list(gone))
@@ -302,7 +302,7 @@ class Strangers:
 
 
 def _earlier(before: Expected | None, moment: float, generation: int) -> Expected:
-    """Return what to expect of a job: what was about to come, where somebody has moved it on already."""
+    """Return what to expect of a job: the fire time that was about to come, even if the job has moved on already."""
     if before is not None and before.generation == generation and before.moment < moment:
         return before
     return Expected(moment, generation)
@@ -318,14 +318,14 @@ def _is_past(before: Expected, moment: float | None, generation: int, newest: in
 
 
 def _may_be_held(before: Expected, moved: float | None, now: float) -> bool:
-    """Return whether a job is due for so short a time that a stranger's transaction may be moving it right now."""
+    """Return whether a job became due so recently that a stranger's transaction may be moving it right now."""
     return moved == before.moment and now - before.moment < AHEAD_SECONDS
 
 
 def _between(job: Job, first: int, end: int) -> list[int]:
-    """Return the fire times from ``first`` to before ``end``; none where the trigger does not lead there: an edit."""
+    """Return the fire times from ``first`` to before ``end``; none if the trigger does not reach ``end`` (an edit)."""
     if not job.trigger.native or getattr(job.trigger, "jitter", None):
-        return [first]  # it cannot be asked what it said before
+        return [first]  # it cannot be asked again for what it said
     fires = [first]
     while len(fires) < _FIRES:
         following = fire_after(job.trigger, fires[-1], fires[-1])

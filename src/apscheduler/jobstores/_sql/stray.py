@@ -1,7 +1,8 @@
-"""Addresses with an ``@`` behind what is read as their host: a piece of a password may be read as host, database or query.
+"""Handles addresses with an ``@`` after the host: a piece of a password may be read as host, database or query.
 
-Of ``postgresql://user:pass@word/x@host/db`` the reading is the host ``word`` and the database ``x@host/db``. What no database
-is called is refused. What may be meant (a database ``x@y``) is tried, but none of it is shown, and an error says so.
+``postgresql://user:pass@word/x@host/db`` is read as the host ``word`` and the database ``x@host/db``. A database name
+that cannot be meant is refused. One that may be meant (``x@y``) is tried, but at most what follows its last ``@`` is
+shown, and errors have a hint.
 """
 
 from __future__ import annotations
@@ -27,14 +28,14 @@ _FILES: Final = frozenset(("duckdb", "sqlite"))
 _SERVERS: Final = frozenset(
     ("cockroachdb", "mariadb", "mssql", "mysql", "oracle", "postgres", "postgresql", "redshift")
 )
-"""Databases of which it is known that they are no files: without a host, what is behind the slashes is no path."""
+"""Databases that are known to be servers: even without a host, what follows the slashes is not a path."""
 
 
 def refuse(text: str, url: URL) -> None:
     """Refuse an address that is not read as it was meant.
 
     :param url: what it is read as
-    :raises ArgumentError: if a password has characters that end it
+    :raises ArgumentError: if a password seems to have characters that end it
     """
     if url.host and "@" in url.host:  # the end of a password: not to be shown
         raise ArgumentError(
@@ -79,12 +80,12 @@ def _settings(url: URL) -> Iterator[str]:
 
 
 def end_of(url: URL) -> str:
-    """Return what of a doubtful address is behind each password that it may have."""
+    """Return the end of a doubtful address, after any password that it may have."""
     return "" if _is_in_query(url) else "@" + (url.database or "").rpartition("@")[2]
 
 
 def pieces(url: URL) -> Iterator[str]:
-    """Yield what of a doubtful address may be a piece of a password, as an error may say it."""
+    """Yield the parts of a doubtful address that may be pieces of a password, as errors may show them."""
     for text in (url.host or "", url.database or "", *_settings(url)):
         yield text
         yield from re.split("[@:/]", text)

@@ -5,7 +5,7 @@
 <jobs>_runs     the ledger: one row per fire time, from its claim to its outcome
 <jobs>_nodes    schedulers that claim here, and their leases
 <jobs>_leader   which of them leads, where a scheduler was given leader_lock
-<jobs>_schema   which of our migration steps were made; one that an earlier version does not know bars it
+<jobs>_schema   which of our migration steps were made; a step that a version does not know locks it out
 <jobs>_state    facts about the store by name, among them which additions were made (see additions.py)
 """
 
@@ -53,7 +53,7 @@ STATES: Final = {
     Outcome.LOST: 16,
     Outcome.CANCELLED: 17,
 }
-"""What is written for each outcome; never renumbered."""
+"""The number that is written for each outcome; never renumbered."""
 OUTCOMES: Final = {number: outcome for outcome, number in STATES.items()}
 LOST: Final = STATES[Outcome.LOST]
 
@@ -64,20 +64,20 @@ AT_MOST_ONCE: Final = 0
 AT_LEAST_ONCE: Final = 1
 
 HOST_COLUMNS: Final = ("version", "machine", "boot", "pid_space", "pid_started")
-"""Of nodes, by an addition: which version, machine, start of it, namespace of process ids, and process a node is."""
+"""Columns of nodes, made by an addition: the node's version, machine, boot, process id namespace and process start."""
 
 PERMITTED: Final = "permitted_us"
-"""Of runs, by an addition: in the row of a catch-up's last fire time, up to which one they may have been started."""
+"""Column of runs, made by an addition: the row of a catch-up's last fire time says up to which one it may have come."""
 
 _NAME = re.compile(r"[^\W\d][\w$]{0,49}\Z", re.ASCII)
 _UNFIT = frozenset("%:\\")
-"""Statements of text have meanings for them."""
+"""Characters that mean something in SQL statements that are written as text."""
 _SHORTENED = 40
 _LONGEST = {"postgresql": 63, "mysql": 64}
 
 
 def _on_mysql(kind: Any, variant: Any) -> Any:
-    """Return a type that is another one on MySQL and MariaDB (one dialect a call: so SQLAlchemy 1.4 takes it too)."""
+    """Return a type that is another one on MySQL and MariaDB (SQLAlchemy 1.4 takes only one dialect per call)."""
     return kind.with_variant(variant, "mysql").with_variant(variant, "mariadb")
 
 
@@ -96,7 +96,7 @@ def _added(name: str, type_: Any) -> Column[Any]:
 
 
 def checked_table(name: Any) -> str:
-    """Return the name of the job table: any that databases take, as in 3.x.
+    """Check and return the name of the job table: as in 3.x, any name that databases take.
 
     :raises TypeError: if it is no text
     :raises ValueError: if it is empty, or has control characters, ``%``, ``:`` or a backslash
@@ -138,7 +138,7 @@ def own_name(name: str) -> str:
 
 
 def checked_schema(name: str) -> str:
-    """Return a schema's name, which ends up in statements.
+    """Check and return a schema's name, which becomes part of statements.
 
     :raises ValueError: if it is not a plain identifier of at most 50 characters
     """
@@ -169,7 +169,7 @@ def jobs_table(metadata: MetaData, name: str, schema: str | None) -> Table:
 def plain_jobs_table(metadata: MetaData | None, name: str, schema: str | None, on: str) -> Table:
     """Return 3.x's table alone, for a database in which there is nothing else of ours.
 
-    :param on: which one, as its dialect is called
+    :param on: the name of its dialect
     """
     table = jobs_table(MetaData() if metadata is None else metadata, name, schema)
     if on == "oracle":  # which has no FLOAT of a decimal precision, so that 3.11.3 cannot make it
@@ -187,8 +187,8 @@ class Tables:
     :ivar name: that of the job table
     :ivar own: what the names of our tables begin with
     :ivar jobs: 3.x's table
-    :ivar additions: the numbers of those that the store has; known from its start on
-    :ivar zone_data: the version of the zone data in it, as its start has read it; ``None`` where it did not
+    :ivar additions: the numbers of the additions that the store has; known from its start on
+    :ivar zone_data: the version of the zone data that its start has read; ``None`` if it has read none
     :param partial_indexes: whether the database has indexes over some of the rows
     """
 

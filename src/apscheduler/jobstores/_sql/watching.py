@@ -1,4 +1,4 @@
-"""What comes of the traces of strangers: a row for each fire time that they took, and word to whoever runs this store."""
+"""Looks for strangers (strangers.py), writes a row for each fire time that they took, and reports them."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ SAID: Final = (
 
 
 class Watching:
-    """The looks of one store. Used by the thread that claims.
+    """Looks for strangers in one store. Used by the thread that claims.
 
-    :param on_found: told of the jobs a stranger has run, each with the fire times that it took (none: it ran what ran
-        here too)
+    :param on_found: called with the jobs that a stranger has run, each with the fire times that it took (an empty list
+        if they ran here too)
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Watching:
         self._on_found = on_found
 
     def earliest(self, upto: int) -> float | None:
-        """Return the earliest next fire time after ``upto``, as the column has it.
+        """Look for strangers; return the earliest next fire time after ``upto``, as the column has it.
 
         :param upto: microseconds UTC, the store's time
         """
@@ -74,7 +74,7 @@ class Watching:
         return moment
 
     def _write(self, passed: list[Passed]) -> None:
-        """Give each of these fire times its row; another node may have been there first."""
+        """Write a row for each of these fire times, unless another node has written it."""
         epoch, number = self._membership.lease.epoch, self._claiming.numbered()
         rows = [self._row(each, fire, epoch, number) for each in passed for fire in each.fires]
         with self._database.transaction() as connection:

@@ -1,4 +1,4 @@
-"""One try of a claim's transaction: lock, count, insert, move; and what came of it."""
+"""Runs one try of a claim's transaction (lock, count, insert, move), and makes the batch from it."""
 
 from __future__ import annotations
 
@@ -52,11 +52,11 @@ class Candidate(Record):
 class Writing:
     """One try of a claim's transaction.
 
-    :ivar number: of the batch, within its incarnation
+    :ivar number: the batch's number, within its incarnation
     :ivar taken: how many of the candidates were still as they had been read
     :ivar moved: jobs whose pickled next fire time is older than their column now
-    :ivar first_seq: number in the ledger of the first run that was inserted, 0 if some were there already
-    :ivar lost: candidates that others hold, or have changed since they were read
+    :ivar first_seq: number in the ledger of the first run that was inserted; 0 if some runs were there already
+    :ivar lost: candidates that others have locked, or have changed since they were read
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class Writing:
         self._refused: list[tuple[Candidate, list[Result]]] = []
         self._free: list[Candidate] = []
         self.broken: list[tuple[Candidate, BaseException]] = []
-        """Jobs that could not be written down, each with what was raised."""
+        """Jobs that could not be serialized, each with what was raised."""
         self._conflicts: set[tuple[str, int, int]] = set()
         self.passed: list[tuple[Job, list[int]]] = []  # fire times that have a row already
         self._bytes: dict[str, bytes] = {}
@@ -118,7 +118,10 @@ class Writing:
         reached("claim.moved")
 
     def _lock(self, connection: Connection) -> list[Candidate]:
-        """Return those that are as they were read: a job added anew can be due at the same instant."""
+        """Lock the candidates; return those that are still as they were read.
+
+        Their bytes are compared too, because a job that was added anew can be due at the same instant.
+        """
         ids = [each.job.id for each in self._found]
         rows = self._statements.locked(connection, ids)
         locked = {row[0]: (row[1], as_read(row[2])) for row in rows}
@@ -137,9 +140,9 @@ class Writing:
         ]
 
     def _keeps_state(self, each: Candidate) -> bool:
-        """Keep a trigger that changes by firing; one that cannot be written any more costs its own job only."""
+        """Keep the state of a trigger that changes by firing; return ``False`` if it cannot be serialized."""
         if self._ask is not None and self._ask.updates:
-            return True  # that writes it
+            return True  # the overriding ``update_job`` writes it
         each.job._due = NEVER if each.plan.next is None else each.plan.next
         try:
             written = self._loader.dumps(each.job)
@@ -153,7 +156,7 @@ class Writing:
         return True
 
     def _sorted_by_fate(self, connection: Connection, free: list[Candidate]) -> list[Candidate]:
-        """Say which run, which meet too many instances, which have no executor; leave out changed generations."""
+        """Sort by what runs, has too many instances or has no executor; return all but those of changed generations."""
         ids = [each.job.id for each in free]
         live: dict[str, list[int]] = {}
         generations: dict[str, tuple[int, int]] = {}
@@ -225,13 +228,13 @@ class Writing:
             self._statements.insert_closed(connection, closed)
 
     def _find_conflicts(self, connection: Connection, rows: list[tuple[Any, ...]]) -> None:
-        """See which fire times have a row already: they were somebody's before (the unique key decides)."""
+        """Note which fire times have a row already: somebody claimed them before (the unique key decides)."""
         own = {"node": self._epoch, "batch": self.number}
         inserted = {tuple(row) for row in connection.execute(self._statements.inserted, own)}
         self._conflicts = {(id, generation, fire) for id, generation, fire, *_ in rows} - inserted
 
     def _permit_first(self, connection: Connection) -> None:
-        """Say of each catch-up how many of its fire times may start at first."""
+        """Permit the first portion of each catch-up to start."""
         rows: list[tuple[Any, ...]] = []
         for each in self._running:
             run = self._inserted(each)
@@ -323,7 +326,7 @@ class Writing:
             self._statements.move_jobs(connection, moves)
         if gone:
             these = self._statements.with_ids(gone)
-            # Whatever of these jobs is at work, on any node, may have to start again when they are gone.
+            # Runs of these jobs that are at work, on any node, may have to start again when the jobs are gone.
             others = [id for id in gone if id in self._at_work]
             if others:
                 connection.execute(self._statements.keep_states, self._statements.with_ids(others))
@@ -334,7 +337,7 @@ class Writing:
             connection.execute(jobs.update().where(jobs.c.id == id).values(job_state=blob))
 
     def _is_left(self, each: Candidate) -> bool:
-        """Return whether a job that ends is left to someone else's ``remove_job``."""
+        """Return whether a job that ends is left for an overriding ``remove_job`` to remove."""
         return bool(self._ask is not None and self._ask.removes and not each.refused)
 
     @property

@@ -1,7 +1,8 @@
-"""What a store keeps of zone data: the version that next fire times were last computed with, and the clocks by it.
+"""Keeps in a store the version of the zone data that next fire times were last computed with, and the clocks by it.
 
-In ``<jobs>_state``: the row ``zone data`` has the version as text, and ``zone clocks 2026a`` the clocks of all zones by that
-version (``zones/clocks.py``), so that a process with other data can tell which clocks differ, and since when.
+In ``<jobs>_state``, the row ``zone data`` has the version as text. The row ``zone clocks 2026a`` has the clocks of all
+zones by that version (``zones/clocks.py``), so that a process with other data can tell which clocks differ, and since
+when.
 """
 
 from __future__ import annotations
@@ -29,11 +30,11 @@ if TYPE_CHECKING:
 _CLOCKS: Final = "zone clocks "
 _VERSION: Final = re.compile(r"[0-9]{4}[a-z]{1,2}")
 _KEPT: Final = 3
-"""Clocks of so many versions are kept: those that processes of one store may have side by side."""
+"""Versions whose clocks are kept: processes of one store may use several side by side."""
 
 
 def version_in(text: object) -> str | None:
-    """Return what was kept as a version of the zone data; ``None`` if it is none, whoever wrote it."""
+    """Return the text if it is a version of the zone data, else ``None``."""
     return text if isinstance(text, str) and _VERSION.fullmatch(text) else None
 
 
@@ -49,9 +50,9 @@ class ZoneNotes:
         self._state = tables.state
 
     def version(self, tell: Callable[[str], object] = _silently) -> str | None:
-        """Return the version that is noted, ``None`` if none is or it is no version.
+        """Return the version that is noted; ``None`` if none is, or what is noted is not a version.
 
-        :param tell: told that it is none, in a line
+        :param tell: called with a line if what is noted is not a version
         """
         with self._database.reading() as connection:
             text = self._text(connection, ZONE_DATA)
@@ -66,7 +67,7 @@ class ZoneNotes:
     def clocks(self, version: str, tell: Callable[[str], object] = _silently) -> Clocks | None:
         """Return the clocks by a version; ``None`` where they are not kept, or cannot be read.
 
-        :param tell: told that they cannot be read, in a line
+        :param tell: called with a line if they cannot be read
         """
         with self._database.reading() as connection:
             text = self._text(connection, _CLOCKS + version)
@@ -82,7 +83,7 @@ class ZoneNotes:
     def write(self, version: str, known: Clocks | None) -> None:
         """Note a version.
 
-        :param known: the clocks by it; ``None`` leaves those that are kept
+        :param known: the clocks by it; ``None`` to leave the clocks that are kept as they are
         """
 
         def written() -> None:

@@ -1,4 +1,4 @@
-"""Which zones stored jobs name, found in their bytes without loading one of them."""
+"""Finds the zones that stored jobs name, in their bytes, without loading a job."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from apscheduler.jobstores._sql.database import Database
 
 _LIKE_ZONES = re.compile(rb"(?<![\w/+-])[A-Z][A-Za-z_-]*(?:/[A-Za-z0-9_+-]+)*")
-"""Names in a pickle, and in JSON, stand between bytes that no name has."""
+"""What looks like a zone's name: in a pickle and in JSON, names are between bytes that no name has."""
 
 _JOBS_LOOKED_AT = 1_000
-"""So many are read in some ten milliseconds, for which SQLite's file is held."""
+"""At most this many jobs are read. It takes some ten milliseconds, for which SQLite's file is locked."""
 
 
 def tell_outdated(database: Database, jobs: Table, logger: logging.Logger) -> None:
-    """Log which zones of stored jobs have another clock by newer zone data that is installed.
+    """Log the zones of stored jobs whose clocks differ by newer zone data that is installed.
 
     Reads no row where the data in use is the newest.
     """
@@ -39,10 +39,10 @@ def tell_outdated(database: Database, jobs: Table, logger: logging.Logger) -> No
 
 
 def zones_named(connection: Connection, jobs: Table, most: int | None = None) -> Counter[str]:
-    """Return how many jobs name which zones of the tz database, by what stands in their rows.
+    """Return, for each zone of the tz database that is named in rows, how many jobs name it.
 
     :param jobs: the table
-    :param most: how many jobs to look at, the next ones first; all if not given
+    :param most: how many jobs to look at, those that are due next first; all if not given
     """
     as_it_is = type_coerce(jobs.c.job_state, NullType())  # it may hold something else
     statement = select(as_it_is).order_by(jobs.c.next_run_time).limit(most)
@@ -55,5 +55,5 @@ def zones_named(connection: Connection, jobs: Table, most: int | None = None) ->
 
 
 def names_in(blob: bytes) -> set[str]:
-    """Return what stands in a job's bytes and looks like the name of a zone."""
+    """Return the texts in a job's bytes that look like the name of a zone."""
     return {name.decode("ascii") for name in _LIKE_ZONES.findall(blob)}

@@ -1,6 +1,6 @@
-"""Triggers in words: exact, so that equal words fire alike, in each language of ``locales``.
+"""Describes triggers in words, in each language of ``locales``: exactly, so that triggers with equal words fire alike.
 
-Where a zone's clocks are not moved any more, that is so from now on: nothing is said of how it was.
+If a zone's clocks will not be moved any more, the words say nothing of the times when they were.
 
 ``reading`` finds what a trigger says, ``parts`` holds it, a locale says it. A further language is one file in ``locales``
 with a class ``Words``.
@@ -21,7 +21,7 @@ from apscheduler.triggers.base import BaseTrigger
 def describe(trigger: BaseTrigger, locale: str = "en") -> str:
     """Return what a trigger does, in words.
 
-    :raises ValueError: for a locale that there is not
+    :raises ValueError: for an unknown locale
     """
     words = locale_named(locale)
     if type(trigger).describe is not BaseTrigger.describe:

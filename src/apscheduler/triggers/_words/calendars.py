@@ -1,4 +1,4 @@
-"""Calendars as text, exact: two of the same text are closed at the same times."""
+"""Describes calendars as text: exactly, so that two with the same text are closed at the same times."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _YEARS = range(2000, 2051)
 
 
 def calendar_text(calendar: Calendar) -> str:
-    """Return a calendar of this package by all that it was given, others by their own text."""
+    """Return the text of a calendar: all that one of this package was given; of another one, its own text."""
     if type(calendar) is Blackout:
         return f"Blackout({_blackout(calendar)})"
     if type(calendar) is Blackouts:
@@ -96,7 +96,7 @@ def _days(days: DaySet) -> str:
 
 
 def _holidays(given: Mapping[date, str]) -> str:
-    """Return what an object that finds its days when it is asked has in common with those that find the same."""
+    """Return the text of an object that finds its days when asked; objects that find the same days share it."""
     asked = deepcopy(given)
     country, part = getattr(given, "country", None), getattr(given, "subdiv", None)
     code = f"{country}-{part}" if part else str(country)

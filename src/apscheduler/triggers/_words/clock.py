@@ -1,4 +1,4 @@
-"""From the table of a cron trigger to the days and times that it says."""
+"""Finds the days and times that the table of a cron trigger says."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _MOST_SPANS = 3
 def days_of(table: CronTable, first_year: int, last_year: int) -> Days:
     """Return the days that a table says.
 
-    :param first_year: of those that stand for no restriction, up to ``last_year``
+    :param first_year: all years from this one to ``last_year`` mean no restriction
     """
     rule = table.days
     all_years = ((1 << (last_year + 1 - first_year)) - 1) << (first_year - FIRST_YEAR)
@@ -105,7 +105,7 @@ def _times(hours: Numbers, marks: list[int]) -> list[int]:
 
 
 def _stepped(hours: Numbers, marks: list[int]) -> Stepped | None:
-    """Return the times as stretches of one step, ``None`` if they are no few such."""
+    """Return the times as a few stretches with one step, ``None`` if they are not."""
     spans = [hours] if _step_of(hours, marks) is not None else _stretches(hours)
     steps = {_step_of(span, marks) for span in spans}
     step = steps.pop()
@@ -133,7 +133,7 @@ def _stretches(hours: Numbers) -> list[Numbers]:
 
 
 def _step_of(hours: Numbers, marks: list[int]) -> int | None:
-    """Return the constant distance of three or more times: those of each hour at each of the marks."""
+    """Return the constant distance of three or more times (each mark of each hour), ``None`` if it varies."""
     if len(hours) * len(marks) < _FEW:
         return None
     if len(marks) == 1:

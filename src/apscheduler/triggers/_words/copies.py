@@ -1,4 +1,4 @@
-"""Triggers as previews ask them: copies that may change, and that leave nothing to chance."""
+"""Makes copies of triggers that previews can ask: copies may change, and have no jitter."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from apscheduler.triggers.combining import AndTrigger, BaseCombiningTrigger, OrT
 
 
 def untouched(trigger: BaseTrigger) -> BaseTrigger:
-    """Return the trigger with copies of those that may change when they are asked: someone else's."""
+    """Return the trigger with all foreign triggers in it copied, because asking may change them."""
     if isinstance(trigger, CalendarTrigger):
         return trigger.around(untouched(trigger.trigger))
     if isinstance(trigger, BaseCombiningTrigger):
@@ -20,7 +20,7 @@ def untouched(trigger: BaseTrigger) -> BaseTrigger:
 
 
 def without_jitter(trigger: BaseTrigger) -> BaseTrigger:
-    """Return a trigger of ours as it is before chance moves its fire times; others as they are."""
+    """Return a trigger of ours without its jitter; others as they are."""
     if isinstance(trigger, CalendarTrigger):
         plain = without_jitter(trigger.trigger)
         return trigger if plain is trigger.trigger else trigger.around(plain)

@@ -1,4 +1,4 @@
-"""What a trigger says, before it is said in a language: plain values, equal only if they fire alike.
+"""What a trigger says, not yet in a language: plain values, equal only if they fire alike.
 
 A locale (:class:`Locale`) turns each kind of part into words. Weekdays count from Monday = 0, times of day are texts such as
 ``"10:00"``, limits are (aware) moments in the zone named.
@@ -12,11 +12,12 @@ from typing import Literal, NamedTuple, final
 
 Numbers = tuple[int, ...]
 ClockChanges = Literal["moved", "elapsed", "once", "utc-line"]
-"""What a crontab trigger does where clocks are moved: a skipped time fires at the end of the gap and a repeated one
-once; schedules by elapsed time; each time once and no skipped one; what cron triggers do."""
+"""What a crontab trigger does where clocks are moved. ``moved``: a skipped time fires at the end of the gap, a repeated
+one once. ``elapsed``: the schedule goes by elapsed time. ``once``: each time fires once, a skipped one never.
+``utc-line``: as cron triggers do."""
 
 LAST = 5
-"""As the number of a :class:`Position`: the last of its kind in the month."""
+"""The number of a :class:`Position` that means the last of its kind in the month."""
 
 
 class Moment(NamedTuple):
@@ -49,7 +50,7 @@ class Position(NamedTuple):
 class Dates(NamedTuple):
     """Days of a month: any of these.
 
-    :ivar before_last: so many days before the last one
+    :ivar before_last: days given by how many days they are before the last one
     :ivar nearest: the Monday to Friday nearest to each of these days
     :ivar last_workday: the last Monday to Friday
     """
@@ -145,7 +146,7 @@ class OnClock(NamedTuple):
 
 
 class OnDates(NamedTuple):
-    """A time of day on dates so many months and days apart.
+    """A time of day on dates a number of months and days apart.
 
     :ivar short_months: months that do not have the day reached are passed over
     """
@@ -335,9 +336,9 @@ class Locale(ABC):
 
 
 def runs(values: Numbers) -> list[tuple[int, int, int]]:
-    """Return sorted numbers as first, last and step.
+    """Return sorted numbers as runs: first, last and step.
 
-    Five or more a constant step apart are one; else three or more neighbours are.
+    Five or more numbers a constant step apart make one run; else three or more neighbours do.
     """
     if len(values) >= 5:
         step = values[1] - values[0]

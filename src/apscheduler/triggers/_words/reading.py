@@ -1,4 +1,4 @@
-"""From triggers to what they say: each of ours by its parts, all others by their own text."""
+"""Finds what triggers say: each of ours by its parts, all others by their own text."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def said_by(trigger: BaseTrigger, describe: Describe) -> Said:
 
 
 def _known_type(trigger: BaseTrigger) -> type | None:
-    """Return the class of ours that says how the trigger fires, ``None`` where somebody changed that."""
+    """Return the class of ours that says how the trigger fires, ``None`` if a subclass or a patch changed that."""
     if not speaks_integers(trigger) or getattr(getattr(trigger, "_table", None), "asks", False):
         return None
     for cls in type(trigger).__mro__:

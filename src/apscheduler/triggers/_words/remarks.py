@@ -1,4 +1,4 @@
-"""What there is to remark on a fire time: kinds and values, which a locale puts into words."""
+"""Finds the remarks on a fire time: kinds and values, which a locale puts into words."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from apscheduler.triggers.wallclock import WallClockTrigger
 Said = tuple[str, tuple[str, ...]]
 
 _LOOKED_BACK = 2 * 366 * DAY
-"""How far back from a fire time those are looked for that were left out before it."""
+"""How far back from a fire time, in microseconds, wall times that were left out are looked for."""
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 
 
@@ -71,7 +71,7 @@ def _gap(trigger: WallClockTrigger, instant: int) -> list[Said]:
 
 
 def _moved_from(trigger: CalendarTrigger, instant: int) -> datetime | None:
-    # Someone else's trigger would be asked about the past, which may change it.
+    # A foreign trigger would be asked about the past, and that may change it.
     if not trigger.trigger.native:
         return None
     plain = without_jitter(trigger)

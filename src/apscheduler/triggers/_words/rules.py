@@ -45,7 +45,7 @@ def rule_of(text: RuleText, start: datetime) -> Rule:
 
 
 def _seconds(seconds: Numbers, frequency: str) -> Numbers:
-    """Return the seconds where they are worth a word."""
+    """Return the seconds if they are worth saying."""
     return () if seconds == (0,) and frequency != "SECONDLY" else seconds
 
 

@@ -130,7 +130,7 @@ class CronTrigger(WallClockTrigger):
 
     @property
     def native(self) -> bool:  # type: ignore[override]
-        """Whether nothing of it, nor of its fields, is someone else's."""
+        """Whether the trigger and all its fields are as this package wrote them."""
         return speaks_integers(self) and not self._table.asks
 
     def _compile(self) -> None:
@@ -147,13 +147,13 @@ class CronTrigger(WallClockTrigger):
         return super()._is_changed()
 
     def _counts_otherwise(self) -> bool:
-        """Return whether the two methods below are someone else's."""
+        """Return whether one of the two methods below was replaced."""
         return any(
             getattr(getattr(self, name), "__func__", None) is not own for name, own in _COUNTING
         )
 
     def _increment_field_value(self, dateval: datetime, fieldnum: int) -> tuple[datetime, int]:
-        """Return the moment with a field counted on, or one above it, and that field's number; -1 at the end."""
+        """Return the moment with the field, or one above it, counted on; and that field's number, -1 at the end."""
         wall, number = count_on(self.fields, dateval, fieldnum)
         return dateval if wall is None else self._at_wall(wall), number
 
@@ -162,19 +162,19 @@ class CronTrigger(WallClockTrigger):
         return self._at_wall(set_field(self.fields, dateval, fieldnum, new_value))
 
     def _at_wall(self, moment: datetime) -> datetime:
-        """Return a wall time in the trigger's zone; one that the clock jumps over is only labelled with it."""
+        """Return a wall time in the trigger's zone; one that the clock jumps over stays as it is and gets the zone."""
         instants = self._line.instants(to_us(moment.replace(tzinfo=UTC)))
         return self._line.at(instants[0]) if instants else moment.replace(tzinfo=self.timezone)
 
     def _next_recompiled(self, previous: int | None, now: int) -> int | None:
-        """Return the fire time after ``previous`` where classes of fields were patched, or fields changed."""
+        """Compile anew, as fields or their classes were changed, and return the fire time after ``previous``."""
         self._compile()
         return CronTrigger.next_us(self, previous, now)
 
     def _next_time_recompiled(
         self, previous_fire_time: datetime | None, now: datetime
     ) -> datetime | None:
-        """Return what :meth:`get_next_fire_time` does in that case."""
+        """Compile anew, and return what :meth:`get_next_fire_time` would."""
         self._compile()
         return WallClockTrigger.get_next_fire_time(self, previous_fire_time, now)
 
@@ -239,7 +239,7 @@ _COUNTING = [
 
 
 def _fields_changed(changed: bool) -> None:
-    """Have all cron triggers look at their fields anew while some may not be what was compiled."""
+    """Have all cron triggers compile anew at each question, while fields may differ from what was compiled."""
     way = CronTrigger._next_recompiled if changed else WallClockTrigger.next_us
     setattr(CronTrigger, "_next", way)  # noqa: B010 - of this class alone, not of its base
     CronTrigger._own_way = None if changed else _OWN_WAY

@@ -1,10 +1,15 @@
-"""Cron fields of someone else's: they are asked value by value, as 3.x asks all fields.
+"""Cron fields of foreign classes: they are asked value by value, as 3.x asks all fields.
 
-What 3.11.3 asks, and in which order, was observed from outside. From the highest field down, each says its value at a moment
-and its next matching one. The same value: on to the next field. A later one: the field is set to it and those below to their
-lowest, or, where a field is no part of a date (week, weekday), the day is counted on. None: the field above is counted on.
+What 3.11.3 asks, and in which order, was observed from outside. From the highest field down, each field is asked for
+its value at a moment and for its next matching value:
 
-Moments are wall times here. What becomes of them where the clock is moved is the clock rule's, as for compiled tables.
+    the same    the next field is asked
+    later       the field is set to it and the fields below to their lowest values; where the field is no part of a date
+                (week, weekday), the day is counted on instead
+    none        the field above is counted on
+
+Moments are wall times here. The clock rule decides what becomes of them where the clock is moved, as for compiled
+tables.
 """
 
 from __future__ import annotations
@@ -22,16 +27,16 @@ if TYPE_CHECKING:
     from apscheduler.triggers.cron import CronTrigger
 
 STEPS = 50_000
-"""So often the fields are counted on in search of one match; then the search ends, which is logged."""
+"""How many steps a search for one match may take; then it ends, which is logged."""
 
 _LONGEST_REACH = 400 * 366 * 86_400
 
 
 class AskedTable:
-    """What a compiled table answers, by asking the fields of a trigger."""
+    """Answers what a compiled table answers, by asking the fields of a trigger."""
 
     asks = True
-    marks = ()  # nothing is read off
+    marks = ()  # no fire times are read off without asking
 
     def __init__(self, trigger: CronTrigger) -> None:
         self._trigger = trigger
@@ -128,9 +133,9 @@ def set_field(fields: Sequence[Any], moment: datetime, number: int, value: int) 
 
 
 def count_on(fields: Sequence[Any], moment: datetime, number: int) -> tuple[datetime | None, int]:
-    """Return the wall time at which a field, or the first above it that can, has its next value; and that field.
+    """Return the wall time at which a field, or the first above it that can, has its next value; and its number.
 
-    Where there is none before the end of the calendar, they are ``None`` and -1.
+    If there is none before the end of the calendar, return ``None`` and -1.
     """
     while number >= 0:
         field = fields[number]

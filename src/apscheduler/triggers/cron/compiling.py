@@ -1,4 +1,4 @@
-"""From the fields of a cron trigger to the table that is searched."""
+"""Compiles the fields of a cron trigger to the table that is searched."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def table_of(trigger: CronTrigger) -> Any:
-    """Return what tells the fire times of a trigger: compiled from its fields, or asking them if some are not ours."""
+    """Return the table of a trigger: compiled from its fields, or one that asks them if some are not ours."""
     names = tuple(field.name for field in trigger.fields)
     if (
         names == FIELD_NAMES

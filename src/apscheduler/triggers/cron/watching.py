@@ -1,7 +1,7 @@
-"""Who changes what a class of fields or expressions says: cron triggers hear of it.
+"""Notices changes to what fields and expressions say, and tells the cron triggers.
 
-A cron trigger whose fields and expressions are all plain is compiled to bit sets, and never asks them again. So their classes
-take note of what is put on them, by a subclass, a patch or on an object.
+A cron trigger whose fields and expressions are all plain is compiled to bit sets, and never asks them again. So their
+classes notice what is changed by a subclass, a patch, or an attribute of an object.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ ASKED = frozenset(("get_min", "get_max", "get_value", "get_next_value", "REAL"))
 """What 3.x asks of fields and expressions when it looks for a fire time."""
 
 listeners: list[Callable[[bool], None]] = []
-"""Told whether something differs from what existing triggers have compiled, after each change."""
+"""Called after each change, with whether anything differs from what existing triggers have compiled."""
 
 _patched: WeakSet[Watched] = WeakSet()
 _objects_changed = False
 
 
 class Watched(ABCMeta):
-    """The metaclass of fields and expressions. From ABCMeta, so that they can have abstract bases beside ours."""
+    """The metaclass of fields and expressions. It derives from ABCMeta so that they can have abstract bases too."""
 
     __instancecheck__ = type.__instancecheck__
     __subclasscheck__ = type.__subclasscheck__
 
-    # What the class says in this package; a subclass of someone else's is compared with it.
+    # What ASKED names in the class of this package; a subclass from elsewhere is compared with it.
     _originals: dict[str, Any]
 
     def __init__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> None:
@@ -52,12 +52,12 @@ class Watched(ABCMeta):
 
     @property
     def is_plain(cls) -> bool:
-        """Whether all that is asked of its objects is what this package says."""
+        """Whether all that is asked of its objects is as this package wrote it."""
         return all(getattr(cls, name, None) is said for name, said in cls._originals.items())
 
 
 class Watchable(metaclass=Watched):
-    """An object of such a class."""
+    """The base class of fields and expressions: notices changes to its objects."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         global _objects_changed  # noqa: PLW0603 - once and for all: who holds the object is not known

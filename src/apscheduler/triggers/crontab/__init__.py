@@ -26,11 +26,12 @@ class CrontabTrigger(WallClockTrigger):
     """Fires when crontab would: Open Cron Pattern Specification 1.0 to 1.4. New.
 
     Five fields (minute, hour, day of month, month, day of week; Sunday is 0 or 7), six with seconds first,
-    seven with the year (1970-2199) last; or a nickname such as ``@daily``. Day of month and day of week both given:
-    one of them is enough, unless the latter begins with ``+``. See docs/reference/crontab.md.
+    seven with the year (1970-2199) last; or a nickname such as ``@daily``. If day of month and day of week are both
+    given, one of them is enough, unless the latter begins with ``+``. See docs/reference/crontab.md.
 
-    ``H`` stands for a value that the id of the job chooses, so a trigger with an ``H`` has fire times once it is a
-    job's (:meth:`for_job`).  ``@reboot`` has no fire times of its own: each start of a scheduler makes the job due.
+    ``H`` stands for a value that the id of the job chooses, so a trigger with an ``H`` has fire times only as the
+    trigger of a job (:meth:`for_job`). ``@reboot`` has no fire times of its own: each start of a scheduler makes the
+    job due.
 
     :param expression: the crontab expression
     :param timezone: zone of the fields and of naive dates (tzinfo or name); the local zone if not given
@@ -94,7 +95,7 @@ class CrontabTrigger(WallClockTrigger):
         return self._job_id
 
     def for_job(self, job_id: str) -> CrontabTrigger:
-        """Return the trigger as a job of this id has it: itself, or with an ``H`` one bound to the id."""
+        """Return the trigger for the job of this id: itself, or, if it has an ``H``, one bound to the id."""
         if not self._schedule.has_hash or self._job_id == job_id:
             return self
         bound = type(self).__new__(type(self))

@@ -1,4 +1,4 @@
-"""From a parsed crontab expression to the table that is searched."""
+"""Compiles a parsed crontab expression to the table that is searched."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """What a crontab expression says, parsed: fields of items, immutable and comparable.
 
-Items are no tuples, which would be equal to tuples of another kind. Numbers are crontab's own: weekdays count from Sunday = 0, and 7 is Sunday too.
+Items are no tuples, because tuples of different kinds can be equal. Numbers are crontab's own: weekdays count from
+Sunday = 0, and 7 is Sunday too.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ MONTHS: Final = (
 )
 WEEKDAYS: Final = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 LAST_OF_MONTH: Final = -1
-"""As the number of a :class:`Nth`: the last one of the month."""
+"""The ``number`` of an :class:`Nth` that means the last one of the month."""
 
 
 class FieldKind(NamedTuple):
     """One of the seven fields.
 
-    :ivar name: as users are told it
+    :ivar name: as messages to users show it
     :ivar names: the words that stand for its values, the first one for ``low``
     :ivar hash_last: the last value that ``H`` may choose
     """
@@ -60,7 +61,7 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Hashed:
-    """``H``: one value of the range, or with a step every ``step``-th from one; which one, the job's id says."""
+    """``H``: one value of the range, or with a step every ``step``-th from one on; the job's id chooses which."""
 
     first: int
     last: int
@@ -76,7 +77,7 @@ class LastDay:
 
 @dataclass(frozen=True, slots=True)
 class NearestWorkday:
-    """``15W``: the Monday to Friday nearest to the day, in the same month; no day: ``LW``, the last of the month."""
+    """``15W``: the Monday to Friday nearest to the day, in the same month; without a day, ``LW``: the last one."""
 
     day: int | None
 
@@ -109,7 +110,7 @@ class Field(NamedTuple):
 
     @property
     def begins_with_star(self) -> bool:
-        """Whether its first character is a ``*``: that is all that Debian's cron looks at (``2,*/2`` has none for it)."""
+        """Whether its first character is a ``*``. Debian's cron looks at no other, so ``2,*/2`` has none for it."""
         return self.text.startswith("*")
 
     @property

@@ -257,7 +257,7 @@ class FieldReader:
         return self.expression[place : self.at]
 
     def _takes(self, letter: str) -> bool:
-        """Pass over the letter if it is here, and ends here."""
+        """Pass over the letter if it is here and no other letter follows; return whether it was."""
         char, following = self._peek(), self._peek(1)
         here = char == letter or (self.lenient and char.upper() == letter)
         if here and following not in _LETTERS:

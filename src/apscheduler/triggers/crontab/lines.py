@@ -1,4 +1,4 @@
-"""A whole line of a crontab file, of which an expression is only a part: line ends, settings, the user, the command."""
+"""Finds what a whole line of a crontab file has beside the expression: line ends, settings, the user, the command."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def words_of(expression: str) -> list[Word]:
 
 
 def foreign_part(error: CrontabError, is_readable: Callable[[str], bool]) -> CrontabError | None:
-    """Return the error that names what is no part of a schedule, ``None`` if there is no such thing.
+    """Return the error that names the part of the text that is no part of a schedule, ``None`` if there is none.
 
     :param error: why the expression could not be read
     :param is_readable: whether a text is an expression
@@ -85,7 +85,7 @@ def _of_setting(
 def _behind(
     error: CrontabError, words: list[Word], is_readable: Callable[[str], bool]
 ) -> CrontabError | None:
-    """Return the error for a user, a command or a remark behind a whole expression."""
+    """Return the error for a user, a command or a remark that follows a whole expression."""
     expression = error.expression
     for count in (1,) if words[0].text.startswith("@") else (7, 6, 5):
         if len(words) <= count or not _is_no_field(words[count].text):

@@ -24,7 +24,7 @@ NICKNAMES: Final = {
 }
 REBOOT: Final = "@reboot"
 LONGEST: Final = 1000
-"""So many characters an expression may have, so that the work of reading it is bounded."""
+"""The most characters that an expression may have, so that the work of reading it is bounded."""
 
 _FORM = "minute hour day-of-month month day-of-week, with seconds first as a sixth and the year last as a seventh field"
 _FIVE: Final = (kinds.MINUTE, kinds.HOUR, kinds.DAY, kinds.MONTH, kinds.WEEKDAY)

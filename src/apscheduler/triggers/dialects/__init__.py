@@ -1,4 +1,4 @@
-"""Schedules from one dialect of cron into another: ``convert("0 10 * * 1-5", "crontab", "systemd")``."""
+"""Converts schedules from one dialect of cron into another: ``convert("0 10 * * 1-5", "crontab", "systemd")``."""
 
 from __future__ import annotations
 

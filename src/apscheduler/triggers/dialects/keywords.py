@@ -141,7 +141,7 @@ def _said_days(pattern: Pattern) -> dict[str, str]:
         raise ConversionError(
             "days of the month AND the n-th of a weekday cannot be said with the keywords of a cron trigger"
         )
-    # Every Friday is the first to the fifth: so the day field says OR.
+    # Only expressions of one field are joined by OR, so every Friday is said as the 1st to the 5th Friday.
     for day in sorted(weekdays.days):
         positions += [f"{_ORDINALS[n]} {DAY_NAMES[day]}" for n in range(1, 6)]
     return {"day": ",".join([*(() if dates is None else _said_dates(dates)), *positions])}

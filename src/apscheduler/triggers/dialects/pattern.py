@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 LAST: Final = -1
-"""As the number in ``Weekdays.nth``: the last of the month."""
+"""The number in ``Weekdays.nth`` that means the last of the month."""
 LAST_WORKDAY: Final = 0
-"""As ``Dates.nearest``: the last Monday to Friday of the month."""
+"""The number in ``Dates.nearest`` that means the last Monday to Friday of the month."""
 
 SIXTY: Final = frozenset(range(60))
 HOURS: Final = frozenset(range(24))
@@ -115,7 +115,7 @@ def runs(values: Iterable[int]) -> list[tuple[int, int]]:
 
 
 def step_of(values: frozenset[int], high: int) -> tuple[int, int] | None:
-    """Return first value and step if the numbers are all from one on, a step apart, that are not above ``high``."""
+    """Return first value and step if the numbers run from the first up to ``high`` in constant steps, else ``None``."""
     ordered = sorted(values)
     if len(ordered) < 3:
         return None

@@ -32,7 +32,7 @@ SHORTHANDS = {
     **dict.fromkeys(("yearly", "annually", "anually"), "*-01-01 00:00:00"),
 }
 LAST_FROM_END = 28
-"""``~`` counts back to a day that every month has."""
+"""The farthest that ``~`` counts back from the end of a month, so that every month has the day."""
 _LONG_NAMES = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
 _FROM_MONDAY = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _DATE = re.compile(r"(?:([^-~ ]+)-)?([^-~ ]+)([-~])([^-~ ]+)")
