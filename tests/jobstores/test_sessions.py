@@ -1,0 +1,153 @@
+"""A store that is started again while runs of an earlier session go on."""
+
+from __future__ import annotations
+
+from threading import Event
+
+import pytest
+from cluster.rules import Node
+from databases import Place
+
+from apscheduler.cluster.membership import Membership
+from apscheduler.jobstores._sql.tables import RUNNING
+from apscheduler.runs.outcomes import Outcome
+from apscheduler.testing._contract_jobs import NOW, once
+
+
+@pytest.fixture
+def place(tmp_path):
+    place = Place("sqlite", tmp_path)
+    yield place
+    place.close()
+
+
+@pytest.fixture
+def node(place):
+    node = Node(place)
+    yield node
+    for session in node.store._sessions.all():
+        session.open.clear()  # what a failed assertion still holds must not keep the node draining
+    node.close()
+
+
+def until(what) -> None:
+    assert any(what() or Event().wait(0.02) for _ in range(500))
+
+
+def started_again(node):
+    """Return what was claimed before the store was shut down and started again."""
+    node.add("job", trigger=once(NOW))
+    claimed = node.claim()
+    node.store.shutdown()
+    node.store.start(node.scheduler, "default")
+    return claimed
+
+
+def states(place):
+    return [row[0] for row in place.rows("SELECT state FROM {t}_runs")]
+
+
+def nodes(place):
+    return [row[0] for row in place.rows("SELECT epoch FROM {t}_nodes")]
+
+
+def test_a_run_of_an_earlier_session_is_written_by_that_session(node, place):
+    before = node.store._session
+    claimed = started_again(node)
+    assert node.store._session is not before
+    assert (states(place), nodes(place)) == ([RUNNING], [before.membership.lease.epoch])
+    written = []
+    before.outbox.settle = lambda claim, result: written.append(result.outcome)
+    claimed.finish(Outcome.EXECUTED)
+    assert written == [Outcome.EXECUTED]
+    assert before.open.alive() == []
+
+
+def test_a_session_signs_off_when_its_last_run_has_its_outcome(node, place):
+    claimed = started_again(node)
+    (earlier,) = nodes(place)
+    node.add("other")
+    other = node.claim()
+    assert earlier in nodes(place)
+    claimed.finish(Outcome.EXECUTED)
+    until(lambda: earlier not in nodes(place))
+    assert len(nodes(place)) == 1
+    assert states(place).count(10) == 1
+    other.finish(Outcome.EXECUTED)
+
+
+def test_the_database_is_closed_by_the_session_that_leaves_last(node, monkeypatch):
+    claimed = started_again(node)
+    closed = []
+    monkeypatch.setattr(node.store._database, "close", lambda: closed.append(None))
+    node.store.shutdown()
+    assert closed == []
+    claimed.finish(Outcome.EXECUTED)
+    until(lambda: closed)
+    assert closed == [None]
+
+
+def test_an_earlier_session_that_leaves_closes_nothing_of_the_one_that_goes_on(node, monkeypatch):
+    claimed = started_again(node)
+    closed = []
+    monkeypatch.setattr(node.store._database, "close", lambda: closed.append(None))
+    earlier, _ = node.store._sessions.all()
+    claimed.finish(Outcome.EXECUTED)
+    until(lambda: earlier.left)
+    assert closed == []
+    assert node.store._database.watch._thread is not None
+
+
+@pytest.fixture
+def drains_later(node, monkeypatch):
+    """Have the thread that drains an ended session wait until the test says so."""
+    goes_on = Event()
+    monkeypatch.setattr(Membership, "_drain_pause", goes_on)
+    monkeypatch.setattr(goes_on, "wait", lambda _: Event.wait(goes_on, 60))
+    yield goes_on
+    goes_on.set()
+
+
+def test_what_waits_to_be_written_is_written_before_the_next_session_claims(
+    node, place, drains_later
+):
+    node.add("job", trigger=once(NOW))
+    claimed = node.claim()
+    node.store.shutdown()
+    claimed.finish(Outcome.EXECUTED)
+    assert states(place) == [RUNNING]  # it may be an event loop that settles: a thread writes
+    node.store.start(node.scheduler, "default")
+    assert states(place) == [10]
+
+
+def test_what_is_given_back_after_a_restart_is_written_by_the_thread_that_drains(
+    node, place, drains_later
+):
+    (claim,) = started_again(node).batch.claims
+    node.store.give_back(claim)
+    assert states(place) == [RUNNING]
+    drains_later.set()
+    until(lambda: states(place) == [0])
+    until(lambda: len(nodes(place)) == 0)
+
+
+def test_the_end_of_the_process_gives_up_what_all_sessions_hold(node, place):
+    claimed = started_again(node)
+    node.store.last_word()
+    assert states(place) == [16]
+    assert nodes(place) == []
+    claimed.finish(Outcome.EXECUTED)
+
+
+def test_a_child_process_holds_nothing_of_any_session(node):
+    claimed = started_again(node)
+    earlier, now = node.store._sessions.all()
+    lease = earlier.membership.lease
+    node.store.forked()
+    assert earlier.left
+    assert now.left
+    assert lease.epoch == 0
+    (claim,) = claimed.batch.claims
+    assert not claim.may_start()
+    node.store.start(node.scheduler, "default")
+    assert len(node.store._sessions.all()) == 1
