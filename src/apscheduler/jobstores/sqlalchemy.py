@@ -527,6 +527,7 @@ class SQLAlchemyJobStore(SharedJobStore):
         return self._open.alive()
 
     def last_word(self) -> None:
+        look()  # in a child process none of them is its own
         sessions = self._sessions.all()
         claims = [claim for session in sessions for claim in session.open.alive()]
         for session in sessions:
