@@ -793,6 +793,21 @@ def test_a_fire_time_of_a_repeated_hour_is_given_twice_by_3x_only() -> None:
     assert known("2024-11-03T06:30:00+00:00", zone="Asia/Kolkata") is None
 
 
+def test_a_run_that_shut_its_scheduler_down_counts_for_another_one_at_first() -> None:
+    def known(*before, stores="t0", again=True):
+        steps = [{"do": "new", "stores": {"default": stores}}] * (2 if again else 1)
+        played = {"steps": [*steps, ADVANCE]}
+        start = [*before, ["step", len(steps), "advance"], ["pass"]]
+        full = ["event", "JOB_MAX_INSTANCES", {"job_id": "a"}]
+        found = first_difference(played, [*start, RUN], [*start, full])
+        accepting = accepted.accepting(found, strict=True)
+        return None if accepting is None else accepting.name
+
+    shuts = [CALL, inner("shutdown"), ["returned", None]]
+    assert known(*shuts) == "counts-until-it-is-written"
+    assert known() is known(*shuts, stores="memory") is known(*shuts, again=False) is None
+
+
 def test_what_a_listener_adds_waits_where_the_pass_was_shut_down_before() -> None:
     fails = ["raised", ["JobLookupError", "KeyError"]]
     adds, shuts = inner("add_job", jobstore="default"), inner("shutdown")
@@ -847,7 +862,7 @@ SHAPES = (
     *(554_158, 555_787, 566_376, 572_398, 576_678, 578_097, 578_794, 578_820),
     *(581_870, 584_455, 594_509, 600_657, 600_886, 601_275),
     *(612_542, 613_276, 615_919, 662_194, 629_339, 635_118, 706_795, 711_263),
-    *(640_292, 646_245, 716_422, 716_503),
+    *(640_292, 646_245, 716_422, 716_503, 739_746),
 )
 """Seeds whose differences nothing knew when they were first played, though the page has their lines."""
 

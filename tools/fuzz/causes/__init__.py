@@ -32,6 +32,7 @@ CAUSES: dict[str, Callable[[Difference], bool]] = {
         passes.ours_runs_what_was_added,
         passes.goes_on_in_the_next_pass,
         passes.due_in_a_later_store,
+        passes.counts_after_its_own_shutdown,
         passes.given_back_at_a_shutdown,
         passes.runs_again,
         passes.edited_in_its_pass,

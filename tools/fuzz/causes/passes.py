@@ -223,6 +223,13 @@ def shut_down_in_its_pass(difference: Difference) -> bool:
     )
 
 
+def counts_after_its_own_shutdown(difference: Difference) -> bool:
+    """Return whether a job of a SQL store shut its scheduler down in its own run, and another one was made since."""
+    shut = [step_of(entry).get("name") == "shutdown" for entry in difference.before]
+    made = [step["do"] == "new" for step in difference.steps[: difference.step]]
+    return is_stored(difference) and any(shut) and made.count(True) > 1
+
+
 def given_back_at_a_shutdown(difference: Difference) -> bool:
     """Return whether a pass over a SQL store was shut down, and ours tells less only of fire times of a catch-up."""
     return _both_tell(difference, "SCHEDULER_SHUTDOWN") and _leaves_out_a_catch_up(difference)
