@@ -11,7 +11,7 @@ from databases import Place
 from apscheduler.cluster.membership import Membership
 from apscheduler.jobstores._sql.tables import RUNNING
 from apscheduler.runs.outcomes import Outcome
-from apscheduler.testing._contract_jobs import NOW, once
+from apscheduler.testing._contract_jobs import INTERVAL, NOW, once
 
 
 @pytest.fixture
@@ -98,14 +98,24 @@ def test_an_earlier_session_that_leaves_closes_nothing_of_the_one_that_goes_on(n
     assert node.store._database.watch._thread is not None
 
 
+class Pause(Event):
+    """Where the thread that drains an ended session waits until the test says that it goes on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reached = Event()
+
+    def wait(self, timeout=None):
+        self.reached.set()
+        return super().wait(60)
+
+
 @pytest.fixture
 def drains_later(node, monkeypatch):
-    """Have the thread that drains an ended session wait until the test says so."""
-    goes_on = Event()
-    monkeypatch.setattr(Membership, "_drain_pause", goes_on)
-    monkeypatch.setattr(goes_on, "wait", lambda _: Event.wait(goes_on, 60))
-    yield goes_on
-    goes_on.set()
+    pause = Pause()
+    monkeypatch.setattr(Membership, "_drain_pause", pause)
+    yield pause
+    pause.set()
 
 
 def test_what_waits_to_be_written_is_written_before_the_next_session_claims(
@@ -114,6 +124,7 @@ def test_what_waits_to_be_written_is_written_before_the_next_session_claims(
     node.add("job", trigger=once(NOW))
     claimed = node.claim()
     node.store.shutdown()
+    assert drains_later.reached.wait(10)
     claimed.finish(Outcome.EXECUTED)
     assert states(place) == [RUNNING]  # it may be an event loop that settles: a thread writes
     node.store.start(node.scheduler, "default")
@@ -124,6 +135,7 @@ def test_what_is_given_back_after_a_restart_is_written_by_the_thread_that_drains
     node, place, drains_later
 ):
     (claim,) = started_again(node).batch.claims
+    assert drains_later.reached.wait(10)
     node.store.give_back(claim)
     assert states(place) == [RUNNING]
     drains_later.set()
@@ -151,3 +163,22 @@ def test_a_child_process_holds_nothing_of_any_session(node):
     assert not claim.may_start()
     node.store.start(node.scheduler, "default")
     assert len(node.store._sessions.all()) == 1
+
+
+def test_another_scheduler_counts_a_run_until_its_outcome_is_written(node, place, drains_later):
+    """A job that shuts its scheduler down in its own run: a thread writes how it ended, soon after."""
+    node.add("job")
+    claimed = node.claim()
+    node.store.shutdown()
+    assert drains_later.reached.wait(10)
+    claimed.finish(Outcome.EXECUTED)
+    other = Node(place)
+    try:
+        assert other.claim(NOW + INTERVAL).fires == []
+        drains_later.set()
+        until(lambda: states(place)[0] == 10)
+        again = other.claim(NOW + 2 * INTERVAL)
+        assert again.fires == [("job", NOW + 2 * INTERVAL)]
+        again.finish(Outcome.EXECUTED)
+    finally:
+        other.close()

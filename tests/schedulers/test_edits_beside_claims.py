@@ -13,7 +13,7 @@ import pytest
 from databases import SHARED, Place
 
 from apscheduler._engine.instants import NEVER, SECOND, to_us
-from apscheduler.events import EVENT_JOB_EXECUTED
+from apscheduler.events import EVENT_JOB_EXECUTED, EVENT_JOB_SUBMITTED
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.jobstores.base import BaseJobStore, ConflictingIdError, JobLookupError
 from apscheduler.jobstores.memory import MemoryJobStore
@@ -448,3 +448,17 @@ def test_a_storm_of_edits_starts_no_fire_time_twice(kind, tmp_path):
         each for each in starts if starts.count(each) > 1
     )
     assert timedelta(0) < max(starts) - min(starts)
+
+
+def test_a_listener_of_a_submission_may_remove_due_jobs_of_a_store_that_has_not_been_served() -> (
+    None
+):
+    ran = []
+    stores = {"default": MemoryJobStore(), "other": MemoryJobStore()}
+    scheduler = ManualScheduler(jobstores=stores)
+    scheduler.add_listener(lambda _: scheduler.remove_all_jobs("other"), EVENT_JOB_SUBMITTED)
+    scheduler.start()
+    for alias in ("other", "default"):
+        scheduler.add_job(ran.append, "interval", args=[alias], seconds=1, jobstore=alias)
+    scheduler.advance(1)
+    assert ran == ["default"]

@@ -37,6 +37,7 @@ CAUSES: dict[str, Callable[[Difference], bool]] = {
         passes.runs_again,
         passes.edited_in_its_pass,
         passes.edited_before_its_turn,
+        passes.removed_by_who_hears_of_an_earlier_store,
         passes.taken_until_its_removal_is_told,
         passes.ours_has_started_it,
         passes.ours_tells_fewer_misses,

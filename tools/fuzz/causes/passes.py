@@ -90,7 +90,10 @@ def ours_keeps_a_job_without_its_executor(difference: Difference) -> bool:
     if is_fate and ours[2].get("job_id") in failures:
         return True
     kept = [_without(told, failures, _FATES) for told in difference.told]
-    return kept[0] != difference.told[0] and counted_in(kept[0]) == counted_in(kept[1])
+    one, other = map(counted_in, kept)
+    more = other - one
+    is_all = not one - other and more == more & _added_while_taken(difference.told[0])
+    return kept[0] != difference.told[0] and is_all
 
 
 def _tells_less_only_of(difference: Difference, entry: list[Any]) -> bool:
@@ -419,6 +422,21 @@ def edited_before_its_turn(difference: Difference) -> bool:
     told = [json.loads(entry) for entry in apart(theirs, ours)]
     events = [entry[2].get("job_id") for entry in told if entry[0] == "event"]
     return _has_calls_in_a_pass(difference) and bool(events) and edited.issuperset(events)
+
+
+def removed_by_who_hears_of_an_earlier_store(difference: Difference) -> bool:
+    """Return whether ours leaves out jobs of later stores that a listener has removed when an earlier one was served."""
+    theirs, ours = difference.told
+    heard = {
+        entry[2].get("jobstore")
+        for entry, listener, call in zip(ours, ours[1:], ours[2:], strict=False)
+        if entry[:2] == ["event", "JOB_SUBMITTED"]
+        and listener[0] == "listener"
+        and str(step_of(call).get("name")).startswith("remove_")
+    }
+    less = [json.loads(each) for each in counted_in(theirs) - counted_in(ours)]
+    stores = {entry[2].get("jobstore") for entry in less if entry[0] == "event"}
+    return bool(heard and stores) and not heard & stores and counted_in(ours) <= counted_in(theirs)
 
 
 def _edited_by(step: dict[str, Any]) -> set[Any]:
