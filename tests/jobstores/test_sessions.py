@@ -159,10 +159,19 @@ def test_a_child_process_holds_nothing_of_any_session(node):
     assert earlier.left
     assert now.left
     assert lease.epoch == 0
+    assert earlier.open.alive() == []
     (claim,) = claimed.batch.claims
     assert not claim.may_start()
     node.store.start(node.scheduler, "default")
     assert len(node.store._sessions.all()) == 1
+
+
+def test_a_child_process_has_no_last_word_on_what_its_parent_runs(node, place, caplog):
+    _claimed = started_again(node)
+    node.store.forked()
+    node.store.last_word()
+    assert caplog.messages == []
+    assert states(place) == [RUNNING]
 
 
 def test_another_scheduler_counts_a_run_until_its_outcome_is_written(node, place, drains_later):

@@ -20,6 +20,7 @@ pytestmark = [
 PREAMBLE = """
 import logging, os, sys, threading, time
 from apscheduler import current_run
+from apscheduler.events import EVENT_JOB_EXECUTED
 from apscheduler._engine.instants import to_us
 from apscheduler.schedulers.background import BackgroundScheduler
 from cluster.support.judge import mark
@@ -121,6 +122,36 @@ def test_children_that_only_look_and_end_disturb_nothing_of_the_parents(tmp_path
         arguments=(place.url, place.table, log),
     )
     assert lines == ["child False False True True"] * 2 + ["parent True True"]
+    assert errors == ""
+    assert doubled(log) == 0
+
+
+@pytest.mark.trap(76)
+@pytest.mark.parametrize("place", SHARED, indirect=True)
+def test_a_child_says_nothing_of_a_job_that_its_parent_runs(tmp_path, place):
+    lines, errors = run(
+        tmp_path,
+        STORE,
+        """
+        running, may_end, job = threading.Event(), threading.Event(), []
+        def long():
+            running.set()
+            assert may_end.wait(20)
+        scheduler.add_listener(lambda event: job.append(event.job_id) if event.job_id == "long" else None, EVENT_JOB_EXECUTED)
+        scheduler.add_job(long, id="long")
+        assert running.wait(20)
+        pid = os.fork()
+        if not pid:
+            sys.exit()
+        assert wait(pid) == 0
+        held = [each for each in scheduler.get_running() if each.job_id == "long"]
+        may_end.set()
+        scheduler.shutdown()
+        say(len(held), job)
+        """,
+        arguments=(place.url, place.table, log := tmp_path / "marks"),
+    )
+    assert lines == ["1 ['long']"]
     assert errors == ""
     assert doubled(log) == 0
 

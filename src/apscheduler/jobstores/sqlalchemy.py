@@ -346,7 +346,6 @@ class SQLAlchemyJobStore(SharedJobStore):
         self._ready = False
         self._guard.close()
         self._listener = self._made_listener()
-        self._open = OpenClaims()
 
     def start(self, scheduler: Any, alias: str) -> None:
         look()

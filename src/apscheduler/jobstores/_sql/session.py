@@ -81,6 +81,7 @@ class Sessions:
         for each in self.all():
             each.outbox.forked()
             each.membership.lease.lost()
+            each.open.clear()
             each.left = True
 
     def _leaves(self, session: Session) -> bool:
