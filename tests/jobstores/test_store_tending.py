@@ -83,7 +83,7 @@ def test_a_child_process_has_nothing_of_its_parents_store_and_can_start_it_anew(
     assert any(isinstance(each, dict) and each.get("_guard") is guard for each in kept)
     assert not guard._is_on
     assert store._listener is not listener
-    assert (store._open.alive(), open_claims.alive()) == ([], [claim])
+    assert (store._open.alive(), open_claims.alive()) == ([], [])
     assert len(outbox) == 0
     assert membership.lease.epoch == 0
     assert not claim.may_start()
