@@ -13,7 +13,6 @@ from apscheduler.jobstores.base import BaseJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.testing import ManualScheduler
 from apscheduler.triggers.base import BaseTrigger
-from apscheduler.triggers.interval import IntervalTrigger
 
 MINUTE = timedelta(minutes=1)
 
@@ -61,11 +60,15 @@ class TheirStore(BaseJobStore):
         self.jobs.clear()
 
 
-class UnspeakableTrigger(BaseTrigger):
-    """Fires every minute and raises where somebody asks for its text."""
+class MinuteTrigger(BaseTrigger):
+    """Fires every minute from when it is added by the scheduler's clock; an interval begins by the host's."""
 
     def get_next_fire_time(self, previous_fire_time, now):
         return (previous_fire_time or now) + MINUTE
+
+
+class UnspeakableTrigger(MinuteTrigger):
+    """Raises where somebody asks for its text."""
 
     def __str__(self):
         raise RuntimeError("no words")
@@ -183,7 +186,7 @@ def test_a_job_without_a_text_costs_the_others_nothing(what, outcome):
             within.append(None)
             scheduler.advance(MINUTE)
 
-    trigger = UnspeakableTrigger() if what == "trigger" else IntervalTrigger(minutes=1)
+    trigger = UnspeakableTrigger() if what == "trigger" else MinuteTrigger()
     name = UnspeakableName("job") if what == "name" else "job"
     scheduler.add_job(job, trigger, id="mute", name=name)
     scheduler.add_job(abs, "interval", minutes=1, args=(1,), id="other", misfire_grace_time=None)
