@@ -19,7 +19,7 @@ def say():
 
 def begin(scheduler, coroutine, stop, *, later):
     """Start three jobs, and stop the loop when they run."""
-    from apscheduler.events import EVENT_ALL
+    from apscheduler.events import EVENT_ALL, EVENT_JOB_CANCELLED
 
     begun = []
 
@@ -35,7 +35,7 @@ def begin(scheduler, coroutine, stop, *, later):
             if text not in ended:
                 ended.append(text)
 
-    scheduler.add_listener(told, EVENT_ALL)
+    scheduler.add_listener(told, EVENT_ALL | EVENT_JOB_CANCELLED)
     scheduler.start()
     scheduler.add_job(function, id="function")
     scheduler.add_job(job, id="cut off")

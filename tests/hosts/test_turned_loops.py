@@ -9,7 +9,7 @@ from hosts.hand import PATIENCE, Busy, Hand, Turned
 
 from apscheduler.events import EVENT_EXECUTOR_ADDED, EVENT_JOB_ADDED, EVENT_SCHEDULER_RESUMED
 from apscheduler.executors.debug import DebugExecutor
-from apscheduler.schedulers import _ending
+from apscheduler.schedulers import _ending, base
 
 
 @pytest.fixture
@@ -88,6 +88,33 @@ def test_what_a_closing_loop_does_not_take_is_told_at_once(turned, port):
     port.thread, port.closed = 0, True
     turned.resume()
     assert [event.code for event in told] == [EVENT_SCHEDULER_RESUMED]
+
+
+def later(scheduler, port):
+    """Return what the listeners of an event are told that a loop did not come to, as it stopped."""
+    told, thread = [], port.thread
+    scheduler.add_listener(lambda event: told.append(event.code), EVENT_JOB_ADDED)
+    port.thread = 0
+    scheduler.add_job(print, "interval", hours=1)
+    assert told == []
+    port.thread, port.running = thread, False
+    return told
+
+
+def test_what_a_loop_did_not_come_to_is_told_at_the_next_event_that_nobody_listens_to(turned, port):
+    told = later(turned, port)
+    turned.pause()
+    assert told == [EVENT_JOB_ADDED]
+
+
+def test_what_a_loop_did_not_come_to_is_told_at_the_interpreters_end(turned, port):
+    told = later(turned, port)
+    port.running = True
+    base._interpreter_ends()
+    assert told == []  # an atexit handler may turn it on
+    port.running = False
+    base._interpreter_ends()
+    assert told == [EVENT_JOB_ADDED]
 
 
 def test_a_child_of_a_fork_has_no_loop_and_tells_nothing_of_before(turned, port):

@@ -338,11 +338,15 @@ class CallbackScheduler(BaseScheduler):
         )
 
     def _dispatch_event(self, event: SchedulerEvent) -> None:
-        """Tell the listeners of an event; while the loop runs, in its thread."""
+        """Tell the listeners of an event; while the loop runs, in its thread.
+
+        An event that nobody listens to has earlier ones told too: the loop may have stopped before it told them.
+        """
         self._heed_listeners()
-        if not self._listener_mask & event.code:
+        if self._listener_mask & event.code:
+            self._untold.append(event)
+        elif not self._untold:
             return
-        self._untold.append(event)
         port = None if self._timer is None else self._timer.port
         if port is None or port.is_here() or not port.is_running():
             self._tell()
@@ -365,6 +369,10 @@ class CallbackScheduler(BaseScheduler):
             except IndexError:
                 return
             tell(self._listeners, event, self._logger, start, self)
+
+    def _tell_the_rest(self) -> None:
+        if self._untold and not (self._timer is not None and self._timer.port.is_running()):
+            self._tell()
 
     def _after_fork_in_child(self) -> None:
         super()._after_fork_in_child()

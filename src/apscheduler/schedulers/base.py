@@ -366,6 +366,9 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
 
         wait_for_pass(self)
 
+    def _tell_the_rest(self) -> None:
+        """Tell the listeners what they were not told yet; called because the process ends now."""
+
     def _last_word(self) -> None:
         """Sign off from the stores; called because the process ends now."""
         for store in list(self._jobstores.values()):
@@ -699,6 +702,7 @@ def _interpreter_ends() -> None:
             wind_up(scheduler)
         elif scheduler._pending_jobs:
             _tell_at_end(scheduler)
+        scheduler._tell_the_rest()
 
 
 def _tell_at_end(scheduler: BaseScheduler) -> None:
