@@ -25,6 +25,7 @@ def in_place_of_the_checkout(pythons: Sequence[Path]) -> Iterator[dict[str, str]
     :param pythons: of the environments; the checkout is installed into them again in the end
     """
     with tempfile.TemporaryDirectory(prefix="tickwright-wheel-") as folder:
+        Path(folder).chmod(0o755)  # some tests give up root's rights
         wheel = _built(pythons[0], Path(folder, "dist"))
         unpacked = Path(folder, "installed")
         _pip(pythons[0], "--target", str(unpacked), str(wheel))

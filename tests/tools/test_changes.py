@@ -52,6 +52,9 @@ def test_the_files_and_commits_of_this_checkout_are_as_they_should_be():
     assert changes.findings() == []
 
 
+KINDS = ["Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"]
+
+
 def test_a_release_has_them_in_the_changelog(tmp_path):
     for name in ("pyproject.toml", "CHANGELOG.md"):
         shutil.copy(ROOT / name, tmp_path)
@@ -74,6 +77,8 @@ def test_a_release_has_them_in_the_changelog(tmp_path):
     section = made[len(head) + len(changes_begin) : -len(rest)]
     assert section.lstrip().startswith("## 9.8 (2030-01-02)\n\n### Added\n\n- ")
     assert "- It is added by this test.\n  Two lines.\n" in section
-    assert re.findall(r"^### (.*)$", section, re.MULTILINE)[-1] == "Security"
+    kinds = re.findall(r"^### (.*)$", section, re.MULTILINE)
+    assert kinds == [each for each in KINDS if each in kinds]
+    assert kinds[-1] == "Security"
     assert "\n\n\n" not in section.strip()
     assert changes.fragments(tmp_path / "changes") == []
