@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import subprocess
 import sys
 import threading
@@ -62,6 +63,7 @@ def _jobs(monkeypatch):
     monkeypatch.setitem(globals(), "jobs", Jobs())
     yield
     jobs.go_on.set()
+    gc.collect()  # asyncio logs tasks that a closed loop has left, in this test and in no other one
 
 
 @pytest.fixture
