@@ -121,11 +121,7 @@ def kept(place, name: str):
 
 
 def lines(caplog) -> list[str]:
-    assert not [
-        each
-        for each in caplog.records
-        if each.name.startswith("apscheduler") and each.levelno > logging.WARNING
-    ]
+    assert not [each for each in caplog.records if each.levelno > logging.WARNING]
     return [each.getMessage() for each in caplog.records if each.levelno == logging.WARNING]
 
 

@@ -293,5 +293,5 @@ def test_jobs_that_a_host_with_a_wrong_clock_adds_run_from_now_on(place, step, l
     worker.shutdown()
     marks = judge.read(log)
     assert {mark.job for mark in marks} == {"cron", "interval"}
-    assert min(mark.fire for mark in marks) >= began - SECOND // 20  # so well is the clock told
+    assert min(mark.fire for mark in marks) >= began
     assert min(mark.fire for mark in marks if mark.job == "cron") <= added + 3 * SECOND
