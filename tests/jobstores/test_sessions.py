@@ -10,6 +10,7 @@ from databases import Place
 
 from apscheduler.cluster.membership import Membership
 from apscheduler.jobstores._sql.tables import RUNNING
+from apscheduler.runs.claims import Result
 from apscheduler.runs.outcomes import Outcome
 from apscheduler.testing._contract_jobs import INTERVAL, NOW, once
 
@@ -172,6 +173,19 @@ def test_a_child_process_has_no_last_word_on_what_its_parent_runs(node, place, c
     node.store.last_word()
     assert caplog.messages == []
     assert states(place) == [RUNNING]
+
+
+def test_a_child_process_writes_nothing_of_what_its_parent_runs(node, place, caplog):
+    """A job has forked, and the child has come out of it: into our code, which goes on with what follows."""
+    (claim,) = started_again(node).batch.claims
+    node.store.forked()
+    for _ in range(2):
+        node.store.settle(claim, Result(NOW, Outcome.EXECUTED, NOW, NOW))
+        node.store.give_back(claim)
+        assert states(place) == [RUNNING]
+        assert claim.unsettled == [NOW]
+        node.store.start(node.scheduler, "default")  # the child's own, and still not that run's
+    assert "in a child process that it had made by a fork" in caplog.text
 
 
 def test_another_scheduler_counts_a_run_until_its_outcome_is_written(node, place, drains_later):

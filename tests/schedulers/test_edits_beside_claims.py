@@ -450,9 +450,7 @@ def test_a_storm_of_edits_starts_no_fire_time_twice(kind, tmp_path):
     assert timedelta(0) < max(starts) - min(starts)
 
 
-def test_a_listener_of_a_submission_may_remove_due_jobs_of_a_store_that_has_not_been_served() -> (
-    None
-):
+def test_a_listener_of_a_submission_may_remove_due_jobs_of_a_store_that_has_not_been_served():
     ran = []
     stores = {"default": MemoryJobStore(), "other": MemoryJobStore()}
     scheduler = ManualScheduler(jobstores=stores)

@@ -19,6 +19,7 @@ pytestmark = [
 
 PREAMBLE = """
 import logging, os, sys, threading, time
+from datetime import datetime, timedelta, timezone
 from apscheduler import current_run
 from apscheduler.events import EVENT_JOB_EXECUTED
 from apscheduler._engine.instants import to_us
@@ -154,6 +155,61 @@ def test_a_child_says_nothing_of_a_job_that_its_parent_runs(tmp_path, place):
     assert lines == ["1 ['long']"]
     assert errors == ""
     assert doubled(log) == 0
+
+
+@pytest.mark.trap(76)
+@pytest.mark.parametrize("end", ["return", "raise KeyError('child')", "sys.exit()"])
+@pytest.mark.parametrize("place", SHARED, indirect=True)
+def test_a_child_that_comes_out_of_the_job_that_forked_it_writes_nothing_of_its_runs(
+    tmp_path, place, end
+):
+    """It has its parent's claim, of which a second fire time waits, and would settle one and give back the other."""
+    lines, errors = run(
+        tmp_path,
+        STORE,
+        f"""
+        scheduler.pause_job("tick")
+        began, ended, out, may_end = [], [], os.pipe(), threading.Event()
+        def forks():
+            began.append(current_run().scheduled_time)
+            if len(began) > 1:
+                return
+            pid = os.fork()
+            if not pid:
+                logging.getLogger().addHandler(Tells())
+                {end}
+            assert os.read(out[0], 1)
+            may_end.wait(1)
+            os.kill(pid, 9)
+            os.waitpid(pid, 0)
+        class Tells(logging.Handler):
+            def emit(self, record):
+                if "by a fork" in record.getMessage():
+                    os.write(out[1], b"x")
+        def told(event):
+            if event.job_id == "forks":
+                ended.append(event.code)
+                if len(ended) == 2:
+                    all_ended.set()
+        all_ended = threading.Event()
+        scheduler.add_listener(told, EVENT_JOB_EXECUTED)
+        start = datetime.now(timezone.utc) - timedelta(seconds=1.5)
+        scheduler.add_job(
+            forks, "interval", seconds=1, id="forks", start_date=start, end_date=start + timedelta(seconds=1.1),
+            next_run_time=start, coalesce=False, misfire_grace_time=None,
+        )
+        assert all_ended.wait(20)
+        scheduler.shutdown()
+        scheduler.start(paused=True)
+        runs = [each.outcome for each in scheduler.get_runs() if each.job_id == "forks"]
+        say(len(began), len(set(began)), *map(str, runs))
+        scheduler.shutdown()
+        """,
+        arguments=(place.url, place.table, tmp_path / "marks"),
+    )
+    assert lines == ["2 2 executed executed"]
+    assert "in a child process that it had made by a fork" in errors
+    assert "changes nothing" not in errors
 
 
 @pytest.mark.trap(76)

@@ -58,9 +58,7 @@ class Side:
             self.close()
             return [["died", status]]
         trace: list[Any] = json.loads(line)
-        if trace[-1:] == [
-            ["hang"]
-        ]:  # it was cut off anywhere, maybe with a lock of the standard library's in its hand
+        if trace[-1:] == [["hang"]]:  # cut off anywhere, maybe with a lock of the standard library
             self.process.kill()
             self.close()
         return trace

@@ -30,15 +30,17 @@ class Lease:
     :ivar epoch: number of the incarnation, random per join; 0 while there is none
     :ivar length: how long it holds when renewed, microseconds
     :ivar until: when it is no longer trusted, by :func:`boot_us`
+    :ivar is_parents: whether this process is a child, made by a fork, of the one that the lease belongs to
     :ivar closing: whether its process is ending: the lease is still renewed, but nothing more is started
     """
 
-    __slots__ = ("closing", "epoch", "length", "until")
+    __slots__ = ("closing", "epoch", "is_parents", "length", "until")
 
     def __init__(self, length: int) -> None:
         self.length = length
         self.epoch = 0
         self.until = 0
+        self.is_parents = False
         self.closing = False
 
     @property
@@ -58,6 +60,11 @@ class Lease:
         """Take note that the incarnation is over."""
         self.until = 0
         self.epoch = 0
+
+    def forked(self) -> None:
+        """Take note that this is a child process: what was claimed under this lease is its parent's to run and to settle."""
+        self.lost()
+        self.is_parents = True
 
     def trusted(self) -> bool:
         """Return whether this incarnation may still start and claim runs."""

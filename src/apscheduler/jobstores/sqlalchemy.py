@@ -800,6 +800,13 @@ class SQLAlchemyJobStore(SharedJobStore):
     def settle(self, claim: Claim, result: Result) -> None:
         if not isinstance(claim, StoreClaim):
             raise TypeError(f"{claim!r} was not claimed from this store")
+        if claim._lease.is_parents:
+            self._logger.warning(
+                "Job %s came to an end (%s) in a child process that it had made by a fork; its outcome is written by the "
+                "process that runs it. Such a child is to end by os._exit(), before it comes out of the job",
+                *(name_of(claim.job), result.outcome),
+            )
+            return
         self._session_of(claim).outbox.settle(claim, result)
 
     def release(self, claim: Claim) -> None:
@@ -820,6 +827,8 @@ class SQLAlchemyJobStore(SharedJobStore):
         return True
 
     def _give_back(self, claim: StoreClaim, fires: list[int]) -> None:
+        if claim._lease.is_parents:
+            return
         self._session_of(claim).outbox.give_back_all(claim, fires)
         if not claim.unsettled and claim.take_release():
             self.release(claim)

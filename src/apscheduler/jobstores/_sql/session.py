@@ -80,7 +80,7 @@ class Sessions:
         self._leaving = Lock()
         for each in self.all():
             each.outbox.forked()
-            each.membership.lease.lost()
+            each.membership.lease.forked()
             each.open.clear()
             each.left = True
 
