@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from apscheduler._engine.instants import SECOND
+from apscheduler.cluster import hostclock
 from apscheduler.cluster import offset as offset_module
 from apscheduler.cluster.hostclock import HostClock, kernel_base
 from apscheduler.cluster.offset import Offset
@@ -161,3 +164,37 @@ def test_the_kernels_word_agrees_with_this_machines_clock():
     if told is None:
         pytest.skip("this system has no /proc/stat")
     assert abs(HostClock().now() - offset_module.boot_us() - told) < 2 * SECOND
+
+
+def behind() -> int:
+    """Return by how many microseconds what the kernel tells is behind this machine's clock."""
+    told = kernel_base()
+    if told is None:
+        pytest.skip("this system has no /proc/stat")
+    return hostclock.process_us() - offset_module.boot_us() - told
+
+
+@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="the kernel makes no files in memory")
+def test_the_kernel_tells_the_time_to_some_milliseconds_by_the_stamp_of_a_file():
+    assert min(behind() for _ in range(20)) < 50_000
+
+
+@pytest.mark.parametrize("faked", [-3600 * SECOND, 3600 * SECOND, None])
+def test_where_stamps_are_faked_or_refused_the_kernel_tells_it_to_a_second(monkeypatch, faked):
+    stamp = None if faked is None else hostclock.process_us() + faked
+    monkeypatch.setattr(hostclock, "_stamp_us", lambda: stamp)
+    told = kernel_base()
+    if told is None:
+        pytest.skip("this system has no /proc/stat")
+    assert told % SECOND == 0
+    assert behind() < 1.5 * SECOND
+
+
+def test_where_no_file_can_be_made_in_memory_there_is_no_stamp(monkeypatch):
+    def refuse(name):
+        raise OSError(38, "Function not implemented")
+
+    monkeypatch.setattr(os, "memfd_create", refuse, raising=False)
+    assert hostclock._stamp_us() is None
+    monkeypatch.delattr(os, "memfd_create")
+    assert hostclock._stamp_us() is None

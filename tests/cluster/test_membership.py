@@ -8,7 +8,6 @@ import pytest
 from cluster.rolls import LEASE, Pause, Roll, Stop
 
 from apscheduler._engine.instants import SECOND
-from apscheduler.cluster import lease, membership, offset
 from apscheduler.cluster.membership import Membership
 
 BEAT = 60.0
@@ -241,56 +240,3 @@ def test_a_clock_that_was_set_is_told(by_hand, roll, troubles, step, way):
     by_hand.beat()
     (told,) = troubles
     assert told[0].startswith(f"This host's clock was set {way} by 2.0 s")
-
-
-class SlowWay:
-    """A boot clock, a store whose answers take their time, and a host that is an hour ahead of it."""
-
-    def __init__(self, roll, seconds):
-        self.roll, self.seconds, self.now, self.readings = roll, seconds, 0, 0
-        self.join, roll.join, roll.now = roll.join, self.joined, self.read
-
-    def goes_on(self):
-        self.now += round(self.seconds * SECOND)
-        self.roll.time += round(self.seconds * SECOND)
-
-    def joined(self, *what):
-        answer = self.join(*what)
-        self.goes_on()
-        return answer
-
-    def read(self):
-        self.readings += 1
-        answer = self.roll.time
-        self.goes_on()
-        return answer
-
-
-@pytest.fixture
-def way(member, roll, monkeypatch):
-    way = SlowWay(roll, 1.6)
-    member.offset._clock = lambda: roll.time + 3600 * SECOND
-    for module in (lease, membership, offset):
-        monkeypatch.setattr(module, "boot_us", lambda: way.now)
-    monkeypatch.setattr(Membership, "_start_beating", lambda self, epoch: None)
-    assert member.ensure()
-    return way
-
-
-def test_an_edit_reads_the_stores_clock_again_where_the_starts_reading_was_slow(member, way):
-    assert member.offset.us == -3600 * SECOND - SECOND * 8 // 10
-    way.seconds = 0.01
-    assert abs(member.clock_offset() + 3600 * SECOND) < 0.01 * SECOND
-    assert way.readings == 1
-    member.clock_offset()
-    assert way.readings == 1
-
-
-def test_where_each_way_is_slow_edits_read_the_stores_clock_now_and_then(member, way):
-    member.clock_offset()
-    assert way.readings == 3
-    member.clock_offset()
-    assert way.readings == 3
-    way.now += round((BEAT + 1) * SECOND)
-    member.clock_offset()
-    assert way.readings == 6

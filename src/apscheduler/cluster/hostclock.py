@@ -10,6 +10,7 @@ Smaller changes are believed, and so are all changes where the kernel does not t
 
 from __future__ import annotations
 
+import os
 import time
 
 from apscheduler.cluster.lease import boot_us
@@ -30,7 +31,20 @@ def process_us() -> int:
 
 
 def kernel_base() -> int | None:
-    """Return the kernel's time minus :func:`boot_us`, rounded down to a second; ``None`` where it cannot be told."""
+    """Return the kernel's time minus :func:`boot_us`, rounded down; ``None`` where it cannot be told.
+
+    It is rounded to some milliseconds, or to a second where the kernel's stamps of files are faked or not to be had.
+    """
+    booted = _booted_us()
+    stamp = _stamp_us()
+    if booted is None or stamp is None:
+        return booted
+    base = stamp - boot_us()
+    return base if abs(base - booted) < _EXACT else booted
+
+
+def _booted_us() -> int | None:
+    """Return when the machine was started, microseconds UTC, rounded down to a second."""
     try:
         with open("/proc/stat", encoding="ascii") as file:  # noqa: PTH123 - start-up time
             for line in file:
@@ -39,6 +53,18 @@ def kernel_base() -> int | None:
     except (OSError, ValueError):
         return None
     return None
+
+
+def _stamp_us() -> int | None:
+    """Return the time that the kernel gives a new file, microseconds UTC: that of its last tick, some milliseconds ago."""
+    try:
+        file = os.memfd_create("time")
+    except (AttributeError, OSError):  # another system, or one that does not allow it
+        return None
+    try:
+        return os.fstat(file).st_mtime_ns // 1000
+    finally:
+        os.close(file)
 
 
 class HostClock:

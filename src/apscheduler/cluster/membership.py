@@ -11,7 +11,7 @@ import secrets
 import socket
 from threading import Event, Lock, Thread, current_thread
 
-from apscheduler._engine.instants import NEVER, SECOND
+from apscheduler._engine.instants import SECOND
 from apscheduler.cluster.host import Host, is_gone, new_epoch, this_process
 from apscheduler.cluster.lease import Lease, boot_us
 from apscheduler.cluster.nodes import Watch
@@ -94,8 +94,7 @@ class Membership:
         self._joining = Lock()
         self._stop = Event()
         self._may_leave: Callable[[], bool] = lambda: True
-        self._read_at = -NEVER  # when the store's clock was read last, by a clock that nobody sets
-        self._tried_at = -NEVER  # and when an edit read it because it was not told well
+        self._read_at = 0  # when the store's clock was read last, by a clock that nobody sets
         self._is_told_apart = False
         self._dies = False
         """Whether the process ends, and the runs that it holds with it: then signing off closes or frees them too."""
@@ -241,28 +240,17 @@ class Membership:
         self._roll.tend()
 
     def clock_offset(self) -> int:
-        """Return the microseconds from this host's clock to the store's.
-
-        Reads the store's clock if no heartbeat does, or if the heartbeat's reading was too slow to tell it well: a
-        start's transaction may have waited for others'. At most every few seconds, since the way there may be long.
+        """Return the microseconds from this host's clock to the store's. Reads the store's clock if no heartbeat does.
 
         :raises Exception: whatever the store raises
         """
-        if self.lease.epoch == 0:
-            wanted = self._is_long_ago(self._read_at)
-        else:
-            wanted = not self.offset.is_exact and self._is_long_ago(self._tried_at)
-        if wanted:
-            self._tried_at = boot_us()
+        if self.lease.epoch == 0 and boot_us() - self._read_at > self._beat_seconds * SECOND:
             for _ in range(_READINGS):
                 began = self.offset.asked()
                 self._measured(began, self._roll.now())
                 if self.offset.is_exact:
                     break
         return self.offset.us
-
-    def _is_long_ago(self, instant: int) -> bool:
-        return boot_us() - instant > self._beat_seconds * SECOND
 
     def _measured(self, began: int, store_now: int, *, afresh: bool = False) -> None:
         step = self.offset.measured(began, store_now, afresh=afresh)
