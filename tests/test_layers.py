@@ -40,6 +40,7 @@ LAYERS = (
     {"serializers"},
     {"runs"},
     {"cluster"},
+    {"loops"},
     {"jobstores", "executors"},
     {"schedulers"},
     {"metrics", "testing", "integrations", "web"},

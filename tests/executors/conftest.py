@@ -12,8 +12,8 @@ import pytest
 from executors.workers_of_a_test import Pool, Starts, opened
 
 from apscheduler.events import EVENT_JOB_EXECUTED
-from apscheduler.executors import _remote
 from apscheduler.executors._futures import FutureRuns
+from apscheduler.executors._wire import calls
 from apscheduler.executors.base import now_us
 from apscheduler.executors.pool import ProcessPoolExecutor
 from apscheduler.job import Job
@@ -183,10 +183,10 @@ def suites_alarm():
 @pytest.fixture
 def own_runner(monkeypatch):
     """Give the test's coroutines in the main thread a loop that ends with it."""
-    monkeypatch.setattr(_remote, "_runner", None)
+    monkeypatch.setattr(calls, "_runner", None)
     yield
-    if _remote._runner is not None:
-        _remote._runner.close()
+    if calls._runner is not None:
+        calls._runner.close()
 
 
 @pytest.fixture

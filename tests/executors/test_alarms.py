@@ -10,8 +10,9 @@ import time
 import pytest
 
 from apscheduler import current_run
-from apscheduler.executors import _alarm, _remote
-from apscheduler.executors._alarm import call_in_time
+from apscheduler.executors._child import alarm as alarm_module
+from apscheduler.executors._child.alarm import call_in_time
+from apscheduler.executors._wire import calls
 from apscheduler.executors.base import JobTimeoutError
 from apscheduler.runs.context import make_context, run_context
 from tests.executors import sample_jobs
@@ -106,7 +107,7 @@ def test_a_coroutine_that_does_not_yield_is_interrupted():
 
 
 def test_a_coroutine_has_what_the_function_left_of_the_time(monkeypatch):
-    run, given = _remote._run_coroutine, []
+    run, given = calls._run_coroutine, []
 
     def noted(awaitable, seconds):
         given.append(seconds)
@@ -116,7 +117,7 @@ def test_a_coroutine_has_what_the_function_left_of_the_time(monkeypatch):
         time.sleep(0.05)
         return sample_jobs.double(4)
 
-    monkeypatch.setattr(_remote, "_run_coroutine", noted)
+    monkeypatch.setattr(calls, "_run_coroutine", noted)
     assert call_in_time(slowly, (), {}, 30) == (8, None, True)
     (left,) = given
     assert 0 < left <= 30 - 0.05
@@ -132,7 +133,7 @@ def test_a_coroutine_that_does_not_yield_has_no_more_than_its_grace_beyond_the_t
 
     left, _, in_time = call_in_time(slowly, (), {}, 10)
     assert in_time
-    assert left <= 10 - 0.05 + _alarm._COROUTINE_GRACE
+    assert left <= 10 - 0.05 + alarm_module._COROUTINE_GRACE
 
 
 def test_a_coroutine_that_ends_in_time_says_its_value_or_its_own_error():
@@ -142,7 +143,7 @@ def test_a_coroutine_that_ends_in_time_says_its_value_or_its_own_error():
 
 
 def test_an_alarm_that_comes_after_the_calls_end_hurts_nobody():
-    alarm = _alarm._Alarm()
+    alarm = alarm_module._Alarm()
     alarm.armed = False
     alarm.ring(0, None)
     alarm.armed = True
@@ -214,7 +215,7 @@ def test_a_call_that_nobody_else_looks_after_runs_beside():
 
 
 def test_a_call_that_nobody_else_looks_after_is_left_behind(monkeypatch):
-    monkeypatch.setattr(_alarm, "_BESIDE_GRACE", 0.1)
+    monkeypatch.setattr(alarm_module, "_BESIDE_GRACE", 0.1)
     held = threading.Lock()
     held.acquire()  # who waits for it is not interrupted
     began = time.monotonic()

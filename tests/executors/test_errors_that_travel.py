@@ -6,8 +6,8 @@ import pickle
 
 import pytest
 
-from apscheduler.executors import _remote_errors
-from apscheduler.executors._remote_errors import (
+from apscheduler.executors._wire import errors
+from apscheduler.executors._wire.errors import (
     RemoteError,
     RemoteTraceback,
     pack_error,
@@ -84,7 +84,7 @@ def test_frames_of_ours_and_of_asyncio_at_the_beginning_are_left_out():
         exec("def ours():\n    inner()", names)
         return names["ours"]
 
-    for module in ("apscheduler.executors._remote", "asyncio.runners"):
+    for module in ("apscheduler.executors._wire.calls", "asyncio.runners"):
         exc = raised(made(module))
         exc.__traceback__ = exc.__traceback__.tb_next
         assert sent(exc)[1].count("File") == 1
@@ -94,7 +94,7 @@ def test_frames_of_ours_and_of_asyncio_at_the_beginning_are_left_out():
 
 
 def test_where_all_frames_are_ours_the_last_one_stays():
-    names = {"__name__": "apscheduler.executors._remote"}
+    names = {"__name__": "apscheduler.executors._wire.calls"}
     exec("def ours():\n    raise ValueError('ours')", names)
     exc = raised(names["ours"])
     exc.__traceback__ = exc.__traceback__.tb_next
@@ -268,7 +268,7 @@ def test_a_story_is_told_where_nothing_else_tells_it():
     tell_story(exc, "so it was\n\n")
     assert str(exc.__cause__) == "in the process that ran the job:\nso it was"
     has_frames = raised(sample_jobs.fail)
-    _remote_errors.tell_story(has_frames, "x")
+    errors.tell_story(has_frames, "x")
     assert has_frames.__cause__ is None
     has_cause = ValueError()
     has_cause.__cause__ = cause = KeyError()

@@ -11,8 +11,9 @@ import pytest
 from executors import sample_jobs
 from executors.pools_of_others import Keeping, OfThisHost, begun_beside
 
-from apscheduler.executors import _away, _call_board, _pool_answers, _remote, _same_host
+from apscheduler.executors import _away, _call_board, _pool_answers, _same_host
 from apscheduler.executors._pool_answers import CALLED_OFF, started_us
+from apscheduler.executors._wire import calls
 from apscheduler.executors.base import JobTimeoutError, WorkerDiedError
 from apscheduler.executors.futures import FuturesExecutor
 from apscheduler.runs.outcomes import Outcome
@@ -77,8 +78,8 @@ def test_answers_are_outcomes_and_what_has_none_was_called_off(
     claim = make_claim(sample_jobs.nothing, fires=3)
     submitted(executor, claim)
     one, two, three = claim.fires
-    failed = (two, _remote.FAILED, 5, 6, None, ((None, "X", "y"), "", "", []))
-    pool.answer([(one, _remote.EXECUTED, 3, 2_500_003, None, None), failed])
+    failed = (two, calls.FAILED, 5, 6, None, ((None, "X", "y"), "", "", []))
+    pool.answer([(one, calls.EXECUTED, 3, 2_500_003, None, None), failed])
     results = settled(recorder, 3)
     assert recorder.outcomes == [Outcome.EXECUTED, Outcome.FAILED, Outcome.CANCELLED]
     assert [(each.fire, each.started) for each in results] == [(one, 3), (two, 5), (three, 0)]
@@ -187,7 +188,7 @@ def test_a_call_ends_on_the_board_whatever_is_raised_on_its_way(
     def fail(exc):
         raise SystemExit(3)
 
-    monkeypatch.setattr(_remote, "pack_error", fail)
+    monkeypatch.setattr(calls, "pack_error", fail)
     submission = submitted(executor, make_claim(sample_jobs.fail))
     answer = pool.run_beside()
     assert submission.seen().codes == (_call_board.FAILED,)
@@ -226,7 +227,7 @@ def test_whatever_is_raised_while_an_answer_is_taken_the_claim_is_let_go(
     claim = make_claim(sample_jobs.nothing, fires=2)
     submitted(executor, claim)
     setattr(recorder, what, raised_once(getattr(recorder, what), kind))
-    answer = [(fire, _remote.EXECUTED, 3, 4, None, None) for fire in claim.fires]
+    answer = [(fire, calls.EXECUTED, 3, 4, None, None) for fire in claim.fires]
     pool.answer(pool.run_beside() if begun else answer)
     settled(recorder, 2)
     assert executor.in_flight() == []

@@ -15,8 +15,9 @@ import pytest
 from executors import sample_jobs
 from executors.pools_of_others import Keeping, OfThisHost, begun_beside
 
-from apscheduler.executors import _away, _pool_clocks, _pool_exit, _remote, _same_host
-from apscheduler.executors._alarm import call_in_time
+from apscheduler.executors import _away, _pool_clocks, _pool_exit, _same_host
+from apscheduler.executors._child.alarm import call_in_time
+from apscheduler.executors._wire import calls as remote
 from apscheduler.executors.base import WorkerDiedError, now_us
 from apscheduler.executors.futures import FuturesExecutor
 from apscheduler.runs.outcomes import Outcome
@@ -240,13 +241,13 @@ def test_on_another_host_a_lease_is_judged_by_the_clock_that_hosts_share(
 ):
     class Lead:
         held = True
-        until = _remote._boot_us() + 60_000_000
+        until = remote._boot_us() + 60_000_000
 
     claim = make_claim(sample_jobs.add, 1)
     claim.lead = Lead
     executor.submit_claims([claim])
     years = 10**15
-    monkeypatch.setattr(_remote, "_boot_us", lambda: years)
+    monkeypatch.setattr(remote, "_boot_us", lambda: years)
     pool.answer(pool.run_beside(host="another"))
     assert recorder.wait(1)[0].outcome is Outcome.EXECUTED
 
@@ -270,7 +271,7 @@ def test_on_another_host_a_call_that_hangs_is_left_behind_in_time():
 
 def test_a_coroutine_runs_beside_a_loop_that_the_thread_runs_already():
     async def kernel():
-        return _remote._run_coroutine(sample_jobs.double(21), None)
+        return remote._run_coroutine(sample_jobs.double(21), None)
 
     with asyncio.Runner() as runner:
         assert runner.run(kernel()) == 42
@@ -285,7 +286,7 @@ def test_coroutines_of_two_threads_do_not_share_a_loop():
         return 1
 
     threads = [
-        threading.Thread(target=lambda: said.append(_remote._run_coroutine(meet(), None)))
+        threading.Thread(target=lambda: said.append(remote._run_coroutine(meet(), None)))
         for _ in range(2)
     ]
     for thread in threads:

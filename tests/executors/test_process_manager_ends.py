@@ -17,9 +17,9 @@ from executors.workers_of_a_test import (
     turn,
 )
 
-from apscheduler.executors._board import Board
-from apscheduler.executors._remote_errors import pack_error
 from apscheduler.executors._runner import Rest
+from apscheduler.executors._wire.board import Board
+from apscheduler.executors._wire.errors import pack_error
 from apscheduler.executors.base import WorkerDiedError
 from apscheduler.runs.outcomes import Outcome
 from tests.executors import sample_jobs

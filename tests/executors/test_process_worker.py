@@ -12,10 +12,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from apscheduler.executors import _process_worker
-from apscheduler.executors._board import Board
-from apscheduler.executors._process_worker import main
-from apscheduler.executors._remote_errors import unpack_error
+from apscheduler.executors._child import worker as process_worker
+from apscheduler.executors._child.worker import main
+from apscheduler.executors._wire.board import Board
+from apscheduler.executors._wire.errors import unpack_error
 from tests.executors import sample_jobs
 
 SECONDS = 20
@@ -165,7 +165,7 @@ def test_it_does_not_outlive_its_parent(monkeypatch):
 
     monkeypatch.setattr(multiprocessing, "parent_process", lambda: SimpleNamespace(join=ended.wait))
     monkeypatch.setattr(os, "_exit", leave)
-    _process_worker._end_with_parent()
+    process_worker._end_with_parent()
     (watch,) = [each for each in threading.enumerate() if "_outlive" in each.name]
     assert watch.daemon
     assert codes == []
@@ -176,7 +176,7 @@ def test_it_does_not_outlive_its_parent(monkeypatch):
 
 def test_every_worker_looks_after_its_parent(pipes, board, monkeypatch):
     looked = []
-    monkeypatch.setattr(_process_worker, "_end_with_parent", lambda: looked.append(1))
+    monkeypatch.setattr(process_worker, "_end_with_parent", lambda: looked.append(1))
     run(pipes, board, None)
     assert looked == [1]
 
@@ -188,13 +188,13 @@ def test_every_worker_looks_after_its_parent(pipes, board, monkeypatch):
 def _still(monkeypatch):
     """Let the clock stand, so that no answer is late."""
     clock = SimpleNamespace(monotonic=lambda: 1.0, sleep=time.sleep)
-    monkeypatch.setattr(_process_worker, "time", clock)
+    monkeypatch.setattr(process_worker, "time", clock)
 
 
 @pytest.mark.usefixtures("_still")
 def test_answers_of_quick_calls_travel_together(pipes, monkeypatch):
     ours, theirs = pipes
-    sender = _process_worker._Sender(theirs)
+    sender = process_worker._Sender(theirs)
     monkeypatch.setattr(sender, "_start", lambda: None)
     sender.add(1, "one", done=False)
     sender.add(2, "two", done=True)
@@ -207,8 +207,8 @@ def test_answers_of_quick_calls_travel_together(pipes, monkeypatch):
 def test_an_answer_that_comes_late_goes_at_once(pipes, monkeypatch):
     ours, theirs = pipes
     at = [1.0]
-    monkeypatch.setattr(_process_worker, "time", SimpleNamespace(monotonic=lambda: at[0]))
-    sender = _process_worker._Sender(theirs)
+    monkeypatch.setattr(process_worker, "time", SimpleNamespace(monotonic=lambda: at[0]))
+    sender = process_worker._Sender(theirs)
     monkeypatch.setattr(sender, "_start", lambda: None)
     at[0] += 0.001
     sender.add(1, "soon", done=True)
@@ -225,7 +225,7 @@ def test_an_answer_that_comes_late_goes_at_once(pipes, monkeypatch):
 def test_what_a_longer_call_would_hold_up_is_sent_by_a_thread_until_the_pipe_breaks(pipes):
     ours, theirs = pipes
     before = set(threading.enumerate())
-    sender = _process_worker._Sender(theirs)
+    sender = process_worker._Sender(theirs)
     for number in range(3):
         sender.add(number, "it", done=True)
         assert ours.poll(SECONDS)
@@ -247,7 +247,7 @@ def test_where_no_thread_can_be_started_answers_go_at_once(pipes, monkeypatch):
     def refuse(_thread):
         raise RuntimeError("can't start new thread")
 
-    sender = _process_worker._Sender(theirs)
+    sender = process_worker._Sender(theirs)
     with monkeypatch.context() as patched:
         patched.setattr(threading.Thread, "start", refuse)
         for number in (1, 2):

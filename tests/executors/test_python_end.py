@@ -12,7 +12,7 @@ import pytest
 from executors.loop_of_a_test import Executor, wait_once
 
 from apscheduler.executors import _python_end, _waited_for
-from apscheduler.executors._ports import AsyncioPort
+from apscheduler.loops.port import AsyncioPort
 from apscheduler.runs.context import lane_workers
 from tests.executors import sample_jobs
 

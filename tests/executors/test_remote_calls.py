@@ -14,9 +14,9 @@ from types import SimpleNamespace
 import pytest
 
 from apscheduler import current_run
-from apscheduler.executors import _remote
-from apscheduler.executors._remote import Call, pack_call, pickled_somehow, resolve
-from apscheduler.executors._remote_errors import unpack_error
+from apscheduler.executors._wire import calls
+from apscheduler.executors._wire.calls import Call, pack_call, pickled_somehow, resolve
+from apscheduler.executors._wire.errors import unpack_error
 from tests.executors import sample_jobs
 
 NOW = 5_000_000
@@ -26,8 +26,8 @@ LONG = 10**15
 
 @pytest.fixture(autouse=True)
 def _fresh(monkeypatch, suites_alarm, own_runner):
-    monkeypatch.setattr(_remote, "_resolved", {})
-    monkeypatch.setattr(_remote, "time", SimpleNamespace(time_ns=lambda: NOW * 1000 + 999))
+    monkeypatch.setattr(calls, "_resolved", {})
+    monkeypatch.setattr(calls, "time", SimpleNamespace(time_ns=lambda: NOW * 1000 + 999))
 
 
 def called(what, *args, fires=(NOW,), grace=LONG, timeout=None, start_by=None, zone=None, **kwargs):
@@ -68,7 +68,7 @@ def test_a_fire_time_has_an_answer_whatever_is_raised_on_the_way(monkeypatch):
     def fail(exc):
         raise SystemExit(3)
 
-    monkeypatch.setattr(_remote, "pack_error", fail)
+    monkeypatch.setattr(calls, "pack_error", fail)
     both = answers(sample_jobs.fail, fires=[NOW, NOW + 1])
     assert [each[:5] for each in both] == [
         (NOW, "failed", NOW, NOW, None),
@@ -105,14 +105,14 @@ def test_a_fire_time_is_missed_beyond_its_grace_and_not_at_it():
 
 
 def test_no_function_is_called_once_its_lease_is_over(monkeypatch):
-    monkeypatch.setattr(_remote, "_boot_us", lambda: 100)
+    monkeypatch.setattr(calls, "_boot_us", lambda: 100)
     assert answers(sample_jobs.fail, start_by=100) == [(NOW, "fenced", 0, NOW, None, None)]
     assert answers(sample_jobs.nothing, start_by=101)[0][1] == "executed"
 
 
 def test_the_clock_of_leases_runs():
-    first = _remote._boot_us()
-    assert 0 < first <= _remote._boot_us()
+    first = calls._boot_us()
+    assert 0 < first <= calls._boot_us()
 
 
 def test_each_fire_time_is_announced_and_a_refused_one_ends_the_call():
@@ -266,30 +266,30 @@ async def interrupted():
 
 
 def test_the_main_threads_coroutines_share_a_loop_until_one_is_interrupted():
-    first = _remote._run_coroutine(loop(), None)
-    assert _remote._run_coroutine(loop(), None) is first
+    first = calls._run_coroutine(loop(), None)
+    assert calls._run_coroutine(loop(), None) is first
     with pytest.raises(KeyboardInterrupt):
-        _remote._run_coroutine(interrupted(), None)
+        calls._run_coroutine(interrupted(), None)
     assert first.is_closed()
-    assert _remote._runner is None
-    second = _remote._run_coroutine(loop(), None)
+    assert calls._runner is None
+    second = calls._run_coroutine(loop(), None)
     assert second is not first
     assert not second.is_closed()
 
 
 def test_a_coroutine_has_the_time_it_is_given():
     with pytest.raises(TimeoutError):
-        _remote._run_coroutine(asyncio.sleep(20), 0.01)
-    assert _remote._run_coroutine(sample_jobs.double(4), 20) == 8
+        calls._run_coroutine(asyncio.sleep(20), 0.01)
+    assert calls._run_coroutine(sample_jobs.double(4), 20) == 8
 
 
 def test_a_loop_of_another_thread_is_closed_after_its_coroutine():
     made = []
-    thread = threading.Thread(target=lambda: made.append(_remote._run_coroutine(loop(), None)))
+    thread = threading.Thread(target=lambda: made.append(calls._run_coroutine(loop(), None)))
     thread.start()
     thread.join()
     assert made[0].is_closed()
-    assert _remote._runner is None
+    assert calls._runner is None
 
 
 # -- Ctrl-C ----------------------------------------------------------------------------------------------------
@@ -297,7 +297,7 @@ def test_a_loop_of_another_thread_is_closed_after_its_coroutine():
 
 @pytest.fixture
 def _ctrl_c(monkeypatch):
-    monkeypatch.setattr(_remote, "_signals_set", False)
+    monkeypatch.setattr(calls, "_signals_set", False)
     before = signal.getsignal(signal.SIGINT)
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     yield
@@ -308,11 +308,11 @@ def _ctrl_c(monkeypatch):
 @pytest.mark.usefixtures("_ctrl_c")
 def test_ctrl_c_is_the_schedulers_unless_the_program_has_its_own_way_with_it():
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    _remote.leave_ctrl_c_alone()
+    calls.leave_ctrl_c_alone()
     assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    _remote.leave_ctrl_c_alone()  # once is enough: what the program sets later stays
+    calls.leave_ctrl_c_alone()  # once is enough: what the program sets later stays
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
@@ -322,7 +322,7 @@ def test_a_handler_of_the_programs_own_stays():
         raise AssertionError
 
     signal.signal(signal.SIGINT, own)
-    _remote.leave_ctrl_c_alone()
+    calls.leave_ctrl_c_alone()
     assert signal.getsignal(signal.SIGINT) is own
 
 
@@ -333,7 +333,7 @@ def test_a_thread_of_a_program_leaves_its_signals_alone():
 
     def call():
         try:
-            _remote.leave_ctrl_c_alone()
+            calls.leave_ctrl_c_alone()
         except ValueError as exc:
             failures.append(exc)
 

@@ -11,11 +11,11 @@ from types import SimpleNamespace
 import pytest
 
 from apscheduler import current_run
-from apscheduler.executors._coroutines import CoroutineRunner
 from apscheduler.executors._own import OwnExecutor
 from apscheduler.executors._runner import Rest, Runner, under_way
 from apscheduler.executors.base import now_us
 from apscheduler.job import Job
+from apscheduler.loops.coroutines import CoroutineRunner
 from apscheduler.runs.context import lane_workers
 from apscheduler.runs.outcomes import Outcome
 from tests.executors import sample_jobs

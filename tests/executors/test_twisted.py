@@ -16,7 +16,7 @@ from tests.executors import sample_jobs
 task = pytest.importorskip("twisted.internet.task", reason="Twisted is not installed")
 defer = pytest.importorskip("twisted.internet.defer")
 threadable = pytest.importorskip("twisted.python.threadable")
-twisted_port = pytest.importorskip("apscheduler.executors._twisted_port")
+twisted_port = pytest.importorskip("apscheduler.loops.twisted")
 
 SECONDS = 20
 

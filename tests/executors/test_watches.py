@@ -9,9 +9,9 @@ import threading
 import pytest
 
 from apscheduler.executors import _watchdog
-from apscheduler.executors._coroutines import CoroutineRunner
 from apscheduler.executors._watchdog import Watch, Watchdog, watched_call
 from apscheduler.executors.futures import FuturesExecutor
+from apscheduler.loops.coroutines import CoroutineRunner
 
 
 def nothing():

@@ -11,8 +11,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from apscheduler.schedulers import _listeners, _qt_port
-from apscheduler.schedulers._qt_port import BINDINGS, QtPort, QtTimer
+from apscheduler.loops import answers
+from apscheduler.loops import qt as qt_port
+from apscheduler.loops.qt import BINDINGS, QtPort, QtTimer
 
 SECONDS = 20
 BINDING = next((name for name in BINDINGS if find_spec(name) is not None), None)
@@ -150,8 +151,8 @@ def test_a_timer_is_freed_once():
 def installed(monkeypatch):
     """Bindings that are installed, by name: modules of the test."""
     found = {}
-    monkeypatch.setattr(_qt_port, "find_spec", lambda name: name if name in found else None)
-    monkeypatch.setattr(_qt_port, "import_module", lambda name: found[name.partition(".")[0]])
+    monkeypatch.setattr(qt_port, "find_spec", lambda name: name if name in found else None)
+    monkeypatch.setattr(qt_port, "import_module", lambda name: found[name.partition(".")[0]])
     for name in BINDINGS:
         monkeypatch.delitem(sys.modules, f"{name}.QtCore", raising=False)
     return found
@@ -159,10 +160,10 @@ def installed(monkeypatch):
 
 def test_the_binding_that_the_program_uses_is_taken_before_others(installed, monkeypatch):
     installed.update(PyQt6="six", PySide2="two")
-    assert _qt_port.installed() == ["PyQt6", "PySide2"]
-    assert _qt_port.core() == "six"
+    assert qt_port.installed() == ["PyQt6", "PySide2"]
+    assert qt_port.core() == "six"
     monkeypatch.setitem(sys.modules, "PySide2.QtCore", object())
-    assert _qt_port.core() == "two"
+    assert qt_port.core() == "two"
 
 
 def test_a_program_without_an_application_is_told_to_make_one(installed):
@@ -185,7 +186,7 @@ class Signal:
 
 
 def test_older_names_of_a_binding_are_known_and_its_class_is_made_once(monkeypatch):
-    monkeypatch.setattr(_qt_port, "_classes", {})
+    monkeypatch.setattr(qt_port, "_classes", {})
 
     class QObject:
         pass
@@ -197,8 +198,8 @@ def test_older_names_of_a_binding_are_known_and_its_class_is_made_once(monkeypat
         pyqtSlot=lambda kind: lambda function: function,
         Qt=SimpleNamespace(ConnectionType=SimpleNamespace(QueuedConnection="queued")),
     )
-    made = _qt_port._bridge_class(qt)
-    assert _qt_port._bridge_class(qt) is made
+    made = qt_port._bridge_class(qt)
+    assert qt_port._bridge_class(qt) is made
     bridge, seen = made(), []
     assert [how for _, how in bridge.called.connected] == ["queued"]
     bridge.called.emit((lambda *args: seen.append(args), (1, 2)))
@@ -207,6 +208,6 @@ def test_older_names_of_a_binding_are_known_and_its_class_is_made_once(monkeypat
 
 def test_what_an_async_listener_left_is_finished(monkeypatch):
     finished = []
-    monkeypatch.setattr(_listeners, "finish", finished.append)
+    monkeypatch.setattr(answers, "finish", finished.append)
     QtPort.finish(SimpleNamespace(), "coroutine")
     assert finished == ["coroutine"]

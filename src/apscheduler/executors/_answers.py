@@ -5,14 +5,14 @@ from __future__ import annotations
 import pickle
 from typing import Any
 
-from apscheduler.executors import _remote
 from apscheduler.executors._attempt import timed_out, timeout_of
-from apscheduler.executors._remote_errors import RemoteError, said, unpack_error
+from apscheduler.executors._wire import calls
+from apscheduler.executors._wire.errors import RemoteError, said, unpack_error
 from apscheduler.runs.claims import Claim, Result
 from apscheduler.runs.outcomes import Outcome
 
 
-def facts_of(claim: Claim, first: int) -> _remote.Facts:
+def facts_of(claim: Claim, first: int) -> calls.Facts:
     """Return what a worker process must know about the claim, besides the call itself."""
     job = claim.job
     fires = [fire for fire in claim.fires[first:] if fire in claim._open]
@@ -28,21 +28,21 @@ def facts_of(claim: Claim, first: int) -> _remote.Facts:
     )
 
 
-def take_answer(claim: Claim, answer: _remote.Answer, why_late: str) -> None:
+def take_answer(claim: Claim, answer: calls.Answer, why_late: str) -> None:
     """Settle the fire time that the answer is about, or give the claim back if its lease ended before the call."""
-    if answer[1] == _remote.FENCED:
+    if answer[1] == calls.FENCED:
         claim.sink.give_back(claim)
     else:
         claim.sink.settle(claim, result_of(claim, answer, why_late))
 
 
-def result_of(claim: Claim, answer: _remote.Answer, why_late: str) -> Result:
+def result_of(claim: Claim, answer: calls.Answer, why_late: str) -> Result:
     """Return the answer as a result."""
     fire, outcome, started, finished, value, error = answer
-    if outcome == _remote.MISSED:
+    if outcome == calls.MISSED:
         reason = claim.late_because or why_late
         return Result(fire, Outcome.MISSED, 0, finished, reason=reason)
-    if outcome == _remote.TIMED_OUT:
+    if outcome == calls.TIMED_OUT:
         return timed_out(claim.job, fire, started, finished)
     if error is not None:
         exc, frames, story = unpack_error(error)

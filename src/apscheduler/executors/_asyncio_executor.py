@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable
 
 from apscheduler.executors._loop_executor import LoopExecutor
-from apscheduler.executors._ports import AsyncioPort
 from apscheduler.executors._tasks import TaskRuns
+from apscheduler.loops.port import AsyncioPort
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

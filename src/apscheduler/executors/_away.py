@@ -16,9 +16,10 @@ import time
 from typing import Any
 from weakref import WeakValueDictionary
 
-from apscheduler.executors import _call_board, _remote
-from apscheduler.executors._remote import Answer, Call, Facts
+from apscheduler.executors import _call_board
 from apscheduler.executors._same_host import host_key
+from apscheduler.executors._wire import calls
+from apscheduler.executors._wire.calls import Answer, Call, Facts
 
 Ticket = tuple[str, str, int, str, int, int | None]
 """``(key of the executor, host, number, path of the board, slot, start by)``; ``start by`` is in microseconds UTC."""
@@ -30,11 +31,11 @@ here: WeakValueDictionary[str, Any] = WeakValueDictionary()
 """The ``FutureRuns`` of this process by key. A key begins with the process number: no key matches in a forked child."""
 
 _CODES = {
-    _remote.EXECUTED: _call_board.EXECUTED,
-    _remote.FAILED: _call_board.FAILED,
-    _remote.TIMED_OUT: _call_board.TIMED_OUT,
-    _remote.MISSED: _call_board.MISSED,
-    _remote.FENCED: _call_board.FENCED,
+    calls.EXECUTED: _call_board.EXECUTED,
+    calls.FAILED: _call_board.FAILED,
+    calls.TIMED_OUT: _call_board.TIMED_OUT,
+    calls.MISSED: _call_board.MISSED,
+    calls.FENCED: _call_board.FENCED,
 }
 
 
@@ -49,12 +50,12 @@ class ObjectCall(Call):
         return (*self._brought, None)
 
     def _pickled(self, what: Any) -> bytes:
-        return _remote.pickled_somehow(what)
+        return calls.pickled_somehow(what)
 
 
 def run_pickled(blob: bytes, facts: Facts, ticket: Ticket) -> Any:
     """Run a call that travelled as bytes."""
-    _remote.leave_ctrl_c_alone()
+    calls.leave_ctrl_c_alone()
     return _run(Call(blob, facts), ticket)
 
 
@@ -89,7 +90,7 @@ def _by_own_clock(start_by: int | None) -> int | None:
     """Convert an instant from microseconds UTC to this host's boot clock (``boot_us``); ``None`` stays ``None``."""
     if start_by is None:
         return None
-    return _remote._boot_us() + start_by - time.time_ns() // 1000
+    return calls._boot_us() + start_by - time.time_ns() // 1000
 
 
 _boards: dict[str, _call_board.WorkersBoard] = {}

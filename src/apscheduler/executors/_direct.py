@@ -27,8 +27,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from apscheduler.executors._coroutines import CoroutineRunner
     from apscheduler.executors.base import BaseExecutor
+    from apscheduler.loops.coroutines import CoroutineRunner
 
 
 class DirectClaim(Claim):
@@ -167,7 +167,7 @@ def run_events(
         try:
             retval = job.func(*job.args, **job.kwargs)
             if is_awaitable(retval):
-                from apscheduler.executors._coroutines import (
+                from apscheduler.loops.coroutines import (
                     CoroutineRunner,
                 )
 

@@ -1,6 +1,6 @@
 """Runs claims in a ``concurrent.futures`` pool of the user's, or in any object with such a ``submit``.
 
-A pool is given a function and arguments. The standard library's pool of processes gets them as bytes (see ``_remote``);
+A pool is given a function and arguments. The standard library's pool of processes gets them as bytes (see ``_wire``);
 every other pool gets the objects themselves, so that its own way of pickling applies. A future may be cancelled, lost
 or silent while its call runs on. So there are two sources for what runs where: the pool's future, and our own board or
 thread (see ``_away``).

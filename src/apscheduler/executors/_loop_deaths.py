@@ -24,8 +24,8 @@ from apscheduler.runs.outcomes import Outcome
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from apscheduler.executors._ports import TaskPort
     from apscheduler.executors._tasks import Flight, TaskRuns
+    from apscheduler.loops.port import TaskPort
 
 LOOK_SECONDS = 0.5
 _TURN_SECONDS = 0.05

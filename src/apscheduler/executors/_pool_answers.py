@@ -10,11 +10,12 @@ from concurrent.futures.thread import BrokenThreadPool
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from apscheduler.executors import _away, _call_board, _remote
+from apscheduler.executors import _away, _call_board
 from apscheduler.executors._answers import fail_rest, take_answer
 from apscheduler.executors._attempt import drop, tell_own_error, timed_out
 from apscheduler.executors._foreign_pools import has_our_threads, is_of_this_host, wait_for_end
-from apscheduler.executors._remote_errors import RemoteError, said
+from apscheduler.executors._wire import calls
+from apscheduler.executors._wire.errors import RemoteError, said
 from apscheduler.executors.base import WorkerDiedError
 from apscheduler.runs.claims import Result
 from apscheduler.runs.outcomes import Outcome
@@ -92,10 +93,10 @@ class PoolAnswers:
         else:
             self._take_answers(submission, answers)
 
-    def _take_answers(self, submission: Submission, answers: list[_remote.Answer]) -> None:
+    def _take_answers(self, submission: Submission, answers: list[calls.Answer]) -> None:
         claim = submission.claim
         for answer in answers:
-            if answer[1] == _remote.EXECUTED:
+            if answer[1] == calls.EXECUTED:
                 self._owner._log_success(claim.job, answer[0], answer[2], answer[3])
             take_answer(claim, answer, self._runs.why_late())
         self._cancel(submission, CALLED_OFF)

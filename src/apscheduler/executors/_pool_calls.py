@@ -7,12 +7,13 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from apscheduler.executors import _away, _remote
+from apscheduler.executors import _away
 from apscheduler.executors._answers import facts_of, fail_rest
 from apscheduler.executors._call_board import CallBoard
 from apscheduler.executors._foreign_pools import has_our_threads
-from apscheduler.executors._remote_errors import said
 from apscheduler.executors._same_host import host_key
+from apscheduler.executors._wire import calls as remote
+from apscheduler.executors._wire.errors import said
 from apscheduler.executors.base import begin_all
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class PoolCalls:
             ticket = self._ticket(submission)
             return (_away.run_object, job.func, job.args, job.kwargs, facts, ticket)
         try:
-            blob = _remote.pack_call(job, claim.fires[submission.first])
+            blob = remote.pack_call(job, claim.fires[submission.first])
         except BaseException as exc:  # noqa: BLE001 - a user's __reduce__ may raise anything
             self._refuse_unpicklable(claim, submission.fires, exc)
             return None
@@ -71,7 +72,7 @@ class PoolCalls:
 
     def _on_wall_clock(self, start_by: int | None) -> int | None:
         """Convert an instant from this host's boot clock to microseconds UTC, the one clock that other hosts share."""
-        return None if start_by is None else time.time_ns() // 1000 + start_by - _remote._boot_us()
+        return None if start_by is None else time.time_ns() // 1000 + start_by - remote._boot_us()
 
     def limit_of(self, submission: Submission) -> float | None:
         """Return after how many seconds the pool may end the process, if it can: well after our own timeout."""

@@ -41,7 +41,7 @@ class PoolSource:
             return False
         if fresh is not None:
             self._put(pool, fresh)
-        from apscheduler.executors._remote_errors import said
+        from apscheduler.executors._wire.errors import said
 
         self._owner._logger.error(
             "the pool of executor %r is broken (%s): %s",

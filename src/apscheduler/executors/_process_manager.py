@@ -16,13 +16,14 @@ from multiprocessing.connection import Connection, wait
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from apscheduler.executors import _process_worker, _remote
 from apscheduler.executors._answers import facts_of, fail_rest, take_answer
 from apscheduler.executors._attempt import drop, failed, tell_own_error
-from apscheduler.executors._board import NO_LIMIT, Board
+from apscheduler.executors._child import worker as process_worker
 from apscheduler.executors._durations import SHORT_SECONDS, Durations
-from apscheduler.executors._remote_errors import said, unpack_error
 from apscheduler.executors._runner import Rest, UnderWay
+from apscheduler.executors._wire import calls as remote
+from apscheduler.executors._wire.board import NO_LIMIT, Board
+from apscheduler.executors._wire.errors import said, unpack_error
 from apscheduler.executors._worker_clocks import TAKE_BACK_SECONDS, end_hung, overdue_at, taken_back
 from apscheduler.executors._worker_deaths import exit_text, settle_dead
 from apscheduler.executors._worker_process import Sent, WorkerProcess
@@ -234,7 +235,7 @@ class ProcessManager:
             claim.sink.release(claim)
             return None
         try:
-            blob = _remote.pack_call(claim.job, fires[0])
+            blob = remote.pack_call(claim.job, fires[0])
         except BaseException as exc:  # noqa: BLE001 - a user's __reduce__ may raise anything
             problem = TypeError(
                 f"job {claim.job.id!r} cannot be sent to another process: its function or an argument "
@@ -277,7 +278,7 @@ class ProcessManager:
             worker.taken_back = False
             self._board.limit(worker.slot, NO_LIMIT)
 
-    def _settle_safely(self, sent: Sent, answer: _remote.Answer, *, done: bool) -> None:
+    def _settle_safely(self, sent: Sent, answer: remote.Answer, *, done: bool) -> None:
         """Settle the answer's fire time. After an error of ours, that fire time fails and the claim is let go."""
         try:
             self._settle(sent, answer, done=done)
@@ -289,9 +290,9 @@ class ProcessManager:
             if done:
                 drop(claim, now, exc)
 
-    def _settle(self, sent: Sent, answer: _remote.Answer, *, done: bool) -> None:
+    def _settle(self, sent: Sent, answer: remote.Answer, *, done: bool) -> None:
         claim = sent.claim
-        if answer[1] == _remote.EXECUTED:
+        if answer[1] == remote.EXECUTED:
             if self._pool.owner._info:
                 self._pool.owner._log_success(claim.job, answer[0], answer[2], answer[3])
             self._durations.learn(claim.job, (answer[3] - answer[2]) / 1e6)
@@ -322,7 +323,7 @@ class ProcessManager:
         self.workers.append(worker)
 
     def _greet(self, worker: WorkerProcess, word: str, answer: Any) -> None:
-        if word == _process_worker.READY:
+        if word == process_worker.READY:
             worker.ready = True
             self._starts.failures = 0
             return

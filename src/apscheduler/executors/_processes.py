@@ -2,7 +2,7 @@
 
 It is used in place of ``concurrent.futures`` for three reasons. There, one killed worker breaks the pool and every run
 in it; so does an object that cannot be unpickled; and a call costs 120 µs. Here each worker has a pipe of its own, the
-user's objects travel as bytes (see ``_remote``), and many very short calls share one message.
+user's objects travel as bytes (see ``_wire``), and many very short calls share one message.
 """
 
 from __future__ import annotations

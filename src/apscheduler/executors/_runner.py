@@ -25,8 +25,8 @@ from apscheduler.texts import Block
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from apscheduler.executors._coroutines import CoroutineRunner
     from apscheduler.executors._watchdog import Watch, Watchdog
+    from apscheduler.loops.coroutines import CoroutineRunner
     from apscheduler.runs.context import RunContext
 
 
@@ -195,7 +195,7 @@ class Runner:
 
     def _await(self, awaitable: Any, watch: Watch | None = None) -> Any:
         if self._coroutines is None:
-            from apscheduler.executors._coroutines import CoroutineRunner
+            from apscheduler.loops.coroutines import CoroutineRunner
 
             self._coroutines = CoroutineRunner()
         context = self.current_run()

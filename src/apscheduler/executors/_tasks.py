@@ -41,9 +41,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from apscheduler.executors._ports import Handle, TaskPort
     from apscheduler.executors._waited_for import Claims
     from apscheduler.executors._watchdog import Watch
+    from apscheduler.loops.port import Handle, TaskPort
 
 SHUT_DOWN = "the scheduler was shut down"
 LOOP_ENDS = "its event loop ended before it began"

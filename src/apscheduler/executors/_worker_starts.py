@@ -10,7 +10,7 @@ from time import monotonic
 from typing import Any
 
 from apscheduler._engine.backoff import delay
-from apscheduler.executors import _process_worker
+from apscheduler.executors._child import worker as process_worker
 from apscheduler.executors._worker_process import WorkerProcess
 
 ATTEMPTS = 3
@@ -74,7 +74,7 @@ class WorkerStarts:
         try:
             inherited = self._inherited(pipe, others)
             process = self._context.Process(
-                target=_process_worker.main,
+                target=process_worker.main,
                 args=(theirs, board, slot, self._initializer, self._initargs, inherited),
                 name=name,
             )

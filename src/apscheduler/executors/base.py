@@ -294,7 +294,7 @@ class BaseExecutor(metaclass=ABCMeta):
         known = getattr(event, "_result", None)
         if isinstance(known, Result):
             if known.exception is not None and known.told_in != getpid():
-                from apscheduler.executors._remote_errors import tell_story
+                from apscheduler.executors._wire.errors import tell_story
 
                 tell_story(known.exception, known.story)
             return known

@@ -7,9 +7,9 @@ from time import monotonic
 
 from apscheduler.elsewhere import names_of_3x
 from apscheduler.executors._attempt import claim_of_caller, executed, failed, timed_out
-from apscheduler.executors._coroutines import CoroutineRunner
 from apscheduler.executors._own import OwnExecutor
 from apscheduler.executors._runner import Runner, under_way
+from apscheduler.loops.coroutines import CoroutineRunner
 from apscheduler.runs.claims import Claim
 from apscheduler.runs.context import run_context
 from apscheduler.runs.raised import set_traceback

@@ -28,7 +28,7 @@ class TwistedExecutor(LoopExecutor):
     _runs_by = __name__
 
     def _make_runs(self, scheduler: Any) -> TaskRuns:
-        from apscheduler.executors._twisted_port import TwistedPort
+        from apscheduler.loops.twisted import TwistedPort
 
         self._reactor = getattr(scheduler, "_reactor", None)
         if self._reactor is None:

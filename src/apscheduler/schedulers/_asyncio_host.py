@@ -6,10 +6,10 @@ import asyncio
 from contextvars import copy_context
 from threading import Thread
 
-from apscheduler.executors._ports import AsyncioPort
+from apscheduler.loops.answers import keep, unfinished
+from apscheduler.loops.port import AsyncioPort
 from apscheduler.schedulers._callback import CallbackScheduler
 from apscheduler.schedulers._ending import leave_behind, withdraw
-from apscheduler.schedulers._listeners import unfinished
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,8 +27,7 @@ class ListeningPort(AsyncioPort):
     def finish(self, coroutine: Any) -> asyncio.Task[Any]:
         """Start a task that awaits what an async listener returned."""
         task = super().finish(coroutine)
-        unfinished.add(task)  # the loop itself keeps only a weak reference
-        task.add_done_callback(unfinished.discard)
+        keep(task)
         return task
 
 

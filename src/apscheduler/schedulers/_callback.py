@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from apscheduler.events import SchedulerEvent
-    from apscheduler.executors._ports import Handle, Port
+    from apscheduler.loops.port import Handle, Port
 
 LOOP_BATCH = 200
 """Jobs claimed at a time in the loop itself. This takes about two milliseconds; then the loop does its other work."""

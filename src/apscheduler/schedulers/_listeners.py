@@ -7,6 +7,8 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from types import CoroutineType
 
+from apscheduler.loops.answers import finish
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import logging
@@ -76,21 +78,3 @@ async def _guarded(
         await coroutine
     except Exception:
         logger.exception("A listener (%r) raised on %r", callback, event)
-
-
-def finish(coroutine: Any) -> None:
-    """Start an async listener's coroutine in the thread's running loop; without a running loop, run it to its end."""
-    import asyncio
-
-    try:
-        loop = asyncio.get_running_loop()
-    except RuntimeError:
-        asyncio.run(coroutine)
-        return
-    task = loop.create_task(coroutine)
-    unfinished.add(task)  # the loop itself keeps only a weak reference
-    task.add_done_callback(unfinished.discard)
-
-
-unfinished: set[Any] = set()
-"""Tasks of async listeners that have not ended."""

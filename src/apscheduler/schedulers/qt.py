@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from apscheduler.elsewhere import names_of_3x
+from apscheduler.loops.qt import BINDINGS, QtPort, installed
 from apscheduler.schedulers._callback import CallbackScheduler
-from apscheduler.schedulers._qt_port import BINDINGS, QtPort, installed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from apscheduler.executors._ports import Port
+    from apscheduler.loops.port import Port
 
 if not installed():
     raise ImportError(

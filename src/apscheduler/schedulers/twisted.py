@@ -20,8 +20,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from apscheduler.executors._ports import Port
     from apscheduler.executors.base import BaseExecutor
+    from apscheduler.loops.port import Port
 
 
 def run_in_reactor(func: Callable[..., object]) -> Callable[..., None]:
@@ -52,7 +52,7 @@ class TwistedScheduler(CallbackScheduler):
         super()._configure(config)
 
     def _find_port(self) -> Port:
-        from apscheduler.executors._twisted_port import TwistedPort
+        from apscheduler.loops.twisted import TwistedPort
 
         if self._reactor is None:
             from twisted.internet import reactor

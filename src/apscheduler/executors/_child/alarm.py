@@ -12,7 +12,7 @@ from contextvars import copy_context
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from apscheduler.executors import _remote
+from apscheduler.executors._wire import calls
 from apscheduler.executors.base import JobTimeoutError
 
 _COROUTINE_GRACE = 0.25
@@ -103,7 +103,7 @@ def _await(awaitable: Any, left: float) -> tuple[Any, bool]:
             raise
 
     try:
-        return _remote._run_coroutine(guarded(), left), False
+        return calls._run_coroutine(guarded(), left), False
     except TimeoutError:
         if inner:
             raise
@@ -113,12 +113,12 @@ def _await(awaitable: Any, left: float) -> tuple[Any, bool]:
 def _call_with_watchdog(
     func: Any, args: Any, kwargs: Any, timeout: float
 ) -> tuple[Any, BaseException | None, bool]:
-    from apscheduler.executors._coroutines import CoroutineRunner
     from apscheduler.executors._watchdog import (
         Watch,
         Watchdog,
         watched_call,
     )
+    from apscheduler.loops.coroutines import CoroutineRunner
     from apscheduler.runs.context import run_context
 
     dog = Watchdog("apscheduler-worker-watchdog")

@@ -14,9 +14,9 @@ import threading
 import time
 from typing import Any
 
-from apscheduler.executors._board import Board
-from apscheduler.executors._remote import Call
-from apscheduler.executors._remote_errors import pack_error
+from apscheduler.executors._wire.board import Board
+from apscheduler.executors._wire.calls import Call
+from apscheduler.executors._wire.errors import pack_error
 
 READY, BROKEN = "ready", "broken"
 _FLUSH_SECONDS = 0.002

@@ -10,13 +10,13 @@ import concurrent.futures
 import sys
 from collections.abc import Callable, Coroutine
 
-from apscheduler.executors._coroutines import awaiting
+from apscheduler.loops.coroutines import awaiting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Protocol
 
-    from apscheduler.executors._coroutines import Started
+    from apscheduler.loops.coroutines import Started
     from apscheduler.runs.context import RunContext
 
     class Handle(Protocol):

@@ -68,7 +68,7 @@ class QtPort:
 
     def finish(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         """Await what an async listener returned, in an asyncio loop if Qt runs one there; else run it to its end."""
-        from apscheduler.schedulers._listeners import finish
+        from apscheduler.loops.answers import finish
 
         finish(coroutine)
 

@@ -6,7 +6,7 @@ its own run, and never breaks the channel. Worker processes import this module, 
 A call is ``(blob, facts)``. ``blob`` is the pickled ``(function or its reference, args, kwargs, zone)``. ``facts`` is
 ``(job id, store alias, fires, grace, attempt, timeout, token, start by)``. The answer for each fire time is
 ``(fire, outcome, started, finished, value, error)``, where ``value`` is the pickled return value or ``None``. How an
-exception travels is described in ``_remote_errors``.
+exception travels is described in ``errors.py``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from apscheduler.executors._remote_errors import Error, pack_error, plain_error, said
+from apscheduler.executors._wire.errors import Error, pack_error, plain_error, said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -123,7 +123,7 @@ class Call:
                 except BaseException as exc:  # noqa: BLE001 - whatever a job raises is its outcome
                     error = exc
             else:
-                from apscheduler.executors._alarm import call_in_time
+                from apscheduler.executors._child.alarm import call_in_time
 
                 value, error, in_time = call_in_time(
                     func, args, kwargs, self.timeout, alone=self.is_alone
@@ -233,7 +233,7 @@ def _run_coroutine(awaitable: Any, timeout: float | None) -> Any:
 
 
 def _run_in_own_loop(awaitable: Any) -> Any:
-    from apscheduler.executors._coroutines import CoroutineRunner
+    from apscheduler.loops.coroutines import CoroutineRunner
 
     coroutines = CoroutineRunner()
     try:

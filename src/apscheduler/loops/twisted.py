@@ -1,4 +1,4 @@
-"""Makes a port of Twisted's reactor (see ``_ports``)."""
+"""Makes a port of Twisted's reactor (see ``port.py``)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from apscheduler.executors._coroutines import Started
+    from apscheduler.loops.coroutines import Started
     from apscheduler.runs.context import RunContext
 
 _LOOK_SECONDS = 1.0
