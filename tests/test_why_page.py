@@ -9,7 +9,7 @@ import textwrap
 import pytest
 
 from apscheduler.executors._tasks import TaskRuns
-from apscheduler.executors._threads import WorkerPool
+from apscheduler.executors._threads.pool import WorkerPool
 from apscheduler.runs import reasons
 from apscheduler.runs.outcomes import Outcome
 from apscheduler.schedulers._lateness import Lateness

@@ -1,7 +1,7 @@
 """What is done when the interpreter ends without a ``shutdown()``, in this order, no matter who registered first.
 
     begin    schedulers claim nothing more, give back what has not begun, and have outcomes written as they come
-    wait     our pools are waited for (``executors/_ending.py``)
+    wait     our pools are waited for (``executors/_ending/pools.py``)
     finish   stores write what became known meanwhile, say what goes on, and sign off
 
 A forked child of :mod:`multiprocessing` leaves without ``atexit``; there multiprocessing's own exit makes these calls.

@@ -11,7 +11,7 @@ import pytest
 from executors import sample_jobs
 from executors.pools_of_others import OfThisHost
 
-from apscheduler.executors._watchdog import Watch, Watchdog
+from apscheduler.executors._attempt.watchdog import Watch, Watchdog
 from apscheduler.executors.futures import FuturesExecutor
 from apscheduler.executors.pool import ProcessPoolExecutor, ThreadPoolExecutor
 from apscheduler.runs.outcomes import Outcome

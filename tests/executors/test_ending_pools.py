@@ -7,8 +7,9 @@ from types import SimpleNamespace
 import pytest
 
 from apscheduler import ends
-from apscheduler.executors import _ending, _waited_for
-from apscheduler.executors._ending import Ending
+from apscheduler.executors._ending import pools as pools_module
+from apscheduler.executors._ending import waits as waited_for
+from apscheduler.executors._ending.pools import Ending
 from apscheduler.executors.base import InterpreterEndingError
 
 
@@ -43,7 +44,7 @@ def at_end(monkeypatch, told):
     waits, forks = [], []
     monkeypatch.setattr(ends, "at_wait", waits.append)
     monkeypatch.setattr(ends, "begin", lambda: told.append("begin"))
-    monkeypatch.setattr(_ending, "after_fork", forks.append)
+    monkeypatch.setattr(pools_module, "after_fork", forks.append)
     return SimpleNamespace(waits=waits, forks=forks)
 
 
@@ -92,7 +93,7 @@ def test_a_pool_that_nobody_holds_is_not_waited_for(at_end, ending, told):
 
 
 def test_a_wait_that_a_person_notices_is_explained(at_end, ending, told, monkeypatch, caplog):
-    monkeypatch.setattr(_waited_for, "PATIENCE", 0.0)
+    monkeypatch.setattr(waited_for, "PATIENCE", 0.0)
     pool = Pool(told, "a", running=1)
     ending.pools.add(pool)
     end(at_end)
@@ -102,7 +103,7 @@ def test_a_wait_that_a_person_notices_is_explained(at_end, ending, told, monkeyp
 
 
 def test_ctrl_c_ends_the_wait_and_the_work(at_end, told, monkeypatch, caplog):
-    monkeypatch.setattr(_waited_for, "PATIENCE", 0.0)
+    monkeypatch.setattr(waited_for, "PATIENCE", 0.0)
     ending = Ending(wait=interrupted, kill=lambda pool: told.append(("kill", pool.name)))
     pools = [Pool(told, "a", running=2), Pool(told, "b", running=1)]
     ending.pools.update(pools)

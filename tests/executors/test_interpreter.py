@@ -175,14 +175,14 @@ def test_a_script_without_a_main_guard_does_not_start_processes_in_its_workers(t
 
 @pytest.mark.parametrize(
     ("pool", "module"),
-    [("ThreadPoolExecutor(1)", "_threads"), ("ProcessPoolExecutor(1)", "_processes")],
+    [("ThreadPoolExecutor(1)", "_threads.pool"), ("ProcessPoolExecutor(1)", "_processes")],
 )
 def test_ctrl_c_at_the_end_leaves_at_once(tmp_path, pool, module):
     path = tmp_path / "script.py"
     path.write_text(
         script(
             f"""
-            from apscheduler.executors import {module} as module
+            import apscheduler.executors.{module} as module
             executor = started({pool})
             executor.submit_claims([claim(sample_jobs.nothing)])
             executor.submit_claims([claim(sample_jobs.hang, 60)])

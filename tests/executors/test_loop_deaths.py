@@ -11,7 +11,7 @@ import pytest
 from executors.loop_of_a_test import Executor, Port, wait_and_swallow, wait_once
 
 from apscheduler.executors import _loop_deaths, _tasks
-from apscheduler.executors._runner import Rest
+from apscheduler.executors._threads.runner import Rest
 from apscheduler.runs.outcomes import Outcome
 from tests.executors import sample_jobs
 

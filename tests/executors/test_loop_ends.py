@@ -8,8 +8,8 @@ import pytest
 from executors.loop_of_a_test import Executor, wait_and_swallow, wait_once
 
 from apscheduler.executors import _tasks
-from apscheduler.executors._runner import Rest
 from apscheduler.executors._tasks import LoopRunner
+from apscheduler.executors._threads.runner import Rest
 from apscheduler.runs.context import make_context, run_context
 from apscheduler.runs.outcomes import Outcome
 from tests.executors import sample_jobs

@@ -15,7 +15,7 @@ from executors.pools_of_others import Keeping, begun_beside
 
 from apscheduler.executors import _call_board, _futures, _pool_threads
 from apscheduler.executors._foreign_pools import nothing
-from apscheduler.executors._runner import Rest
+from apscheduler.executors._threads.runner import Rest
 from apscheduler.executors.base import InterpreterEndingError
 from apscheduler.executors.futures import FuturesExecutor
 from apscheduler.runs.context import lane_workers

@@ -16,7 +16,7 @@ from executors.workers_of_a_test import (
 )
 
 from apscheduler.executors import _process_manager
-from apscheduler.executors._runner import Rest
+from apscheduler.executors._threads.runner import Rest
 from apscheduler.executors._wire.board import Board
 from apscheduler.runs.outcomes import Outcome
 from tests.executors import sample_jobs

@@ -17,7 +17,7 @@ from executors.workers_of_a_test import (
     turn,
 )
 
-from apscheduler.executors._runner import Rest
+from apscheduler.executors._threads.runner import Rest
 from apscheduler.executors._wire.board import Board
 from apscheduler.executors._wire.errors import pack_error
 from apscheduler.executors.base import WorkerDiedError

@@ -10,7 +10,7 @@ import pytest
 
 from apscheduler.executors import _processes
 from apscheduler.executors._processes import ProcessPool
-from apscheduler.executors._runner import Rest
+from apscheduler.executors._threads.runner import Rest
 from apscheduler.executors.base import InterpreterEndingError
 
 SECONDS = 20

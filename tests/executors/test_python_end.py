@@ -11,7 +11,8 @@ from types import SimpleNamespace
 import pytest
 from executors.loop_of_a_test import Executor, wait_once
 
-from apscheduler.executors import _python_end, _waited_for
+from apscheduler.executors._ending import python_end
+from apscheduler.executors._ending import waits as waits_module
 from apscheduler.loops.port import AsyncioPort
 from apscheduler.runs.context import lane_workers
 from tests.executors import sample_jobs
@@ -34,10 +35,10 @@ def registered(monkeypatch):
     """What Python is to call before it waits, in a program that has watched nothing yet."""
     calls = []
     monkeypatch.setattr(threading, "_register_atexit", calls.append)
-    monkeypatch.setattr(_python_end, "_called_before", set())
-    monkeypatch.setattr(_python_end, "_watched", set())
-    monkeypatch.setattr(_python_end, "_told_in", 0)
-    monkeypatch.setattr(_python_end, "_pid", os.getpid())
+    monkeypatch.setattr(python_end, "_called_before", set())
+    monkeypatch.setattr(python_end, "_watched", set())
+    monkeypatch.setattr(python_end, "_told_in", 0)
+    monkeypatch.setattr(python_end, "_pid", os.getpid())
     return calls
 
 
@@ -45,7 +46,7 @@ def registered(monkeypatch):
 def asked(monkeypatch):
     """What was to be told later: the question and the text."""
     calls = []
-    monkeypatch.setattr(_python_end, "tell_later", lambda *words: calls.append(words))
+    monkeypatch.setattr(python_end, "tell_later", lambda *words: calls.append(words))
     return calls
 
 
@@ -58,11 +59,11 @@ def test_python_is_asked_for_a_call_once_and_again_when_a_further_module_waits(
     thread, process = "concurrent.futures.thread", "concurrent.futures.process"
     monkeypatch.delitem(sys.modules, process, raising=False)
     monkeypatch.setitem(sys.modules, thread, SimpleNamespace())
-    _python_end.name_what_is_left(Runs())
-    _python_end.name_what_is_left(Runs())
+    python_end.name_what_is_left(Runs())
+    python_end.name_what_is_left(Runs())
     assert len(registered) == 1
     monkeypatch.setitem(sys.modules, process, SimpleNamespace())
-    _python_end.name_what_is_left(Runs())
+    python_end.name_what_is_left(Runs())
     assert len(registered) == 2
 
 
@@ -71,38 +72,38 @@ def test_a_python_that_takes_no_call_any_more_is_no_error(registered, monkeypatc
         raise RuntimeError("can't register atexit after shutdown")
 
     monkeypatch.setattr(threading, "_register_atexit", refuse)
-    _python_end.name_what_is_left(Runs())
+    python_end.name_what_is_left(Runs())
     monkeypatch.delattr(threading, "_register_atexit")
-    _python_end.name_what_is_left(Runs())
-    assert _python_end._called_before == set()
+    python_end.name_what_is_left(Runs())
+    assert python_end._called_before == set()
 
 
 def test_the_end_asks_once_what_all_runs_are_waited_for(registered, asked):
     runs = [Runs(a="job a"), Runs(b="job b")]  # held: nobody else does
     for each in runs:
-        _python_end.name_what_is_left(each)
+        python_end.name_what_is_left(each)
     for call in registered * 2:
         call()
     ((waited_for, text),) = asked
     assert waited_for() == {"a": "job a", "b": "job b"}
-    assert text is _waited_for.BY_PYTHON
+    assert text is waits_module.BY_PYTHON
 
 
 def test_a_child_of_a_fork_does_not_speak_for_its_parent(registered, asked, monkeypatch):
     runs = Runs(a="job a")
-    _python_end.name_what_is_left(runs)
+    python_end.name_what_is_left(runs)
     monkeypatch.setattr(os, "getpid", lambda: -1)
     registered[0]()
     assert asked == []
     own = Runs(b="job b")
-    _python_end.name_what_is_left(own)
+    python_end.name_what_is_left(own)
     registered[0]()
     assert asked[0][0]() == {"b": "job b"}
 
 
 @pytest.mark.parametrize(("daemon", "is_told"), [(False, False), (True, True)])
 def test_a_scheduler_that_goes_on_is_no_end(registered, asked, monkeypatch, daemon, is_told):
-    _python_end.name_what_is_left(Runs())
+    python_end.name_what_is_left(Runs())
     others = [SimpleNamespace(name="APScheduler", daemon=daemon)]
     monkeypatch.setattr(threading, "enumerate", lambda: others)
     registered[0]()
@@ -114,10 +115,10 @@ def test_a_scheduler_that_goes_on_is_no_end(registered, asked, monkeypatch, daem
 
 def test_only_what_was_there_at_first_and_still_is_is_told(caplog):
     runs = Runs(b="job b past its timeout", c="job c", d="job d")
-    _waited_for.tell_left({"a": "job a", "b": "job b", "c": "job c"}, runs.waited_for, TEXT)
+    waits_module.tell_left({"a": "job a", "b": "job b", "c": "job c"}, runs.waited_for, TEXT)
     assert caplog.messages == ["Somebody waits for job b past its timeout, job c"]
     assert caplog.records[0].name == "apscheduler.executors"
-    _waited_for.tell_left({"a": "job a"}, runs.waited_for, TEXT)
+    waits_module.tell_left({"a": "job a"}, runs.waited_for, TEXT)
     assert len(caplog.messages) == 1
 
 
@@ -128,9 +129,9 @@ def test_it_is_told_by_a_thread_that_holds_nothing_up(monkeypatch):
         threads.append(threading.current_thread())
         told.set()
 
-    monkeypatch.setattr(_waited_for, "PATIENCE", 0.0)
-    monkeypatch.setattr(_waited_for, "tell_left", tell)
-    _waited_for.tell_later(Runs(a="job a").waited_for, TEXT)
+    monkeypatch.setattr(waits_module, "PATIENCE", 0.0)
+    monkeypatch.setattr(waits_module, "tell_left", tell)
+    waits_module.tell_later(Runs(a="job a").waited_for, TEXT)
     assert told.wait(20)
     assert threads[0].daemon
 
@@ -144,7 +145,7 @@ def test_no_thread_is_no_error_and_none_is_wanted_where_nothing_is_left(monkeypa
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
-    _waited_for.tell_later(Runs(**left).waited_for, TEXT)
+    waits_module.tell_later(Runs(**left).waited_for, TEXT)
     assert len(tried) == len(left)
 
 
@@ -168,9 +169,9 @@ def test_functions_are_waited_for_from_their_submission_to_the_threads_end(
     seen = []
     claim, coroutine = make_claim(look, id="look"), make_claim(wait_once, id="coroutine")
     executor.submit_claims([coroutine])
-    assert set(_python_end._watched) == set()
+    assert set(python_end._watched) == set()
     executor.submit_claims([claim])
-    assert set(_python_end._watched) == {runs}
+    assert set(python_end._watched) == {runs}
     assert runs.waited_for() == {claim: "look"}
     executor.threads[0].function()
     assert seen == [{claim: "look"}, {claim: "look past its timeout"}]

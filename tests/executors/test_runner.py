@@ -11,8 +11,8 @@ from types import SimpleNamespace
 import pytest
 
 from apscheduler import current_run
-from apscheduler.executors._own import OwnExecutor
-from apscheduler.executors._runner import Rest, Runner, under_way
+from apscheduler.executors._claiming import OwnExecutor
+from apscheduler.executors._threads.runner import Rest, Runner, under_way
 from apscheduler.executors.base import now_us
 from apscheduler.job import Job
 from apscheduler.loops.coroutines import CoroutineRunner

@@ -7,9 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from apscheduler.executors import _threads
-from apscheduler.executors._runner import Rest
-from apscheduler.executors._threads import WorkerPool, wait_for_workers
+from apscheduler.executors._threads import pool as pool_module
+from apscheduler.executors._threads.pool import WorkerPool, wait_for_workers
+from apscheduler.executors._threads.runner import Rest
 from apscheduler.executors.base import InterpreterEndingError
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.runs.context import acting_for
@@ -139,7 +139,7 @@ def test_a_closed_pool_takes_nothing_and_says_which_end_it_is(pool, monkeypatch)
     pool.shutdown(wait=True)
     with pytest.raises(RuntimeError, match="this executor was shut down"):
         pool.take(["one"])
-    monkeypatch.setattr(_threads._ending, "_closed", {pool})
+    monkeypatch.setattr(pool_module._ending, "_closed", {pool})
     with pytest.raises(InterpreterEndingError):
         pool.take(["one"])
     assert not pool.queue
@@ -227,9 +227,9 @@ def test_each_worker_is_waited_for():
 
 
 def test_a_pool_that_is_left_behind_is_not_waited_for_at_the_programs_end(pool):
-    assert pool in _threads._ending.pools
+    assert pool in pool_module._ending.pools
     pool.leave_behind()
-    assert pool not in _threads._ending.pools
+    assert pool not in pool_module._ending.pools
 
 
 def test_a_call_of_ones_own_has_a_future(pool):

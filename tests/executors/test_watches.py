@@ -8,8 +8,8 @@ import threading
 
 import pytest
 
-from apscheduler.executors import _watchdog
-from apscheduler.executors._watchdog import Watch, Watchdog, watched_call
+from apscheduler.executors._attempt import watchdog as watchdog_module
+from apscheduler.executors._attempt.watchdog import Watch, Watchdog, watched_call
 from apscheduler.executors.futures import FuturesExecutor
 from apscheduler.loops.coroutines import CoroutineRunner
 
@@ -93,7 +93,7 @@ def held(dog):
 
 
 def test_runs_that_ended_in_time_are_not_kept_until_their_timeouts(monkeypatch):
-    monkeypatch.setattr(_watchdog, "_COMPACT_FROM", 8)
+    monkeypatch.setattr(watchdog_module, "_COMPACT_FROM", 8)
     dog = Watchdog("a watchdog of a test")
     dog._compact_at = 8
     going = Watch(elsewhere(), 5000.0, nothing, nothing)
@@ -109,7 +109,7 @@ def test_runs_that_ended_in_time_are_not_kept_until_their_timeouts(monkeypatch):
 
 
 def test_what_is_left_when_the_others_are_dropped_is_watched_in_order_of_time(monkeypatch):
-    monkeypatch.setattr(_watchdog, "_COMPACT_FROM", 8)
+    monkeypatch.setattr(watchdog_module, "_COMPACT_FROM", 8)
     dog = Watchdog("a watchdog of a test")
     watches = {}
     for seconds in (100, 900, 200, 1000, 1100, 300, 400):  # a heap, and none without its root

@@ -349,9 +349,9 @@ def test_a_scheduler_that_outlives_the_main_thread_is_no_wait_for_its_jobs(tmp_p
         tmp_path,
         """
         import concurrent.futures, time
-        from apscheduler.executors import _waited_for
+        from apscheduler.executors._ending import waits as waited_for
         def job():
-            time.sleep(_waited_for.PATIENCE + 0.5)
+            time.sleep(waited_for.PATIENCE + 0.5)
             say("ends")
             scheduler.shutdown(wait=False)
         pool = concurrent.futures.ThreadPoolExecutor(1)
@@ -368,7 +368,7 @@ def test_a_shutdown_that_waits_long_says_for_what_and_one_that_does_not_says_not
 ):
     from threading import Event
 
-    from apscheduler.executors import _waited_for
+    from apscheduler.executors._ending import waits as waited_for
     from apscheduler.schedulers.background import BackgroundScheduler
 
     said, began, go_on = Event(), Event(), Event()
@@ -383,23 +383,23 @@ def test_a_shutdown_that_waits_long_says_for_what_and_one_that_does_not_says_not
             said.set()
             go_on.set()
 
-    monkeypatch.setattr(_waited_for, "PATIENCE", 0.01)
+    monkeypatch.setattr(waited_for, "PATIENCE", 0.01)
     scheduler = BackgroundScheduler(timezone="UTC")
     scheduler.start()
     scheduler.add_job(job, id="b6e7dd", name="My Hang", misfire_grace_time=None)
     assert began.wait(30)
     lines = Noting()
-    with _waited_for.Telling(scheduler._executors.values(), lines):
+    with waited_for.Telling(scheduler._executors.values(), lines):
         assert said.wait(30)
     assert lines[0].startswith("shutdown() waits for jobs that still run: My Hang (b6e7dd). ")
     scheduler.shutdown()
-    with _waited_for.Telling(scheduler._executors.values(), lines):
+    with waited_for.Telling(scheduler._executors.values(), lines):
         pass
     assert len(lines) == 1
 
 
 def test_many_jobs_are_told_by_the_first_ten():
-    from apscheduler.executors._waited_for import told as words
+    from apscheduler.executors._ending.waits import told as words
 
     assert words([f"j{n}" for n in range(12)]).endswith("j9 and 2 more")
     assert words([f"j{n}" for n in range(10)]).endswith(", j8, j9")

@@ -12,8 +12,8 @@ pytestmark = [needs_signals, pytest.mark.slow]
 
 JOB = """
     import time
-    from apscheduler.executors import _waited_for
-    _waited_for.PATIENCE = 0.2
+    from apscheduler.executors._ending import waits as waited_for
+    waited_for.PATIENCE = 0.2
     began, go_on = Event(), Event()
 
     class GoesOnOnceItIsSaid(logging.Handler):
@@ -213,7 +213,7 @@ def test_a_wait_that_nobody_notices_is_not_told(tmp_path, host):
     if host in NEEDS and find_spec(NEEDS[host]) is None:
         pytest.skip(f"{NEEDS[host]} is not installed")
     given = f"ENDS, GOES_ON, WAITS_IN, OPTIONS = {True, True, '', {}}"
-    ended = "_waited_for.PATIENCE = 60\ngo_on.set()"
+    ended = "waited_for.PATIENCE = 60\ngo_on.set()"
     script = Script(tmp_path, given, JOB, ended, HOSTS[host][0]).end(seconds=20)
     script.assert_clean()
     assert script.lines == ["hangs"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 from typing import Any
 
-from apscheduler.executors._attempt import timed_out, timeout_of
+from apscheduler.executors._attempt.calling import timed_out, timeout_of
 from apscheduler.executors._wire import calls
 from apscheduler.executors._wire.errors import RemoteError, said, unpack_error
 from apscheduler.runs.claims import Claim, Result

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from apscheduler.executors._attempt import timeout_of
-from apscheduler.executors._runner import Rest
+from apscheduler.executors._attempt.calling import timeout_of
+from apscheduler.executors._threads.runner import Rest
 from apscheduler.runs.claims import Claim
 
 SHORT_SECONDS = 0.001

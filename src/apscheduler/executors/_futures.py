@@ -37,8 +37,8 @@ from apscheduler.executors._pool_clocks import PoolClocks
 from apscheduler.executors._pool_runner import in_threads
 from apscheduler.executors._pool_source import PoolSource
 from apscheduler.executors._pool_threads import PoolThreads, runs_here
-from apscheduler.executors._runner import UnderWay, under_way
 from apscheduler.executors._submission import Submission
+from apscheduler.executors._threads.runner import UnderWay, under_way
 from apscheduler.executors.base import InterpreterEndingError, cancel_interrupted
 from apscheduler.runs.claims import Claim
 from apscheduler.runs.context import caller_ident
@@ -47,7 +47,7 @@ from apscheduler.texts import name_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from apscheduler.executors._waited_for import Claims
+    from apscheduler.executors._ending.waits import Claims
 
 
 class FutureRuns:

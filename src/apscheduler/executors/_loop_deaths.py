@@ -17,7 +17,7 @@ from time import sleep
 from weakref import WeakSet, ref
 
 from apscheduler import ends
-from apscheduler.executors._attempt import timed_out
+from apscheduler.executors._attempt.calling import timed_out
 from apscheduler.forks import after_fork
 from apscheduler.runs.claims import Result
 from apscheduler.runs.outcomes import Outcome

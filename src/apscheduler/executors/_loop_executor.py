@@ -6,8 +6,8 @@ from abc import abstractmethod
 from collections.abc import Callable, Sequence
 
 from apscheduler.callables import iscoroutinefunction_partial
-from apscheduler.executors._own import OwnExecutor
-from apscheduler.executors._runner import under_way
+from apscheduler.executors._claiming import OwnExecutor
+from apscheduler.executors._threads.runner import under_way
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class LoopExecutor(OwnExecutor):
 
     def _name_what_is_left(self, runs: TaskRuns) -> None:
         """Have Python's end log which jobs it waits for. Called in the loop's thread before a thread is first used."""
-        from apscheduler.executors._python_end import name_what_is_left
+        from apscheduler.executors._ending.python_end import name_what_is_left
 
         name_what_is_left(runs)
 

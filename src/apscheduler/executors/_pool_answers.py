@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from apscheduler.executors import _away, _call_board
 from apscheduler.executors._answers import fail_rest, take_answer
-from apscheduler.executors._attempt import drop, tell_own_error, timed_out
+from apscheduler.executors._attempt.calling import drop, tell_own_error, timed_out
 from apscheduler.executors._foreign_pools import has_our_threads, is_of_this_host, wait_for_end
 from apscheduler.executors._wire import calls
 from apscheduler.executors._wire.errors import RemoteError, said

@@ -7,7 +7,7 @@ from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from apscheduler.executors._attempt import drop, tell_own_error, timed_out
+from apscheduler.executors._attempt.calling import drop, tell_own_error, timed_out
 from apscheduler.executors._foreign_pools import (
     end_pool,
     moved_on,

@@ -12,8 +12,8 @@ from time import monotonic
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
+from apscheduler.executors._ending.python_end import name_what_is_left
 from apscheduler.executors._foreign_pools import is_of_this_host
-from apscheduler.executors._python_end import name_what_is_left
 from apscheduler.executors.base import InterpreterEndingError
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 
-from apscheduler.executors._attempt import tell_own_error
-from apscheduler.executors._runner import Rest, Runner
+from apscheduler.executors._attempt.calling import tell_own_error
+from apscheduler.executors._threads.runner import Rest, Runner
 from apscheduler.runs.context import lane_workers
 from apscheduler.texts import name_of
 
@@ -13,8 +13,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from apscheduler.executors._waited_for import Claims
-    from apscheduler.executors._watchdog import Watchdog
+    from apscheduler.executors._attempt.watchdog import Watchdog
+    from apscheduler.executors._ending.waits import Claims
     from apscheduler.runs.claims import Claim
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-from apscheduler.executors._attempt import drop
+from apscheduler.executors._attempt.calling import drop
+from apscheduler.executors._attempt.watchdog import Watchdog
 from apscheduler.executors._foreign_pools import has_our_threads, nothing
 from apscheduler.executors._pool_runner import PoolRunner
-from apscheduler.executors._watchdog import Watchdog
 
 if TYPE_CHECKING:
     from apscheduler.executors._futures import FutureRuns
-    from apscheduler.executors._runner import Rest
     from apscheduler.executors._submission import Submission
+    from apscheduler.executors._threads.runner import Rest
 
 
 class PoolThreads:

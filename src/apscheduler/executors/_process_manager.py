@@ -17,10 +17,10 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from apscheduler.executors._answers import facts_of, fail_rest, take_answer
-from apscheduler.executors._attempt import drop, failed, tell_own_error
+from apscheduler.executors._attempt.calling import drop, failed, tell_own_error
 from apscheduler.executors._child import worker as process_worker
 from apscheduler.executors._durations import SHORT_SECONDS, Durations
-from apscheduler.executors._runner import Rest, UnderWay
+from apscheduler.executors._threads.runner import Rest, UnderWay
 from apscheduler.executors._wire import calls as remote
 from apscheduler.executors._wire.board import NO_LIMIT, Board
 from apscheduler.executors._wire.errors import said, unpack_error

@@ -13,16 +13,16 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from apscheduler.executors._ending import Ending
+from apscheduler.executors._ending.pools import Ending
 from apscheduler.executors._process_manager import ProcessManager
-from apscheduler.executors._runner import Rest, UnderWay
+from apscheduler.executors._threads.runner import Rest, UnderWay
 from apscheduler.executors._worker_starts import WorkerStarts, is_reimporting
 from apscheduler.runs.claims import Claim
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-    from apscheduler.executors._calls import WorkQueue
+    from apscheduler.executors._v3.calls import WorkQueue
 
 _ending = Ending(wait=lambda pool: pool.shutdown(wait=True), kill=lambda pool: pool.kill())
 
@@ -72,7 +72,7 @@ class ProcessPool:
 
         :raises RuntimeError: if the pool was shut down
         """
-        from apscheduler.executors._calls import called_in
+        from apscheduler.executors._v3.calls import called_in
 
         return called_in(self, function, args, kwargs)
 
@@ -156,7 +156,7 @@ class ProcessPool:
     @property
     def _work_queue(self) -> WorkQueue:
         """The items that wait, under the name that ``concurrent.futures`` gives them."""
-        from apscheduler.executors._calls import WorkQueue
+        from apscheduler.executors._v3.calls import WorkQueue
 
         return WorkQueue(self.queue)
 

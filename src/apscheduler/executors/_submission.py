@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from apscheduler.executors._attempt import timeout_of
+from apscheduler.executors._attempt.calling import timeout_of
 from apscheduler.executors._call_board import REFUSED, CallBoard, Seen
 from apscheduler.runs.claims import Claim
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 
 from apscheduler.cluster.points import reached
-from apscheduler.executors._attempt import (
+from apscheduler.executors._attempt.calling import (
     claim_of_caller,
     context_of_item,
     executed,
@@ -21,6 +21,7 @@ from apscheduler.executors._attempt import (
     timed_out,
     timeout_of,
 )
+from apscheduler.executors._attempt.watchdog import Watchdog
 from apscheduler.executors._loop_deaths import (
     LOOK_SECONDS,
     end_with_loop,
@@ -29,8 +30,7 @@ from apscheduler.executors._loop_deaths import (
     stands,
 )
 from apscheduler.executors._pool_runner import PoolRunner, in_threads
-from apscheduler.executors._runner import Rest, next_start
-from apscheduler.executors._watchdog import Watchdog
+from apscheduler.executors._threads.runner import Rest, next_start
 from apscheduler.runs.claims import Claim, Result
 from apscheduler.runs.context import run_context
 from apscheduler.runs.outcomes import Outcome
@@ -41,8 +41,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from apscheduler.executors._waited_for import Claims
-    from apscheduler.executors._watchdog import Watch
+    from apscheduler.executors._attempt.watchdog import Watch
+    from apscheduler.executors._ending.waits import Claims
     from apscheduler.loops.port import Handle, TaskPort
 
 SHUT_DOWN = "the scheduler was shut down"

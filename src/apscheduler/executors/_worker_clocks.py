@@ -5,7 +5,7 @@ from __future__ import annotations
 from time import monotonic
 from typing import Any
 
-from apscheduler.executors._attempt import timed_out
+from apscheduler.executors._attempt.calling import timed_out
 from apscheduler.executors._wire.board import Board
 from apscheduler.executors._worker_process import WorkerProcess
 from apscheduler.runs.claims import Claim

@@ -8,8 +8,8 @@ from contextlib import suppress
 from typing import Any
 
 from apscheduler.executors._answers import fail_rest
-from apscheduler.executors._attempt import drop, tell_own_error
-from apscheduler.executors._runner import Rest
+from apscheduler.executors._attempt.calling import drop, tell_own_error
+from apscheduler.executors._threads.runner import Rest
 from apscheduler.executors._wire.board import Board
 from apscheduler.executors._worker_process import Sent, WorkerProcess
 from apscheduler.executors.base import WorkerDiedError

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 from apscheduler.elsewhere import names_of_3x
-from apscheduler.executors import _waited_for
 from apscheduler.executors._asyncio_executor import AsyncioLoopExecutor
+from apscheduler.executors._ending import waits as waited_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ class AsyncIOExecutor(AsyncioLoopExecutor):
         def tell_later() -> None:
             first = runs.waited_for()
             if first:  # the loop runs while it waits; once it is closed, nothing is logged
-                arguments = (first, runs.waited_for, _waited_for.BY_LOOP)
-                port.later(_waited_for.PATIENCE, partial(_waited_for.tell_left, *arguments))
+                arguments = (first, runs.waited_for, waited_for.BY_LOOP)
+                port.later(waited_for.PATIENCE, partial(waited_for.tell_left, *arguments))
 
         runs.loop_end = port.before_end(tell_later)
 

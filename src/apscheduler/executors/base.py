@@ -6,7 +6,7 @@ An executor is given work in one of two ways:
     ``_run_job_success`` or ``_run_job_error``. Instances are counted here, per job id.
 ``submit_claims(items)``        is the engine's way. The claim has counted the instance. By default each claim is passed
     on in the first way, so any 3.x executor works. Our own executors take claims directly; if ``lane`` is true, they
-    also take plain jobs (see executors/_threads.py), which need no object per run.
+    also take plain jobs (see executors/_threads/pool.py), which need no object per run.
 """
 
 from __future__ import annotations
@@ -342,7 +342,7 @@ def run_job(
     :param run_times: the fire times (aware)
     :param logger_name: where to log what happens
     """
-    from apscheduler.executors._direct import run_events
+    from apscheduler.executors._v3.runs import run_events
 
     return run_events(job, jobstore_alias, run_times, logger_name)
 
@@ -357,7 +357,7 @@ async def run_coroutine_job(
     :param run_times: the fire times (aware)
     :param logger_name: where to log what happens
     """
-    from apscheduler.executors._direct import (
+    from apscheduler.executors._v3.runs import (
         run_coroutine_events,
     )
 

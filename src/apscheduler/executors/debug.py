@@ -7,15 +7,15 @@ from collections import deque
 from collections.abc import Sequence
 
 from apscheduler.elsewhere import names_of_3x
-from apscheduler.executors._own import OwnExecutor
-from apscheduler.executors._runner import Rest, Runner
+from apscheduler.executors._claiming import OwnExecutor
+from apscheduler.executors._threads.runner import Rest, Runner
 from apscheduler.runs.context import lane_workers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from apscheduler.executors._watchdog import Watchdog
+    from apscheduler.executors._attempt.watchdog import Watchdog
 
 
 class InlineRunner(Runner):
@@ -105,7 +105,7 @@ class DebugExecutor(OwnExecutor):
 
     def _watchdog(self) -> Watchdog:
         if self._dog is None:
-            from apscheduler.executors._watchdog import Watchdog
+            from apscheduler.executors._attempt.watchdog import Watchdog
 
             self._dog = Watchdog(f"apscheduler-{self._alias}-watchdog", self.timeout_grace)
         return self._dog

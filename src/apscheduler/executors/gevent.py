@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from time import monotonic
 
 from apscheduler.elsewhere import names_of_3x
-from apscheduler.executors._attempt import claim_of_caller, executed, failed, timed_out
-from apscheduler.executors._own import OwnExecutor
-from apscheduler.executors._runner import Runner, under_way
+from apscheduler.executors._attempt.calling import claim_of_caller, executed, failed, timed_out
+from apscheduler.executors._claiming import OwnExecutor
+from apscheduler.executors._threads.runner import Runner, under_way
 from apscheduler.loops.coroutines import CoroutineRunner
 from apscheduler.runs.claims import Claim
 from apscheduler.runs.context import run_context
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Any
 
-    from apscheduler.executors._watchdog import Watch
+    from apscheduler.executors._attempt.watchdog import Watch
     from apscheduler.job import Job
 
 

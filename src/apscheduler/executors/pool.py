@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from apscheduler.amounts import read_option
 from apscheduler.elsewhere import names_of_3x
-from apscheduler.executors._own import OwnExecutor
+from apscheduler.executors._claiming import OwnExecutor
 from apscheduler.names import hint
 from apscheduler.runs.raised import traceback_of
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from apscheduler.executors._processes import ProcessPool
-    from apscheduler.executors._threads import WorkerPool
+    from apscheduler.executors._threads.pool import WorkerPool
     from apscheduler.job import Job
 
 
@@ -153,7 +153,7 @@ class ThreadPoolExecutor(BasePoolExecutor):
         super().__init__(self._own_pool)
 
     def _make_pool(self) -> WorkerPool:
-        from apscheduler.executors._threads import WorkerPool
+        from apscheduler.executors._threads.pool import WorkerPool
 
         return WorkerPool(self._max_workers, **self._options, maker=self)
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from functools import partial
 
 from apscheduler.elsewhere import names_of_3x
+from apscheduler.executors._ending.waits import BY_REACTOR, tell_later
 from apscheduler.executors._loop_executor import LoopExecutor
 from apscheduler.executors._tasks import TaskRuns
-from apscheduler.executors._waited_for import BY_REACTOR, tell_later
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

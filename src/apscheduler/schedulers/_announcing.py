@@ -19,7 +19,7 @@ from apscheduler.events import (
     JobSkippedEvent,
     JobSubmissionEvent,
 )
-from apscheduler.executors._lines import named, shown, span
+from apscheduler.executors._attempt.lines import named, shown, span
 from apscheduler.job import CATCH_UP_LIMIT, Job
 from apscheduler.job_hooks import HeldBackError
 from apscheduler.logs import say

@@ -2,7 +2,7 @@
 
 At the end of the process the scheduler claims nothing more. Stores that other processes share get back what has not
 begun, and from then on each outcome as it comes. What runs goes on: our pools are waited for
-(``executors/_ending.py``). The scheduler can still be shut down afterwards, as an exit handler of the program may do.
+(``executors/_ending/pools.py``). The scheduler can still be shut down afterwards, as an exit handler of the program may do.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from datetime import timedelta
 from threading import TIMEOUT_MAX, Event, Thread, get_ident
 from time import monotonic, sleep
 
-from apscheduler.executors._attempt import claim_of_caller
+from apscheduler.executors._attempt.calling import claim_of_caller
 from apscheduler.jobstores.base import SharedJobStore
 from apscheduler.runs.context import acting_for, caller_ident, lane_workers
 from apscheduler.schedulers import SchedulerAlreadyRunningError

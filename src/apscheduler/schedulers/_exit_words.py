@@ -9,7 +9,7 @@ import os
 import sys
 from time import monotonic
 
-from apscheduler.executors._waited_for import names_of, told
+from apscheduler.executors._ending.waits import names_of, told
 from apscheduler.texts import counted, name_of
 
 TYPE_CHECKING = False

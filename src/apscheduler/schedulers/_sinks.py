@@ -6,7 +6,7 @@ import logging
 from os import getpid
 
 from apscheduler.events import JobExecutionEvent
-from apscheduler.executors._lines import log_outcome, named, shown
+from apscheduler.executors._attempt.lines import log_outcome, named, shown
 from apscheduler.executors.base import EVENT_CODES
 from apscheduler.jobstores.base import SharedJobStore
 from apscheduler.logs import say

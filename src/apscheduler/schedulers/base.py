@@ -324,7 +324,7 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         if wait and timeout is not None:
             _ending.stop_within(self, timeout)
         elif wait and tells:
-            from apscheduler.executors._waited_for import Telling
+            from apscheduler.executors._ending.waits import Telling
 
             with Telling(self._executors.values(), self._logger):
                 self._stop_executors(wait=True)

@@ -113,7 +113,7 @@ def _await(awaitable: Any, left: float) -> tuple[Any, bool]:
 def _call_with_watchdog(
     func: Any, args: Any, kwargs: Any, timeout: float
 ) -> tuple[Any, BaseException | None, bool]:
-    from apscheduler.executors._watchdog import (
+    from apscheduler.executors._attempt.watchdog import (
         Watch,
         Watchdog,
         watched_call,

@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any
 
+_PACKAGE = __file__.rpartition("executors")[0]
 _OUR_FOLDERS = (
-    os.path.dirname(__file__) + os.sep,  # noqa: PTH120 - pathlib is not cheap to import
+    _PACKAGE + "executors" + os.sep,
+    _PACKAGE + "loops" + os.sep,
     os.__file__.removesuffix("os.py") + "asyncio" + os.sep,
 )
-"""Folders of our code and of asyncio: their frames at a traceback's beginning say nothing about the job."""
+"""Folders of the code that calls jobs, ours and asyncio's: their frames at a traceback's beginning say nothing about the job."""
 
 _PLAIN_VALUES = frozenset((bool, int, float, str, bytes, list, tuple, dict, set, type(None)))
 

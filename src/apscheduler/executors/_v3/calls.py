@@ -9,7 +9,7 @@ from datetime import UTC
 from typing import Any
 
 from apscheduler._engine.instants import from_us
-from apscheduler.executors._direct import DirectClaim
+from apscheduler.executors._v3.runs import DirectClaim
 from apscheduler.job import Job
 from apscheduler.runs.claims import Claim, Result
 from apscheduler.runs.outcomes import Outcome

@@ -7,7 +7,7 @@ from typing import Any
 
 from apscheduler.cluster.points import reached
 from apscheduler.events import EVENT_JOB_EXECUTED, JobExecutionEvent
-from apscheduler.executors._attempt import (
+from apscheduler.executors._attempt.calling import (
     context_of_item,
     drop,
     executed,
@@ -25,7 +25,7 @@ from apscheduler.texts import Block
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from apscheduler.executors._watchdog import Watch, Watchdog
+    from apscheduler.executors._attempt.watchdog import Watch, Watchdog
     from apscheduler.loops.coroutines import CoroutineRunner
     from apscheduler.runs.context import RunContext
 
@@ -267,7 +267,7 @@ class Runner:
     # -- with a timeout ----------------------------------------------------------------------------------
 
     def _run_timed(self, claim: Claim, index: int, started: int, timeout: float) -> None:
-        from apscheduler.executors._watchdog import (
+        from apscheduler.executors._attempt.watchdog import (
             STUCK,
             Watch,
             watched_call,

@@ -10,13 +10,13 @@ from os import getpid
 from apscheduler._engine.instants import NEVER, SECOND, to_us
 from apscheduler.events import JobExecutionEvent
 from apscheduler.executors import base
-from apscheduler.executors._attempt import (
+from apscheduler.executors._attempt.calling import (
     executed,
     failed,
     is_awaitable,
     missed,
 )
-from apscheduler.executors._lines import log_outcome, log_start, log_success
+from apscheduler.executors._attempt.lines import log_outcome, log_start, log_success
 from apscheduler.logs import logger_named
 from apscheduler.runs.claims import Claim, Result
 from apscheduler.runs.context import RunContext, make_context, run_context

@@ -15,9 +15,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from itertools import count
 
-from apscheduler.executors._ending import Ending
-from apscheduler.executors._runner import Rest, UnderWay
-from apscheduler.executors._worker import Worker
+from apscheduler.executors._ending.pools import Ending
+from apscheduler.executors._threads.runner import Rest, UnderWay
+from apscheduler.executors._threads.worker import Worker
 from apscheduler.runs.context import caller_ident
 from apscheduler.runs.reasons import all_busy
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from typing import Any
 
-    from apscheduler.executors._calls import WorkQueue
-    from apscheduler.executors._watchdog import Watchdog
+    from apscheduler.executors._attempt.watchdog import Watchdog
+    from apscheduler.executors._v3.calls import WorkQueue
 
 _ending = Ending(wait=lambda pool: wait_for_workers(list(pool._workers)))
 _pool_numbers = count()
@@ -111,7 +111,7 @@ class WorkerPool:
 
         :raises RuntimeError: if the pool was shut down
         """
-        from apscheduler.executors._calls import called_in
+        from apscheduler.executors._v3.calls import called_in
 
         return called_in(self, function, args, kwargs)
 
@@ -168,7 +168,7 @@ class WorkerPool:
         """The watchdog of this pool, made at the first timeout."""
         with self._lock:
             if self._watchdog is None:
-                from apscheduler.executors._watchdog import Watchdog
+                from apscheduler.executors._attempt.watchdog import Watchdog
 
                 self._watchdog = Watchdog(f"{self._prefix}_watchdog", self.owner.timeout_grace)
             return self._watchdog
@@ -207,7 +207,7 @@ class WorkerPool:
     @property
     def _work_queue(self) -> WorkQueue:
         """The items that wait, under the name that ``concurrent.futures`` gives them."""
-        from apscheduler.executors._calls import WorkQueue
+        from apscheduler.executors._v3.calls import WorkQueue
 
         return WorkQueue(self.queue)
 

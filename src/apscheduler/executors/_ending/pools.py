@@ -5,7 +5,7 @@ from __future__ import annotations
 from weakref import WeakSet
 
 from apscheduler import ends
-from apscheduler.executors._waited_for import tell_at_exit
+from apscheduler.executors._ending.waits import tell_at_exit
 from apscheduler.executors.base import InterpreterEndingError
 from apscheduler.forks import after_fork
 from apscheduler.logs import logger_named

@@ -11,13 +11,13 @@ import sys
 import threading
 from weakref import WeakSet
 
-from apscheduler.executors._waited_for import BY_PYTHON, tell_later
+from apscheduler.executors._ending.waits import BY_PYTHON, tell_later
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from apscheduler.executors._waited_for import Claims
+    from apscheduler.executors._ending.waits import Claims
 
 _WAIT = {"threading", "concurrent.futures.thread", "concurrent.futures.process"}
 _watched: WeakSet[Any] = WeakSet()

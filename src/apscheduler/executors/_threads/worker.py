@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import threading
 
-from apscheduler.executors._attempt import drop, failed, tell_own_error
-from apscheduler.executors._runner import Rest, Runner
+from apscheduler.executors._attempt.calling import drop, failed, tell_own_error
+from apscheduler.executors._threads.runner import Rest, Runner
 from apscheduler.job import Job
 from apscheduler.runs.context import lane_workers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from apscheduler.executors._threads import WorkerPool
-    from apscheduler.executors._watchdog import Watchdog
+    from apscheduler.executors._attempt.watchdog import Watchdog
+    from apscheduler.executors._threads.pool import WorkerPool
 
 
 class Worker(Runner):

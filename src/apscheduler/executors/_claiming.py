@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from datetime import datetime
 
-from apscheduler.executors._lines import log_start, log_success
+from apscheduler.executors._attempt.lines import log_start, log_success
 from apscheduler.executors.base import BaseExecutor, run_coroutine_job, run_job
 from apscheduler.job import Job
 from apscheduler.runs.raised import traceback_of
@@ -98,7 +98,7 @@ class OwnExecutor(BaseExecutor):
         if run is not None:
             self._run_by(run, job, run_times)
             return
-        from apscheduler.executors._direct import DirectClaim, EventSink
+        from apscheduler.executors._v3.runs import DirectClaim, EventSink
 
         claim = DirectClaim(job, job._jobstore_alias, run_times, EventSink(self))
         for _, exc in self._submit([claim]):
