@@ -8,7 +8,7 @@ import textwrap
 
 import pytest
 
-from apscheduler.executors._tasks import TaskRuns
+from apscheduler.executors._tasks.runs import TaskRuns
 from apscheduler.executors._threads.pool import WorkerPool
 from apscheduler.runs import reasons
 from apscheduler.runs.outcomes import Outcome

@@ -12,7 +12,7 @@ import pytest
 from executors.workers_of_a_test import Pool, Starts, opened
 
 from apscheduler.events import EVENT_JOB_EXECUTED
-from apscheduler.executors._futures import FutureRuns
+from apscheduler.executors._foreign.pool import FutureRuns
 from apscheduler.executors._wire import calls
 from apscheduler.executors.base import now_us
 from apscheduler.executors.pool import ProcessPoolExecutor

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import deque
 from contextvars import copy_context
 
-from apscheduler.executors._loop_executor import LoopExecutor
-from apscheduler.executors._tasks import TaskRuns
+from apscheduler.executors._tasks.executor import LoopExecutor
+from apscheduler.executors._tasks.runs import TaskRuns
 
 
 class Handle:

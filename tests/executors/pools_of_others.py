@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import Future
 
-from apscheduler.executors import _away
+from apscheduler.executors._foreign import away
 
 
 class Keeping:
@@ -29,7 +29,7 @@ class Keeping:
         _, _, (what, args, kwargs, facts, ticket) = self.calls[number]
         key, here, *rest = ticket
         ticket = (f"0-{key}", host or here, *rest)
-        return _away.run_object(what, args, kwargs, facts, ticket)
+        return away.run_object(what, args, kwargs, facts, ticket)
 
     def answer(self, value, number=-1):
         self.calls[number][0].set_result(value)
@@ -55,7 +55,7 @@ def begun_beside(pool):
     """Have a process of this host begin with the last call, and stop in the middle of it."""
     _, _, (_, _, _, _, ticket) = pool.calls[-1]
     _, _, number, path, slot, _ = ticket
-    board = _away._board_at(path)
+    board = away._board_at(path)
     assert board.begin(slot, number)
     assert board.go_on(slot, number, 0)
     return board, slot, number

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from apscheduler.executors import _call_board
-from apscheduler.executors._call_board import CallBoard, WorkersBoard
+from apscheduler.executors._foreign import board as call_board
+from apscheduler.executors._foreign.board import CallBoard, WorkersBoard
 
 
 @pytest.fixture
@@ -31,10 +31,10 @@ def test_a_call_is_seen_to_begin_to_run_and_to_end(board, worker):
     assert worker.begin(slot, 7)
     assert worker.go_on(slot, 7, 0)
     assert board.seen(slot).is_running
-    worker.end(slot, 7, 0, _call_board.FAILED)
+    worker.end(slot, 7, 0, call_board.FAILED)
     seen = board.seen(slot)
     assert (seen.begun, seen.is_running, seen.ended) == (True, False, 1)
-    assert seen.codes == (_call_board.FAILED,)
+    assert seen.codes == (call_board.FAILED,)
 
 
 def test_a_call_begins_once(board, worker):
@@ -51,7 +51,7 @@ def test_a_call_that_was_given_up_does_not_begin_in_the_place_of_the_next_one(bo
     board.hand_out(10)
     assert not worker.begin(slot, 9)
     assert not worker.go_on(slot, 9, 0)
-    worker.end(slot, 9, 0, _call_board.EXECUTED)
+    worker.end(slot, 9, 0, call_board.EXECUTED)
     assert board.seen(slot).ended == 0
 
 
@@ -60,10 +60,10 @@ def test_nothing_begins_from_the_limit_on_and_that_is_said(board, worker):
     worker.begin(slot, 7)
     board.limit(slot, 1)
     assert worker.go_on(slot, 7, 0)
-    worker.end(slot, 7, 0, _call_board.EXECUTED)
+    worker.end(slot, 7, 0, call_board.EXECUTED)
     assert not worker.go_on(slot, 7, 1)
     assert board.seen(slot).was_refused
-    assert board.seen(slot).codes == (_call_board.EXECUTED, _call_board.REFUSED)
+    assert board.seen(slot).codes == (call_board.EXECUTED, call_board.REFUSED)
 
 
 def test_where_all_places_are_taken_there_is_none(board):
@@ -79,6 +79,6 @@ def test_how_more_calls_ended_than_are_kept_is_not_made_up(board, worker):
     worker.begin(slot, 7)
     for index in range(30):
         worker.go_on(slot, 7, index)
-        worker.end(slot, 7, index, _call_board.EXECUTED)
+        worker.end(slot, 7, index, call_board.EXECUTED)
     assert board.seen(slot).ended == 30
     assert len(board.seen(slot).codes) == 20

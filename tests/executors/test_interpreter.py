@@ -175,7 +175,7 @@ def test_a_script_without_a_main_guard_does_not_start_processes_in_its_workers(t
 
 @pytest.mark.parametrize(
     ("pool", "module"),
-    [("ThreadPoolExecutor(1)", "_threads.pool"), ("ProcessPoolExecutor(1)", "_processes")],
+    [("ThreadPoolExecutor(1)", "_threads.pool"), ("ProcessPoolExecutor(1)", "_processes.pool")],
 )
 def test_ctrl_c_at_the_end_leaves_at_once(tmp_path, pool, module):
     path = tmp_path / "script.py"

@@ -11,7 +11,7 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from apscheduler.executors import _foreign_pools as pools
+from apscheduler.executors._foreign import kinds as pools
 
 SECONDS = 20
 

@@ -10,7 +10,8 @@ from types import SimpleNamespace
 import pytest
 from executors.loop_of_a_test import Executor, Port, wait_and_swallow, wait_once
 
-from apscheduler.executors import _loop_deaths, _tasks
+from apscheduler.executors._tasks import deaths
+from apscheduler.executors._tasks import runs as tasks
 from apscheduler.executors._threads.runner import Rest
 from apscheduler.runs.outcomes import Outcome
 from tests.executors import sample_jobs
@@ -21,8 +22,8 @@ WHILE, BEFORE = "while it ran", "before it began"
 
 @pytest.fixture
 def executor(started, monkeypatch):
-    monkeypatch.setattr(_loop_deaths, "_TURN_SECONDS", 0)
-    monkeypatch.setattr(_tasks, "outlive", lambda runs: None)
+    monkeypatch.setattr(deaths, "_TURN_SECONDS", 0)
+    monkeypatch.setattr(tasks, "outlive", lambda runs: None)
     executor = started(Executor())
     yield executor
     executor.port.end()
@@ -97,7 +98,7 @@ def test_a_timeout_that_ended_after_the_loop_is_the_outcome(
     executor, port, make_claim, recorder, monkeypatch, ignored
 ):
     clock = SimpleNamespace(now=100.0)
-    monkeypatch.setattr(_tasks, "monotonic", lambda: clock.now)
+    monkeypatch.setattr(tasks, "monotonic", lambda: clock.now)
     claim = make_claim(wait_once, timeout=5)
     executor.submit_claims([claim])
     port.tasks[0].step()
@@ -203,14 +204,14 @@ def test_the_rest_of_a_hanging_threads_claim_is_called_off_in_a_closed_loop(
 def test_a_loop_that_is_turned_bit_by_bit_does_not_stand(monkeypatch):
     port = Port()
     port.running = False
-    monkeypatch.setattr(_loop_deaths, "sleep", lambda seconds: setattr(port, "running", True))
-    assert not _loop_deaths.stands(port)
+    monkeypatch.setattr(deaths, "sleep", lambda seconds: setattr(port, "running", True))
+    assert not deaths.stands(port)
 
 
 def test_coroutines_left_by_a_shutdown_in_the_loop_are_looked_after(
     executor, port, runs, make_claim, recorder, monkeypatch
 ):
-    monkeypatch.setattr(_tasks, "outlive", _loop_deaths.outlive)
+    monkeypatch.setattr(tasks, "outlive", deaths.outlive)
     claim = make_claim(wait_once)
     executor.submit_claims([claim])
     port.tasks[0].step()
@@ -223,19 +224,19 @@ def test_coroutines_left_by_a_shutdown_in_the_loop_are_looked_after(
 
 @pytest.mark.parametrize("left", ["nothing", "a function"])
 def test_nobody_looks_where_no_coroutine_is_left(executor, runs, make_claim, monkeypatch, left):
-    monkeypatch.setattr(_loop_deaths, "Thread", None)
+    monkeypatch.setattr(deaths, "Thread", None)
     if left == "a function":
         executor.submit_claims([make_claim(sample_jobs.nothing)])
-    _loop_deaths.outlive(runs)
+    deaths.outlive(runs)
 
 
 def test_at_its_limit_of_threads_nobody_looks(executor, runs, make_claim, monkeypatch):
     def refuse(**_):
         raise RuntimeError
 
-    monkeypatch.setattr(_loop_deaths, "Thread", refuse)
+    monkeypatch.setattr(deaths, "Thread", refuse)
     executor.submit_claims([make_claim(wait_once)])
-    _loop_deaths.outlive(runs)
+    deaths.outlive(runs)
 
 
 @pytest.mark.parametrize("running", [True, False])
@@ -243,11 +244,11 @@ def test_the_end_of_the_interpreter_settles_what_is_left_in_a_loop_that_stands(
     executor, port, runs, make_claim, recorder, monkeypatch, running
 ):
     gc.collect()
-    monkeypatch.setattr(_loop_deaths, "_living", {runs})
+    monkeypatch.setattr(deaths, "_living", {runs})
     executor.submit_claims([make_claim(wait_once)])
     port.tasks[0].step()
     port.here, port.running = False, running
-    _loop_deaths._settle_at_end()
+    deaths._settle_at_end()
     assert len(recorder.results) == (not running)
 
 
@@ -290,5 +291,5 @@ def test_a_loop_that_nobody_has_any_more_is_looked_at_no_more(
             pass
 
     monkeypatch.setattr(runs, "_ended_one", Event())
-    _loop_deaths._look(lambda: known[0] if known else None)
+    deaths._look(lambda: known[0] if known else None)
     assert known == []

@@ -7,8 +7,8 @@ import asyncio
 import pytest
 from executors.loop_of_a_test import Executor, wait_and_swallow, wait_once
 
-from apscheduler.executors import _tasks
-from apscheduler.executors._tasks import LoopRunner
+from apscheduler.executors._tasks import runs as runs_module
+from apscheduler.executors._tasks.runs import LoopRunner
 from apscheduler.executors._threads.runner import Rest
 from apscheduler.runs.context import make_context, run_context
 from apscheduler.runs.outcomes import Outcome
@@ -19,7 +19,7 @@ SHUT_DOWN = "the scheduler was shut down"
 
 @pytest.fixture
 def executor(started, monkeypatch):
-    monkeypatch.setattr(_tasks, "outlive", lambda runs: None)
+    monkeypatch.setattr(runs_module, "outlive", lambda runs: None)
     executor = started(Executor())
     yield executor
     executor.port.end()

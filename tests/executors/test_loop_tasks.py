@@ -10,7 +10,7 @@ import pytest
 from executors.loop_of_a_test import Executor, Handle, Once, wait_and_swallow, wait_once
 
 from apscheduler import current_run
-from apscheduler.executors import _tasks
+from apscheduler.executors._tasks import runs as tasks
 from apscheduler.executors.base import JobTimeoutError
 from apscheduler.runs.outcomes import Outcome
 from tests.executors import sample_jobs
@@ -20,7 +20,7 @@ SHUT_DOWN = "the scheduler was shut down"
 
 @pytest.fixture
 def executor(started, monkeypatch):
-    monkeypatch.setattr(_tasks, "outlive", lambda runs: None)
+    monkeypatch.setattr(tasks, "outlive", lambda runs: None)
     executor = started(Executor())
     yield executor
     executor.port.end()
@@ -39,7 +39,7 @@ def runs(executor):
 @pytest.fixture
 def clock(monkeypatch):
     clock = SimpleNamespace(now=100.0)
-    monkeypatch.setattr(_tasks, "monotonic", lambda: clock.now)
+    monkeypatch.setattr(tasks, "monotonic", lambda: clock.now)
     return clock
 
 
@@ -48,9 +48,7 @@ def test_a_coroutine_job_is_a_task_and_its_value_the_outcome(
 ):
     caplog.set_level(logging.INFO)
     points = []
-    monkeypatch.setattr(
-        _tasks, "reached", lambda point: points.append((point, recorder.results[:]))
-    )
+    monkeypatch.setattr(tasks, "reached", lambda point: points.append((point, recorder.results[:])))
     claim = make_claim(wait_once)
     assert executor.submit_claims([claim]) == []
     (task,) = port.tasks

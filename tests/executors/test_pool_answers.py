@@ -11,19 +11,21 @@ import pytest
 from executors import sample_jobs
 from executors.pools_of_others import Keeping, OfThisHost, begun_beside
 
-from apscheduler.executors import _away, _call_board, _pool_answers, _same_host
-from apscheduler.executors._pool_answers import CALLED_OFF, started_us
+from apscheduler.executors._foreign import answers as pool_answers
+from apscheduler.executors._foreign import away, host
+from apscheduler.executors._foreign import board as call_board
+from apscheduler.executors._foreign.answers import CALLED_OFF, started_us
 from apscheduler.executors._wire import calls
 from apscheduler.executors.base import JobTimeoutError, WorkerDiedError
 from apscheduler.executors.futures import FuturesExecutor
 from apscheduler.runs.outcomes import Outcome
 
 CODES = {
-    Outcome.EXECUTED: _call_board.EXECUTED,
-    Outcome.FAILED: _call_board.FAILED,
-    Outcome.TIMED_OUT: _call_board.TIMED_OUT,
-    Outcome.MISSED: _call_board.MISSED,
-    Outcome.CANCELLED: _call_board.REFUSED,
+    Outcome.EXECUTED: call_board.EXECUTED,
+    Outcome.FAILED: call_board.FAILED,
+    Outcome.TIMED_OUT: call_board.TIMED_OUT,
+    Outcome.MISSED: call_board.MISSED,
+    Outcome.CANCELLED: call_board.REFUSED,
 }
 
 
@@ -45,7 +47,7 @@ def executor(started, pool):
 @pytest.fixture
 def gone(monkeypatch):
     pids = set()
-    monkeypatch.setattr(_same_host, "is_gone", pids.__contains__)
+    monkeypatch.setattr(host, "is_gone", pids.__contains__)
     return pids
 
 
@@ -131,7 +133,7 @@ def test_a_call_whose_future_brings_something_else_was_not_started_where_the_boa
     assert recorder.outcomes == [Outcome.FAILED] * 2
     assert {each.started for each in results} == {0}
     assert executor.in_flight() == []
-    assert pool.run_beside() == _away.AGAIN
+    assert pool.run_beside() == away.AGAIN
 
 
 def test_it_is_said_what_a_future_brought_in_place_of_the_answer(
@@ -163,9 +165,9 @@ def test_a_call_that_runs_on_is_open_until_the_board_says_more(
     board, slot, number = begun_beside(pool)
     pool.answer("ok")
     assert recorder.results == []
-    board.end(slot, number, 0, _call_board.EXECUTED)
+    board.end(slot, number, 0, call_board.EXECUTED)
     assert board.go_on(slot, number, 1)
-    board.end(slot, number, 1, _call_board.FAILED)
+    board.end(slot, number, 1, call_board.FAILED)
     executor._engine.settling.look_after(submission)
     settled(recorder, 2)
     assert recorder.outcomes == [Outcome.EXECUTED, Outcome.FAILED]
@@ -191,7 +193,7 @@ def test_a_call_ends_on_the_board_whatever_is_raised_on_its_way(
     monkeypatch.setattr(calls, "pack_error", fail)
     submission = submitted(executor, make_claim(sample_jobs.fail))
     answer = pool.run_beside()
-    assert submission.seen().codes == (_call_board.FAILED,)
+    assert submission.seen().codes == (call_board.FAILED,)
     pool.answer(answer)
     assert "cannot be told: SystemExit: 3" in str(settled(recorder)[0].exception)
 
@@ -365,7 +367,7 @@ def test_a_claim_that_begins_while_its_pool_ends_is_not_sent_again(
 ):
     executor, made = several(started, OfThisHost, 2)
     submission = submitted(executor, make_claim(sample_jobs.nothing))
-    monkeypatch.setattr(_pool_answers, "wait_for_end", begun_beside)
+    monkeypatch.setattr(pool_answers, "wait_for_end", begun_beside)
     made[0].fail(BrokenExecutor("gone"))
     assert made[1].calls == []
     assert isinstance(submission.orphaned, WorkerDiedError)
@@ -384,7 +386,7 @@ def test_a_claim_is_not_sent_again_where_that_is_not_sure_or_not_wanted(
         submission.slot = -1
     elif why == "begun":
         board, slot, number = begun_beside(made[0])
-        board.end(slot, number, 0, _call_board.FAILED)
+        board.end(slot, number, 0, call_board.FAILED)
     elif why == "refused":
         made[1].submit = lambda *_: 1 / 0
     made[0].fail(BrokenExecutor("gone"))
@@ -415,7 +417,7 @@ def test_a_run_whose_future_is_gone_goes_by_the_board(executor, pool, make_claim
     assert executor._engine.clocks.pause() <= 0.1
     executor._engine.settling.look_after(submission)
     assert recorder.results == []
-    board.end(slot, number, 0, _call_board.EXECUTED)
+    board.end(slot, number, 0, call_board.EXECUTED)
     executor._engine.settling.look_after(submission)
     (result,) = settled(recorder)
     assert result.outcome is Outcome.EXECUTED
@@ -435,7 +437,7 @@ def test_a_run_whose_future_may_tell_more_does_not_go_by_the_board(
 ):
     submission = submitted(executor, make_claim(sample_jobs.nothing))
     board, slot, number = begun_beside(pool)
-    board.end(slot, number, 0, _call_board.EXECUTED)
+    board.end(slot, number, 0, call_board.EXECUTED)
     executor._engine.settling.look_after(submission)
     assert recorder.results == []
 
@@ -465,7 +467,7 @@ def test_a_call_that_its_lease_forbade_is_given_back(
     claim = make_claim(sample_jobs.nothing)
     submitted(executor, claim)
     board, slot, number = begun_beside(pool)
-    board.end(slot, number, 0, _call_board.FENCED)
+    board.end(slot, number, 0, call_board.FENCED)
     pool.fail(ValueError("late"))
     assert given_back == [claim]
 
@@ -476,9 +478,9 @@ def test_of_several_fire_times_each_stands_where_the_board_has_it(
     claim = make_claim(sample_jobs.nothing, fires=4)
     submitted(executor, claim)
     board, slot, number = begun_beside(pool)
-    board.end(slot, number, 0, _call_board.EXECUTED)
+    board.end(slot, number, 0, call_board.EXECUTED)
     board.go_on(slot, number, 1)
-    board.end(slot, number, 1, _call_board.EXECUTED)
+    board.end(slot, number, 1, call_board.EXECUTED)
     board.go_on(slot, number, 2)
     gone.add(os.getpid())
     pool.fail(KeyError("why"))
@@ -517,7 +519,7 @@ def test_a_process_is_said_to_have_ended_only_where_it_has(
     if ends:
         gone.add(os.getpid())
     else:
-        board.end(slot, number, 0, _call_board.EXECUTED)
+        board.end(slot, number, 0, call_board.EXECUTED)
     executor._engine.settling.look_after(submission)
     (result,) = settled(recorder)
     if ends:
@@ -549,7 +551,7 @@ def test_a_process_that_its_pool_ended_for_its_time_was_timed_out(
 
 
 def test_a_start_on_the_clock_that_nobody_sets_is_told_in_utc(monkeypatch):
-    monkeypatch.setattr(_pool_answers, "monotonic", lambda: 107.5)
+    monkeypatch.setattr(pool_answers, "monotonic", lambda: 107.5)
     assert started_us(105.0, 9_000_000) == 6_500_000
     assert started_us(0.0, 9_000_000) == 0
 
@@ -568,7 +570,7 @@ def test_a_run_that_ends_long_after_its_timeout_is_a_word_in_the_log(
 
 
 def test_a_thread_of_ours_has_said_so_itself(executor, pool, make_claim, monkeypatch, caplog):
-    monkeypatch.setattr(_pool_answers, "has_our_threads", lambda pool: True)
+    monkeypatch.setattr(pool_answers, "has_our_threads", lambda pool: True)
     submission = submitted(executor, make_claim(sample_jobs.nothing))
     submission.stuck = True
     pool.answer([])

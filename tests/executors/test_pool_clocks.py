@@ -12,7 +12,8 @@ from executors import sample_jobs
 from executors.clocks_of_a_test import Clock, look, submitted
 from executors.pools_of_others import OfThisHost, begun_beside
 
-from apscheduler.executors import _call_board, _pool_clocks
+from apscheduler.executors._foreign import board as call_board
+from apscheduler.executors._foreign import clocks as pool_clocks
 from apscheduler.executors.base import WorkerDiedError
 from apscheduler.executors.futures import FuturesExecutor
 from apscheduler.runs.outcomes import Outcome
@@ -21,14 +22,14 @@ from apscheduler.runs.outcomes import Outcome
 @pytest.fixture(autouse=True)
 def clock(answered_at_once, monkeypatch):
     clock = Clock()
-    monkeypatch.setattr(_pool_clocks, "monotonic", clock)
+    monkeypatch.setattr(pool_clocks, "monotonic", clock)
     return clock
 
 
 @pytest.fixture
 def gone(monkeypatch):
     pids = set()
-    monkeypatch.setattr(_pool_clocks, "is_gone", pids.__contains__)
+    monkeypatch.setattr(pool_clocks, "is_gone", pids.__contains__)
     return pids
 
 
@@ -234,7 +235,7 @@ def test_the_answer_of_a_call_that_has_ended_may_take_half_a_minute(
 ):
     submitted(executor, make_claim(sample_jobs.nothing))
     board, slot, number = begun_beside(pool)
-    board.end(slot, number, 0, _call_board.EXECUTED)
+    board.end(slot, number, 0, call_board.EXECUTED)
     gone.add(os.getpid())  # it may end now
     clock.stands_at = 1000.0
     look(clocks, clock)
@@ -252,7 +253,7 @@ def test_with_a_timeout_an_answer_may_take_until_that_is_over(
     executor.timeout_grace = 0.5
     submission = submitted(executor, make_claim(sample_jobs.nothing, timeout=5))
     board, slot, number = begun_beside(pool)
-    board.end(slot, number, 0, _call_board.EXECUTED)
+    board.end(slot, number, 0, call_board.EXECUTED)
     clock.stands_at = submission.seen().started
     look(clocks, clock, 1.0)
     look(clocks, clock, 4.2)
@@ -267,7 +268,7 @@ def test_where_the_timeout_is_over_already_the_grace_is_left(
     executor.timeout_grace = 0.5
     submission = submitted(executor, make_claim(sample_jobs.nothing, timeout=5))
     board, slot, number = begun_beside(pool)
-    board.end(slot, number, 0, _call_board.EXECUTED)
+    board.end(slot, number, 0, call_board.EXECUTED)
     clock.stands_at = submission.seen().started
     look(clocks, clock, 50.0)
     look(clocks, clock, 0.2)
@@ -284,6 +285,6 @@ def test_a_run_without_a_future_is_settled_when_the_board_says_how(
     pool.call_off()
     look(clocks, clock, 1000)
     assert recorder.results == []
-    board.end(slot, number, 0, _call_board.EXECUTED)
+    board.end(slot, number, 0, call_board.EXECUTED)
     look(clocks, clock)
     assert recorder.outcomes == [Outcome.EXECUTED]

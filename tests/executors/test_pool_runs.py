@@ -13,8 +13,10 @@ import pytest
 from executors import sample_jobs
 from executors.pools_of_others import Keeping, begun_beside
 
-from apscheduler.executors import _call_board, _futures, _pool_threads
-from apscheduler.executors._foreign_pools import nothing
+from apscheduler.executors._foreign import board as call_board
+from apscheduler.executors._foreign import pool as pool_module
+from apscheduler.executors._foreign import threads as pool_threads
+from apscheduler.executors._foreign.kinds import nothing
 from apscheduler.executors._threads.runner import Rest
 from apscheduler.executors.base import InterpreterEndingError
 from apscheduler.executors.futures import FuturesExecutor
@@ -139,7 +141,7 @@ def test_ctrl_c_after_the_pool_began_with_a_run_lets_that_go_on(
     assert [each.fire for each in recorder.results] == claims[1].fires
     assert executor.in_flight() == claims[:1]
     ((board, slot, number),) = begun
-    board.end(slot, number, 0, _call_board.EXECUTED)
+    board.end(slot, number, 0, call_board.EXECUTED)
     recorder.wait(2)
     assert recorder.outcomes == [Outcome.CANCELLED, Outcome.EXECUTED]
 
@@ -273,7 +275,7 @@ def test_a_pool_that_refuses_at_the_interpreters_end_is_not_asked_for_another(
         raise RuntimeError("cannot schedule new futures after interpreter shutdown")
 
     pool.submit = refuse
-    monkeypatch.setattr(_futures, "interpreter_is_ending", lambda: True)
+    monkeypatch.setattr(pool_module, "interpreter_is_ending", lambda: True)
     ((_, exc),) = executor.submit_claims([make_claim(sample_jobs.nothing)])
     assert isinstance(exc, InterpreterEndingError)
     assert "futures" in str(exc.__cause__)
@@ -312,7 +314,7 @@ def test_a_call_is_under_way_while_the_board_shows_it(runs, executor, pool, make
     assert (found, fire) == (claim, claim.fires[0])
     assert claim.fires[0] - 1000 <= began <= executor._now_us()
     assert executor.running_count() == 1
-    board.end(slot, number, 0, _call_board.EXECUTED)
+    board.end(slot, number, 0, call_board.EXECUTED)
     assert executor.under_way() == []
     board.go_on(slot, number, 1)
     assert executor.under_way()[0][1] == claim.fires[1]
@@ -375,7 +377,7 @@ def test_an_end_waits_for_what_is_in_the_pool_and_takes_the_board_away(
     executor.shutdown(wait=True)
     assert recorder.outcomes == [Outcome.EXECUTED]
     assert pool.ended == [True]
-    assert board.path not in _call_board._owners
+    assert board.path not in call_board._owners
     until(lambda: runs._thread is None)
 
 
@@ -529,14 +531,14 @@ def test_a_thread_is_known_by_its_runner(runs, executor, pool, make_claim):
     here = threading.get_ident()
 
     def ask():
-        seen.append(_pool_threads.runs_here(here))
+        seen.append(pool_threads.runs_here(here))
 
     executor.submit_claims([make_claim(ask)])
-    assert _pool_threads.runs_here(here) is False
+    assert pool_threads.runs_here(here) is False
     pool.run_here()
     assert seen == [True]
     lane_workers[here] = SimpleNamespace()
     try:
-        assert _pool_threads.runs_here(here) is False
+        assert pool_threads.runs_here(here) is False
     finally:
         del lane_workers[here]

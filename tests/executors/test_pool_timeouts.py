@@ -10,7 +10,9 @@ from executors import sample_jobs
 from executors.clocks_of_a_test import Clock, Processes, look, submitted
 from executors.pools_of_others import OfThisHost, begun_beside
 
-from apscheduler.executors import _call_board, _pool_clocks, _pool_source
+from apscheduler.executors._foreign import board as call_board
+from apscheduler.executors._foreign import clocks as pool_clocks
+from apscheduler.executors._foreign import source
 from apscheduler.executors.futures import FuturesExecutor
 from apscheduler.runs.outcomes import Outcome
 
@@ -20,7 +22,7 @@ SECONDS = 20
 @pytest.fixture(autouse=True)
 def clock(answered_at_once, monkeypatch):
     clock = Clock()
-    monkeypatch.setattr(_pool_clocks, "monotonic", clock)
+    monkeypatch.setattr(pool_clocks, "monotonic", clock)
     return clock
 
 
@@ -86,7 +88,7 @@ def test_the_rest_of_a_call_that_is_given_up_goes_to_the_pool_again_and_not_on(
     claim = make_claim(sample_jobs.nothing, fires=3, timeout=5)
     submission = submitted(executor, claim)
     board, slot, number = begun_beside(pool)
-    board.end(slot, number, 0, _call_board.EXECUTED)
+    board.end(slot, number, 0, call_board.EXECUTED)
     board.go_on(slot, number, 1)
     clock.stands_at = submission.seen().started
     kept = submission.board
@@ -131,7 +133,7 @@ def test_a_rest_that_no_pool_takes_has_failed_and_is_no_error_of_ours(
 def fresh(monkeypatch):
     """The pool that takes the place of another one."""
     fresh = Processes()
-    monkeypatch.setattr(_pool_source, "rebuilt", lambda pool: fresh)
+    monkeypatch.setattr(source, "rebuilt", lambda pool: fresh)
     return fresh
 
 
@@ -144,7 +146,7 @@ def test_a_pool_without_processes_is_not_exchanged(
 
 
 def test_a_pool_that_cannot_be_built_again_stays(started, clock, make_claim, monkeypatch, caplog):
-    monkeypatch.setattr(_pool_source, "rebuilt", lambda pool: None)
+    monkeypatch.setattr(source, "rebuilt", lambda pool: None)
     pool = Processes()
     executor = started(FuturesExecutor(pool))
     claim = make_claim(sample_jobs.nothing, timeout=5)
@@ -177,7 +179,7 @@ def test_a_stuck_process_costs_its_pool_once_nothing_else_is_at_work_in_it(
     (ender,) = set(threading.enumerate()) - before
     assert ender.daemon
     assert (pool.killed, pool.ended) == ([], [])
-    board.end(slot, number, 0, _call_board.EXECUTED)
+    board.end(slot, number, 0, call_board.EXECUTED)
     runs.forget(working)
     ender.join(SECONDS)
     assert (pool.killed, pool.ended) == ([1, 2], [False])

@@ -15,8 +15,10 @@ import pytest
 from executors import sample_jobs
 from executors.pools_of_others import Keeping, OfThisHost, begun_beside
 
-from apscheduler.executors import _away, _pool_clocks, _pool_exit, _same_host
 from apscheduler.executors._child.alarm import call_in_time
+from apscheduler.executors._foreign import at_exit, away
+from apscheduler.executors._foreign import clocks as pool_clocks
+from apscheduler.executors._foreign import host as same_host
 from apscheduler.executors._wire import calls as remote
 from apscheduler.executors.base import WorkerDiedError, now_us
 from apscheduler.executors.futures import FuturesExecutor
@@ -43,10 +45,10 @@ def local(started):
 def gone(monkeypatch):
     """Say of processes that they are gone."""
     pids = set()
-    for module in (_pool_clocks, _same_host):
+    for module in (pool_clocks, same_host):
         monkeypatch.setattr(module, "is_gone", pids.__contains__)
-    monkeypatch.setattr(_pool_clocks, "_GONE_SECONDS", 0.0)
-    monkeypatch.setattr(_pool_clocks, "_LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(pool_clocks, "_GONE_SECONDS", 0.0)
+    monkeypatch.setattr(pool_clocks, "_LOOK_SECONDS", 0.01)
     return pids
 
 
@@ -161,7 +163,7 @@ def test_a_run_that_was_given_up_in_its_middle_has_the_outcome_it_comes_to(
     began = now_us()
     time.sleep(0.02)
     pool.call_off()
-    board.end(slot, number, 0, _away._CODES[outcome])
+    board.end(slot, number, 0, away._CODES[outcome])
     (result,) = recorder.wait(1)
     assert result.outcome == outcome
     assert "did not arrive" in (result.reason or str(result.exception))
@@ -184,7 +186,7 @@ def test_an_answer_that_never_comes_is_not_waited_for_beyond_the_timeout(
 ):
     executor.submit_claims([make_claim(sample_jobs.nothing, timeout=0.2)])
     board, slot, number = begun_beside(pool)
-    board.end(slot, number, 0, _away._CODES["executed"])
+    board.end(slot, number, 0, away._CODES["executed"])
     (result,) = recorder.wait(1)
     assert result.outcome is Outcome.EXECUTED
     assert result.finished - result.started < 1_200_000
@@ -375,20 +377,20 @@ def test_a_pool_that_is_not_waited_for_is_shut_down_after_its_last_run(
 def test_at_the_end_of_the_program_what_runs_is_lost_and_what_has_not_begun_is_cancelled(
     local, make_claim, recorder, monkeypatch
 ):
-    monkeypatch.setattr(_pool_exit, "_LEFT_SECONDS", 0.0)
-    monkeypatch.setattr(_pool_exit, "_watched", {local._engine})
+    monkeypatch.setattr(at_exit, "_LEFT_SECONDS", 0.0)
+    monkeypatch.setattr(at_exit, "_watched", {local._engine})
     pool = local._pool
     running, waiting = make_claim(sample_jobs.add, 1), make_claim(sample_jobs.add, 2)
     local.submit_claims([running])
     begun_beside(pool)
     local.submit_claims([waiting])
-    _pool_exit._end()
+    at_exit._end()
     recorder.wait(2)
     outcomes = {result.fire: result for result in recorder.results}
     assert outcomes[running.fires[0]].outcome is Outcome.LOST
     assert f"while process {os.getpid()} ran it" in outcomes[running.fires[0]].reason
     assert outcomes[waiting.fires[0]].outcome is Outcome.CANCELLED
-    assert pool.run_beside() == _away.AGAIN  # and it stays like that
+    assert pool.run_beside() == away.AGAIN  # and it stays like that
 
 
 def test_what_comes_to_a_worker_after_it_was_called_off_does_not_begin(local, make_claim, recorder):

@@ -15,7 +15,7 @@ from executors.workers_of_a_test import (
     turn,
 )
 
-from apscheduler.executors import _process_manager
+from apscheduler.executors._processes import manager as process_manager
 from apscheduler.executors._threads.runner import Rest
 from apscheduler.executors._wire.board import Board
 from apscheduler.runs.outcomes import Outcome
@@ -64,7 +64,7 @@ def test_whatever_is_raised_while_an_answer_is_taken_the_claim_is_settled_and_le
     def fail(*_):
         raise kind("ours")
 
-    monkeypatch.setattr(_process_manager, "take_answer", fail)
+    monkeypatch.setattr(process_manager, "take_answer", fail)
     first, second = claim.fires
     say(starts.theirs[0], (number, executed(first), False), (number, executed(second), True))
     turn(manager)

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from apscheduler.executors import _processes
-from apscheduler.executors._processes import ProcessPool
+from apscheduler.executors._processes import pool as pool_module
+from apscheduler.executors._processes.pool import ProcessPool
 from apscheduler.executors._threads.runner import Rest
 from apscheduler.executors.base import InterpreterEndingError
 
@@ -59,7 +59,7 @@ def owner():
 
 @pytest.fixture
 def pool(monkeypatch):
-    monkeypatch.setattr(_processes, "ProcessManager", Manager)
+    monkeypatch.setattr(pool_module, "ProcessManager", Manager)
     pool = ProcessPool(2, None)
     yield pool
     pool._manager.over.set()
@@ -72,15 +72,15 @@ def test_one_process_starts_with_the_pool(pool, owner):
     assert pool._manager.told == ["open", "wake"]
     thread = pool._thread
     assert (thread.name, thread.daemon) == ("apscheduler-mine-processes", True)
-    assert pool in _processes._ending.pools
+    assert pool in pool_module._ending.pools
     pool.leave_behind()
-    assert pool not in _processes._ending.pools
+    assert pool not in pool_module._ending.pools
 
 
 @pytest.mark.parametrize("why", ["closing", "importing"])
 def test_no_process_starts_where_none_may(pool, owner, monkeypatch, why):
     pool.closing = why == "closing"
-    monkeypatch.setattr(_processes, "is_reimporting", lambda: why == "importing")
+    monkeypatch.setattr(pool_module, "is_reimporting", lambda: why == "importing")
     pool.start(owner)
     assert (pool._thread, pool._manager.told, pool._manager.warm_up) == (None, [], False)
 
@@ -112,15 +112,15 @@ def test_a_thread_that_another_started_meanwhile_is_the_one(pool, owner):
 
 def test_a_pool_that_takes_nothing_says_why(pool, owner, monkeypatch):
     pool.start(owner)
-    monkeypatch.setattr(_processes, "is_reimporting", lambda: True)
+    monkeypatch.setattr(pool_module, "is_reimporting", lambda: True)
     with pytest.raises(RuntimeError, match="still importing its main module"):
         pool.take(["one"])
     pool.closing = True
     with pytest.raises(RuntimeError, match="this executor was shut down"):
         pool.take(["one"])
     assert not pool.is_ending
-    monkeypatch.setattr(_processes._ending, "begun", True)
-    monkeypatch.setattr(_processes._ending, "_closed", {pool})
+    monkeypatch.setattr(pool_module._ending, "begun", True)
+    monkeypatch.setattr(pool_module._ending, "_closed", {pool})
     assert pool.is_ending
     with pytest.raises(InterpreterEndingError):
         pool.take(["one"])
@@ -169,9 +169,9 @@ def test_all_processes_can_be_killed(pool):
 
 def test_ctrl_c_at_the_end_kills_them(pool):
     pool._manager.workers = [worker] = [Worker()]
-    _processes._ending._kill(pool)
+    pool_module._ending._kill(pool)
     assert worker.told == ["killed"]
-    _processes._ending._wait(pool)
+    pool_module._ending._wait(pool)
     assert pool.closing
 
 
@@ -205,7 +205,7 @@ def test_what_runs_and_what_waits_is_listed(pool, make_claim):
 
 
 def test_a_call_before_the_start_starts_the_pool_and_has_a_future(monkeypatch, owner):
-    monkeypatch.setattr(_processes, "ProcessManager", Manager)
+    monkeypatch.setattr(pool_module, "ProcessManager", Manager)
     owner._now_us = lambda: 5
     pool = ProcessPool(1, None, maker=owner)
     future = pool.submit(max, 1, 2)

@@ -7,8 +7,8 @@ import pickle
 from collections import deque
 from contextlib import contextmanager
 
-from apscheduler.executors._process_manager import ProcessManager
-from apscheduler.executors._worker_process import WorkerProcess
+from apscheduler.executors._processes.manager import ProcessManager
+from apscheduler.executors._processes.worker import WorkerProcess
 
 SECONDS = 20
 

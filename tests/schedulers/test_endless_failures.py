@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from databases import Place
 
-from apscheduler.executors._worker_starts import WorkerStarts
+from apscheduler.executors._processes.starts import WorkerStarts
 from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.testing import ManualScheduler
 from apscheduler.triggers.base import BaseTrigger

@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import partial
 
 from apscheduler.elsewhere import names_of_3x
-from apscheduler.executors._asyncio_executor import AsyncioLoopExecutor
 from apscheduler.executors._ending import waits as waited_for
+from apscheduler.executors._tasks.asyncio import AsyncioLoopExecutor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from apscheduler.executors._tasks import TaskRuns
+    from apscheduler.executors._tasks.runs import TaskRuns
 
 
 class AsyncIOExecutor(AsyncioLoopExecutor):

@@ -22,7 +22,7 @@ class FuturesExecutor(BasePoolExecutor):
 
     def __init__(self, pool: object) -> None:
         if callable(getattr(pool, "submit", None)):
-            from apscheduler.executors._foreign_pools import submitter
+            from apscheduler.executors._foreign.kinds import submitter
 
             submitter(pool)
         elif not callable(pool):

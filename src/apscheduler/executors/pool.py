@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Any
 
-    from apscheduler.executors._processes import ProcessPool
+    from apscheduler.executors._processes.pool import ProcessPool
     from apscheduler.executors._threads.pool import WorkerPool
     from apscheduler.job import Job
 
@@ -42,7 +42,7 @@ class BasePoolExecutor(OwnExecutor):
         self._start_engine()
 
     def _start_engine(self) -> None:
-        from apscheduler.executors._futures import FutureRuns
+        from apscheduler.executors._foreign.pool import FutureRuns
 
         self._aside = []
         engine = self._engine
@@ -56,7 +56,7 @@ class BasePoolExecutor(OwnExecutor):
         engine = self._engine
         if engine is None or engine.drives(self._pool):
             return
-        from apscheduler.executors._futures import FutureRuns
+        from apscheduler.executors._foreign.pool import FutureRuns
 
         known = [each for each in self._aside if each.drives(self._pool)]
         self._aside = [*(each for each in self._aside if each not in known), engine]
@@ -239,7 +239,7 @@ class ProcessPoolExecutor(BasePoolExecutor):
         super().__init__(self._own_pool)
 
     def _make_pool(self) -> ProcessPool:
-        from apscheduler.executors._processes import ProcessPool
+        from apscheduler.executors._processes.pool import ProcessPool
 
         return ProcessPool(self._max_workers, **self._options, maker=self)
 

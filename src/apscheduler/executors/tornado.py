@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from apscheduler.elsewhere import names_of_3x
-from apscheduler.executors._asyncio_executor import AsyncioLoopExecutor
+from apscheduler.executors._tasks.asyncio import AsyncioLoopExecutor
 from apscheduler.executors.pool import checked_workers
 
 TYPE_CHECKING = False

@@ -7,8 +7,8 @@ from functools import partial
 
 from apscheduler.elsewhere import names_of_3x
 from apscheduler.executors._ending.waits import BY_REACTOR, tell_later
-from apscheduler.executors._loop_executor import LoopExecutor
-from apscheduler.executors._tasks import TaskRuns
+from apscheduler.executors._tasks.executor import LoopExecutor
+from apscheduler.executors._tasks.runs import TaskRuns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

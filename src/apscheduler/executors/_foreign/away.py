@@ -16,8 +16,8 @@ import time
 from typing import Any
 from weakref import WeakValueDictionary
 
-from apscheduler.executors import _call_board
-from apscheduler.executors._same_host import host_key
+from apscheduler.executors._foreign import board as call_board
+from apscheduler.executors._foreign.host import host_key
 from apscheduler.executors._wire import calls
 from apscheduler.executors._wire.calls import Answer, Call, Facts
 
@@ -31,11 +31,11 @@ here: WeakValueDictionary[str, Any] = WeakValueDictionary()
 """The ``FutureRuns`` of this process by key. A key begins with the process number: no key matches in a forked child."""
 
 _CODES = {
-    calls.EXECUTED: _call_board.EXECUTED,
-    calls.FAILED: _call_board.FAILED,
-    calls.TIMED_OUT: _call_board.TIMED_OUT,
-    calls.MISSED: _call_board.MISSED,
-    calls.FENCED: _call_board.FENCED,
+    calls.EXECUTED: call_board.EXECUTED,
+    calls.FAILED: call_board.FAILED,
+    calls.TIMED_OUT: call_board.TIMED_OUT,
+    calls.MISSED: call_board.MISSED,
+    calls.FENCED: call_board.FENCED,
 }
 
 
@@ -93,15 +93,15 @@ def _by_own_clock(start_by: int | None) -> int | None:
     return calls._boot_us() + start_by - time.time_ns() // 1000
 
 
-_boards: dict[str, _call_board.WorkersBoard] = {}
+_boards: dict[str, call_board.WorkersBoard] = {}
 
 
-def _board_at(path: str) -> _call_board.WorkersBoard | None:
+def _board_at(path: str) -> call_board.WorkersBoard | None:
     """Return the board; ``None`` if this process cannot open its file (in a container, or after the executor's end)."""
     board = _boards.get(path)
     if board is None:
         try:
-            board = _boards[path] = _call_board.WorkersBoard(path)
+            board = _boards[path] = call_board.WorkersBoard(path)
         except OSError:
             return None
     return board

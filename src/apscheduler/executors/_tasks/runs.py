@@ -22,14 +22,14 @@ from apscheduler.executors._attempt.calling import (
     timeout_of,
 )
 from apscheduler.executors._attempt.watchdog import Watchdog
-from apscheduler.executors._loop_deaths import (
+from apscheduler.executors._foreign.runner import PoolRunner, in_threads
+from apscheduler.executors._tasks.deaths import (
     LOOK_SECONDS,
     end_with_loop,
     look_at_end,
     outlive,
     stands,
 )
-from apscheduler.executors._pool_runner import PoolRunner, in_threads
 from apscheduler.executors._threads.runner import Rest, next_start
 from apscheduler.runs.claims import Claim, Result
 from apscheduler.runs.context import run_context

@@ -7,18 +7,18 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from apscheduler.executors import _away
-from apscheduler.executors._answers import facts_of, fail_rest
-from apscheduler.executors._call_board import CallBoard
-from apscheduler.executors._foreign_pools import has_our_threads
-from apscheduler.executors._same_host import host_key
+from apscheduler.executors._foreign import away
+from apscheduler.executors._foreign.board import CallBoard
+from apscheduler.executors._foreign.host import host_key
+from apscheduler.executors._foreign.kinds import has_our_threads
+from apscheduler.executors._processes.answers import facts_of, fail_rest
 from apscheduler.executors._wire import calls as remote
 from apscheduler.executors._wire.errors import said
 from apscheduler.executors.base import begin_all
 
 if TYPE_CHECKING:
-    from apscheduler.executors._futures import FutureRuns
-    from apscheduler.executors._submission import Submission
+    from apscheduler.executors._foreign.pool import FutureRuns
+    from apscheduler.executors._foreign.submission import Submission
     from apscheduler.runs.claims import Claim
 
 _SLOTS = 4096
@@ -49,16 +49,16 @@ class PoolCalls:
         if not isinstance(submission.pool, ProcessPoolExecutor):
             self._owner._log_start(job, claim.fires[submission.first])
             ticket = self._ticket(submission)
-            return (_away.run_object, job.func, job.args, job.kwargs, facts, ticket)
+            return (away.run_object, job.func, job.args, job.kwargs, facts, ticket)
         try:
             blob = remote.pack_call(job, claim.fires[submission.first])
         except BaseException as exc:  # noqa: BLE001 - a user's __reduce__ may raise anything
             self._refuse_unpicklable(claim, submission.fires, exc)
             return None
         self._owner._log_start(job, claim.fires[submission.first])
-        return (_away.run_pickled, blob, facts, self._ticket(submission))
+        return (away.run_pickled, blob, facts, self._ticket(submission))
 
-    def _ticket(self, submission: Submission) -> _away.Ticket:
+    def _ticket(self, submission: Submission) -> away.Ticket:
         with self._lock:
             if self._board is None:
                 self._board = CallBoard(_SLOTS)

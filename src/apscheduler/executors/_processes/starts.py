@@ -11,7 +11,7 @@ from typing import Any
 
 from apscheduler._engine.backoff import delay
 from apscheduler.executors._child import worker as process_worker
-from apscheduler.executors._worker_process import WorkerProcess
+from apscheduler.executors._processes.worker import WorkerProcess
 
 ATTEMPTS = 3
 """After this many failed starts in a row, what waits for a worker fails."""

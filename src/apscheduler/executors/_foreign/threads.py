@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from apscheduler.executors._attempt.calling import drop
 from apscheduler.executors._attempt.watchdog import Watchdog
-from apscheduler.executors._foreign_pools import has_our_threads, nothing
-from apscheduler.executors._pool_runner import PoolRunner
+from apscheduler.executors._foreign.kinds import has_our_threads, nothing
+from apscheduler.executors._foreign.runner import PoolRunner
 
 if TYPE_CHECKING:
-    from apscheduler.executors._futures import FutureRuns
-    from apscheduler.executors._submission import Submission
+    from apscheduler.executors._foreign.pool import FutureRuns
+    from apscheduler.executors._foreign.submission import Submission
     from apscheduler.executors._threads.runner import Rest
 
 

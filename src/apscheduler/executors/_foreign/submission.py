@@ -6,7 +6,7 @@ import threading
 from typing import Any
 
 from apscheduler.executors._attempt.calling import timeout_of
-from apscheduler.executors._call_board import REFUSED, CallBoard, Seen
+from apscheduler.executors._foreign.board import REFUSED, CallBoard, Seen
 from apscheduler.runs.claims import Claim
 
 _NOTHING_SEEN = Seen(begun=False, pid=0, latest=0, started=0.0, ended=0, codes=())

@@ -24,7 +24,7 @@ from apscheduler.runs.outcomes import Outcome
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from apscheduler.executors._tasks import Flight, TaskRuns
+    from apscheduler.executors._tasks.runs import Flight, TaskRuns
     from apscheduler.loops.port import TaskPort
 
 LOOK_SECONDS = 0.5

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 from apscheduler.executors._ending.python_end import name_what_is_left
-from apscheduler.executors._foreign_pools import is_of_this_host
+from apscheduler.executors._foreign.kinds import is_of_this_host
 from apscheduler.executors.base import InterpreterEndingError
 
 if TYPE_CHECKING:
-    from apscheduler.executors._futures import FutureRuns
-    from apscheduler.executors._submission import Submission
+    from apscheduler.executors._foreign.pool import FutureRuns
+    from apscheduler.executors._foreign.submission import Submission
 
 _LEFT_SECONDS = 1.0
 _watched: WeakSet[FutureRuns] = WeakSet()

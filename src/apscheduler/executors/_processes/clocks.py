@@ -6,8 +6,8 @@ from time import monotonic
 from typing import Any
 
 from apscheduler.executors._attempt.calling import timed_out
+from apscheduler.executors._processes.worker import WorkerProcess
 from apscheduler.executors._wire.board import Board
-from apscheduler.executors._worker_process import WorkerProcess
 from apscheduler.runs.claims import Claim
 
 TAKE_BACK_SECONDS = 0.02

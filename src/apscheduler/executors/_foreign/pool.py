@@ -3,7 +3,7 @@
 A pool is given a function and arguments. The standard library's pool of processes gets them as bytes (see ``_wire``);
 every other pool gets the objects themselves, so that its own way of pickling applies. A future may be cancelled, lost
 or silent while its call runs on. So there are two sources for what runs where: the pool's future, and our own board or
-thread (see ``_away``).
+thread (see ``away.py``).
 
 One thread of ours takes the answers of all futures, because a listener that shuts the scheduler down must not run in
 the pool's own thread. The same thread watches timeouts in processes, and notices processes that are gone.
@@ -21,8 +21,11 @@ from itertools import count
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from apscheduler.executors import _away, _pool_exit
-from apscheduler.executors._foreign_pools import (
+from apscheduler.executors._foreign import at_exit, away
+from apscheduler.executors._foreign.answers import PoolAnswers, started_us
+from apscheduler.executors._foreign.calls import PoolCalls
+from apscheduler.executors._foreign.clocks import PoolClocks
+from apscheduler.executors._foreign.kinds import (
     Submit,
     end_pool,
     interpreter_is_ending,
@@ -31,13 +34,10 @@ from apscheduler.executors._foreign_pools import (
     nothing,
     wait_until,
 )
-from apscheduler.executors._pool_answers import PoolAnswers, started_us
-from apscheduler.executors._pool_calls import PoolCalls
-from apscheduler.executors._pool_clocks import PoolClocks
-from apscheduler.executors._pool_runner import in_threads
-from apscheduler.executors._pool_source import PoolSource
-from apscheduler.executors._pool_threads import PoolThreads, runs_here
-from apscheduler.executors._submission import Submission
+from apscheduler.executors._foreign.runner import in_threads
+from apscheduler.executors._foreign.source import PoolSource
+from apscheduler.executors._foreign.submission import Submission
+from apscheduler.executors._foreign.threads import PoolThreads, runs_here
 from apscheduler.executors._threads.runner import UnderWay, under_way
 from apscheduler.executors.base import InterpreterEndingError, cancel_interrupted
 from apscheduler.runs.claims import Claim
@@ -74,8 +74,8 @@ class FutureRuns:
         self._answers: SimpleQueue[tuple[Submission, Any] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._ends_pool = False
-        _away.here[self.key] = self
-        _pool_exit.watch(self)
+        away.here[self.key] = self
+        at_exit.watch(self)
 
     @property
     def pool(self) -> Any:

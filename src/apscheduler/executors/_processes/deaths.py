@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
-from apscheduler.executors._answers import fail_rest
 from apscheduler.executors._attempt.calling import drop, tell_own_error
+from apscheduler.executors._processes.answers import fail_rest
+from apscheduler.executors._processes.worker import Sent, WorkerProcess
 from apscheduler.executors._threads.runner import Rest
 from apscheduler.executors._wire.board import Board
-from apscheduler.executors._worker_process import Sent, WorkerProcess
 from apscheduler.executors.base import WorkerDiedError
 from apscheduler.runs.claims import Claim, Result
 from apscheduler.runs.outcomes import Outcome

@@ -10,10 +10,11 @@ from concurrent.futures.thread import BrokenThreadPool
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from apscheduler.executors import _away, _call_board
-from apscheduler.executors._answers import fail_rest, take_answer
 from apscheduler.executors._attempt.calling import drop, tell_own_error, timed_out
-from apscheduler.executors._foreign_pools import has_our_threads, is_of_this_host, wait_for_end
+from apscheduler.executors._foreign import away
+from apscheduler.executors._foreign import board as call_board
+from apscheduler.executors._foreign.kinds import has_our_threads, is_of_this_host, wait_for_end
+from apscheduler.executors._processes.answers import fail_rest, take_answer
 from apscheduler.executors._wire import calls
 from apscheduler.executors._wire.errors import RemoteError, said
 from apscheduler.executors.base import WorkerDiedError
@@ -22,8 +23,8 @@ from apscheduler.runs.outcomes import Outcome
 from apscheduler.runs.raised import set_cause
 
 if TYPE_CHECKING:
-    from apscheduler.executors._futures import FutureRuns
-    from apscheduler.executors._submission import Submission
+    from apscheduler.executors._foreign.pool import FutureRuns
+    from apscheduler.executors._foreign.submission import Submission
 
 _TRIES = 3
 _ROWS = (list, tuple)
@@ -79,7 +80,7 @@ class PoolAnswers:
     def _take_result(self, submission: Submission, answers: Any) -> None:
         if answers is None:  # it came to a thread of this process after it had been called off
             self._take_cancelled(submission)
-        elif answers.__class__ is str and answers == _away.AGAIN:
+        elif answers.__class__ is str and answers == away.AGAIN:
             why = "its process ended, and its pool began with it again, which was kept from it"
             self.orphan(submission, WorkerDiedError(why))
         elif not _are_answers(answers, submission.fires):
@@ -167,7 +168,7 @@ class PoolAnswers:
 
     def look_after(self, submission: Submission) -> None:
         """Settle an orphaned submission if it has ended or was refused, or if its process is gone."""
-        from apscheduler.executors._same_host import is_gone
+        from apscheduler.executors._foreign.host import is_gone
 
         seen = submission.seen()
         if submission.orphaned is None:
@@ -184,7 +185,7 @@ class PoolAnswers:
             code = seen.codes[index] if index < len(seen.codes) else 0
             is_latest = index == seen.latest
             at = started if is_latest else now
-            if code == _call_board.FENCED:
+            if code == call_board.FENCED:
                 claim.sink.give_back(claim)
             elif code:
                 claim.sink.settle(claim, _result_of(claim, fire, code, at, now, why))
@@ -234,7 +235,7 @@ class PoolAnswers:
 def _are_answers(found: Any, fires: list[int]) -> bool:
     """Return whether this is what our call returns: a pool that is not ours may bring anything in its place."""
     return found.__class__ in _ROWS and all(
-        each.__class__ in _ROWS and len(each) == 6 and each[0] in fires and each[1] in _away._CODES
+        each.__class__ in _ROWS and len(each) == 6 and each[0] in fires and each[1] in away._CODES
         for each in found
     )
 
@@ -242,15 +243,15 @@ def _are_answers(found: Any, fires: list[int]) -> bool:
 def _result_of(
     claim: Any, fire: int, code: int, started: int, now: int, why: BaseException
 ) -> Result:
-    if code == _call_board.EXECUTED:
+    if code == call_board.EXECUTED:
         reason = f"it returned; what it returned did not arrive: {said(why)}"
         return Result(fire, Outcome.EXECUTED, started, now, reason=reason)
-    if code == _call_board.FAILED:
+    if code == call_board.FAILED:
         exc = RemoteError(f"the function raised; what it raised did not arrive: {said(why)}")
         return Result(fire, Outcome.FAILED, started, now, exception=exc)
-    if code == _call_board.TIMED_OUT:
+    if code == call_board.TIMED_OUT:
         return timed_out(claim.job, fire, started, now)
-    if code == _call_board.MISSED:
+    if code == call_board.MISSED:
         return Result(fire, Outcome.MISSED, 0, now, reason="it came late to its worker")
     return Result(fire, Outcome.CANCELLED, 0, now, reason=CALLED_OFF)
 

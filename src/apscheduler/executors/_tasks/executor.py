@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Any
 
-    from apscheduler.executors._tasks import TaskRuns
+    from apscheduler.executors._tasks.runs import TaskRuns
     from apscheduler.job import Job
 
 

@@ -14,9 +14,9 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from apscheduler.executors._ending.pools import Ending
-from apscheduler.executors._process_manager import ProcessManager
+from apscheduler.executors._processes.manager import ProcessManager
+from apscheduler.executors._processes.starts import WorkerStarts, is_reimporting
 from apscheduler.executors._threads.runner import Rest, UnderWay
-from apscheduler.executors._worker_starts import WorkerStarts, is_reimporting
 from apscheduler.runs.claims import Claim
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _ending = Ending(wait=lambda pool: pool.shutdown(wait=True), kill=lambda pool: p
 
 
 class ProcessPool:
-    """A pool of processes that run claims. This is its interface; its manager does the work (``_process_manager``).
+    """A pool of processes that run claims. This is its interface; its manager does the work (``manager.py``).
 
     :param maker: the executor whose pool this is; a ``submit()`` before that is started starts the pool for it
     """

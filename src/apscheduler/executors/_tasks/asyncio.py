@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from apscheduler.executors._loop_executor import LoopExecutor
-from apscheduler.executors._tasks import TaskRuns
+from apscheduler.executors._tasks.executor import LoopExecutor
+from apscheduler.executors._tasks.runs import TaskRuns
 from apscheduler.loops.port import AsyncioPort
 
 TYPE_CHECKING = False

@@ -1,7 +1,7 @@
 """Manages the workers of a pool of processes in one thread: starts them, gives them calls, and takes their answers.
 
 A worker gets one call at a time, unless its jobs are known to be very short. If one of those turns out slow, the calls
-that wait behind it are taken back (see ``_worker_clocks``). If a worker dies, only the fire time that it was running
+that wait behind it are taken back (see ``clocks.py``). If a worker dies, only the fire time that it was running
 fails; the calls that it had not begun go to another worker. Only this thread changes the state here, except for waking.
 """
 
@@ -16,25 +16,30 @@ from multiprocessing.connection import Connection, wait
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from apscheduler.executors._answers import facts_of, fail_rest, take_answer
 from apscheduler.executors._attempt.calling import drop, failed, tell_own_error
 from apscheduler.executors._child import worker as process_worker
-from apscheduler.executors._durations import SHORT_SECONDS, Durations
+from apscheduler.executors._processes.answers import facts_of, fail_rest, take_answer
+from apscheduler.executors._processes.clocks import (
+    TAKE_BACK_SECONDS,
+    end_hung,
+    overdue_at,
+    taken_back,
+)
+from apscheduler.executors._processes.deaths import exit_text, settle_dead
+from apscheduler.executors._processes.durations import SHORT_SECONDS, Durations
+from apscheduler.executors._processes.starts import ATTEMPTS, WorkerStarts
+from apscheduler.executors._processes.worker import Sent, WorkerProcess
 from apscheduler.executors._threads.runner import Rest, UnderWay
 from apscheduler.executors._wire import calls as remote
 from apscheduler.executors._wire.board import NO_LIMIT, Board
 from apscheduler.executors._wire.errors import said, unpack_error
-from apscheduler.executors._worker_clocks import TAKE_BACK_SECONDS, end_hung, overdue_at, taken_back
-from apscheduler.executors._worker_deaths import exit_text, settle_dead
-from apscheduler.executors._worker_process import Sent, WorkerProcess
-from apscheduler.executors._worker_starts import ATTEMPTS, WorkerStarts
 from apscheduler.executors.base import WorkerDiedError, begin_all
 from apscheduler.runs.claims import Claim
 from apscheduler.runs.raised import set_cause
 from apscheduler.runs.reasons import all_busy
 
 if TYPE_CHECKING:
-    from apscheduler.executors._processes import ProcessPool
+    from apscheduler.executors._processes.pool import ProcessPool
 
 BATCH_SECONDS = 0.004
 BATCH_CALLS = 100

@@ -6,7 +6,7 @@ import threading
 from concurrent.futures import BrokenExecutor
 from typing import Any
 
-from apscheduler.executors._foreign_pools import Submit, rebuilt, revived, submitter
+from apscheduler.executors._foreign.kinds import Submit, rebuilt, revived, submitter
 
 
 class PoolSource:

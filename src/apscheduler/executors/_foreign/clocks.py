@@ -8,19 +8,19 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from apscheduler.executors._attempt.calling import drop, tell_own_error, timed_out
-from apscheduler.executors._foreign_pools import (
+from apscheduler.executors._foreign.answers import started_us
+from apscheduler.executors._foreign.host import is_gone
+from apscheduler.executors._foreign.kinds import (
     end_pool,
     moved_on,
     processes_of,
 )
-from apscheduler.executors._pool_answers import started_us
-from apscheduler.executors._same_host import is_gone
 from apscheduler.executors.base import WorkerDiedError
 
 if TYPE_CHECKING:
-    from apscheduler.executors._call_board import Seen
-    from apscheduler.executors._futures import FutureRuns
-    from apscheduler.executors._submission import Submission
+    from apscheduler.executors._foreign.board import Seen
+    from apscheduler.executors._foreign.pool import FutureRuns
+    from apscheduler.executors._foreign.submission import Submission
 
 _TICK_SECONDS = 0.1
 _LOOK_SECONDS = 1.0

@@ -1,0 +1,9 @@
+"""Jobs in the scheduler's event loop: coroutine jobs as tasks of the loop, functions in a pool of threads.
+
+``runs.py`` has the runs, ``executor.py`` and ``asyncio.py`` what the executors in a loop share. ``deaths.py`` settles
+the claims of a loop that has ended before they did.
+
+Claims are submitted by any thread, and start in the loop's thread, through its port (``apscheduler/loops``).
+
+Easy to get wrong: a loop can end at any moment, with tasks begun and calls accepted. Each claim still gets one outcome.
+"""
