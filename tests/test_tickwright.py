@@ -60,7 +60,7 @@ def test_a_name_is_the_object_that_the_package_apscheduler_has(name) -> None:
     "module", ["schedulers", "triggers", "executors", "jobstores", "testing", "calendars"]
 )
 def test_every_plug_in_and_every_public_class_of_a_room_has_its_short_way(module) -> None:
-    from apscheduler.schedulers._plugins import BUILT_IN
+    from apscheduler.schedulers._api.plugins import BUILT_IN
 
     named = {target.partition(":")[2] for target in BUILT_IN.get(module, {}).values()}
     named |= set(getattr(import_module(f"apscheduler.{module}"), "__all__", ())) - {"Blackouts"}

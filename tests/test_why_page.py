@@ -12,7 +12,7 @@ from apscheduler.executors._tasks.runs import TaskRuns
 from apscheduler.executors._threads.pool import WorkerPool
 from apscheduler.runs import reasons
 from apscheduler.runs.outcomes import Outcome
-from apscheduler.schedulers._lateness import Lateness
+from apscheduler.schedulers._dispatch.lateness import Lateness
 from tools import ROOT
 
 PAGE = (ROOT / "docs/how-to/why-did-my-job-not-run.md").read_text("utf-8")

@@ -25,7 +25,7 @@ SCHEDULERS = (
     "apscheduler.schedulers.twisted:TwistedScheduler",
     "apscheduler.schedulers.qt:QtScheduler",
 )
-ADD_JOB = "apscheduler.schedulers._adding:JobAdding"
+ADD_JOB = "apscheduler.schedulers._api.adding:JobAdding"
 FUTURES = "apscheduler.executors.futures:FuturesExecutor"
 JOB_DEFAULTS = {
     "misfire_grace_time": "1",

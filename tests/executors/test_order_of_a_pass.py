@@ -9,7 +9,7 @@ import pytest
 from apscheduler import events as ev
 from apscheduler.executors.debug import DebugExecutor
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
-from apscheduler.schedulers._dispatch import BATCH
+from apscheduler.schedulers._dispatch.loop import BATCH
 from apscheduler.testing import ManualScheduler
 
 NAMES = {

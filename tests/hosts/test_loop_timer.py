@@ -11,8 +11,8 @@ from hosts.hand import Hand
 
 from apscheduler._engine.instants import NEVER
 from apscheduler.jobstores.base import SharedJobStore
-from apscheduler.schedulers._callback import LoopTimer
-from apscheduler.schedulers._dispatch import BATCH, BATCHES
+from apscheduler.schedulers._dispatch.loop import BATCH, BATCHES
+from apscheduler.schedulers._hosts.loop_timer import LoopTimer
 from apscheduler.schedulers.base import STATE_PAUSED, STATE_RUNNING
 
 WAKE_AT = 77

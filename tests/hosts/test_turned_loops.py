@@ -9,7 +9,8 @@ from hosts.hand import PATIENCE, Busy, Hand, Turned
 
 from apscheduler.events import EVENT_EXECUTOR_ADDED, EVENT_JOB_ADDED, EVENT_SCHEDULER_RESUMED
 from apscheduler.executors.debug import DebugExecutor
-from apscheduler.schedulers import _ending, base
+from apscheduler.schedulers import base
+from apscheduler.schedulers._end import ending
 
 
 @pytest.fixture
@@ -37,13 +38,13 @@ CUT_OFF = ["does not wait", "leaves them behind"]
 def test_a_shutdown_in_the_loop_does_not_hold_it_up_and_cuts_off_later(
     turned, port, caplog, monkeypatch, ends
 ):
-    busy, call_within, held_up = turned._executors["default"], _ending.call_within, []
+    busy, call_within, held_up = turned._executors["default"], ending.call_within, []
 
     def called(function, seconds):
         held_up.append(seconds)
         return call_within(function, seconds)
 
-    monkeypatch.setattr(_ending, "call_within", called)
+    monkeypatch.setattr(ending, "call_within", called)
     busy.items = [SimpleNamespace(id="job")]
     turned.shutdown(timeout=3)
     assert busy.waits.wait(PATIENCE)

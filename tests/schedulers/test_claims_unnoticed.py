@@ -119,7 +119,7 @@ def test_no_executor_is_given_more_than_its_slots_hold(kind, tmp_path):
                 for n in range(5)
             ]
         )
-        from apscheduler.schedulers._dispatch import _plan
+        from apscheduler.schedulers._dispatch.loop import _plan
 
         request = ClaimRequest(
             *(NOW, 100, {}, ("few", "many").__contains__, _plan, lambda *_: None),

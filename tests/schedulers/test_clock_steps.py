@@ -7,7 +7,8 @@ import logging
 import pytest
 
 from apscheduler._engine.instants import SECOND
-from apscheduler.schedulers import _clock_steps, base
+from apscheduler.schedulers import base
+from apscheduler.schedulers._dispatch import clock_steps
 from apscheduler.testing import FakeClock, ManualScheduler
 
 START = 1_900_000_000 * SECOND
@@ -28,9 +29,9 @@ class Host:
 def host(monkeypatch):
     host = Host()
     monkeypatch.setattr(base, "time_ns", host.time_ns)
-    monkeypatch.setattr(_clock_steps, "boot_us", lambda: host.steady)
-    monkeypatch.setattr(_clock_steps, "monotonic_ns", lambda: host.steady * 1000)
-    monkeypatch.setattr(_clock_steps, "_CAN_TELL", True)
+    monkeypatch.setattr(clock_steps, "boot_us", lambda: host.steady)
+    monkeypatch.setattr(clock_steps, "monotonic_ns", lambda: host.steady * 1000)
+    monkeypatch.setattr(clock_steps, "_CAN_TELL", True)
     return host
 
 

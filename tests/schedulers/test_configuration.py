@@ -18,8 +18,8 @@ from apscheduler.executors.futures import FuturesExecutor
 from apscheduler.executors.pool import ProcessPoolExecutor, ThreadPoolExecutor
 from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers import SchedulerAlreadyRunningError, SchedulerNotRunningError
-from apscheduler.schedulers import _plugins as plugins_module
-from apscheduler.schedulers._options import UnknownOptionWarning
+from apscheduler.schedulers._api import plugins as plugins_module
+from apscheduler.schedulers._api.options import UnknownOptionWarning
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.schedulers.base import STATE_PAUSED, STATE_RUNNING, STATE_STOPPED
 from apscheduler.schedulers.blocking import BlockingScheduler

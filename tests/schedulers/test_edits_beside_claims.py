@@ -19,7 +19,7 @@ from apscheduler.jobstores.base import BaseJobStore, ConflictingIdError, JobLook
 from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.runs.outcomes import Outcome
 from apscheduler.runs.rows import RunQuery
-from apscheduler.schedulers import _jobs
+from apscheduler.schedulers._api import changing
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.testing import FakeClock, ManualScheduler
 from apscheduler.testing._contract_jobs import INTERVAL, NOW, claim, moment, repeating
@@ -144,7 +144,7 @@ COMPUTED = [resume, reschedule_alike, reschedule, modify_trigger]
 
 @pytest.mark.parametrize("edit", COMPUTED)
 def test_what_was_claimed_after_an_edit_computed_is_not_claimed_again(setting, edit):
-    first_after = _jobs.first_after
+    first_after = changing.first_after
     claimed = []
 
     def computes_and_is_slow(*args, **options):
@@ -153,7 +153,7 @@ def test_what_was_claimed_after_an_edit_computed_is_not_claimed_again(setting, e
             claimed.extend(setting.claim())
         return first
 
-    with patch.object(_jobs, "first_after", computes_and_is_slow):
+    with patch.object(changing, "first_after", computes_and_is_slow):
         setting.scheduler.clock.advance(0.9)
         edit(setting.scheduler)
         setting.scheduler.clock.advance(0.2)

@@ -269,16 +269,16 @@ def test_a_store_that_can_start_no_thread_at_the_programs_end_is_no_outage(
 
 
 def test_a_later_end_is_no_oversight(monkeypatch, caplog):
-    from apscheduler.schedulers import _exit_words
+    from apscheduler.schedulers._end import exit_words
     from apscheduler.schedulers.background import BackgroundScheduler
 
     scheduler = BackgroundScheduler(timezone="UTC")
     scheduler.add_job(print, "interval", seconds=3600)
     scheduler.start()
-    _exit_words.tell_of_early_end(scheduler)
+    exit_words.tell_of_early_end(scheduler)
     assert caplog.text.count("ends right after") == 1
-    scheduler._started_at_monotonic -= _exit_words.SECONDS
-    _exit_words.tell_of_early_end(scheduler)
+    scheduler._started_at_monotonic -= exit_words.SECONDS
+    exit_words.tell_of_early_end(scheduler)
     assert caplog.text.count("ends right after") == 1
     scheduler.shutdown()
 
@@ -291,7 +291,7 @@ HANGING = """
     def waits():
         \"\"\"Return whether the scheduler is done with handing over: a Ctrl-C before that cancels the job.\"\"\"
         frame = sys._current_frames()[threading.main_thread().ident]
-        return frame.f_code.co_filename.endswith("_waiting.py")
+        return frame.f_code.co_filename.endswith("waiting.py")
 
     def hang():
         while not waits():

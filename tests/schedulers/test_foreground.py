@@ -13,7 +13,8 @@ from schedulers.scripts import needs_signals
 from apscheduler._engine.instants import NEVER
 from apscheduler.events import EVENT_SCHEDULER_SHUTDOWN
 from apscheduler.executors.debug import DebugExecutor
-from apscheduler.schedulers import _signals, base
+from apscheduler.schedulers import base
+from apscheduler.schedulers._end import signals
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.schedulers.base import STATE_RUNNING, STATE_STOPPED
 from apscheduler.schedulers.blocking import SHORTEST_WAIT, BlockingScheduler
@@ -26,7 +27,7 @@ PATIENCE = 20
 @pytest.fixture(autouse=True)
 def unharmed(monkeypatch):
     """Begin with the system's handler, end with the one of before, and let nobody end this process."""
-    monkeypatch.setattr(_signals, "_end_if_stuck", lambda number: None)
+    monkeypatch.setattr(signals, "_end_if_stuck", lambda number: None)
     before = signal.signal(NUMBER, signal.SIG_DFL)
     yield
     signal.signal(NUMBER, before)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from apscheduler.calendars import BusinessDays
 from apscheduler.jobstores.base import JobLookupError
-from apscheduler.schedulers._ical import escaped, folded
+from apscheduler.schedulers._api.ical import escaped, folded
 from apscheduler.testing import FakeClock, ManualScheduler
 from apscheduler.triggers.calendar import CalendarTrigger
 from apscheduler.triggers.cron import CronTrigger

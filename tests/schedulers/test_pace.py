@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from apscheduler.schedulers._pace import AHEAD, Pace
+from apscheduler.schedulers._dispatch.pace import AHEAD, Pace
 
 
 class Threads:

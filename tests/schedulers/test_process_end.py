@@ -12,7 +12,8 @@ from schedulers.test_loop_survives import TheirStore
 
 from apscheduler.executors.debug import DebugExecutor
 from apscheduler.jobstores.memory import MemoryJobStore
-from apscheduler.schedulers import _ending, base
+from apscheduler.schedulers import base
+from apscheduler.schedulers._end import ending
 from apscheduler.testing import ManualScheduler
 
 PATIENCE = 20
@@ -122,7 +123,7 @@ def test_a_pass_of_another_thread_comes_to_its_end_first(make, said, monkeypatch
         said.append("waited")
         scheduler._in_pass = 0
 
-    monkeypatch.setattr(_ending, "sleep", sleep)
+    monkeypatch.setattr(ending, "sleep", sleep)
     base._interpreter_ends()
     assert said == ["waited", "shared withdraws", "shared ends"]
 
@@ -132,10 +133,10 @@ def test_what_a_script_forgot_is_said_of_each_scheduler(make, monkeypatch, said)
         "tell_of_no_start": lambda scheduler: said.append((names[id(scheduler)], "no start")),
         "tell_of_early_end": lambda scheduler: said.append((names[id(scheduler)], "early end")),
     }
-    from apscheduler.schedulers import _exit_words
+    from apscheduler.schedulers._end import exit_words
 
     for name, word in words.items():
-        monkeypatch.setattr(_exit_words, name, word)
+        monkeypatch.setattr(exit_words, name, word)
     running = make({})
     forgotten, empty = ManualScheduler(), ManualScheduler()
     forgotten.add_job(print)

@@ -208,8 +208,8 @@ def test_sigterm_ends_it_promptly_with_all_of_its_children(tmp_path, pool):
             Event().wait(60)
 
         if __name__ == "__main__":
-            from apscheduler.schedulers import _signals
-            _signals.RUNNING_SECONDS = 0.3
+            from apscheduler.schedulers._end import signals as signals_module
+            signals_module.RUNNING_SECONDS = 0.3
             scheduler = BlockingScheduler(executors={{"default": {pool}}})
             scheduler.add_job(hold, **PATIENT)
             scheduler.start()

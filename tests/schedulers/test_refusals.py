@@ -17,7 +17,7 @@ from apscheduler.executors.base import BaseExecutor, MaxInstancesReachedError
 from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.runs.claims import Result
 from apscheduler.runs.outcomes import Outcome
-from apscheduler.schedulers._handing_over import HandOver, is_inline
+from apscheduler.schedulers._dispatch.handing_over import HandOver, is_inline
 from apscheduler.testing import FakeClock, ManualScheduler
 
 START = datetime(2030, 1, 1, tzinfo=UTC)

@@ -16,8 +16,8 @@ from schedulers.scripts import needs_signals
 
 from apscheduler import forks
 from apscheduler.logs import logger_named
-from apscheduler.schedulers import _signals
-from apscheduler.schedulers._signals import Termination, termination_for
+from apscheduler.schedulers._end import signals as signals_module
+from apscheduler.schedulers._end.signals import Termination, termination_for
 
 pytestmark = [needs_signals, pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")]
 NUMBER = signal.SIGTERM
@@ -28,7 +28,7 @@ PATIENCE = 20
 def watchers(monkeypatch):
     """Begin with the system's handler, end with the one of before; return who was asked to end a stuck process."""
     asked = SimpleQueue()
-    monkeypatch.setattr(_signals, "_end_if_stuck", asked.put)
+    monkeypatch.setattr(signals_module, "_end_if_stuck", asked.put)
     before = signal.signal(NUMBER, signal.SIG_DFL)
     yield asked
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [NUMBER])
@@ -163,9 +163,9 @@ def test_the_end_is_orderly_and_where_the_signal_does_not_end_the_process_it_exi
 def test_a_process_whose_main_thread_is_stuck_ends_before_docker_kills_it(monkeypatch, capfd):
     monkeypatch.undo()  # the real one
     done = []
-    monkeypatch.setattr(_signals, "sleep", lambda seconds: done.append(("slept", seconds)))
+    monkeypatch.setattr(signals_module, "sleep", lambda seconds: done.append(("slept", seconds)))
     monkeypatch.setattr(os, "_exit", lambda status: done.append(("ended", status)))
-    _signals._end_if_stuck(NUMBER)
+    signals_module._end_if_stuck(NUMBER)
     assert done == [("slept", 9.5), ("ended", 128 + NUMBER)]
     assert "SIGTERM: after 9.5 s the main thread is still busy" in capfd.readouterr().err
 
@@ -191,7 +191,7 @@ def test_who_handles_it_in_the_main_thread(host, wanted, handler, handled):
 
 def test_nobody_of_ours_handles_it_on_windows(host, monkeypatch):
     with monkeypatch.context() as there:
-        there.setattr(_signals, "os", SimpleNamespace(name="nt", getpid=os.getpid))
+        there.setattr(signals_module, "os", SimpleNamespace(name="nt", getpid=os.getpid))
         assert termination_for(host, None) is None
         assert termination_for(host, True) is None
 

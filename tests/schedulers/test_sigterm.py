@@ -86,8 +86,8 @@ def test_after_the_bound_a_job_that_goes_on_is_left_behind_and_its_run_recorded(
         tmp_path,
         STORE.format(url=place.url, table=place.table),
         """
-        from apscheduler.schedulers import _signals
-        _signals.RUNNING_SECONDS = 0.3
+        from apscheduler.schedulers._end import signals
+        signals.RUNNING_SECONDS = 0.3
 
         def work():
             say("begun")
@@ -114,9 +114,9 @@ def test_a_main_thread_that_does_not_come_back_is_ended_a_little_later(tmp_path)
         tmp_path,
         """
         from apscheduler.executors.debug import DebugExecutor
-        from apscheduler.schedulers import _signals
-        _signals.RUNNING_SECONDS = 0.1
-        _signals._STUCK_SECONDS = 0.1
+        from apscheduler.schedulers._end import signals
+        signals.RUNNING_SECONDS = 0.1
+        signals._STUCK_SECONDS = 0.1
 
         def work():
             say("begun")

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from apscheduler.schedulers._sinks import StoreSink
+from apscheduler.schedulers._dispatch.settling import StoreSink
 
 
 class Executor:

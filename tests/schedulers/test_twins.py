@@ -14,7 +14,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from apscheduler.schedulers import _twins
+from apscheduler.schedulers._start import twins
 from apscheduler.schedulers.background import BackgroundScheduler
 
 pytestmark = [
@@ -29,16 +29,16 @@ def file(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     for name in ("WERKZEUG_RUN_MAIN", "RUN_MAIN"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(_twins, "_held", {})
-    monkeypatch.setattr(_twins, "_file", [])
+    monkeypatch.setattr(twins, "_held", {})
+    monkeypatch.setattr(twins, "_file", [])
     yield tmp_path / "tickwright.lock"
-    for _, handle in _twins._file:
+    for _, handle in twins._file:
         os.close(handle)
 
 
 def enter():
     """Take the byte of the application that starts its schedulers here."""
-    return _twins.enter()
+    return twins.enter()
 
 
 def in_child(function):
@@ -65,10 +65,10 @@ def refused():
 
 
 def test_who_starts_at_the_same_line_is_one_application_and_at_another_it_is_not():
-    same = [_twins.identity() for _ in range(2)]
-    other = _twins.identity()
+    same = [twins.identity() for _ in range(2)]
+    other = twins.identity()
     assert same[0] == same[1] != other
-    assert [in_child(_twins.identity) for _ in range(2)] == [in_child(_twins.identity)] * 2
+    assert [in_child(twins.identity) for _ in range(2)] == [in_child(twins.identity)] * 2
 
 
 def test_the_second_process_is_told_who_was_first():
@@ -82,54 +82,54 @@ def test_a_process_does_not_disturb_itself_and_has_the_byte_until_its_last_sched
     byte, _ = enter()
     assert enter() == (byte, None)
     assert enter() == (byte, None)
-    _twins.leave(byte)
-    _twins.leave(byte)
+    twins.leave(byte)
+    twins.leave(byte)
     assert in_child(enter) == refused()
-    _twins.leave(byte)
+    twins.leave(byte)
     assert in_child(enter) == [byte, None]
     assert enter() == (byte, None), "a lock ends with its process"
 
 
 def test_who_comes_first_again_after_it_left_holds_it_again():
     byte, _ = enter()
-    _twins.leave(byte)
-    _twins.leave(byte)
+    twins.leave(byte)
+    twins.leave(byte)
     assert enter() == (byte, None)
     assert in_child(enter) == refused()
 
 
 def test_a_byte_that_was_never_taken_is_not_given_back():
-    _twins.leave(5)
+    twins.leave(5)
     byte, _ = enter()
-    _twins.leave(byte + 1)
+    twins.leave(byte + 1)
     assert in_child(enter) == refused()
 
 
 def test_a_child_gives_back_nothing_of_its_parents():
     byte, _ = enter()
-    in_child(lambda: _twins.leave(byte))
+    in_child(lambda: twins.leave(byte))
     assert in_child(enter) == refused()
 
 
 def test_two_applications_with_neighbouring_bytes_do_not_meet(monkeypatch):
-    monkeypatch.setattr(_twins, "identity", lambda: 1000)
+    monkeypatch.setattr(twins, "identity", lambda: 1000)
     enter()
 
     def the_next():
-        fcntl.lockf(_twins._handle(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, 1001)
+        fcntl.lockf(twins._handle(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, 1001)
         return "free"
 
     assert in_child(the_next) == "free"
-    assert in_child(lambda: _twins._holder(_twins._handle(), 999)) == "another process"
-    monkeypatch.setattr(_twins, "identity", lambda: 1001)
+    assert in_child(lambda: twins._holder(twins._handle(), 999)) == "another process"
+    monkeypatch.setattr(twins, "identity", lambda: 1001)
     enter()
-    _twins.leave(1000)
+    twins.leave(1000)
     assert in_child(enter) == refused()
 
 
 def test_a_holder_that_has_gone_meanwhile_is_another_process():
     byte, _ = enter()
-    assert _twins._holder(_twins._handle(), byte) == "another process"
+    assert twins._holder(twins._handle(), byte) == "another process"
 
 
 def test_where_the_system_does_not_say_who_holds_it_it_is_another_process(monkeypatch):
@@ -147,14 +147,14 @@ def test_where_the_system_does_not_say_who_holds_it_it_is_another_process(monkey
 
 def test_the_file_is_in_the_users_folder_and_the_users_alone(file):
     enter()
-    assert _twins.place() == str(file)
+    assert twins.place() == str(file)
     assert file.stat().st_mode & 0o777 == 0o600
 
 
 def test_without_such_a_folder_it_is_among_the_temporary_files(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "nowhere"))
     monkeypatch.setenv("TMPDIR", "/elsewhere")
-    assert _twins.place() == f"/elsewhere/tickwright-{os.getuid()}.lock"
+    assert twins.place() == f"/elsewhere/tickwright-{os.getuid()}.lock"
 
 
 def test_a_file_of_somebody_else_is_left_alone(file, monkeypatch):
@@ -183,7 +183,7 @@ def looked():
         warning=lambda text, *words: lines.append(("WARNING", text % words)),
         debug=lambda text, *words: lines.append(("DEBUG", text % words)),
     )
-    byte = _twins.look(SimpleNamespace(_logger=logger))
+    byte = twins.look(SimpleNamespace(_logger=logger))
     return [byte is not None, *lines]
 
 

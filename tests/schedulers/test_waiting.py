@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from threading import Thread
 
-from apscheduler.schedulers._waiting import Wakeup
+from apscheduler.schedulers._hosts.waiting import Wakeup
 
 
 def test_a_flag_that_was_taken_down_can_be_raised_again() -> None:

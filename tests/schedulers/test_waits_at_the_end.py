@@ -9,7 +9,7 @@ from threading import TIMEOUT_MAX, Thread, current_thread, get_ident
 import pytest
 
 from apscheduler.runs.context import caller_ident
-from apscheduler.schedulers import _ending
+from apscheduler.schedulers._end import ending
 from apscheduler.testing import ManualScheduler
 
 PATIENCE = 20
@@ -21,17 +21,17 @@ def test_who_is_called_within_a_time_acts_for_the_thread_that_waits():
     def look():
         seen.append((caller_ident(), get_ident() != caller_ident(), current_thread().daemon))
 
-    assert _ending.call_within(look, PATIENCE) is True
+    assert ending.call_within(look, PATIENCE) is True
     assert seen == [(get_ident(), True, True)]
 
 
 def test_who_comes_to_an_end_in_time_is_waited_for():
-    assert _ending.call_within(lambda: threading.Event().wait(0.05), PATIENCE) is True
+    assert ending.call_within(lambda: threading.Event().wait(0.05), PATIENCE) is True
 
 
 def test_who_does_not_come_to_an_end_in_time_is_not_waited_for():
     gate = threading.Event()
-    assert _ending.call_within(lambda: gate.wait(PATIENCE), 0.001) is False
+    assert ending.call_within(lambda: gate.wait(PATIENCE), 0.001) is False
     gate.set()
 
 
@@ -42,7 +42,7 @@ def test_an_interpreter_that_starts_no_thread_any_more_is_no_error(monkeypatch):
         raise RuntimeError("can't create new thread at interpreter shutdown")
 
     monkeypatch.setattr(Thread, "start", refuse)
-    assert _ending.call_within(lambda: called.append(1), PATIENCE) is False
+    assert ending.call_within(lambda: called.append(1), PATIENCE) is False
     assert called == []
 
 
@@ -51,8 +51,8 @@ def test_an_interpreter_that_starts_no_thread_any_more_is_no_error(monkeypatch):
     [(None, None), (0, 0.0), (0.5, 0.5), (3, 3.0), (timedelta(minutes=1), 60.0)],
 )
 def test_a_time_to_wait_is_a_number_of_seconds_or_a_timedelta(given, seconds):
-    assert _ending.checked_timeout(given) == seconds
-    assert _ending.checked_timeout(TIMEOUT_MAX) == TIMEOUT_MAX
+    assert ending.checked_timeout(given) == seconds
+    assert ending.checked_timeout(TIMEOUT_MAX) == TIMEOUT_MAX
 
 
 @pytest.mark.parametrize("given", [True, "5", object(), -1, -0.001, float("nan"), float("inf")])

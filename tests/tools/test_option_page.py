@@ -11,7 +11,7 @@ from importlib import import_module
 import pytest
 
 from apscheduler.job_options import CHECKS
-from apscheduler.schedulers._options import JOB_DEFAULTS, SCHEDULER_OPTIONS
+from apscheduler.schedulers._api.options import JOB_DEFAULTS, SCHEDULER_OPTIONS
 from apscheduler.schedulers.background import BackgroundScheduler
 from tools import ROOT, commands, option_page
 from tools.docstrings import as_markdown, described, documented

@@ -8,7 +8,7 @@ from functools import wraps
 
 from apscheduler.elsewhere import names_of_3x
 from apscheduler.references import maybe_ref
-from apscheduler.schedulers._asyncio_host import AsyncioHost
+from apscheduler.schedulers._hosts.asyncio import AsyncioHost
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -41,9 +41,9 @@ from apscheduler.jobstores.base import SharedJobStore
 from apscheduler.runs.context import caller_ident
 from apscheduler.runs.outcomes import Outcome, outcome_named
 from apscheduler.schedulers import SchedulerAlreadyRunningError, SchedulerNotRunningError
-from apscheduler.schedulers._environment import check_uwsgi, is_reimporting_main
-from apscheduler.schedulers._jobs import JobOperations
-from apscheduler.schedulers._registry import STATE_PAUSED, STATE_RUNNING, STATE_STOPPED
+from apscheduler.schedulers._api.changing import JobOperations
+from apscheduler.schedulers._api.parts import STATE_PAUSED, STATE_RUNNING, STATE_STOPPED
+from apscheduler.schedulers._start.environment import check_uwsgi, is_reimporting_main
 from apscheduler.zones.watching import watch
 
 TYPE_CHECKING = False
@@ -55,9 +55,9 @@ if TYPE_CHECKING:
     from apscheduler.jobstores.base import Quarantined
     from apscheduler.runs.claims import Result
     from apscheduler.runs.rows import Run
-    from apscheduler.schedulers._dispatch import Dispatcher
-    from apscheduler.schedulers._ending import Shutdown
-    from apscheduler.schedulers._leading import Leading
+    from apscheduler.schedulers._dispatch.leading import Leading
+    from apscheduler.schedulers._dispatch.loop import Dispatcher
+    from apscheduler.schedulers._end.ending import Shutdown
     from apscheduler.schedulers._stores import Store
 
 __all__ = [
@@ -217,16 +217,16 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         """Warn if another worker of this application has such a scheduler too, if each job would run in both."""
         if self._twin_byte is not None or self._lead is not None or self._clock is not None:
             return
-        from apscheduler.schedulers import _twins
+        from apscheduler.schedulers._start import twins
         from apscheduler.schedulers._stores import is_private
 
         if all(is_private(store) for _, store in self._claiming_stores()):
-            self._twin_byte = _twins.look(self)
+            self._twin_byte = twins.look(self)
 
     def _made_lead(self) -> Leading | None:
         if self._leader_lock is None:
             return None
-        from apscheduler.schedulers._leading import Leading, lock_of, store_of
+        from apscheduler.schedulers._dispatch.leading import Leading, lock_of, store_of
 
         lock = lock_of(self._leader_lock, self._jobstores)
         return Leading(self, lock, store_of(self._leader_lock, self._jobstores))
@@ -263,7 +263,7 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         """
         look()
         if self._shutdown is not None:
-            from apscheduler.schedulers._ending import let_end
+            from apscheduler.schedulers._end.ending import let_end
 
             let_end(self, name)
 
@@ -292,12 +292,12 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         """Set the state to stopped; return how many seconds to wait for what runs (``None``: until it has ended)."""
         seconds = None
         if timeout is not None:
-            from apscheduler.schedulers._ending import checked_timeout
+            from apscheduler.schedulers._end.ending import checked_timeout
 
             seconds = checked_timeout(timeout)
         if self.state == STATE_STOPPED:
             raise SchedulerNotRunningError
-        from apscheduler.schedulers._ending import Shutdown
+        from apscheduler.schedulers._end.ending import Shutdown
 
         self._shutdown = Shutdown(self)
         self.state = STATE_STOPPED
@@ -318,11 +318,11 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
             shutdown.is_over.set()
 
     def _stop_what_runs(self, *, wait: bool, timeout: float | None, tells: bool) -> None:
-        from apscheduler.schedulers import _ending
+        from apscheduler.schedulers._end import ending
 
         self._let_pass_end()
         if wait and timeout is not None:
-            _ending.stop_within(self, timeout)
+            ending.stop_within(self, timeout)
         elif wait and tells:
             from apscheduler.executors._ending.waits import Telling
 
@@ -344,25 +344,25 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
 
     def _free_the_rest(self, shutdown: Shutdown) -> None:
         if self._twin_byte is not None:
-            from apscheduler.schedulers import _twins
+            from apscheduler.schedulers._start import twins
 
-            _twins.leave(self._twin_byte)
+            twins.leave(self._twin_byte)
             self._twin_byte = None
         if self._lead is not None:
             self._lead.release()
-        from apscheduler.schedulers._ending import still_there
+        from apscheduler.schedulers._end.ending import still_there
 
         for alias, store in still_there(shutdown.stores, self._jobstores):
             try:
                 store.shutdown()
             except Exception as exc:  # noqa: BLE001 - whatever a store raises
-                from apscheduler.schedulers._sinks import say_trouble
+                from apscheduler.schedulers._dispatch.settling import say_trouble
 
                 text = f"Job store {alias!r} could not be shut down cleanly"
                 say_trouble(self._logger, store, text, exc)
 
     def _let_pass_end(self) -> None:
-        from apscheduler.schedulers._ending import wait_for_pass
+        from apscheduler.schedulers._end.ending import wait_for_pass
 
         wait_for_pass(self)
 
@@ -377,14 +377,14 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
 
     def _call_within(self, function: Callable[[], object], seconds: float) -> bool:
         """Call a function that waits for jobs, but wait at most ``seconds`` for it; return whether it has ended."""
-        from apscheduler.schedulers._ending import call_within
+        from apscheduler.schedulers._end.ending import call_within
 
         return call_within(function, seconds)
 
     def _stop_executors(self, *, wait: bool) -> None:
         shutdown = self._shutdown
         known = dict(self._executors if shutdown is None else shutdown.executors)
-        from apscheduler.schedulers._ending import still_there
+        from apscheduler.schedulers._end.ending import still_there
 
         for alias, executor in still_there(known, self._executors):
             if shutdown is not None and shutdown.is_past:
@@ -467,7 +467,7 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
     def _dispatcher(self) -> Dispatcher:
         """The loop, imported and made when it is first needed: at the start."""
         if self._loop is None:
-            from apscheduler.schedulers._dispatch import Dispatcher
+            from apscheduler.schedulers._dispatch.loop import Dispatcher
 
             self._loop = Dispatcher(self)
         return self._loop
@@ -521,7 +521,7 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         :raises JobLookupError: if there is neither a job of this id nor any run of one
         :raises KeyError: if there is no such job store
         """
-        from apscheduler.schedulers._history import runs_of
+        from apscheduler.schedulers._api.history import runs_of
 
         wanted = None if outcome is None else outcome_named(outcome)
         return runs_of(self, job_id, jobstore, wanted, (since, until), node, limit)
@@ -532,7 +532,7 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         Runs of shared stores are returned wherever they run, runs of other stores if they are in this process. Their
         ``state`` is ``"queued"`` or ``"running"`` (since ``started_at``) in this process, and ``"claimed"`` in another.
         """
-        from apscheduler.schedulers._history import running
+        from apscheduler.schedulers._api.history import running
 
         return running(self)
 
@@ -605,8 +605,8 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
 
     def _settle_lane(self, job: Job, result: Result) -> None:
         """Record and report the outcome of a job that ran without a claim object (see MemoryJobStore)."""
-        from apscheduler.schedulers._farewells import LastPage
-        from apscheduler.schedulers._sinks import report
+        from apscheduler.schedulers._dispatch.farewells import LastPage
+        from apscheduler.schedulers._dispatch.settling import report
 
         job._ledger.write(job, result)
         job._busy = 0
@@ -624,7 +624,7 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         :param jobstore: alias of the store to export (default: all)
         :raises RuntimeError: if the scheduler is not running (pending jobs have no state to write yet)
         """
-        from apscheduler.schedulers._transfer import export_jobs
+        from apscheduler.schedulers._api.transfer import export_jobs
 
         export_jobs(self, outfile, jobstore)
 
@@ -640,7 +640,7 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         :param replace_existing: whether they take the places of jobs with the same ids. New.
         :raises ConflictingIdError: if an id is taken; nothing was imported
         """
-        from apscheduler.schedulers._transfer import import_jobs
+        from apscheduler.schedulers._api.transfer import import_jobs
 
         import_jobs(self, infile, jobstore, replace_existing=replace_existing)
 
@@ -664,7 +664,7 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         :raises KeyError: if there is no such store
         :raises TypeError, ValueError: for arguments that are not right
         """
-        from apscheduler.schedulers._ical import to_ical
+        from apscheduler.schedulers._api.ical import to_ical
 
         self._pending_by = 0
         return to_ical(self, days, jobs, jobstore, limit)
@@ -694,7 +694,7 @@ def _forked() -> None:
 
 
 def _interpreter_ends() -> None:
-    from apscheduler.schedulers._ending import wind_up
+    from apscheduler.schedulers._end.ending import wind_up
 
     for scheduler in list(_living):
         if scheduler.state != STATE_STOPPED:
@@ -707,13 +707,13 @@ def _interpreter_ends() -> None:
 
 def _tell_at_end(scheduler: BaseScheduler) -> None:
     """Warn if a script has forgotten to start the scheduler, or to go on while it runs."""
-    from apscheduler.schedulers import _exit_words
+    from apscheduler.schedulers._end import exit_words
 
     try:
         if scheduler.state == STATE_STOPPED:
-            _exit_words.tell_of_no_start(scheduler)
+            exit_words.tell_of_no_start(scheduler)
         else:
-            _exit_words.tell_of_early_end(scheduler)
+            exit_words.tell_of_early_end(scheduler)
     except Exception as exc:
         scheduler._logger.debug("Nothing is known about what waits at the end", exc_info=exc)
 

@@ -9,7 +9,7 @@ from threading import current_thread, get_ident, main_thread
 from apscheduler._engine.instants import NEVER
 from apscheduler.amounts import read_truth
 from apscheduler.elsewhere import names_of_3x
-from apscheduler.schedulers._waiting import Wakeup
+from apscheduler.schedulers._hosts.waiting import Wakeup
 from apscheduler.schedulers.base import STATE_STOPPED, BaseScheduler
 
 TYPE_CHECKING = False
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
     from typing import Any
 
-    from apscheduler.schedulers._signals import Termination
+    from apscheduler.schedulers._end.signals import Termination
 
 __all__ = ["STATE_STOPPED", "BlockingScheduler"]
 
@@ -74,7 +74,7 @@ class BlockingScheduler(BaseScheduler):
 
         :param paused: whether to process no jobs until :meth:`resume`
         """
-        from apscheduler.schedulers._signals import termination_for
+        from apscheduler.schedulers._end.signals import termination_for
 
         self._begin_waiting()
         termination = termination_for(self, self._handle_signals)

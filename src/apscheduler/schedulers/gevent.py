@@ -8,7 +8,7 @@ from contextvars import copy_context
 from apscheduler.elsewhere import names_of_3x
 from apscheduler.executors.gevent import native_ident
 from apscheduler.loops.coroutines import CoroutineRunner
-from apscheduler.schedulers._listeners import tell
+from apscheduler.schedulers._api.listeners import tell
 from apscheduler.schedulers.base import BaseScheduler
 from apscheduler.schedulers.blocking import BlockingScheduler
 

@@ -19,7 +19,7 @@ from apscheduler._engine.instants import (
     to_us,
 )
 from apscheduler.jobstores.base import JobLookupError
-from apscheduler.schedulers._registry import STATE_STOPPED, _unknown
+from apscheduler.schedulers._api.parts import STATE_STOPPED, _unknown
 from apscheduler.texts import line
 from apscheduler.triggers._words import locale_named
 from apscheduler.triggers._words.parts import Locale

@@ -21,7 +21,7 @@ from apscheduler.job import Job
 from apscheduler.runs import reasons
 from apscheduler.runs.claims import Result
 from apscheduler.runs.outcomes import Outcome
-from apscheduler.schedulers._announcing import Announcer
+from apscheduler.schedulers._dispatch.announcing import Announcer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from apscheduler.executors.base import BaseExecutor
     from apscheduler.jobstores.base import ClaimBatch, ClaimRequest
-    from apscheduler.schedulers._leading import Leading
+    from apscheduler.schedulers._dispatch.leading import Leading
     from apscheduler.schedulers._stores import Store
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from apscheduler.names import hint
-from apscheduler.schedulers._registry import STATE_RUNNING, Registry
+from apscheduler.schedulers._api.parts import STATE_RUNNING, Registry
 from apscheduler.texts import line
 
 TYPE_CHECKING = False

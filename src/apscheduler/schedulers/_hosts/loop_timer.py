@@ -24,8 +24,8 @@ from threading import Thread, current_thread
 from apscheduler._engine.instants import NEVER
 from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.logs import say
-from apscheduler.schedulers._dispatch import BATCH, BATCHES
-from apscheduler.schedulers._listeners import tell
+from apscheduler.schedulers._api.listeners import tell
+from apscheduler.schedulers._dispatch.loop import BATCH, BATCHES
 from apscheduler.schedulers.base import STATE_RUNNING, STATE_STOPPED, BaseScheduler
 from apscheduler.schedulers.blocking import LONGEST_WAIT
 
@@ -182,7 +182,7 @@ class LoopTimer:
                 return
 
     def _withdraw(self) -> None:
-        from apscheduler.schedulers._ending import withdraw
+        from apscheduler.schedulers._end.ending import withdraw
 
         try:
             withdraw(self._scheduler)
@@ -288,7 +288,7 @@ class CallbackScheduler(BaseScheduler):
         port = None if self._timer is None else self._timer.port
         if port is None or not port.is_here():
             return super()._call_within(function, seconds)
-        from apscheduler.schedulers._ending import leave_behind, still_running
+        from apscheduler.schedulers._end.ending import leave_behind, still_running
 
         timer = self._timer
 

@@ -13,7 +13,7 @@ from apscheduler.logs import say
 from apscheduler.runs.claims import Result
 from apscheduler.runs.failures import forget_locals
 from apscheduler.runs.outcomes import Outcome
-from apscheduler.schedulers._farewells import say_farewell
+from apscheduler.schedulers._dispatch.farewells import say_farewell
 from apscheduler.schedulers._reaching import place_of, why_unreachable
 
 TYPE_CHECKING = False
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from apscheduler.job import Job
     from apscheduler.runs.claims import Claim
-    from apscheduler.schedulers._pace import Pace
+    from apscheduler.schedulers._dispatch.pace import Pace
     from apscheduler.schedulers._stores import Store
 
 

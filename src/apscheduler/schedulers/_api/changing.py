@@ -19,10 +19,10 @@ from apscheduler.job_hooks import approved, is_own_modify
 from apscheduler.jobstores.base import JobLookupError, QuarantinedJobError, SharedJobStore
 from apscheduler.jobstores.standing import Standing, begin_by_store, first_after
 from apscheduler.moments import datetime_repr
-from apscheduler.schedulers._adding import JobAdding
-from apscheduler.schedulers._calendars import with_calendars_of
-from apscheduler.schedulers._overrides import is_ours
-from apscheduler.schedulers._registry import (
+from apscheduler.schedulers._api.adding import JobAdding
+from apscheduler.schedulers._api.calendars import with_calendars_of
+from apscheduler.schedulers._api.overrides import is_ours
+from apscheduler.schedulers._api.parts import (
     STATE_RUNNING,
     STATE_STOPPED,
 )
@@ -298,8 +298,8 @@ class JobOperations(JobAdding):
             try:
                 self._make_due_in(alias, store)
             except Exception as exc:  # noqa: BLE001 - whatever a store raises
+                from apscheduler.schedulers._dispatch.settling import say_trouble
                 from apscheduler.schedulers._reaching import why_unreachable
-                from apscheduler.schedulers._sinks import say_trouble
 
                 if why_unreachable(exc) is not None:
                     away.add(alias)

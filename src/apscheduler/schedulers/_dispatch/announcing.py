@@ -25,9 +25,9 @@ from apscheduler.job_hooks import HeldBackError
 from apscheduler.logs import say
 from apscheduler.runs import reasons
 from apscheduler.runs.outcomes import Outcome
-from apscheduler.schedulers._farewells import bid_farewell
-from apscheduler.schedulers._overrides import is_ours
-from apscheduler.schedulers._sinks import report
+from apscheduler.schedulers._api.overrides import is_ours
+from apscheduler.schedulers._dispatch.farewells import bid_farewell
+from apscheduler.schedulers._dispatch.settling import report
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from apscheduler.jobstores.base import BaseJobStore, SharedJobStore
 from apscheduler.logs import say
 from apscheduler.names import hint
 from apscheduler.runs import reasons
-from apscheduler.schedulers._sinks import say_trouble
+from apscheduler.schedulers._dispatch.settling import say_trouble
 from apscheduler.schedulers._stores import is_private
 from apscheduler.texts import line
 

@@ -10,7 +10,7 @@ from apscheduler.jobstores.base import SharedJobStore, UnknownJobError
 from apscheduler.names import closest
 from apscheduler.runs.outcomes import fire_id
 from apscheduler.runs.rows import CLAIMED, QUEUED, RUNNING, Run, RunQuery
-from apscheduler.schedulers._questions import limit_of, moment_of, text_of
+from apscheduler.schedulers._api.questions import limit_of, moment_of, text_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -25,9 +25,9 @@ from apscheduler.moments import astimezone
 from apscheduler.names import hint
 from apscheduler.references import maybe_ref
 from apscheduler.schedulers import SchedulerAlreadyRunningError
-from apscheduler.schedulers._listeners import tell
-from apscheduler.schedulers._making import make_plugin
-from apscheduler.schedulers._options import (
+from apscheduler.schedulers._api.listeners import tell
+from apscheduler.schedulers._api.making import make_plugin
+from apscheduler.schedulers._api.options import (
     CHECKED_DEFAULTS,
     JOB_DEFAULTS,
     SCHEDULER_OPTIONS,
@@ -36,14 +36,14 @@ from apscheduler.schedulers._options import (
     group,
     warn_unknown,
 )
-from apscheduler.schedulers._overrides import is_as_made
-from apscheduler.schedulers._plugins import Plugins, load_plugin
+from apscheduler.schedulers._api.overrides import is_as_made
+from apscheduler.schedulers._api.plugins import Plugins, load_plugin
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from apscheduler.schedulers._leading import Leading
+    from apscheduler.schedulers._dispatch.leading import Leading
     from apscheduler.schedulers._stores import Store
 
 

@@ -6,7 +6,7 @@ A pass does this for each store and batch:
     announce   what will not run is written down, logged and told; what will run is told as submitted
     hand over  each executor gets its share of the batch in one call
 
-The second and third step are in ``_announcing.py`` and ``_handing_over.py``. No lock is held here at all. If a store,
+The second and third step are in ``announcing.py`` and ``handing_over.py``. No lock is held here at all. If a store,
 trigger, executor or listener raises, its own jobs are delayed and one line is logged. A failing store is asked again
 after ``jobstore_retry_interval``. A crash between claim and hand-over loses only what was in memory; a shared store
 recovers the claim by its row.
@@ -29,11 +29,11 @@ from apscheduler.job import CATCH_UP_LIMIT, Job
 from apscheduler.job_hooks import OWN_RUN_TIMES, has_own_run_times, plan_asked
 from apscheduler.jobstores.base import ClaimRequest
 from apscheduler.logs import say
-from apscheduler.schedulers._clock_steps import ClockSteps
-from apscheduler.schedulers._handing_over import HandOver
-from apscheduler.schedulers._lateness import Lateness
-from apscheduler.schedulers._pace import Pace
-from apscheduler.schedulers._sinks import StoreSink, say_trouble
+from apscheduler.schedulers._dispatch.clock_steps import ClockSteps
+from apscheduler.schedulers._dispatch.handing_over import HandOver
+from apscheduler.schedulers._dispatch.lateness import Lateness
+from apscheduler.schedulers._dispatch.pace import Pace
+from apscheduler.schedulers._dispatch.settling import StoreSink, say_trouble
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -19,23 +19,23 @@ from apscheduler.job import Job
 from apscheduler.jobstores.base import ConflictingIdError, JobLookupError
 from apscheduler.jobstores.standing import begin_by_store, hand_on_time, pass_claims
 from apscheduler.markers import undefined
-from apscheduler.schedulers._calendars import split_off, under
-from apscheduler.schedulers._overrides import is_as_made, is_ours
-from apscheduler.schedulers._pending import PendingJobs, neighbours
-from apscheduler.schedulers._plugins import Plugins, load_plugin
-from apscheduler.schedulers._registry import (
+from apscheduler.schedulers._api.calendars import split_off, under
+from apscheduler.schedulers._api.overrides import is_as_made, is_ours
+from apscheduler.schedulers._api.parts import (
     STATE_RUNNING,
     STATE_STOPPED,
     _is_subclass,
     _unknown,
 )
+from apscheduler.schedulers._api.pending import PendingJobs, neighbours
+from apscheduler.schedulers._api.plugins import Plugins, load_plugin
 from apscheduler.triggers.base import BaseTrigger
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, ClassVar, TypeVar
 
-    from apscheduler.schedulers._pending import Entry
+    from apscheduler.schedulers._api.pending import Entry
     from apscheduler.schedulers._stores import Store
 
     F = TypeVar("F", bound=Callable[..., Any])
@@ -121,11 +121,11 @@ class JobAdding(PendingJobs):
         :raises ConflictingIdError: if the id is taken
         """
         if args is not None and isinstance(trigger, str) and not isinstance(args, list | tuple):
-            from apscheduler.schedulers import _positional
+            from apscheduler.schedulers._api import positional as positional_module
 
-            args, trigger_args = _positional.read(trigger, args, trigger_args)  # type: ignore[assignment] # kept as it is
+            args, trigger_args = positional_module.read(trigger, args, trigger_args)  # type: ignore[assignment] # kept as it is
             made = self._create_trigger(trigger, trigger_args)  # as in 3.x, its errors come first
-            _positional.refuse_schedule(trigger, args)
+            positional_module.refuse_schedule(trigger, args)
         else:
             made = self._create_trigger(trigger, trigger_args)
         job_kwargs: dict[str, Any] = {
@@ -271,7 +271,7 @@ class JobAdding(PendingJobs):
             try:
                 cls = load_plugin("trigger", name, self._trigger_plugins, _is_subclass(BaseTrigger))
             except LookupError:
-                from apscheduler.schedulers._positional import what_name_means
+                from apscheduler.schedulers._api.positional import what_name_means
 
                 meant = what_name_means(name)
                 if meant is None:
