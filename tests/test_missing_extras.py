@@ -68,4 +68,4 @@ def test_no_module_with_such_words_is_left_out(project_root):
         for each in package.rglob("*.py")
         if "pip install" in (text := each.read_text("utf-8")) and "\n    raise ImportError(" in text
     }
-    assert saying - {"apscheduler.jobstores._sql.database"} == set(MISSING)
+    assert saying - {"apscheduler.jobstores._sql.connection.database"} == set(MISSING)

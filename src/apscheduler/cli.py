@@ -167,7 +167,7 @@ def _checkup() -> Any:
     :raises ImportError: without SQLAlchemy, with how to install it
     """
     import_module("apscheduler.jobstores.sqlalchemy")  # its error names the extra
-    from apscheduler.jobstores._sql import checkup
+    from apscheduler.jobstores._sql.guarding import checkup
 
     return checkup
 

@@ -26,19 +26,19 @@ from apscheduler.cluster.membership import Membership
 from apscheduler.cluster.nodes import Watch
 from apscheduler.cluster.offset import Offset
 from apscheduler.executors.debug import DebugExecutor
-from apscheduler.jobstores._sql.beyond import Beyond
-from apscheduler.jobstores._sql.catching_up import CatchUps
-from apscheduler.jobstores._sql.chains import Chains
-from apscheduler.jobstores._sql.claiming import Claiming
-from apscheduler.jobstores._sql.claims import StoreClaim
-from apscheduler.jobstores._sql.database import Database
-from apscheduler.jobstores._sql.editing import Editing
-from apscheduler.jobstores._sql.exchange import Exchange, Seen
-from apscheduler.jobstores._sql.loading import Loader, Unloadable
-from apscheduler.jobstores._sql.outbox import Outbox
-from apscheduler.jobstores._sql.recovered import FreeRuns
-from apscheduler.jobstores._sql.roll import SQLRoll
-from apscheduler.jobstores._sql.writing import Writing
+from apscheduler.jobstores._sql.changing.editing import Editing
+from apscheduler.jobstores._sql.changing.exchange import Exchange, Seen
+from apscheduler.jobstores._sql.changing.loading import Loader, Unloadable
+from apscheduler.jobstores._sql.claiming.beyond import Beyond
+from apscheduler.jobstores._sql.claiming.catching_up import CatchUps
+from apscheduler.jobstores._sql.claiming.chains import Chains
+from apscheduler.jobstores._sql.claiming.claims import StoreClaim
+from apscheduler.jobstores._sql.claiming.free_runs import FreeRuns
+from apscheduler.jobstores._sql.claiming.outbox import Outbox
+from apscheduler.jobstores._sql.claiming.passes import Claiming
+from apscheduler.jobstores._sql.claiming.transaction import Writing
+from apscheduler.jobstores._sql.connection.database import Database
+from apscheduler.jobstores._sql.membership.nodes import SQLRoll
 from apscheduler.jobstores.base import ClaimBatch, ClaimRequest
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.jobstores.standing import first_after

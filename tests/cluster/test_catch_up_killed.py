@@ -17,7 +17,7 @@ from cluster.support import judge
 from databases import SHARED, Place
 
 from apscheduler._engine.instants import SECOND, to_us
-from apscheduler.jobstores._sql.catching_up import PORTION, portion_of
+from apscheduler.jobstores._sql.claiming.catching_up import PORTION, portion_of
 from apscheduler.schedulers.background import BackgroundScheduler
 
 pytestmark = [

@@ -23,8 +23,8 @@ from sqlalchemy.engine import make_url
 from apscheduler.cli import main
 from apscheduler.cluster.creation import created_at
 from apscheduler.events import EVENT_JOBSTORE_DOUBTED
-from apscheduler.jobstores._sql import identity
-from apscheduler.jobstores._sql.identity import Identity
+from apscheduler.jobstores._sql.guarding import identity
+from apscheduler.jobstores._sql.guarding.identity import Identity
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.testing import FakeClock, ManualScheduler
 

@@ -13,7 +13,7 @@ from databases import Place
 
 from apscheduler.cluster import host
 from apscheduler.cluster.host import Host, is_gone, new_epoch, this_process
-from apscheduler.jobstores._sql.tables import HOST_COLUMNS
+from apscheduler.jobstores._sql.schema.tables import HOST_COLUMNS
 from apscheduler.testing import FakeClock, ManualScheduler
 
 pytestmark = pytest.mark.skipif(

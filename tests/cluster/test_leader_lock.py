@@ -89,7 +89,7 @@ def test_without_an_answer_nobody_takes_it(place):
         with pytest.raises(Exception, match="_leader"):
             lock.take()
         assert not lock.held
-        from apscheduler.jobstores._sql.migrations import create_missing
+        from apscheduler.jobstores._sql.schema.migrations import create_missing
 
         with store.engine.begin() as connection:
             create_missing(connection, store._tables.leader)

@@ -19,9 +19,9 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
-from apscheduler.jobstores._sql import listening
-from apscheduler.jobstores._sql.checkup import findings
-from apscheduler.jobstores._sql.database import is_retryable
+from apscheduler.jobstores._sql.connection.database import is_retryable
+from apscheduler.jobstores._sql.guarding.checkup import findings
+from apscheduler.jobstores._sql.membership import listening
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
 

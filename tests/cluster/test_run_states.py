@@ -8,7 +8,7 @@ from cluster.rules import Node, Rule, play, settle
 from cluster.support.states import NAMES, NOTHING, Recorder, allowed, on_the_page
 from databases import SHARED, Place
 
-from apscheduler.jobstores._sql.roll import MAX_ATTEMPTS
+from apscheduler.jobstores._sql.membership.nodes import MAX_ATTEMPTS
 from apscheduler.testing._contract_jobs import INTERVAL, NOW, once
 
 pytestmark = pytest.mark.slow

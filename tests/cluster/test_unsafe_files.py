@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from cluster.support.mounts import fuse_mount
 
 from apscheduler.cli import main
-from apscheduler.jobstores._sql.alone import SharingRefusedError
+from apscheduler.jobstores._sql.guarding.alone import SharingRefusedError
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.testing import FakeClock, ManualScheduler

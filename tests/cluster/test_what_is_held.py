@@ -9,7 +9,7 @@ from databases import SERVERS, Place
 from apscheduler._engine.instants import SECOND
 from apscheduler.cluster import lease as lease_module
 from apscheduler.cluster import membership as membership_module
-from apscheduler.jobstores._sql.claiming import LeaseOverError
+from apscheduler.jobstores._sql.claiming.passes import LeaseOverError
 from apscheduler.runs.claims import Result
 from apscheduler.runs.outcomes import Outcome
 from apscheduler.testing._contract_jobs import INTERVAL, NOW

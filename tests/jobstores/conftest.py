@@ -8,7 +8,7 @@ import pytest
 from jobstores.guards import Clock, World
 from jobstores.stages import CopiedPlace, made_tables, staged
 
-from apscheduler.jobstores._sql import guarding
+from apscheduler.jobstores._sql.guarding import copies
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def tables_alone(tmp_path_factory):
 @pytest.fixture
 def clock(monkeypatch):
     clock = Clock()
-    monkeypatch.setattr(guarding, "time", clock)
+    monkeypatch.setattr(copies, "time", clock)
     return clock
 
 

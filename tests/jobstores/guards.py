@@ -5,11 +5,11 @@ from __future__ import annotations
 from jobstores.stages import unsynced
 from sqlalchemy import create_engine, text
 
-from apscheduler.jobstores._sql.database import Database
-from apscheduler.jobstores._sql.guarding import Guard, StoreHeldError
-from apscheduler.jobstores._sql.identity import from_text
-from apscheduler.jobstores._sql.migrations import prepare
-from apscheduler.jobstores._sql.tables import Tables
+from apscheduler.jobstores._sql.connection.database import Database
+from apscheduler.jobstores._sql.guarding.copies import Guard, StoreHeldError
+from apscheduler.jobstores._sql.guarding.identity import from_text
+from apscheduler.jobstores._sql.schema.migrations import prepare
+from apscheduler.jobstores._sql.schema.tables import Tables
 
 EPOCH = 7
 

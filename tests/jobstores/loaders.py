@@ -7,7 +7,7 @@ import pickle
 import pytest
 
 from apscheduler._engine.instants import SECOND
-from apscheduler.jobstores._sql.loading import Loader, Unloadable
+from apscheduler.jobstores._sql.changing.loading import Loader, Unloadable
 from apscheduler.serializers import PickleSerializer
 from apscheduler.testing import ManualScheduler
 from apscheduler.testing._contract_jobs import NOW, make_job

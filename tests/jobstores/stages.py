@@ -15,8 +15,8 @@ from apscheduler._engine.instants import NEVER
 from apscheduler._engine.planning import plan
 from apscheduler.cluster import lease as lease_module
 from apscheduler.cluster import membership as membership_module
-from apscheduler.jobstores._sql.migrations import prepare
-from apscheduler.jobstores._sql.tables import Tables
+from apscheduler.jobstores._sql.schema.migrations import prepare
+from apscheduler.jobstores._sql.schema.tables import Tables
 from apscheduler.jobstores.base import ClaimRequest
 from apscheduler.testing._contract_jobs import (
     NOW,

@@ -11,7 +11,7 @@ import pytest
 from apscheduler._engine.instants import SECOND
 from apscheduler.cluster.host import this_process
 from apscheduler.cluster.nodes import NodeRow
-from apscheduler.jobstores._sql.alone import Alone, SharingRefusedError
+from apscheduler.jobstores._sql.guarding.alone import Alone, SharingRefusedError
 
 NOW = 1_000 * SECOND
 OWN_NAME = f"{socket.gethostname()[:80]}-{os.getpid()}-0badcafe"

@@ -14,7 +14,7 @@ from databases import SHARED, Place
 from sqlalchemy import create_engine, text
 
 from apscheduler.events import EVENT_JOB_QUARANTINED
-from apscheduler.jobstores._sql.writing import Writing
+from apscheduler.jobstores._sql.claiming.transaction import Writing
 from apscheduler.jobstores.base import ConflictingIdError, JobLookupError, QuarantinedJobError
 from apscheduler.testing import FakeClock, ManualScheduler
 from apscheduler.triggers.base import BaseTrigger

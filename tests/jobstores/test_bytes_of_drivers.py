@@ -8,7 +8,7 @@ import pytest
 from databases import URLS, Place, PlaceOn, require
 from sqlalchemy import make_url
 
-from apscheduler.jobstores._sql.loading import Loader, Unloadable
+from apscheduler.jobstores._sql.changing.loading import Loader, Unloadable
 from apscheduler.serializers import PickleSerializer
 from apscheduler.testing import FakeClock, ManualScheduler
 

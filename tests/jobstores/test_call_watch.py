@@ -9,8 +9,8 @@ import threading
 import pytest
 from sqlalchemy import create_engine
 
-from apscheduler.jobstores._sql import callwatch
-from apscheduler.jobstores._sql.callwatch import CallWatch
+from apscheduler.jobstores._sql.connection import callwatch
+from apscheduler.jobstores._sql.connection.callwatch import CallWatch
 
 WAIT = 5.0
 ANSWER = 10.0

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from apscheduler.jobstores._sql import catching_up
-from apscheduler.jobstores._sql.catching_up import Portion
+from apscheduler.jobstores._sql.claiming import catching_up
+from apscheduler.jobstores._sql.claiming.catching_up import Portion
 from apscheduler.testing._contract_jobs import INTERVAL, NOW
 
 

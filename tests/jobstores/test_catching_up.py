@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 
 from apscheduler.cluster import lease as lease_module
 from apscheduler.cluster import membership as membership_module
-from apscheduler.jobstores._sql.catching_up import CatchUps, portion_of
+from apscheduler.jobstores._sql.claiming.catching_up import CatchUps, portion_of
 from apscheduler.testing import ManualScheduler
 from apscheduler.testing._contract_jobs import INTERVAL, NOW, claim, make_job, moment
 from apscheduler.triggers.interval import IntervalTrigger

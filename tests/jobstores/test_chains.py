@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from apscheduler.jobstores._sql.chains import Chains
+from apscheduler.jobstores._sql.claiming.chains import Chains
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.testing import ManualScheduler
 

@@ -9,7 +9,7 @@ from cluster.rules import at
 from jobstores.stages import add, ask
 from sqlalchemy.exc import OperationalError
 
-from apscheduler.jobstores._sql.claiming import Doubt, LeaseOverError
+from apscheduler.jobstores._sql.claiming.passes import Doubt, LeaseOverError
 from apscheduler.jobstores.base import ClaimBatch
 from apscheduler.testing._contract_jobs import INTERVAL, NOW
 

@@ -15,8 +15,8 @@ from jobstores.stages import (
 from sqlalchemy.exc import DataError
 
 from apscheduler._engine.instants import NEVER, SECOND
-from apscheduler.jobstores._sql.claiming import Claiming
-from apscheduler.jobstores._sql.strangers import Strangers
+from apscheduler.jobstores._sql.claiming.passes import Claiming
+from apscheduler.jobstores._sql.guarding.strangers import Strangers
 from apscheduler.testing._contract_jobs import INTERVAL, NOW
 
 # -- how much -----------------------------------------------------------------------------------------------------

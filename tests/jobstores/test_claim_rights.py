@@ -11,8 +11,8 @@ from jobstores.stages import add, ask, numbered
 from apscheduler._engine.instants import SECOND
 from apscheduler.cluster import offset as offset_module
 from apscheduler.cluster.hostclock import process_us as host_now
-from apscheduler.jobstores._sql import claiming
-from apscheduler.jobstores._sql.claiming import LeaseOverError
+from apscheduler.jobstores._sql.claiming import passes
+from apscheduler.jobstores._sql.claiming.passes import LeaseOverError
 from apscheduler.testing._contract_jobs import INTERVAL, NOW
 
 # -- the lease, and the store's clock ---------------------------------------------------------------------------------
@@ -79,13 +79,13 @@ def seconds(monkeypatch):
 
     class Seconds:
         now = 1000.0
-        time_ns = staticmethod(claiming.time.time_ns)
+        time_ns = staticmethod(passes.time.time_ns)
 
         def monotonic(self) -> float:
             return self.now
 
     seconds = Seconds()
-    monkeypatch.setattr(claiming, "time", seconds)
+    monkeypatch.setattr(passes, "time", seconds)
     return seconds
 
 
@@ -123,7 +123,7 @@ def test_free_runs_that_this_node_cannot_take_are_looked_at_again_in_a_second(no
 
 
 def test_of_many_free_runs_the_next_are_taken_at_once(node, seconds, monkeypatch):
-    monkeypatch.setattr("apscheduler.jobstores._sql.recovered._PAGE", 2)
+    monkeypatch.setattr("apscheduler.jobstores._sql.claiming.free_runs._PAGE", 2)
     freed(node, *numbered(5))
     node.store._claiming.look_for_free_runs()
     taken = []

@@ -7,9 +7,9 @@ from databases import SHARED, Place
 from sqlalchemy import Column, event
 from sqlalchemy.exc import DBAPIError
 
-from apscheduler.jobstores._sql.additions import ADDITIONS
-from apscheduler.jobstores._sql.complete import is_complete
-from apscheduler.jobstores._sql.migrations import STEPS, SchemaError, prepare
+from apscheduler.jobstores._sql.schema.additions import ADDITIONS
+from apscheduler.jobstores._sql.schema.complete import is_complete
+from apscheduler.jobstores._sql.schema.migrations import STEPS, SchemaError, prepare
 
 MOST = {"sqlite": 1, "postgresql": 2, "mariadb": 2}
 """Statements of a start that finds all there; a server is also asked for its encoding or its database."""

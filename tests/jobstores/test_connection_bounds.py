@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy.engine import make_url
 
-from apscheduler.jobstores._sql.sockets import connect_timeouts
+from apscheduler.jobstores._sql.connection.sockets import connect_timeouts
 
 POSTGRESQL = make_url("postgresql://h/d")
 MYSQL = make_url("mysql://h/d")

@@ -15,8 +15,8 @@ from sqlalchemy import create_engine, event, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import StaticPool
 
-from apscheduler.jobstores._sql import database
-from apscheduler.jobstores._sql.database import (
+from apscheduler.jobstores._sql.connection import database
+from apscheduler.jobstores._sql.connection.database import (
     Database,
     leave_alone,
     make_engine,

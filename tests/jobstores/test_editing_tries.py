@@ -10,7 +10,7 @@ from sqlalchemy.exc import OperationalError
 
 from apscheduler._engine.instants import SECOND
 from apscheduler.cluster import points
-from apscheduler.jobstores._sql import editing
+from apscheduler.jobstores._sql.changing import editing
 from apscheduler.jobstores.base import ConflictingIdError
 from apscheduler.testing._contract_jobs import INTERVAL, NOW, make_job, moment
 

@@ -13,8 +13,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import StaticPool
 
-from apscheduler.jobstores._sql import database
-from apscheduler.jobstores._sql.database import (
+from apscheduler.jobstores._sql.connection import database
+from apscheduler.jobstores._sql.connection.database import (
     make_engine,
     with_driver,
 )

@@ -9,8 +9,9 @@ from jobstores.guards import EPOCH, World, why_held
 from sqlalchemy.exc import IntegrityError
 
 from apscheduler.cluster import filesystems
-from apscheduler.jobstores._sql import guarding, identity
-from apscheduler.jobstores._sql.identity import Identity
+from apscheduler.jobstores._sql.guarding import copies as copies_module
+from apscheduler.jobstores._sql.guarding import identity
+from apscheduler.jobstores._sql.guarding.identity import Identity
 
 
 def another(world: World) -> None:
@@ -165,7 +166,7 @@ def test_a_store_without_an_identity_cannot_be_adopted(world):
 def test_what_is_told_now_and_was_not_then_is_added(world, monkeypatch, recorded, present, kept):
     guard = world.guard()
     guard.write(recorded, 3)
-    monkeypatch.setattr(guarding, "identity_of_file", lambda *_: present)
+    monkeypatch.setattr(copies_module, "identity_of_file", lambda *_: present)
     assert why_held(guard) is None
     number, found = world.recorded
     parts, timeline = (recorded.parts, recorded.timeline) if kept is None else kept
@@ -177,7 +178,7 @@ def test_a_promotion_is_told_and_left_to_who_is_told(world, monkeypatch):
     guard = world.guard()
     recorded, present = Identity({"file": "1"}, 4), Identity({"file": "1"}, 5)
     guard.write(recorded, 3)
-    monkeypatch.setattr(guarding, "identity_of_file", lambda *_: present)
+    monkeypatch.setattr(copies_module, "identity_of_file", lambda *_: present)
     assert why_held(guard) is None
     ((was, now),) = world.told
     assert (was.timeline, now.timeline) == (4, 5)
@@ -200,7 +201,7 @@ def test_who_writes_is_told_whether_it_was_done(world):
 
 
 def test_the_row_that_another_process_has_inserted_meanwhile_is_used(world, monkeypatch):
-    write, tries = guarding.write_identity, []
+    write, tries = copies_module.write_identity, []
 
     def second(*given, **options):
         tries.append(given)
@@ -208,6 +209,6 @@ def test_the_row_that_another_process_has_inserted_meanwhile_is_used(world, monk
             raise IntegrityError("", {}, Exception("UNIQUE constraint failed"))
         return write(*given, **options)
 
-    monkeypatch.setattr(guarding, "write_identity", second)
+    monkeypatch.setattr(copies_module, "write_identity", second)
     assert world.guard().write(Identity({"file": "1"}), 4) is True
     assert (len(tries), world.recorded[0]) == (2, 4)

@@ -11,7 +11,7 @@ from apscheduler._engine.instants import SECOND
 from apscheduler.cluster import lease as lease_module
 from apscheduler.cluster import membership as membership_module
 from apscheduler.cluster import points
-from apscheduler.jobstores._sql import leading as leading_module
+from apscheduler.jobstores._sql.membership import leader as leading_module
 
 A_LEASE = int(LEASE * SECOND)
 

@@ -8,7 +8,7 @@ import pytest
 from jobstores.loaders import DUE, Clock, Loading
 
 from apscheduler._engine.instants import NEVER
-from apscheduler.jobstores._sql import loading
+from apscheduler.jobstores._sql.changing import loading
 from apscheduler.serializers import SignedPickleSerializer
 from apscheduler.testing._contract_jobs import INTERVAL, NOW, make_job
 

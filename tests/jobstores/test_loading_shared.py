@@ -10,8 +10,8 @@ from jobstores.loaders import DUE, Loading
 
 from apscheduler._engine.instants import SECOND
 from apscheduler.job import Job
-from apscheduler.jobstores._sql import loading
-from apscheduler.jobstores._sql.loading import Loader, is_shareable
+from apscheduler.jobstores._sql.changing import loading
+from apscheduler.jobstores._sql.changing.loading import Loader, is_shareable
 from apscheduler.serializers import SignedPickleSerializer
 from apscheduler.testing import ManualScheduler
 from apscheduler.testing._contract_jobs import INTERVAL, NOW, ForeignTrigger, make_job

@@ -11,7 +11,7 @@ from databases import Place
 from zones.old_notes import OLD, clocks, compared
 
 from apscheduler.cli import main
-from apscheduler.jobstores._sql.identity import Identity, from_text, unread_in
+from apscheduler.jobstores._sql.guarding.identity import Identity, from_text, unread_in
 from apscheduler.testing import ManualScheduler
 from apscheduler.zones.clocks import from_text as clocks_from
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 from apscheduler.cluster.lease import Lease
 from apscheduler.cluster.offset import Offset
-from apscheduler.jobstores._sql.claims import OpenClaims, StoreClaim
+from apscheduler.jobstores._sql.claiming.claims import OpenClaims, StoreClaim
 
 
 def claim():

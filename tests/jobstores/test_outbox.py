@@ -8,7 +8,7 @@ from datetime import UTC
 import pytest
 from databases import Place
 
-from apscheduler.jobstores._sql.outbox import Outbox
+from apscheduler.jobstores._sql.claiming.outbox import Outbox
 from apscheduler.testing import ManualScheduler
 
 

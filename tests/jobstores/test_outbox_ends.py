@@ -10,7 +10,7 @@ from jobstores.outboxes import WAIT, Ends
 from jobstores.stages import CopiedPlace
 from sqlalchemy.exc import OperationalError
 
-from apscheduler.jobstores._sql import outbox as module
+from apscheduler.jobstores._sql.claiming import outbox as module
 
 
 @pytest.fixture

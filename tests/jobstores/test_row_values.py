@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from apscheduler._engine.instants import EARLIEST, LATEST, from_us, to_us
-from apscheduler.jobstores._sql.addresses import Secrets
+from apscheduler.jobstores._sql.connection.addresses import Secrets
 from apscheduler.jobstores._sql.rows import (
     LAST_GENERATION,
     Times,

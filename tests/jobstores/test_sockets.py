@@ -10,8 +10,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from apscheduler.jobstores._sql import sockets
-from apscheduler.jobstores._sql.sockets import hang_up, has_news
+from apscheduler.jobstores._sql.connection import sockets
+from apscheduler.jobstores._sql.connection.sockets import hang_up, has_news
 
 WAIT = 5.0
 """Seconds that a socket or a thread is waited for at most."""

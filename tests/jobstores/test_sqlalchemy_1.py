@@ -11,7 +11,7 @@ import subprocess
 import pytest
 import sqlalchemy
 
-from apscheduler.jobstores._sql.engines import as_of_2
+from apscheduler.jobstores._sql.connection.engines import as_of_2
 from tools import TESTED
 
 PROGRAM = """

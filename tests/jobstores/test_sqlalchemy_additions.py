@@ -17,8 +17,8 @@ import pytest
 from databases import SERVERS, SHARED, Place
 from sqlalchemy import inspect, text
 
-from apscheduler.jobstores._sql.additions import ADDITIONS
-from apscheduler.jobstores._sql.tables import HOST_COLUMNS, PERMITTED, Tables
+from apscheduler.jobstores._sql.schema.additions import ADDITIONS
+from apscheduler.jobstores._sql.schema.tables import HOST_COLUMNS, PERMITTED, Tables
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.testing import FakeClock, ManualScheduler
 

@@ -22,9 +22,9 @@ from sqlalchemy import Column, MetaData, String, Table, create_engine, inspect, 
 from sqlalchemy.engine import make_url
 
 from apscheduler._engine.instants import to_us
-from apscheduler.jobstores._sql import database
-from apscheduler.jobstores._sql.migrations import STEPS, SchemaError
-from apscheduler.jobstores._sql.tables import jobs_table, own_name
+from apscheduler.jobstores._sql.connection import database
+from apscheduler.jobstores._sql.schema.migrations import STEPS, SchemaError
+from apscheduler.jobstores._sql.schema.tables import jobs_table, own_name
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.schedulers.background import BackgroundScheduler

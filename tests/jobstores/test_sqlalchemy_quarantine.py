@@ -15,8 +15,8 @@ from databases import SHARED, Place
 
 from apscheduler.events import EVENT_JOB_QUARANTINED
 from apscheduler.executors.debug import DebugExecutor
-from apscheduler.jobstores._sql import loading
-from apscheduler.jobstores._sql.claiming import PATIENCE
+from apscheduler.jobstores._sql.changing import loading
+from apscheduler.jobstores._sql.claiming.passes import PATIENCE
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.runs.outcomes import Outcome
 from apscheduler.serializers import SignedPickleSerializer

@@ -10,8 +10,8 @@ from jobstores.stages import CopiedPlace, add, ask
 from sqlalchemy import create_engine, text
 
 from apscheduler.jobstores import sqlalchemy as module
-from apscheduler.jobstores._sql.alone import SharingRefusedError
-from apscheduler.jobstores._sql.migrations import SchemaError
+from apscheduler.jobstores._sql.guarding.alone import SharingRefusedError
+from apscheduler.jobstores._sql.schema.migrations import SchemaError
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.testing import ManualScheduler
 

@@ -13,8 +13,8 @@ from apscheduler.events import (
     StoreDoubtEvent,
 )
 from apscheduler.jobstores import sqlalchemy as module
-from apscheduler.jobstores._sql import checkup
-from apscheduler.jobstores._sql.remedies import READ_ONLY_FILE
+from apscheduler.jobstores._sql.connection.remedies import READ_ONLY_FILE
+from apscheduler.jobstores._sql.guarding import checkup
 from apscheduler.jobstores.sqlalchemy import RunLostError
 from apscheduler.runs import reasons
 from apscheduler.runs.outcomes import Outcome

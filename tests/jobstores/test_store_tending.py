@@ -9,7 +9,7 @@ from jobstores.stages import add, ask
 
 from apscheduler._engine.instants import SECOND
 from apscheduler.jobstores import sqlalchemy as module
-from apscheduler.jobstores._sql import database
+from apscheduler.jobstores._sql.connection import database
 from apscheduler.runs.claims import Result
 from apscheduler.runs.outcomes import Outcome
 from apscheduler.testing._contract_jobs import NOW

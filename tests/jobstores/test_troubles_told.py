@@ -27,10 +27,10 @@ from sqlalchemy.exc import (
 )
 
 from apscheduler.cli import main
-from apscheduler.jobstores._sql import remedies
-from apscheduler.jobstores._sql.addresses import file_address
-from apscheduler.jobstores._sql.engines import not_installed
-from apscheduler.jobstores._sql.migrations import SchemaError
+from apscheduler.jobstores._sql.connection import remedies
+from apscheduler.jobstores._sql.connection.addresses import file_address
+from apscheduler.jobstores._sql.connection.engines import not_installed
+from apscheduler.jobstores._sql.schema.migrations import SchemaError
 from apscheduler.jobstores._sql.statements import _many
 from apscheduler.jobstores._troubles import Troubles
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from apscheduler.jobstores._sql.beyond import PAGE, ROWS, Looked, Mark, _Walk
+from apscheduler.jobstores._sql.claiming.beyond import PAGE, ROWS, Looked, Mark, _Walk
 
 NOW = 1_000
 STEP = PAGE - 1

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from apscheduler._engine.instants import NEVER, SECOND
 from apscheduler._engine.planning import plan
 from apscheduler.executors.debug import DebugExecutor
-from apscheduler.jobstores._sql.loading import Loader
+from apscheduler.jobstores._sql.changing.loading import Loader
 from apscheduler.jobstores.base import ClaimRequest
 from apscheduler.testing import ManualScheduler
 from apscheduler.testing._contract_jobs import (

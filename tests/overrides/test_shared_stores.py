@@ -382,7 +382,7 @@ def test_an_edit_is_made_again_where_another_was_faster(started) -> None:
 
 def test_a_plain_store_asks_nothing_more(started) -> None:
     scheduler = started(SQLAlchemyJobStore)
-    with mock.patch("apscheduler.jobstores._sql.hooks.Ask", side_effect=AssertionError):
+    with mock.patch("apscheduler.jobstores._sql.changing.hooks.Ask", side_effect=AssertionError):
         add_due(scheduler, "a")
         scheduler._process_jobs()
     assert ran == ["a"]

@@ -7,7 +7,7 @@ import pickle
 import pytest
 from plain.services import redis_address, require_redis
 
-from apscheduler.jobstores._connecting import connected
+from apscheduler.jobstores._pickled.connecting import connected
 from apscheduler.jobstores.etcd import EtcdJobStore
 from apscheduler.jobstores.mongodb import MongoDBJobStore
 from apscheduler.jobstores.redis import RedisJobStore

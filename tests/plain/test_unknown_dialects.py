@@ -15,11 +15,11 @@ from sqlalchemy import Column, Integer, MetaData, String, Table, create_engine
 from sqlalchemy.dialects import mssql, oracle
 from sqlalchemy.schema import CreateTable
 
-from apscheduler.jobstores._sql import checkup
-from apscheduler.jobstores._sql.tables import jobs_table, plain_jobs_table
+from apscheduler.jobstores._plain.claims import PlainStore
+from apscheduler.jobstores._sql.guarding import checkup
+from apscheduler.jobstores._sql.schema.tables import jobs_table, plain_jobs_table
 from apscheduler.jobstores.base import BaseJobStore, ConflictingIdError
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
-from apscheduler.schedulers._stores import PlainStore
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.serializers import PickleSerializer
 from apscheduler.testing import ManualScheduler

@@ -8,8 +8,8 @@ import pytest
 from schedulers.test_loop_survives import TheirStore
 
 from apscheduler._engine.instants import SECOND
+from apscheduler.jobstores._plain.claims import PlainStore
 from apscheduler.jobstores.base import ConflictingIdError, JobLookupError
-from apscheduler.schedulers._stores import PlainStore
 from apscheduler.testing import ManualScheduler
 from apscheduler.testing._contract_jobs import INTERVAL, NOW, claim, make_job, moment
 

@@ -6,9 +6,9 @@ import socket
 
 import pytest
 
+from apscheduler.jobstores._plain.reaching import place_of, why_unreachable
 from apscheduler.jobstores.base import BaseJobStore
 from apscheduler.jobstores.memory import MemoryJobStore
-from apscheduler.schedulers._reaching import place_of, why_unreachable
 from apscheduler.testing import ManualScheduler
 
 

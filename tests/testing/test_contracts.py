@@ -11,8 +11,8 @@ import pytest
 
 from apscheduler._engine.instants import NEVER, to_us
 from apscheduler.job import Job
+from apscheduler.jobstores._plain.claims import PlainStore
 from apscheduler.jobstores.base import BaseJobStore, ConflictingIdError, JobLookupError
-from apscheduler.schedulers._stores import PlainStore
 from apscheduler.testing._contract_claims import ClaimRules, together
 from apscheduler.testing._contract_ledger import LedgerRules
 from apscheduler.testing._contract_plain import raised

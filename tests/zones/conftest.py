@@ -8,8 +8,8 @@ import pytest
 from databases import Place
 from zones.old_notes import DUBAI, NOW, TOKYO
 
-from apscheduler.jobstores._sql import rezoning
-from apscheduler.jobstores._sql.database import Database
+from apscheduler.jobstores._sql.connection.database import Database
+from apscheduler.jobstores._sql.zones import rezoning
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.zones import names
 

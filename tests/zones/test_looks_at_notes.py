@@ -30,7 +30,7 @@ from zones.old_notes import (
 )
 
 from apscheduler.events import EVENT_JOB_SKIPPED
-from apscheduler.jobstores._sql import rezoning
+from apscheduler.jobstores._sql.zones import rezoning
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.testing import ManualScheduler
 from apscheduler.zones import data

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 from zones.old_notes import TOKYO, clocks, started
 
-from apscheduler.jobstores._sql.zone_notes import ZoneNotes
+from apscheduler.jobstores._sql.zones.notes import ZoneNotes
 
 
 @pytest.fixture

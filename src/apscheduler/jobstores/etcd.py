@@ -11,9 +11,15 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterable
 
 from apscheduler.elsewhere import names_of_3x
-from apscheduler.jobstores._connecting import connected, port, read_arguments, seconds, truth
-from apscheduler.jobstores._documents import DocumentJobStore
-from apscheduler.jobstores._pickled import Entry
+from apscheduler.jobstores._pickled.connecting import (
+    connected,
+    port,
+    read_arguments,
+    seconds,
+    truth,
+)
+from apscheduler.jobstores._pickled.documents import DocumentJobStore
+from apscheduler.jobstores._pickled.store import Entry
 from apscheduler.jobstores.base import ConflictingIdError, JobLookupError
 from apscheduler.references import maybe_ref
 

@@ -30,8 +30,8 @@ from apscheduler.jobstores._asking import (
     own_methods,
     revised,
 )
-from apscheduler.jobstores._in_memory import ClaimsInMemory
-from apscheduler.jobstores._listing import Listing
+from apscheduler.jobstores._memory.listing import Listing
+from apscheduler.jobstores._memory.plans import ClaimsInMemory
 from apscheduler.jobstores.base import (
     ClaimRequest,
     ConflictingIdError,
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from apscheduler.job import Job
-    from apscheduler.jobstores._memory_asking import AskedClaims
+    from apscheduler.jobstores._memory.asking import AskedClaims
     from apscheduler.jobstores.base import ClaimBatch
     from apscheduler.jobstores.standing import Change, Revise
     from apscheduler.runs.claims import Claim
@@ -347,7 +347,7 @@ class MemoryJobStore(ClaimsInMemory, SharedJobStore):
 
     def _asking(self) -> AskedClaims:
         if self._asked_claims is None:
-            from apscheduler.jobstores._memory_asking import AskedClaims
+            from apscheduler.jobstores._memory.asking import AskedClaims
 
             self._asked_claims = AskedClaims(self)
         return self._asked_claims

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from apscheduler._engine.instants import NEVER, SECOND, from_us, to_us
 from apscheduler.amounts import read_option
 from apscheduler.elsewhere import names_of_3x
-from apscheduler.jobstores._connecting import (
+from apscheduler.jobstores._pickled.connecting import (
     connected,
     or_none,
     port,
@@ -22,7 +22,7 @@ from apscheduler.jobstores._connecting import (
     truth,
     whole,
 )
-from apscheduler.jobstores._pickled import Entry, Note, PickledJobStore
+from apscheduler.jobstores._pickled.store import Entry, Note, PickledJobStore
 from apscheduler.jobstores._sql.rows import from_float
 from apscheduler.jobstores.base import ConflictingIdError, JobLookupError, due_order
 

@@ -44,28 +44,33 @@ from apscheduler.forks import after_fork, look
 from apscheduler.job import Job
 from apscheduler.jobstores._asking import Note, add_one_by_one, own_methods, revised
 from apscheduler.jobstores._outlines import outlined
-from apscheduler.jobstores._sql.addresses import Secrets, address_text
-from apscheduler.jobstores._sql.alone import SharingRefusedError, alone_on
-from apscheduler.jobstores._sql.claiming import Claiming, LeaseOverError
-from apscheduler.jobstores._sql.claims import OpenClaims, StoreClaim
-from apscheduler.jobstores._sql.database import Database, kind_of, leave_alone, make_engine
-from apscheduler.jobstores._sql.editing import Editing
+from apscheduler.jobstores._sql.changing.editing import Editing
+from apscheduler.jobstores._sql.changing.hooks import Hooks
+from apscheduler.jobstores._sql.changing.loading import Loader, Unloadable
+from apscheduler.jobstores._sql.claiming.claims import OpenClaims, StoreClaim
+from apscheduler.jobstores._sql.claiming.free_runs import FreeRuns
+from apscheduler.jobstores._sql.claiming.outbox import Outbox
+from apscheduler.jobstores._sql.claiming.passes import Claiming, LeaseOverError
+from apscheduler.jobstores._sql.connection.addresses import Secrets, address_text
+from apscheduler.jobstores._sql.connection.database import (
+    Database,
+    kind_of,
+    leave_alone,
+    make_engine,
+)
+from apscheduler.jobstores._sql.connection.engines import as_of_2, check_engine
+from apscheduler.jobstores._sql.connection.remedies import AWAY, cause_of, put
 from apscheduler.jobstores._sql.ending import in_time
-from apscheduler.jobstores._sql.engines import as_of_2, check_engine
-from apscheduler.jobstores._sql.guarding import Guard, StoreHeldError
-from apscheduler.jobstores._sql.hooks import Hooks
-from apscheduler.jobstores._sql.leading import SQLLeaderLock
+from apscheduler.jobstores._sql.guarding.alone import SharingRefusedError, alone_on
+from apscheduler.jobstores._sql.guarding.copies import Guard, StoreHeldError
+from apscheduler.jobstores._sql.guarding.promotion import mark_in_doubt
+from apscheduler.jobstores._sql.guarding.strangers import Strangers
+from apscheduler.jobstores._sql.guarding.watching import SAID, Watching
 from apscheduler.jobstores._sql.ledger import SQLLedger
-from apscheduler.jobstores._sql.listening import Listener
-from apscheduler.jobstores._sql.loading import Loader, Unloadable
 from apscheduler.jobstores._sql.looking import Looking
-from apscheduler.jobstores._sql.migrations import prepare, statements
-from apscheduler.jobstores._sql.outbox import Outbox
-from apscheduler.jobstores._sql.promotion import mark_in_doubt
-from apscheduler.jobstores._sql.recovered import FreeRuns
-from apscheduler.jobstores._sql.remedies import AWAY, cause_of, put
-from apscheduler.jobstores._sql.rezoning import Rezoning
-from apscheduler.jobstores._sql.roll import SQLRoll
+from apscheduler.jobstores._sql.membership.leader import SQLLeaderLock
+from apscheduler.jobstores._sql.membership.listening import Listener
+from apscheduler.jobstores._sql.membership.nodes import SQLRoll
 from apscheduler.jobstores._sql.rows import (
     EARLIEST_SECONDS,
     LATEST_SECONDS,
@@ -75,17 +80,17 @@ from apscheduler.jobstores._sql.rows import (
     id_text,
     is_time,
 )
-from apscheduler.jobstores._sql.session import Session, Sessions
-from apscheduler.jobstores._sql.statements import statements_for
-from apscheduler.jobstores._sql.strangers import Strangers
-from apscheduler.jobstores._sql.tables import (
+from apscheduler.jobstores._sql.schema.migrations import prepare, statements
+from apscheduler.jobstores._sql.schema.tables import (
     Tables,
     check_length,
     checked_table,
     plain_jobs_table,
 )
-from apscheduler.jobstores._sql.watching import SAID, Watching
-from apscheduler.jobstores._sql.zones import tell_outdated
+from apscheduler.jobstores._sql.session import Session, Sessions
+from apscheduler.jobstores._sql.statements import statements_for
+from apscheduler.jobstores._sql.zones.rezoning import Rezoning
+from apscheduler.jobstores._sql.zones.stored import tell_outdated
 from apscheduler.jobstores._troubles import Troubles
 from apscheduler.jobstores.base import ClaimBatch, SharedJobStore
 from apscheduler.jobstores.standing import pass_claims
@@ -100,7 +105,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from apscheduler.cluster.leading import LeaderLock
-    from apscheduler.jobstores._sql.identity import Identity
+    from apscheduler.jobstores._sql.guarding.identity import Identity
     from apscheduler.jobstores.base import ClaimRequest, Quarantined
     from apscheduler.jobstores.standing import Change, Revise
     from apscheduler.runs.claims import Claim, Result
@@ -776,7 +781,7 @@ class SQLAlchemyJobStore(SharedJobStore):
         return batch
 
     def _tell_passed(self, passed: list[tuple[Job, list[int]]]) -> None:
-        from apscheduler.jobstores._sql.passed import CAUSE, said_of
+        from apscheduler.jobstores._sql.claiming.passed import CAUSE, said_of
 
         self._troubles.tell(said_of(passed), None, CAUSE)
 
@@ -956,7 +961,7 @@ class SQLAlchemyJobStore(SharedJobStore):
     def adopt(self) -> None:
         """Accept the store as it is now: all processes that had stopped claiming from it go on. New.
 
-        :raises apscheduler.jobstores._sql.migrations.SchemaError: if the tables are not there
+        :raises apscheduler.jobstores._sql.schema.migrations.SchemaError: if the tables are not there
         :raises LookupError: if the store keeps no identity
         """
         if self._ready:

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from urllib.parse import quote, unquote
 
 from apscheduler.elsewhere import names_of_3x
-from apscheduler.jobstores._connecting import (
+from apscheduler.jobstores._pickled.connecting import (
     connected,
     number,
     or_none,
@@ -21,8 +21,8 @@ from apscheduler.jobstores._connecting import (
     truth,
     whole,
 )
-from apscheduler.jobstores._documents import DocumentJobStore
-from apscheduler.jobstores._pickled import Entry
+from apscheduler.jobstores._pickled.documents import DocumentJobStore
+from apscheduler.jobstores._pickled.store import Entry
 from apscheduler.jobstores.base import ConflictingIdError, JobLookupError
 from apscheduler.references import maybe_ref
 

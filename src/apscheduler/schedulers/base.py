@@ -52,13 +52,13 @@ if TYPE_CHECKING:
     from typing import Any
 
     from apscheduler.cluster.nodes import Node
+    from apscheduler.jobstores._plain.claims import Store
     from apscheduler.jobstores.base import Quarantined
     from apscheduler.runs.claims import Result
     from apscheduler.runs.rows import Run
     from apscheduler.schedulers._dispatch.leading import Leading
     from apscheduler.schedulers._dispatch.loop import Dispatcher
     from apscheduler.schedulers._end.ending import Shutdown
-    from apscheduler.schedulers._stores import Store
 
 __all__ = [
     "EVENT_ALL",
@@ -217,8 +217,8 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         """Warn if another worker of this application has such a scheduler too, if each job would run in both."""
         if self._twin_byte is not None or self._lead is not None or self._clock is not None:
             return
+        from apscheduler.jobstores._plain.claims import is_private
         from apscheduler.schedulers._start import twins
-        from apscheduler.schedulers._stores import is_private
 
         if all(is_private(store) for _, store in self._claiming_stores()):
             self._twin_byte = twins.look(self)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from apscheduler.jobstores._sql.tables import OUTCOMES, PENDING, RUNNING
+from apscheduler.jobstores._sql.schema.tables import OUTCOMES, PENDING, RUNNING
 from tools import ROOT
 
 PAGE = ROOT / "docs" / "explanation" / "claim-protocol.md"

@@ -16,8 +16,8 @@ from sqlalchemy import event
 from zones.apart.conftest import look_in, write
 
 from apscheduler.events import EVENT_JOB_SKIPPED
-from apscheduler.jobstores._sql import rezoning
-from apscheduler.jobstores._sql.zone_notes import ZoneNotes
+from apscheduler.jobstores._sql.zones import rezoning
+from apscheduler.jobstores._sql.zones.notes import ZoneNotes
 from apscheduler.runs.outcomes import Outcome
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.serializers.json import SignedJSONSerializer
@@ -261,11 +261,11 @@ def test_a_claim_or_an_edit_in_between_wins(old, sqlite, monkeypatch):
     mine = planned + timedelta(days=3)
 
     def edited(point):
-        monkeypatch.setattr("apscheduler.jobstores._sql.editing.reached", lambda _: None)
+        monkeypatch.setattr("apscheduler.jobstores._sql.changing.editing.reached", lambda _: None)
         with started(sqlite, follow_zone_data=False) as (scheduler, _):
             scheduler.modify_job("job 0", next_run_time=mine)
 
-    monkeypatch.setattr("apscheduler.jobstores._sql.editing.reached", edited)
+    monkeypatch.setattr("apscheduler.jobstores._sql.changing.editing.reached", edited)
     with started(sqlite) as (scheduler, _):
         assert due(scheduler) == [mine]
         assert scheduler.get_runs("job 0") == []

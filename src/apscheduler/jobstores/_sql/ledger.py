@@ -8,7 +8,7 @@ from sqlalchemy import and_, func, select
 
 from apscheduler._engine.instants import to_us
 from apscheduler.jobstores._sql.rows import Times, short
-from apscheduler.jobstores._sql.tables import FINAL, OUTCOMES, PENDING, RUNNING, STATES
+from apscheduler.jobstores._sql.schema.tables import FINAL, OUTCOMES, PENDING, RUNNING, STATES
 from apscheduler.runs.outcomes import fire_id
 from apscheduler.runs.rows import CLAIMED, ENDED, WAITING, Run
 
@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Final
 
-    from apscheduler.jobstores._sql.database import Database
+    from apscheduler.jobstores._sql.connection.database import Database
     from apscheduler.jobstores._sql.statements import Statements
     from apscheduler.runs.outcomes import Outcome
     from apscheduler.runs.rows import RunQuery

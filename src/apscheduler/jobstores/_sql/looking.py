@@ -6,9 +6,9 @@ from pathlib import Path
 
 from sqlalchemy import inspect
 
-from apscheduler.jobstores._sql.migrations import prepare
-from apscheduler.jobstores._sql.remedies import put
-from apscheduler.jobstores._sql.roll import SQLRoll
+from apscheduler.jobstores._sql.connection.remedies import put
+from apscheduler.jobstores._sql.membership.nodes import SQLRoll
+from apscheduler.jobstores._sql.schema.migrations import prepare
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Table
 
     from apscheduler.cluster.nodes import NodeRow
-    from apscheduler.jobstores._sql.database import Database
+    from apscheduler.jobstores._sql.connection.database import Database
     from apscheduler.jobstores._sql.statements import Statements
 
 

@@ -3,7 +3,7 @@
 SQLAlchemy supports many databases (DuckDB, CockroachDB, Oracle, SQL Server, DB2); the protocol of claims is written and
 tested for three kinds. On any other database the eight methods of 3.x do what they did in 3.x, with its table alone.
 They use standard SQL, which each dialect of SQLAlchemy has. The scheduler adds the claims, as it does for every plain
-store (``schedulers/_stores.py``).
+store (``jobstores/_plain/claims.py``).
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import NullType
 
 from apscheduler._engine.instants import SECOND, from_us, to_us
-from apscheduler.jobstores._pickled import Entry, PickledJobStore
-from apscheduler.jobstores._sql.remedies import put
+from apscheduler.jobstores._pickled.store import Entry, PickledJobStore
+from apscheduler.jobstores._sql.connection.remedies import put
 from apscheduler.jobstores._sql.rows import as_read, from_float, id_text, is_time, to_float
 from apscheduler.jobstores.base import (
     ConflictingIdError,

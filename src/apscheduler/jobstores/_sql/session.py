@@ -9,13 +9,13 @@ from __future__ import annotations
 from functools import partial
 from threading import Lock
 
-from apscheduler.jobstores._sql.claims import OpenClaims
+from apscheduler.jobstores._sql.claiming.claims import OpenClaims
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from apscheduler.cluster.membership import Membership
-    from apscheduler.jobstores._sql.outbox import Outbox
-    from apscheduler.jobstores._sql.roll import SQLRoll
+    from apscheduler.jobstores._sql.claiming.outbox import Outbox
+    from apscheduler.jobstores._sql.membership.nodes import SQLRoll
 
 
 class Session:

@@ -18,9 +18,9 @@ from functools import cached_property
 from sqlalchemy import bindparam, text
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
-from apscheduler.jobstores._sql.remedies import as_error
+from apscheduler.jobstores._sql.connection.remedies import as_error
 from apscheduler.jobstores._sql.rows import EARLIEST_SECONDS, LAST_GENERATION, LATEST_SECONDS
-from apscheduler.jobstores._sql.tables import FINAL, PENDING, PERMITTED, RUNNING
+from apscheduler.jobstores._sql.schema.tables import FINAL, PENDING, PERMITTED, RUNNING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from sqlalchemy import TextClause
     from sqlalchemy.engine import Connection, CursorResult
 
-    from apscheduler.jobstores._sql.database import Database
-    from apscheduler.jobstores._sql.tables import Tables
+    from apscheduler.jobstores._sql.connection.database import Database
+    from apscheduler.jobstores._sql.schema.tables import Tables
 
 RUN_COLUMNS: Final = ("job_id", "generation", "fire_us", "lead", "delivery", "seq")
 """Columns of a fire time that will run, as its row is inserted."""
@@ -170,7 +170,7 @@ class Statements:
         self._make_batches()
 
     def _make_looks(self) -> None:
-        """Make the statements that look for strangers (see strangers.py)."""
+        """Make the statements that look for strangers (see guarding/strangers.py)."""
         jobs, meta, runs = self.jobs, self.meta, self.runs
         generation = "COALESCE(m.generation, 0)"
         coming = (

@@ -35,8 +35,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, ClassVar, TypeVar
 
+    from apscheduler.jobstores._plain.claims import Store
     from apscheduler.schedulers._api.pending import Entry
-    from apscheduler.schedulers._stores import Store
 
     F = TypeVar("F", bound=Callable[..., Any])
 

@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
     from typing import Any, TypeVar
 
+    from apscheduler.jobstores._plain.claims import Store
     from apscheduler.jobstores.base import Quarantined
     from apscheduler.jobstores.standing import Change
-    from apscheduler.schedulers._stores import Store
     from apscheduler.schedulers.previews import SchedulePreview
 
     F = TypeVar("F", bound=Callable[..., Any])
@@ -298,8 +298,8 @@ class JobOperations(JobAdding):
             try:
                 self._make_due_in(alias, store)
             except Exception as exc:  # noqa: BLE001 - whatever a store raises
+                from apscheduler.jobstores._plain.reaching import why_unreachable
                 from apscheduler.schedulers._dispatch.settling import say_trouble
-                from apscheduler.schedulers._reaching import why_unreachable
 
                 if why_unreachable(exc) is not None:
                     away.add(alias)

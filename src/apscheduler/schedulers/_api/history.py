@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Any
 
+    from apscheduler.jobstores._plain.claims import Store
     from apscheduler.runs.outcomes import Outcome
-    from apscheduler.schedulers._stores import Store
 
 
 def runs_of(

@@ -43,8 +43,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from apscheduler.jobstores._plain.claims import Store
     from apscheduler.schedulers._dispatch.leading import Leading
-    from apscheduler.schedulers._stores import Store
 
 
 STATE_STOPPED = 0
@@ -382,8 +382,8 @@ class Registry:
         store = self._lookup_jobstore(alias)
         if getattr(claiming, "store", None) is store:
             return claiming  # type: ignore[return-value] # a PlainStore around it
+        from apscheduler.jobstores._plain.claims import as_claiming
         from apscheduler.jobstores.base import KeepingJobStore, SharedJobStore
-        from apscheduler.schedulers._stores import as_claiming
 
         with self._jobstores_lock:
             claiming = self._claiming[alias] = as_claiming(store, alias, self.timezone)

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from apscheduler.executors.base import BaseExecutor
+    from apscheduler.jobstores._plain.claims import Store
     from apscheduler.jobstores.base import ClaimBatch, ClaimRequest
     from apscheduler.schedulers._dispatch.leading import Leading
-    from apscheduler.schedulers._stores import Store
 
 
 _by_id, _by_fire = attrgetter("id"), attrgetter("_fire")

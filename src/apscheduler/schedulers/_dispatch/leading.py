@@ -14,12 +14,12 @@ from os import PathLike
 from apscheduler._engine.instants import SECOND
 from apscheduler._engine.planning import without
 from apscheduler.cluster.leading import FileLock
+from apscheduler.jobstores._plain.claims import is_private
 from apscheduler.jobstores.base import BaseJobStore, SharedJobStore
 from apscheduler.logs import say
 from apscheduler.names import hint
 from apscheduler.runs import reasons
 from apscheduler.schedulers._dispatch.settling import say_trouble
-from apscheduler.schedulers._stores import is_private
 from apscheduler.texts import line
 
 TYPE_CHECKING = False
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from apscheduler._engine.planning import Plan
     from apscheduler.cluster.leading import LeaderLock
     from apscheduler.job import Job
+    from apscheduler.jobstores._plain.claims import Store
     from apscheduler.jobstores.base import ClaimBatch
-    from apscheduler.schedulers._stores import Store
 
     Planner = Callable[[Job, int, int], Plan]
 

@@ -39,7 +39,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from apscheduler.schedulers._stores import Store
+    from apscheduler.jobstores._plain.claims import Store
 
 BATCH = 2000
 """Jobs claimed at a time: enough that the fixed cost does not matter, few enough that workers start at once."""

@@ -8,22 +8,22 @@ from os import getpid
 from apscheduler.events import JobExecutionEvent
 from apscheduler.executors._attempt.lines import log_outcome, named, shown
 from apscheduler.executors.base import EVENT_CODES
+from apscheduler.jobstores._plain.reaching import place_of, why_unreachable
 from apscheduler.jobstores.base import SharedJobStore
 from apscheduler.logs import say
 from apscheduler.runs.claims import Result
 from apscheduler.runs.failures import forget_locals
 from apscheduler.runs.outcomes import Outcome
 from apscheduler.schedulers._dispatch.farewells import say_farewell
-from apscheduler.schedulers._reaching import place_of, why_unreachable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from apscheduler.job import Job
+    from apscheduler.jobstores._plain.claims import Store
     from apscheduler.runs.claims import Claim
     from apscheduler.schedulers._dispatch.pace import Pace
-    from apscheduler.schedulers._stores import Store
 
 
 class StoreSink:
