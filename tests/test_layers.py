@@ -34,6 +34,7 @@ LAYERS = (
         "util",
         "zones",
     },
+    {"history"},
     {"calendars"},
     {"triggers"},
     {"events", "job", "job_hooks", "job_options"},

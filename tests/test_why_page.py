@@ -10,8 +10,8 @@ import pytest
 
 from apscheduler.executors._tasks.runs import TaskRuns
 from apscheduler.executors._threads.pool import WorkerPool
-from apscheduler.runs import reasons
-from apscheduler.runs.outcomes import Outcome
+from apscheduler.history import reasons
+from apscheduler.history.outcomes import Outcome
 from apscheduler.schedulers._dispatch.lateness import Lateness
 from tools import ROOT
 

@@ -26,7 +26,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Final
 
-    from apscheduler.runs.rows import Run
+    from apscheduler.history.rows import Run
 
 CATCH_UP_LIMIT: Final = 10_000
 """How many overdue fire times of one job run in one go without ``coalesce``; older ones become one ledger record."""

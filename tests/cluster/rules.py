@@ -26,6 +26,7 @@ from apscheduler.cluster.membership import Membership
 from apscheduler.cluster.nodes import Watch
 from apscheduler.cluster.offset import Offset
 from apscheduler.executors.debug import DebugExecutor
+from apscheduler.history.outcomes import Outcome
 from apscheduler.jobstores._sql.changing.editing import Editing
 from apscheduler.jobstores._sql.changing.exchange import Exchange, Seen
 from apscheduler.jobstores._sql.changing.loading import Loader, Unloadable
@@ -42,7 +43,6 @@ from apscheduler.jobstores._sql.membership.nodes import SQLRoll
 from apscheduler.jobstores.base import ClaimBatch, ClaimRequest
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.jobstores.standing import first_after
-from apscheduler.runs.outcomes import Outcome
 from apscheduler.testing import ManualScheduler
 from apscheduler.testing import _contract_jobs as contract
 from apscheduler.testing._contract_jobs import INTERVAL, NOW, claim, make_job, moment, once

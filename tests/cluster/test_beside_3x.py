@@ -16,7 +16,7 @@ from databases import Place
 
 from apscheduler._engine.instants import SECOND, to_us
 from apscheduler.events import EVENT_JOBSTORE_DOUBTED
-from apscheduler.runs import reasons
+from apscheduler.history import reasons
 from apscheduler.schedulers.background import BackgroundScheduler
 from tools.commands import LONG_MARK
 

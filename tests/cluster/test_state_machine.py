@@ -32,12 +32,12 @@ from apscheduler._engine.instants import SECOND
 from apscheduler.cluster import lease as lease_module
 from apscheduler.cluster import membership as membership_module
 from apscheduler.cluster import points
+from apscheduler.history.outcomes import Outcome
 from apscheduler.jobstores import sqlalchemy as sqlalchemy_module
 from apscheduler.jobstores._sql.changing.loading import from_float
 from apscheduler.jobstores._sql.claiming.passes import LeaseOverError
 from apscheduler.jobstores._sql.schema.tables import AT_MOST_ONCE, FINAL, LOST, RUNNING, STATES
 from apscheduler.runs.claims import Result
-from apscheduler.runs.outcomes import Outcome
 from apscheduler.testing._contract_jobs import INTERVAL, NOW, make_job, moment, once, repeating
 
 LEASE_US = int(LEASE * SECOND)

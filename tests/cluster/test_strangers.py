@@ -16,9 +16,9 @@ from apscheduler._engine.instants import SECOND, from_us, to_us
 from apscheduler.cli import main
 from apscheduler.cluster import points
 from apscheduler.events import EVENT_JOB_SKIPPED, EVENT_JOBSTORE_DOUBTED
+from apscheduler.history import reasons
 from apscheduler.job import Job
 from apscheduler.jobstores._sql.guarding import strangers
-from apscheduler.runs import reasons
 from apscheduler.testing import FakeClock, ManualScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 

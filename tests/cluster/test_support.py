@@ -30,7 +30,7 @@ from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError
 
 from apscheduler._engine.instants import SECOND, from_us
-from apscheduler.runs.outcomes import Outcome
+from apscheduler.history.outcomes import Outcome
 
 pytestmark = pytest.mark.slow
 

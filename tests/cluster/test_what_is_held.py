@@ -9,9 +9,9 @@ from databases import SERVERS, Place
 from apscheduler._engine.instants import SECOND
 from apscheduler.cluster import lease as lease_module
 from apscheduler.cluster import membership as membership_module
+from apscheduler.history.outcomes import Outcome
 from apscheduler.jobstores._sql.claiming.passes import LeaseOverError
 from apscheduler.runs.claims import Result
-from apscheduler.runs.outcomes import Outcome
 from apscheduler.testing._contract_jobs import INTERVAL, NOW
 
 PLACES = ("sqlite", *(pytest.param(name, marks=pytest.mark.slow) for name in SERVERS))

@@ -16,10 +16,10 @@ from apscheduler.executors._foreign.pool import FutureRuns
 from apscheduler.executors._wire import calls
 from apscheduler.executors.base import now_us
 from apscheduler.executors.pool import ProcessPoolExecutor
+from apscheduler.history.outcomes import Outcome
 from apscheduler.job import Job
 from apscheduler.runs.claims import Claim
 from apscheduler.runs.ledger import Ledger
-from apscheduler.runs.outcomes import Outcome
 from apscheduler.triggers.base import BaseTrigger
 
 SECONDS = 20

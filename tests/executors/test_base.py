@@ -20,9 +20,9 @@ from apscheduler.events import (
 )
 from apscheduler.executors import base
 from apscheduler.executors.base import BaseExecutor, MaxInstancesReachedError
+from apscheduler.history.outcomes import Outcome
 from apscheduler.runs.claims import ALL, Answered, Claim, Result
 from apscheduler.runs.context import current_run
-from apscheduler.runs.outcomes import Outcome
 from tests.executors import sample_jobs
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

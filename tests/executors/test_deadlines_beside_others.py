@@ -14,7 +14,7 @@ from executors.pools_of_others import OfThisHost
 from apscheduler.executors._attempt.watchdog import Watch, Watchdog
 from apscheduler.executors.futures import FuturesExecutor
 from apscheduler.executors.pool import ProcessPoolExecutor, ThreadPoolExecutor
-from apscheduler.runs.outcomes import Outcome
+from apscheduler.history.outcomes import Outcome
 from apscheduler.schedulers.background import BackgroundScheduler
 
 

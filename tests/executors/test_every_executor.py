@@ -22,8 +22,8 @@ from apscheduler.executors.base import (
 from apscheduler.executors.debug import DebugExecutor
 from apscheduler.executors.futures import FuturesExecutor
 from apscheduler.executors.pool import BasePoolExecutor, ProcessPoolExecutor, ThreadPoolExecutor
+from apscheduler.history.outcomes import Outcome
 from apscheduler.runs.claims import Claim
-from apscheduler.runs.outcomes import Outcome
 from tests.executors import sample_jobs
 
 

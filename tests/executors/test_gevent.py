@@ -12,8 +12,8 @@ import pytest
 
 from apscheduler import current_run
 from apscheduler.executors.base import JobTimeoutError
+from apscheduler.history.outcomes import Outcome
 from apscheduler.runs.context import make_context, run_context
-from apscheduler.runs.outcomes import Outcome
 from tests.executors import sample_jobs
 
 gevent = pytest.importorskip("gevent", reason="gevent is not installed")

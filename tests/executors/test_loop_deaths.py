@@ -13,7 +13,7 @@ from executors.loop_of_a_test import Executor, Port, wait_and_swallow, wait_once
 from apscheduler.executors._tasks import deaths
 from apscheduler.executors._tasks import runs as tasks
 from apscheduler.executors._threads.runner import Rest
-from apscheduler.runs.outcomes import Outcome
+from apscheduler.history.outcomes import Outcome
 from tests.executors import sample_jobs
 
 SECONDS = 20

@@ -10,8 +10,8 @@ from executors.loop_of_a_test import Executor, wait_and_swallow, wait_once
 from apscheduler.executors._tasks import runs as runs_module
 from apscheduler.executors._tasks.runs import LoopRunner
 from apscheduler.executors._threads.runner import Rest
+from apscheduler.history.outcomes import Outcome
 from apscheduler.runs.context import make_context, run_context
-from apscheduler.runs.outcomes import Outcome
 from tests.executors import sample_jobs
 
 SHUT_DOWN = "the scheduler was shut down"

@@ -12,7 +12,7 @@ from executors.loop_of_a_test import Executor, Handle, Once, wait_and_swallow, w
 from apscheduler import current_run
 from apscheduler.executors._tasks import runs as tasks
 from apscheduler.executors.base import JobTimeoutError
-from apscheduler.runs.outcomes import Outcome
+from apscheduler.history.outcomes import Outcome
 from tests.executors import sample_jobs
 
 SHUT_DOWN = "the scheduler was shut down"

@@ -18,7 +18,7 @@ from apscheduler.executors._foreign.answers import CALLED_OFF, started_us
 from apscheduler.executors._wire import calls
 from apscheduler.executors.base import JobTimeoutError, WorkerDiedError
 from apscheduler.executors.futures import FuturesExecutor
-from apscheduler.runs.outcomes import Outcome
+from apscheduler.history.outcomes import Outcome
 
 CODES = {
     Outcome.EXECUTED: call_board.EXECUTED,

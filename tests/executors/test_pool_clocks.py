@@ -16,7 +16,7 @@ from apscheduler.executors._foreign import board as call_board
 from apscheduler.executors._foreign import clocks as pool_clocks
 from apscheduler.executors.base import WorkerDiedError
 from apscheduler.executors.futures import FuturesExecutor
-from apscheduler.runs.outcomes import Outcome
+from apscheduler.history.outcomes import Outcome
 
 
 @pytest.fixture(autouse=True)

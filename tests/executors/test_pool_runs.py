@@ -20,8 +20,8 @@ from apscheduler.executors._foreign.kinds import nothing
 from apscheduler.executors._threads.runner import Rest
 from apscheduler.executors.base import InterpreterEndingError
 from apscheduler.executors.futures import FuturesExecutor
+from apscheduler.history.outcomes import Outcome
 from apscheduler.runs.context import lane_workers
-from apscheduler.runs.outcomes import Outcome
 
 SECONDS = 20
 

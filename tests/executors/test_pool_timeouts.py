@@ -14,7 +14,7 @@ from apscheduler.executors._foreign import board as call_board
 from apscheduler.executors._foreign import clocks as pool_clocks
 from apscheduler.executors._foreign import source
 from apscheduler.executors.futures import FuturesExecutor
-from apscheduler.runs.outcomes import Outcome
+from apscheduler.history.outcomes import Outcome
 
 SECONDS = 20
 

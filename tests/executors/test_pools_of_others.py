@@ -22,7 +22,7 @@ from apscheduler.executors._foreign import host as same_host
 from apscheduler.executors._wire import calls as remote
 from apscheduler.executors.base import WorkerDiedError, now_us
 from apscheduler.executors.futures import FuturesExecutor
-from apscheduler.runs.outcomes import Outcome
+from apscheduler.history.outcomes import Outcome
 
 
 @pytest.fixture

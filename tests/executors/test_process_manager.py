@@ -18,7 +18,7 @@ from executors.workers_of_a_test import (
 from apscheduler.executors._processes import manager as process_manager
 from apscheduler.executors._threads.runner import Rest
 from apscheduler.executors._wire.board import Board
-from apscheduler.runs.outcomes import Outcome
+from apscheduler.history.outcomes import Outcome
 from tests.executors import sample_jobs
 
 SECONDS = 20

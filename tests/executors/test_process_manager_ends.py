@@ -21,7 +21,7 @@ from apscheduler.executors._threads.runner import Rest
 from apscheduler.executors._wire.board import Board
 from apscheduler.executors._wire.errors import pack_error
 from apscheduler.executors.base import WorkerDiedError
-from apscheduler.runs.outcomes import Outcome
+from apscheduler.history.outcomes import Outcome
 from tests.executors import sample_jobs
 
 SECONDS = 20

@@ -14,7 +14,7 @@ import pytest
 from apscheduler.executors.base import WorkerDiedError
 from apscheduler.executors.futures import FuturesExecutor
 from apscheduler.executors.pool import ProcessPoolExecutor
-from apscheduler.runs.outcomes import Outcome
+from apscheduler.history.outcomes import Outcome
 from tests.executors import sample_jobs
 
 

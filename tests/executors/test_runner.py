@@ -14,10 +14,10 @@ from apscheduler import current_run
 from apscheduler.executors._claiming import OwnExecutor
 from apscheduler.executors._threads.runner import Rest, Runner, under_way
 from apscheduler.executors.base import now_us
+from apscheduler.history.outcomes import Outcome
 from apscheduler.job import Job
 from apscheduler.loops.coroutines import CoroutineRunner
 from apscheduler.runs.context import lane_workers
-from apscheduler.runs.outcomes import Outcome
 from tests.executors import sample_jobs
 
 EXECUTED, FAILED, MISSED, TIMED_OUT = (

@@ -12,8 +12,8 @@ from apscheduler.executors._threads.pool import WorkerPool, wait_for_workers
 from apscheduler.executors._threads.runner import Rest
 from apscheduler.executors.base import InterpreterEndingError
 from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.history.outcomes import Outcome
 from apscheduler.runs.context import acting_for
-from apscheduler.runs.outcomes import Outcome
 
 SECONDS = 20
 

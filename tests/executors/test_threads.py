@@ -9,8 +9,8 @@ import time
 import pytest
 
 from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.history.outcomes import Outcome
 from apscheduler.runs.claims import Claim
-from apscheduler.runs.outcomes import Outcome
 
 
 def lane_job(make_job, func, *args, **options):

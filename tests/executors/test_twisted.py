@@ -9,8 +9,8 @@ import pytest
 
 from apscheduler import current_run
 from apscheduler.executors.twisted import TwistedExecutor
+from apscheduler.history.outcomes import Outcome
 from apscheduler.runs.context import make_context
-from apscheduler.runs.outcomes import Outcome
 from tests.executors import sample_jobs
 
 task = pytest.importorskip("twisted.internet.task", reason="Twisted is not installed")

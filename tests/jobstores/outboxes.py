@@ -7,8 +7,8 @@ import threading
 from cluster.rules import Node
 from sqlalchemy.exc import OperationalError
 
+from apscheduler.history.outcomes import Outcome
 from apscheduler.runs.claims import Result
-from apscheduler.runs.outcomes import Outcome
 from apscheduler.testing._contract_jobs import NOW
 
 WAIT = 5.0

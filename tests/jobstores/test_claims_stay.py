@@ -23,9 +23,9 @@ from apscheduler._engine.instants import to_us
 from apscheduler.cluster import points
 from apscheduler.events import EVENT_ALL
 from apscheduler.executors.base import BaseExecutor
+from apscheduler.history.outcomes import Outcome
 from apscheduler.jobstores._sql.connection import callwatch
 from apscheduler.runs.claims import Result
-from apscheduler.runs.outcomes import Outcome
 from apscheduler.testing import FakeClock, ManualScheduler
 
 pytestmark = [

@@ -13,8 +13,8 @@ from databases import SERVERS, Place
 from apscheduler._engine.instants import SECOND
 from apscheduler.cluster import lease as lease_module
 from apscheduler.cluster import membership as membership_module
+from apscheduler.history.outcomes import Outcome
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
-from apscheduler.runs.outcomes import Outcome
 from apscheduler.testing import ManualScheduler
 from apscheduler.testing._contract_jobs import INTERVAL, NOW, moment, once
 from apscheduler.triggers.cron import CronTrigger

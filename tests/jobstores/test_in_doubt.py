@@ -8,11 +8,11 @@ import pytest
 from databases import Place
 
 from apscheduler._engine.instants import SECOND, to_us
+from apscheduler.history.outcomes import Outcome
 from apscheduler.jobstores._sql.connection.database import Database
 from apscheduler.jobstores._sql.guarding import promotion
 from apscheduler.jobstores._sql.guarding.identity import Identity
 from apscheduler.jobstores._sql.guarding.promotion import mark_in_doubt
-from apscheduler.runs.outcomes import Outcome
 from apscheduler.testing import ManualScheduler
 from apscheduler.testing._contract_jobs import INTERVAL, NOW, ForeignTrigger, make_job, once
 

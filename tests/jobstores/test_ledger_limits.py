@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import event
 
+from apscheduler.history.outcomes import Outcome
+from apscheduler.history.rows import RunQuery
 from apscheduler.jobstores._sql import ledger
 from apscheduler.jobstores._sql.ledger import SQLLedger
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
-from apscheduler.runs.outcomes import Outcome
-from apscheduler.runs.rows import RunQuery
 from apscheduler.testing import ManualScheduler
 
 EXECUTED, LOST = 10, 16

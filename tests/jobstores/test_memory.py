@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apscheduler._engine.instants import NEVER, SECOND, to_us
+from apscheduler.history.outcomes import Outcome
 from apscheduler.jobstores.memory import MemoryJobStore
-from apscheduler.runs.outcomes import Outcome
 from apscheduler.testing import ManualScheduler
 from apscheduler.testing._contract_jobs import INTERVAL, NOW, RaisingTrigger, claim, make_job, once
 from apscheduler.testing.contracts import StoreContract

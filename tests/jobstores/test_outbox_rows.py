@@ -10,8 +10,8 @@ from jobstores.stages import CopiedPlace, staged
 from sqlalchemy.exc import OperationalError
 
 from apscheduler._engine.instants import SECOND
+from apscheduler.history.outcomes import Outcome
 from apscheduler.runs.claims import Result
-from apscheduler.runs.outcomes import Outcome
 from apscheduler.testing._contract_jobs import INTERVAL, NOW, once
 
 PLAIN, TOLD = {}, {"reason": "why"}

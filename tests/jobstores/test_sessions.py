@@ -9,9 +9,9 @@ from cluster.rules import Node
 from databases import Place
 
 from apscheduler.cluster.membership import Membership
+from apscheduler.history.outcomes import Outcome
 from apscheduler.jobstores._sql.schema.tables import RUNNING
 from apscheduler.runs.claims import Result
-from apscheduler.runs.outcomes import Outcome
 from apscheduler.testing._contract_jobs import INTERVAL, NOW, once
 
 

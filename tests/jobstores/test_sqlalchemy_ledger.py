@@ -14,8 +14,8 @@ from databases import SHARED, Place
 from sqlalchemy import event, select
 
 from apscheduler._engine.instants import SECOND, to_us
+from apscheduler.history.outcomes import Outcome
 from apscheduler.jobstores.base import ConflictingIdError, JobLookupError
-from apscheduler.runs.outcomes import Outcome
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.testing import FakeClock, ManualScheduler
 

@@ -9,8 +9,8 @@ import pytest
 from databases import SHARED, Place
 from sqlalchemy import event
 
+from apscheduler.history.outcomes import Outcome
 from apscheduler.jobstores._sql.statements import SQLite, _array
-from apscheduler.runs.outcomes import Outcome
 from apscheduler.testing import FakeClock, ManualScheduler
 
 pytestmark = pytest.mark.slow

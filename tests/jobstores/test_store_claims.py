@@ -9,9 +9,9 @@ import pytest
 from jobstores.stages import CopiedPlace, add, ask
 
 from apscheduler._engine.instants import SECOND
+from apscheduler.history.outcomes import Outcome
 from apscheduler.jobstores import sqlalchemy as module
 from apscheduler.runs.claims import ALL, Claim, Result
-from apscheduler.runs.outcomes import Outcome
 from apscheduler.testing._contract_jobs import INTERVAL, NOW, repeating
 
 

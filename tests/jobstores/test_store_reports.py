@@ -12,12 +12,12 @@ from apscheduler.events import (
     JobSkippedEvent,
     StoreDoubtEvent,
 )
+from apscheduler.history import reasons
+from apscheduler.history.outcomes import Outcome
 from apscheduler.jobstores import sqlalchemy as module
 from apscheduler.jobstores._sql.connection.remedies import READ_ONLY_FILE
 from apscheduler.jobstores._sql.guarding import checkup
 from apscheduler.jobstores.sqlalchemy import RunLostError
-from apscheduler.runs import reasons
-from apscheduler.runs.outcomes import Outcome
 from apscheduler.testing import FakeClock, ManualScheduler
 from apscheduler.testing._contract_jobs import INTERVAL, NOW, moment
 

@@ -8,10 +8,10 @@ from types import SimpleNamespace
 from jobstores.stages import add, ask
 
 from apscheduler._engine.instants import SECOND
+from apscheduler.history.outcomes import Outcome
 from apscheduler.jobstores import sqlalchemy as module
 from apscheduler.jobstores._sql.connection import database
 from apscheduler.runs.claims import Result
-from apscheduler.runs.outcomes import Outcome
 from apscheduler.testing._contract_jobs import NOW
 
 

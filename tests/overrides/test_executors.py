@@ -34,9 +34,9 @@ from apscheduler.executors.base import (
 )
 from apscheduler.executors.debug import DebugExecutor
 from apscheduler.executors.pool import BasePoolExecutor, ProcessPoolExecutor, ThreadPoolExecutor
+from apscheduler.history.outcomes import Outcome
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.runs.claims import Result
-from apscheduler.runs.outcomes import Outcome
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.schedulers.tornado import TornadoScheduler

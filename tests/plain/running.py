@@ -10,6 +10,7 @@ import pytest
 
 from apscheduler._engine.instants import SECOND
 from apscheduler.events import EVENT_JOB_QUARANTINED
+from apscheduler.history.outcomes import Outcome
 from apscheduler.jobstores.base import (
     BaseJobStore,
     JobLookupError,
@@ -17,7 +18,6 @@ from apscheduler.jobstores.base import (
     SharedJobStore,
     UnknownJobError,
 )
-from apscheduler.runs.outcomes import Outcome
 from apscheduler.testing import FakeClock, ManualScheduler
 from apscheduler.testing._contract_jobs import NOW, moment
 

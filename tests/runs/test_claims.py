@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from apscheduler.history.outcomes import CODES, Outcome, fire_id
 from apscheduler.runs.claims import Claim, Result
-from apscheduler.runs.outcomes import CODES, Outcome, fire_id
 
 
 def a_claim(*fires, grace=5):

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from apscheduler.history.outcomes import Outcome
 from apscheduler.runs.claims import Result
 from apscheduler.runs.failures import TEXT_LIMIT
 from apscheduler.runs.ledger import Detail, Ledger, one_line
-from apscheduler.runs.outcomes import Outcome
 
 
 def job(id="a"):

@@ -14,10 +14,10 @@ import pytest
 import apscheduler
 from apscheduler import runs
 from apscheduler._engine.instants import SECOND, to_us
+from apscheduler.history.outcomes import Outcome
 from apscheduler.runs.context import current_run, lane_workers, make_context, run_context
 from apscheduler.runs.ledger import Detail, Entry
-from apscheduler.runs.outcomes import Outcome
-from apscheduler.runs.rows import as_run
+from apscheduler.runs.shown import as_run
 
 FIRE = to_us(datetime(2030, 7, 1, 12, tzinfo=UTC))
 BERLIN = ZoneInfo("Europe/Berlin")

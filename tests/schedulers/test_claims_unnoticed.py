@@ -11,9 +11,9 @@ from databases import SHARED, Place
 from apscheduler._engine.instants import SECOND
 from apscheduler._engine.planning import Plan, Rollup, without
 from apscheduler.executors.debug import DebugExecutor
+from apscheduler.history.outcomes import Outcome
 from apscheduler.jobstores.base import ClaimRequest
 from apscheduler.jobstores.memory import MemoryJobStore
-from apscheduler.runs.outcomes import Outcome
 from apscheduler.testing import FakeClock, ManualScheduler
 from apscheduler.testing._contract_jobs import NOW, ContractSink, make_job
 from apscheduler.triggers.base import BaseTrigger

@@ -15,10 +15,10 @@ from databases import SHARED, Place
 from apscheduler._engine.instants import NEVER, SECOND, to_us
 from apscheduler.events import EVENT_JOB_EXECUTED, EVENT_JOB_SUBMITTED
 from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.history.outcomes import Outcome
+from apscheduler.history.rows import RunQuery
 from apscheduler.jobstores.base import BaseJobStore, ConflictingIdError, JobLookupError
 from apscheduler.jobstores.memory import MemoryJobStore
-from apscheduler.runs.outcomes import Outcome
-from apscheduler.runs.rows import RunQuery
 from apscheduler.schedulers._api import changing
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.testing import FakeClock, ManualScheduler

@@ -29,10 +29,10 @@ from apscheduler.events import EVENT_EVERYTHING, EVENT_JOB_QUARANTINED
 from apscheduler.executors.debug import DebugExecutor
 from apscheduler.executors.futures import FuturesExecutor
 from apscheduler.executors.pool import ProcessPoolExecutor, ThreadPoolExecutor
+from apscheduler.history.outcomes import Outcome
 from apscheduler.jobstores.base import JobLookupError, QuarantinedJobError
 from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
-from apscheduler.runs.outcomes import Outcome
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.testing import FakeClock, ManualScheduler
 

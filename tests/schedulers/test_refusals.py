@@ -14,9 +14,9 @@ from apscheduler.events import (
     EVENT_JOB_SUBMITTED,
 )
 from apscheduler.executors.base import BaseExecutor, MaxInstancesReachedError
+from apscheduler.history.outcomes import Outcome
 from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.runs.claims import Result
-from apscheduler.runs.outcomes import Outcome
 from apscheduler.schedulers._dispatch.handing_over import HandOver, is_inline
 from apscheduler.testing import FakeClock, ManualScheduler
 

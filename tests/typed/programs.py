@@ -16,6 +16,8 @@ from apscheduler import current_run, version_info
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_EXECUTED, JobExecutionEvent
 from apscheduler.executors.base import BaseExecutor
 from apscheduler.executors.pool import ProcessPoolExecutor, ThreadPoolExecutor
+from apscheduler.history.outcomes import Outcome
+from apscheduler.history.rows import Run
 from apscheduler.job import Job
 from apscheduler.jobstores.base import (
     BaseJobStore,
@@ -25,8 +27,6 @@ from apscheduler.jobstores.base import (
 )
 from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
-from apscheduler.runs.outcomes import Outcome
-from apscheduler.runs.rows import Run
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.schedulers.base import BaseScheduler

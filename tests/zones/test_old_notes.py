@@ -28,9 +28,9 @@ from zones.old_notes import (
 )
 
 from apscheduler._engine.instants import SECOND, to_us
+from apscheduler.history.outcomes import Outcome
 from apscheduler.jobstores._sql.changing.editing import Editing
 from apscheduler.jobstores._sql.zones import rezoning
-from apscheduler.runs.outcomes import Outcome
 
 pytestmark = pytest.mark.usefixtures("few_zones")
 

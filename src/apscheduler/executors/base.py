@@ -28,9 +28,9 @@ from apscheduler.events import (
     EVENT_JOB_MISSED,
     JobExecutionEvent,
 )
+from apscheduler.history.outcomes import Outcome
 from apscheduler.logs import logger_named
 from apscheduler.runs.claims import ALL, Answered, Claim, Result
-from apscheduler.runs.outcomes import Outcome
 from apscheduler.runs.raised import traceback_of
 
 TYPE_CHECKING = False

@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from apscheduler._engine.planning import Drop, Plan, Rollup
     from apscheduler.cluster.leading import LeaderLock
     from apscheduler.cluster.nodes import Node
+    from apscheduler.history.outcomes import Outcome
+    from apscheduler.history.rows import Run, RunQuery
     from apscheduler.job import Job
     from apscheduler.jobstores.standing import Change, Revise
     from apscheduler.runs.claims import Claim, Result, Sink
-    from apscheduler.runs.outcomes import Outcome
-    from apscheduler.runs.rows import Run, RunQuery
 
 
 class JobLookupError(KeyError):

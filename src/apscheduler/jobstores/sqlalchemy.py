@@ -41,6 +41,7 @@ from apscheduler.events import (
     StoreDoubtEvent,
 )
 from apscheduler.forks import after_fork, look
+from apscheduler.history import reasons
 from apscheduler.job import Job
 from apscheduler.jobstores._asking import Note, add_one_by_one, own_methods, revised
 from apscheduler.jobstores._outlines import outlined
@@ -95,7 +96,6 @@ from apscheduler.jobstores._troubles import Troubles
 from apscheduler.jobstores.base import ClaimBatch, SharedJobStore
 from apscheduler.jobstores.standing import pass_claims
 from apscheduler.references import maybe_ref
-from apscheduler.runs import reasons
 from apscheduler.runs.claims import ALL
 from apscheduler.serializers import PickleSerializer
 from apscheduler.texts import line, name_of
@@ -105,12 +105,12 @@ if TYPE_CHECKING:
     from typing import Any
 
     from apscheduler.cluster.leading import LeaderLock
+    from apscheduler.history.outcomes import Outcome
+    from apscheduler.history.rows import Run, RunQuery
     from apscheduler.jobstores._sql.guarding.identity import Identity
     from apscheduler.jobstores.base import ClaimRequest, Quarantined
     from apscheduler.jobstores.standing import Change, Revise
     from apscheduler.runs.claims import Claim, Result
-    from apscheduler.runs.outcomes import Outcome
-    from apscheduler.runs.rows import Run, RunQuery
     from apscheduler.serializers.base import Serializer
 
 _PRUNE_SECONDS = 30.0
@@ -879,7 +879,7 @@ class SQLAlchemyJobStore(SharedJobStore):
         return {id: job._zone() for id, (_, job) in list(self._loader._kept.items())}
 
     def last_run(self, job: Job) -> Run | None:
-        from apscheduler.runs.rows import RunQuery
+        from apscheduler.history.rows import RunQuery
 
         if not self._may_ask():
             return None

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from apscheduler.history.outcomes import Outcome
+    from apscheduler.history.rows import Run
     from apscheduler.runs.context import RunContext, current_run
-    from apscheduler.runs.outcomes import Outcome
-    from apscheduler.runs.rows import Run
 
 __all__ = ["Outcome", "Run", "RunContext", "current_run"]
 
 _HOMES = {
-    "Outcome": "apscheduler.runs.outcomes",
-    "Run": "apscheduler.runs.rows",
+    "Outcome": "apscheduler.history.outcomes",
+    "Run": "apscheduler.history.rows",
     "RunContext": "apscheduler.runs.context",
     "current_run": "apscheduler.runs.context",
 }

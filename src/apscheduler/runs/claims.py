@@ -9,7 +9,7 @@ released, which frees the job's instance slot.
 from __future__ import annotations
 
 from apscheduler._engine.records import Record
-from apscheduler.runs.outcomes import Outcome
+from apscheduler.history.outcomes import Outcome
 from apscheduler.texts import line
 
 TYPE_CHECKING = False

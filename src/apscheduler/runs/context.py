@@ -7,7 +7,7 @@ from datetime import datetime
 from threading import get_ident
 
 from apscheduler._engine.records import Record
-from apscheduler.runs.outcomes import fire_id
+from apscheduler.history.outcomes import fire_id
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

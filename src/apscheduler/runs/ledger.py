@@ -16,8 +16,8 @@ from itertools import count
 from threading import Lock
 
 from apscheduler._engine.records import Record
+from apscheduler.history.outcomes import CODES, EXECUTED, Outcome
 from apscheduler.runs.failures import capped, story_of
-from apscheduler.runs.outcomes import CODES, EXECUTED, Outcome
 from apscheduler.texts import line
 
 TYPE_CHECKING = False

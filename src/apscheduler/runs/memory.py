@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
+    from apscheduler.history.outcomes import Outcome
+    from apscheduler.history.rows import Run, RunQuery
     from apscheduler.job import Job
     from apscheduler.runs.claims import Claim, Result
-    from apscheduler.runs.outcomes import Outcome
-    from apscheduler.runs.rows import Run, RunQuery
 
 
 class RunsInMemory:
@@ -57,7 +57,8 @@ class RunsInMemory:
     def last_run(self, job: Job) -> Run | None:
         """Return the newest outcome of this job that is still kept."""
         entry = self.ledger.entry(job._last)
-        from apscheduler.runs.rows import RunQuery, as_run
+        from apscheduler.history.rows import RunQuery
+        from apscheduler.runs.shown import as_run
 
         if entry is None or entry.job_id != job.id:
             return next(iter(self.runs(RunQuery(job_id=job.id, limit=1))), None)
@@ -68,7 +69,7 @@ class RunsInMemory:
         return self.ledger.counts()
 
     def _shown(self, entry: Entry) -> Run:
-        from apscheduler.runs.rows import as_run
+        from apscheduler.runs.shown import as_run
 
         job = self._known_job(entry.job_id)
         return as_run(entry, self.alias, UTC if job is None else job._zone())

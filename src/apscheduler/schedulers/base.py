@@ -35,11 +35,11 @@ from apscheduler.events import (
     SchedulerEvent,
 )
 from apscheduler.forks import after_fork, look
+from apscheduler.history.outcomes import Outcome, outcome_named
 from apscheduler.installation import warn_of_foreign_copies
 from apscheduler.job import Job
 from apscheduler.jobstores.base import SharedJobStore
 from apscheduler.runs.context import caller_ident
-from apscheduler.runs.outcomes import Outcome, outcome_named
 from apscheduler.schedulers import SchedulerAlreadyRunningError, SchedulerNotRunningError
 from apscheduler.schedulers._api.changing import JobOperations
 from apscheduler.schedulers._api.parts import STATE_PAUSED, STATE_RUNNING, STATE_STOPPED
@@ -52,10 +52,10 @@ if TYPE_CHECKING:
     from typing import Any
 
     from apscheduler.cluster.nodes import Node
+    from apscheduler.history.rows import Run
     from apscheduler.jobstores._plain.claims import Store
     from apscheduler.jobstores.base import Quarantined
     from apscheduler.runs.claims import Result
-    from apscheduler.runs.rows import Run
     from apscheduler.schedulers._dispatch.leading import Leading
     from apscheduler.schedulers._dispatch.loop import Dispatcher
     from apscheduler.schedulers._end.ending import Shutdown

@@ -8,10 +8,10 @@ from threading import Barrier, Thread
 from typing import Any
 
 from apscheduler._engine.instants import SECOND
+from apscheduler.history.outcomes import Outcome
+from apscheduler.history.rows import RunQuery
 from apscheduler.job import Job
 from apscheduler.jobstores.base import ConflictingIdError, JobLookupError
-from apscheduler.runs.outcomes import Outcome
-from apscheduler.runs.rows import RunQuery
 from apscheduler.testing._contract_jobs import (
     INTERVAL,
     NOW,

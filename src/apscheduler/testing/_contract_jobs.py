@@ -8,10 +8,10 @@ from typing import Any
 
 from apscheduler._engine.instants import NEVER, SECOND, from_us, to_us
 from apscheduler._engine.planning import Plan, plan
+from apscheduler.history.outcomes import Outcome
 from apscheduler.job import Job
 from apscheduler.jobstores.base import ClaimBatch, ClaimRequest
 from apscheduler.runs.claims import Claim, Result
-from apscheduler.runs.outcomes import Outcome
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from apscheduler.history.outcomes import Outcome, fire_id
+from apscheduler.history.rows import RunQuery
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.runs.claims import Result
-from apscheduler.runs.outcomes import Outcome, fire_id
-from apscheduler.runs.rows import RunQuery
 from apscheduler.testing._contract_jobs import INTERVAL, NOW, claim, moment, once
 from apscheduler.testing._contract_plain import WithStore, raised
 

@@ -16,9 +16,9 @@ from sqlalchemy import event
 from zones.apart.conftest import look_in, write
 
 from apscheduler.events import EVENT_JOB_SKIPPED
+from apscheduler.history.outcomes import Outcome
 from apscheduler.jobstores._sql.zones import rezoning
 from apscheduler.jobstores._sql.zones.notes import ZoneNotes
-from apscheduler.runs.outcomes import Outcome
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.serializers.json import SignedJSONSerializer
 from apscheduler.testing import FakeClock, ManualScheduler

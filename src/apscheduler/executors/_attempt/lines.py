@@ -10,9 +10,9 @@ import logging
 
 from apscheduler._engine.instants import SECOND
 from apscheduler.executors.base import InterpreterEndingError
+from apscheduler.history.outcomes import Outcome
 from apscheduler.logs import say
 from apscheduler.runs.ledger import one_line
-from apscheduler.runs.outcomes import Outcome
 from apscheduler.runs.raised import traceback_of
 from apscheduler.texts import line
 

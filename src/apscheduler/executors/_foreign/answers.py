@@ -18,8 +18,8 @@ from apscheduler.executors._processes.answers import fail_rest, take_answer
 from apscheduler.executors._wire import calls
 from apscheduler.executors._wire.errors import RemoteError, said
 from apscheduler.executors.base import WorkerDiedError
+from apscheduler.history.outcomes import Outcome
 from apscheduler.runs.claims import Result
-from apscheduler.runs.outcomes import Outcome
 from apscheduler.runs.raised import set_cause
 
 if TYPE_CHECKING:

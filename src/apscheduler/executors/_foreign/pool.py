@@ -40,9 +40,9 @@ from apscheduler.executors._foreign.submission import Submission
 from apscheduler.executors._foreign.threads import PoolThreads, runs_here
 from apscheduler.executors._threads.runner import UnderWay, under_way
 from apscheduler.executors.base import InterpreterEndingError, cancel_interrupted
+from apscheduler.history.reasons import all_busy
 from apscheduler.runs.claims import Claim
 from apscheduler.runs.context import caller_ident
-from apscheduler.runs.reasons import all_busy
 from apscheduler.texts import name_of
 
 TYPE_CHECKING = False

@@ -8,8 +8,8 @@ from typing import Any
 from apscheduler.executors._attempt.calling import timed_out, timeout_of
 from apscheduler.executors._wire import calls
 from apscheduler.executors._wire.errors import RemoteError, said, unpack_error
+from apscheduler.history.outcomes import Outcome
 from apscheduler.runs.claims import Claim, Result
-from apscheduler.runs.outcomes import Outcome
 
 
 def facts_of(claim: Claim, first: int) -> calls.Facts:

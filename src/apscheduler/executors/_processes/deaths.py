@@ -13,8 +13,8 @@ from apscheduler.executors._processes.worker import Sent, WorkerProcess
 from apscheduler.executors._threads.runner import Rest
 from apscheduler.executors._wire.board import Board
 from apscheduler.executors.base import WorkerDiedError
+from apscheduler.history.outcomes import Outcome
 from apscheduler.runs.claims import Claim, Result
-from apscheduler.runs.outcomes import Outcome
 
 
 def settle_dead(

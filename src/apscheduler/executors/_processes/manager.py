@@ -34,9 +34,9 @@ from apscheduler.executors._wire import calls as remote
 from apscheduler.executors._wire.board import NO_LIMIT, Board
 from apscheduler.executors._wire.errors import said, unpack_error
 from apscheduler.executors.base import WorkerDiedError, begin_all
+from apscheduler.history.reasons import all_busy
 from apscheduler.runs.claims import Claim
 from apscheduler.runs.raised import set_cause
-from apscheduler.runs.reasons import all_busy
 
 if TYPE_CHECKING:
     from apscheduler.executors._processes.pool import ProcessPool

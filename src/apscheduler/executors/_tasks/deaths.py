@@ -19,8 +19,8 @@ from weakref import WeakSet, ref
 from apscheduler import ends
 from apscheduler.executors._attempt.calling import timed_out
 from apscheduler.forks import after_fork
+from apscheduler.history.outcomes import Outcome
 from apscheduler.runs.claims import Result
-from apscheduler.runs.outcomes import Outcome
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -31,9 +31,9 @@ from apscheduler.executors._tasks.deaths import (
     stands,
 )
 from apscheduler.executors._threads.runner import Rest, next_start
+from apscheduler.history.outcomes import Outcome
 from apscheduler.runs.claims import Claim, Result
 from apscheduler.runs.context import run_context
-from apscheduler.runs.outcomes import Outcome
 from apscheduler.runs.raised import set_traceback
 from apscheduler.texts import name_of
 

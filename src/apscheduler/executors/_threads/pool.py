@@ -18,8 +18,8 @@ from itertools import count
 from apscheduler.executors._ending.pools import Ending
 from apscheduler.executors._threads.runner import Rest, UnderWay
 from apscheduler.executors._threads.worker import Worker
+from apscheduler.history.reasons import all_busy
 from apscheduler.runs.context import caller_ident
-from apscheduler.runs.reasons import all_busy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

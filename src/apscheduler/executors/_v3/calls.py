@@ -10,9 +10,9 @@ from typing import Any
 
 from apscheduler._engine.instants import from_us
 from apscheduler.executors._v3.runs import DirectClaim
+from apscheduler.history.outcomes import Outcome
 from apscheduler.job import Job
 from apscheduler.runs.claims import Claim, Result
-from apscheduler.runs.outcomes import Outcome
 
 
 class FutureSink:

@@ -17,11 +17,11 @@ from apscheduler.executors._attempt.calling import (
     missed,
 )
 from apscheduler.executors._attempt.lines import log_outcome, log_start, log_success
+from apscheduler.history.outcomes import Outcome
 from apscheduler.logs import logger_named
 from apscheduler.runs.claims import Claim, Result
 from apscheduler.runs.context import RunContext, make_context, run_context
 from apscheduler.runs.failures import forget_locals
-from apscheduler.runs.outcomes import Outcome
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

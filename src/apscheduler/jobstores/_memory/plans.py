@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from apscheduler.runs import reasons
+from apscheduler._engine.instants import NEVER
+from apscheduler.history import reasons
+from apscheduler.history.outcomes import Outcome
 from apscheduler.runs.claims import Claim, Result
 from apscheduler.runs.ledger import Detail
 from apscheduler.runs.memory import RunsInMemory
-from apscheduler.runs.outcomes import Outcome
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class ClaimsInMemory(RunsInMemory):
         if not planned.run:
             return None
         if refused:
-            exc = reasons.no_executor(job)
+            exc = reasons.no_executor(job.executor, paused=job._due == NEVER)
             results = [
                 Result(fire, Outcome.FAILED, 0, request.now, exception=exc) for fire in planned.run
             ]
@@ -45,7 +46,7 @@ class ClaimsInMemory(RunsInMemory):
             batch.refused.append((job, results))
             return None
         if busy:
-            reason = reasons.skipped(job)
+            reason = reasons.skipped(job.max_instances)
             self._write_all(
                 job,
                 [

@@ -7,19 +7,19 @@ from datetime import UTC, tzinfo
 from sqlalchemy import and_, func, select
 
 from apscheduler._engine.instants import to_us
+from apscheduler.history.outcomes import fire_id
+from apscheduler.history.rows import CLAIMED, ENDED, WAITING, Run
 from apscheduler.jobstores._sql.rows import Times, short
 from apscheduler.jobstores._sql.schema.tables import FINAL, OUTCOMES, PENDING, RUNNING, STATES
-from apscheduler.runs.outcomes import fire_id
-from apscheduler.runs.rows import CLAIMED, ENDED, WAITING, Run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Final
 
+    from apscheduler.history.outcomes import Outcome
+    from apscheduler.history.rows import RunQuery
     from apscheduler.jobstores._sql.connection.database import Database
     from apscheduler.jobstores._sql.statements import Statements
-    from apscheduler.runs.outcomes import Outcome
-    from apscheduler.runs.rows import RunQuery
 
 _STEP = 1000
 """At most this many rows are removed in one step of pruning, so that its transaction is short."""

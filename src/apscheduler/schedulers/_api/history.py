@@ -6,10 +6,10 @@ from dataclasses import replace
 from datetime import UTC
 
 from apscheduler._engine.instants import from_us
+from apscheduler.history.outcomes import fire_id
+from apscheduler.history.rows import CLAIMED, QUEUED, RUNNING, Run, RunQuery
 from apscheduler.jobstores.base import SharedJobStore, UnknownJobError
 from apscheduler.names import closest
-from apscheduler.runs.outcomes import fire_id
-from apscheduler.runs.rows import CLAIMED, QUEUED, RUNNING, Run, RunQuery
 from apscheduler.schedulers._api.questions import limit_of, moment_of, text_of
 
 TYPE_CHECKING = False
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Any
 
+    from apscheduler.history.outcomes import Outcome
     from apscheduler.jobstores._plain.claims import Store
-    from apscheduler.runs.outcomes import Outcome
 
 
 def runs_of(

@@ -20,11 +20,11 @@ from apscheduler.events import (
     JobSubmissionEvent,
 )
 from apscheduler.executors._attempt.lines import named, shown, span
+from apscheduler.history import reasons
+from apscheduler.history.outcomes import Outcome
 from apscheduler.job import CATCH_UP_LIMIT, Job
 from apscheduler.job_hooks import HeldBackError
 from apscheduler.logs import say
-from apscheduler.runs import reasons
-from apscheduler.runs.outcomes import Outcome
 from apscheduler.schedulers._api.overrides import is_ours
 from apscheduler.schedulers._dispatch.farewells import bid_farewell
 from apscheduler.schedulers._dispatch.settling import report
@@ -185,7 +185,7 @@ class Announcer:
             logging.WARNING,
             "Job %s skipped %s%s: %s%s",
             *(named(job), shown(times[0], exactly=False), more),
-            refused or reasons.skipped(job, held),
+            refused or reasons.skipped(job.max_instances, held),
             # No advice if a process that may be dead holds the instance, or if nothing is known to run.
             "" if held or refused else _ADVICE,
         )

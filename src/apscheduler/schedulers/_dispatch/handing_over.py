@@ -17,10 +17,10 @@ from apscheduler.executors.base import (
     MaxInstancesReachedError,
     cancel_interrupted,
 )
+from apscheduler.history import reasons
+from apscheduler.history.outcomes import Outcome
 from apscheduler.job import Job
-from apscheduler.runs import reasons
 from apscheduler.runs.claims import Result
-from apscheduler.runs.outcomes import Outcome
 from apscheduler.schedulers._dispatch.announcing import Announcer
 
 TYPE_CHECKING = False
@@ -238,7 +238,7 @@ class HandOver:
             return
         if isinstance(exc, MaxInstancesReachedError):
             self._too_many.add(id(item))
-            reason = reasons.refused(item.job)
+            reason = reasons.refused(item.job.executor, item.job.max_instances)
             for fire in item.unsettled:
                 item.sink.settle(item, Result(fire, Outcome.SKIPPED, 0, now, reason=reason))
             item.sink.release(item)

@@ -14,11 +14,11 @@ from os import PathLike
 from apscheduler._engine.instants import SECOND
 from apscheduler._engine.planning import without
 from apscheduler.cluster.leading import FileLock
+from apscheduler.history import reasons
 from apscheduler.jobstores._plain.claims import is_private
 from apscheduler.jobstores.base import BaseJobStore, SharedJobStore
 from apscheduler.logs import say
 from apscheduler.names import hint
-from apscheduler.runs import reasons
 from apscheduler.schedulers._dispatch.settling import say_trouble
 from apscheduler.texts import line
 

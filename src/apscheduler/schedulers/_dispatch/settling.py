@@ -8,12 +8,12 @@ from os import getpid
 from apscheduler.events import JobExecutionEvent
 from apscheduler.executors._attempt.lines import log_outcome, named, shown
 from apscheduler.executors.base import EVENT_CODES
+from apscheduler.history.outcomes import Outcome
 from apscheduler.jobstores._plain.reaching import place_of, why_unreachable
 from apscheduler.jobstores.base import SharedJobStore
 from apscheduler.logs import say
 from apscheduler.runs.claims import Result
 from apscheduler.runs.failures import forget_locals
-from apscheduler.runs.outcomes import Outcome
 from apscheduler.schedulers._dispatch.farewells import say_farewell
 
 TYPE_CHECKING = False

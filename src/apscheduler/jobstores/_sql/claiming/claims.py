@@ -6,8 +6,8 @@ from weakref import ref
 
 from apscheduler._engine.instants import NEVER
 from apscheduler.cluster.lease import Lease
+from apscheduler.history.outcomes import Outcome
 from apscheduler.runs.claims import Claim, Result
-from apscheduler.runs.outcomes import Outcome
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

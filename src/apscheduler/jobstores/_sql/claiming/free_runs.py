@@ -11,12 +11,12 @@ from contextlib import suppress
 
 from apscheduler._engine.instants import EARLIEST, LATEST, SECOND
 from apscheduler.cluster.points import reached
+from apscheduler.history.outcomes import Outcome
 from apscheduler.jobstores._sql.changing.loading import Loader, Unloadable
 from apscheduler.jobstores._sql.claiming.catching_up import CatchUps, permit_row, portion_maker
 from apscheduler.jobstores._sql.claiming.chains import Chains
 from apscheduler.jobstores._sql.claiming.claims import StoreClaim
 from apscheduler.jobstores._sql.schema.tables import STATES
-from apscheduler.runs.outcomes import Outcome
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from apscheduler._engine.instants import NEVER
 from apscheduler._engine.records import Record
 from apscheduler.cluster.points import reached
+from apscheduler.history import reasons
+from apscheduler.history.outcomes import Outcome
 from apscheduler.jobstores._sql.changing.asking import Moved
 from apscheduler.jobstores._sql.claiming.catching_up import portion_maker
 from apscheduler.jobstores._sql.claiming.claims import StoreClaim
@@ -12,10 +14,8 @@ from apscheduler.jobstores._sql.claiming.holders import held_by_others
 from apscheduler.jobstores._sql.rows import as_read, to_float
 from apscheduler.jobstores._sql.schema.tables import AT_LEAST_ONCE, AT_MOST_ONCE, STATES
 from apscheduler.jobstores.base import ClaimBatch
-from apscheduler.runs import reasons
 from apscheduler.runs.claims import Result
 from apscheduler.runs.ledger import one_line
-from apscheduler.runs.outcomes import Outcome
 from apscheduler.triggers.base import SEALED, is_own
 
 TYPE_CHECKING = False
@@ -188,7 +188,7 @@ class Writing:
         return same
 
     def _refusals(self, each: Candidate) -> list[Result]:
-        exc = reasons.no_executor(each.job)
+        exc = reasons.no_executor(each.job.executor, paused=each.job._due == NEVER)
         return [
             Result(fire, Outcome.FAILED, 0, self._request.now, exception=exc)
             for fire in each.plan.run
@@ -305,7 +305,7 @@ class Writing:
                     each,
                     fire,
                     Outcome.SKIPPED,
-                    reason=reasons.skipped(each.job, self._held.get(each.job.id)),
+                    reason=reasons.skipped(each.job.max_instances, self._held.get(each.job.id)),
                 )
         for each, results in self._refused:
             for result in results:

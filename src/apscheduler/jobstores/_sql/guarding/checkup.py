@@ -12,6 +12,7 @@ from pathlib import Path
 from sqlalchemy import func, inspect, select, text
 
 from apscheduler._engine.instants import SECOND
+from apscheduler.history import reasons
 from apscheduler.jobstores._sql.connection.addresses import read
 from apscheduler.jobstores._sql.connection.database import is_memory
 from apscheduler.jobstores._sql.connection.engines import said_of_encoding
@@ -27,7 +28,6 @@ from apscheduler.jobstores._sql.guarding.identity import (
 from apscheduler.jobstores._sql.rows import Times
 from apscheduler.jobstores._sql.zones.stored import zones_named
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
-from apscheduler.runs import reasons
 from apscheduler.texts import counted, line
 from apscheduler.zones import data
 

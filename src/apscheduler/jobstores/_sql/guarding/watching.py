@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from apscheduler.history import reasons
+from apscheduler.history.outcomes import Outcome
 from apscheduler.jobstores._sql.guarding.strangers import Strangers
 from apscheduler.jobstores._sql.schema.tables import AT_MOST_ONCE, STATES
-from apscheduler.runs import reasons
-from apscheduler.runs.outcomes import Outcome
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from apscheduler._engine.instants import SECOND
 from apscheduler.cluster.host import Host, this_process
 from apscheduler.cluster.nodes import NodeRow
 from apscheduler.cluster.points import reached
+from apscheduler.history.outcomes import Outcome
 from apscheduler.jobstores._sql.schema.additions import HOSTS, PORTIONS
 from apscheduler.jobstores._sql.schema.tables import (
     AT_LEAST_ONCE,
@@ -22,7 +23,6 @@ from apscheduler.jobstores._sql.schema.tables import (
     RUNNING,
     STATES,
 )
-from apscheduler.runs.outcomes import Outcome
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

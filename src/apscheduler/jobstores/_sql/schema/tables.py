@@ -30,7 +30,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import mysql
 
-from apscheduler.runs.outcomes import Outcome
+from apscheduler.history.outcomes import Outcome
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -22,14 +22,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.types import NullType
 
 from apscheduler._engine.instants import SECOND
+from apscheduler.history import reasons
+from apscheduler.history.outcomes import Outcome
 from apscheduler.jobstores._sql.changing.loading import Unloadable
 from apscheduler.jobstores._sql.rows import as_read, id_text
 from apscheduler.jobstores._sql.schema.tables import AT_MOST_ONCE, STATES
 from apscheduler.jobstores._sql.zones.notes import ZoneNotes
 from apscheduler.jobstores._sql.zones.stored import names_in
 from apscheduler.jobstores.base import JobLookupError, QuarantinedJobError
-from apscheduler.runs import reasons
-from apscheduler.runs.outcomes import Outcome
 from apscheduler.zones.clocks import changed, of_today
 
 TYPE_CHECKING = False

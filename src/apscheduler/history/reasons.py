@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from apscheduler._engine.instants import NEVER
 from apscheduler._engine.planning import Rollup
-from apscheduler.runs.outcomes import Outcome
+from apscheduler.history.outcomes import Outcome
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from datetime import datetime
 
     from apscheduler._engine.planning import Plan
-    from apscheduler.job import Job
 
 COALESCED = "rolled into a later fire time, because coalesce is set"
 TOO_MANY = "too many runs were overdue to catch up one by one"
@@ -56,29 +54,30 @@ def replanned(before: str, now: str, moment: datetime) -> str:
     return f"planned by zone data {before}; by {now} it is due at {moment}"
 
 
-def skipped(job: Job, held: str | None = None) -> str:
-    """Return why no further instance was started.
+def skipped(max_instances: int, held: str | None = None) -> str:
+    """Return why no further instance of a job was started.
 
     :param held: who else holds one, in words
     """
-    noun = "instance was" if job.max_instances == 1 else "instances were"
+    noun = "instance was" if max_instances == 1 else "instances were"
     whose = f" ({held})" if held else ""
-    return (
-        f"{job.max_instances} {noun} still running{whose}, and max_instances is {job.max_instances}"
-    )
+    return f"{max_instances} {noun} still running{whose}, and max_instances is {max_instances}"
 
 
-def refused(job: Job) -> str:
+def refused(executor: str, max_instances: int) -> str:
     """Return why an instance was not started: the store had allowed it, but the executor did not take it."""
     return (
-        f"executor {job.executor!r} refused it as one instance too many "
-        f"(it answered MaxInstancesReachedError; max_instances is {job.max_instances})"
+        f"executor {executor!r} refused it as one instance too many "
+        f"(it answered MaxInstancesReachedError; max_instances is {max_instances})"
     )
 
 
-def no_executor(job: Job) -> LookupError:
-    """Return the error for a job whose executor is not there."""
-    hint = " and resume it" if job._due == NEVER else ""
+def no_executor(executor: str, *, paused: bool) -> LookupError:
+    """Return the error for a job whose executor is not there.
+
+    :param paused: whether the store has paused the job for that
+    """
+    hint = " and resume it" if paused else ""
     return LookupError(
-        f"there is no executor {job.executor!r}; add_executor() it, or modify the job{hint}"
+        f"there is no executor {executor!r}; add_executor() it, or modify the job{hint}"
     )

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import datetime, timedelta
 
-from apscheduler._engine.instants import from_us
-from apscheduler.runs.ledger import Entry
-from apscheduler.runs.outcomes import Outcome, fire_id
+from apscheduler.history.outcomes import Outcome
 
 ENDED, QUEUED, RUNNING, CLAIMED, WAITING = "ended", "queued", "running", "claimed", "waiting"
 
@@ -77,23 +75,3 @@ class RunQuery:
     limit: int = 100
     node: str | None = None
     until: datetime | None = None
-
-
-def as_run(entry: Entry, jobstore: str, zone: tzinfo = UTC) -> Run:
-    """Return a row as users see it."""
-    detail = entry.detail
-    return Run(
-        job_id=entry.job_id,
-        jobstore=jobstore,
-        fire_time=from_us(entry.fire, zone),
-        outcome=entry.outcome,
-        reason=detail.reason,
-        started_at=from_us(entry.started, UTC) if entry.started else None,
-        finished_at=from_us(entry.finished, UTC),
-        attempt=detail.attempt,
-        count=detail.count,
-        last_fire_time=None if detail.last is None else from_us(detail.last, zone),
-        error=detail.error,
-        traceback=detail.traceback,
-        fire_id=fire_id(entry.job_id, entry.fire),
-    )
