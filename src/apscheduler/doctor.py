@@ -13,7 +13,7 @@ import platform
 import re
 import sys
 from base64 import urlsafe_b64encode
-from datetime import UTC, datetime
+from datetime import UTC
 from importlib.metadata import Distribution, PackageNotFoundError, distribution, distributions
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -243,9 +243,10 @@ def _time_zones() -> Iterator[Finding]:
     except (LookupError, OSError, ValueError) as error:
         yield Finding("time zones", f"there is no data for them: {error}", "pip install tzdata")
         return
+    from apscheduler import clocks
     from apscheduler.zones.checkup import of_data
 
-    for said, remedy in of_data(datetime.now(UTC)):
+    for said, remedy in of_data(clocks.now(UTC)):
         yield Finding("time zones", said, remedy)
 
 

@@ -15,6 +15,7 @@ import pytest
 from executors import sample_jobs
 from executors.pools_of_others import Keeping, OfThisHost, begun_beside
 
+from apscheduler import clocks
 from apscheduler.executors._child.alarm import call_in_time
 from apscheduler.executors._foreign import at_exit, away
 from apscheduler.executors._foreign import clocks as pool_clocks
@@ -243,13 +244,13 @@ def test_on_another_host_a_lease_is_judged_by_the_clock_that_hosts_share(
 ):
     class Lead:
         held = True
-        until = remote._boot_us() + 60_000_000
+        until = clocks.boot_us() + 60_000_000
 
     claim = make_claim(sample_jobs.add, 1)
     claim.lead = Lead
     executor.submit_claims([claim])
     years = 10**15
-    monkeypatch.setattr(remote, "_boot_us", lambda: years)
+    monkeypatch.setattr(clocks, "boot_us", lambda: years)
     pool.answer(pool.run_beside(host="another"))
     assert recorder.wait(1)[0].outcome is Outcome.EXECUTED
 

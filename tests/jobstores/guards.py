@@ -22,8 +22,8 @@ class Clock:
     def monotonic(self) -> float:
         return self.now
 
-    def time_ns(self) -> int:
-        return 5_000_000
+    def now_us(self) -> int:
+        return 5_000
 
 
 class World:

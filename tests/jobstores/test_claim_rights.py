@@ -79,13 +79,13 @@ def seconds(monkeypatch):
 
     class Seconds:
         now = 1000.0
-        time_ns = staticmethod(passes.time.time_ns)
+        now_us = staticmethod(passes.clocks.now_us)
 
         def monotonic(self) -> float:
             return self.now
 
     seconds = Seconds()
-    monkeypatch.setattr(passes, "time", seconds)
+    monkeypatch.setattr(passes, "clocks", seconds)
     return seconds
 
 

@@ -16,7 +16,7 @@ from apscheduler.testing._contract_jobs import INTERVAL, NOW, make_job
 @pytest.fixture
 def clock(monkeypatch):
     clock = Clock()
-    monkeypatch.setattr(loading, "time", clock)
+    monkeypatch.setattr(loading, "clocks", clock)
     return clock
 
 

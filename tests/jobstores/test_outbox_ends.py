@@ -160,7 +160,7 @@ def test_a_closed_outbox_is_done_when_all_is_written(ends):
 
 def test_outcomes_are_given_up_a_lease_after_the_first_failure_and_said(ends, monkeypatch):
     clock = SimpleNamespace(now=1000.0)
-    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    monkeypatch.setattr(module, "clocks", SimpleNamespace(monotonic=lambda: clock.now))
     ends.keep()
     ends.fail()
     answers = []

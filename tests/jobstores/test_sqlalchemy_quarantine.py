@@ -83,7 +83,7 @@ def workshop(tmp_path, monkeypatch):
 def passing(monkeypatch):
     """Return a function that lets the loader's own time pass."""
     now = [1000.0]
-    monkeypatch.setattr(loading, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(loading, "clocks", SimpleNamespace(monotonic=lambda: now[0]))
 
     def let_pass(seconds):
         now[0] += seconds

@@ -44,7 +44,7 @@ def test_old_rows_are_removed_by_the_stores_time(stage, node):
 def test_old_rows_are_looked_for_every_thirty_seconds_and_zones_not_while_held(node, monkeypatch):
     clock = SimpleNamespace(now=1000.0)
     monkeypatch.setattr(
-        module, "time", SimpleNamespace(monotonic=lambda: clock.now, time_ns=lambda: 0)
+        module, "clocks", SimpleNamespace(monotonic=lambda: clock.now, now_us=lambda: 0)
     )
     done = []
     node.store._pruned_at = 1000.0

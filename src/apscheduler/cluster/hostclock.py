@@ -11,9 +11,9 @@ Smaller changes are believed, and so are all changes where the kernel does not t
 from __future__ import annotations
 
 import os
-import time
 
-from apscheduler.cluster.lease import boot_us
+from apscheduler import clocks
+from apscheduler.clocks import boot_us
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _EXACT = 1_500_000
 
 def process_us() -> int:
     """Return this process's idea of the time, microseconds UTC."""
-    return time.time_ns() // 1000
+    return clocks.now_us()
 
 
 def kernel_base() -> int | None:

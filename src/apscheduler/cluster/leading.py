@@ -40,7 +40,7 @@ class LeaderLock(ABC):
 
     @property
     def until(self) -> int | None:
-        """When that ends unless renewed, by ``cluster.lease.boot_us``; ``None`` if it does not end by time."""
+        """When that ends unless renewed, by ``clocks.boot_us``; ``None`` if it does not end by time."""
         return None
 
     @abstractmethod

@@ -6,22 +6,9 @@ lies before the one in the store whatever the network did (rule 4 of the protoco
 
 from __future__ import annotations
 
-import time
+from apscheduler.clocks import boot_us
 
 _SECOND = 1_000_000
-_CLOCK = getattr(time, "CLOCK_BOOTTIME", None)
-
-
-def boot_us() -> int:
-    """Return microseconds of a clock that nobody sets and that runs during suspend (where the system has one)."""
-    if _CLOCK is None:
-        return time.monotonic_ns() // 1000
-    return time.clock_gettime_ns(_CLOCK) // 1000
-
-
-def counts_sleep() -> bool:
-    """Return whether :func:`boot_us` goes on while the machine sleeps."""
-    return _CLOCK is not None
 
 
 class Lease:

@@ -12,8 +12,9 @@ import socket
 from threading import Event, Lock, Thread, current_thread
 
 from apscheduler._engine.instants import SECOND
+from apscheduler.clocks import boot_us
 from apscheduler.cluster.host import Host, is_gone, new_epoch, this_process
-from apscheduler.cluster.lease import Lease, boot_us
+from apscheduler.cluster.lease import Lease
 from apscheduler.cluster.nodes import Watch
 from apscheduler.cluster.offset import Offset
 from apscheduler.cluster.points import reached

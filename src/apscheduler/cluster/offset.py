@@ -7,7 +7,7 @@ can set. The offset is computed from it whenever somebody asks, not only at the 
 
 from __future__ import annotations
 
-from apscheduler.cluster.lease import boot_us
+from apscheduler.clocks import boot_us
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -17,9 +17,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from os import getpid
 from threading import RLock
-from time import time_ns
 
 from apscheduler._engine.instants import to_us
+from apscheduler.clocks import time_ns
 from apscheduler.elsewhere import names_of_3x
 from apscheduler.events import (
     EVENT_JOB_CANCELLED,

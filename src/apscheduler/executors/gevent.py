@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from time import monotonic
 
+from apscheduler.clocks import monotonic
 from apscheduler.elsewhere import names_of_3x
 from apscheduler.executors._attempt.calling import claim_of_caller, executed, failed, timed_out
 from apscheduler.executors._claiming import OwnExecutor

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from threading import Lock
 
+from apscheduler import clocks
 from apscheduler.logs import logger_named
 
 TYPE_CHECKING = False
@@ -44,7 +44,7 @@ class Troubles:
 
         :param cause: what counts as the same, if not the text
         """
-        now = time.monotonic()
+        now = clocks.monotonic()
         if cause is None:
             known = None if exc is None else self._cause_of(exc)
             cause = known or (text if exc is None else f"{text} ({type(exc).__name__})")

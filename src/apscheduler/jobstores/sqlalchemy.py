@@ -8,12 +8,13 @@ afterwards. Its column ``next_run_time`` says when a job is due; the pickled val
 from __future__ import annotations
 
 import pickle
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from weakref import WeakSet
+
+from apscheduler import clocks
 
 try:
     from sqlalchemy import case, literal, select, type_coerce
@@ -435,7 +436,7 @@ class SQLAlchemyJobStore(SharedJobStore):
         self._claiming.on_committed = self._guard.committed
         self._begin_session()
         self._zones_seen = False
-        self._pruned_at = time.monotonic()
+        self._pruned_at = clocks.monotonic()
         self._looked_for_timeless = 0.0
         self._wake_below = 0
         self._asked_at = 0
@@ -561,7 +562,7 @@ class SQLAlchemyJobStore(SharedJobStore):
         return statements(self.engine, self._tables)
 
     def _clock(self) -> int:
-        return time.time_ns() // 1000
+        return clocks.now_us()
 
     def _host_now(self) -> int:
         scheduler = self._scheduler
@@ -793,7 +794,7 @@ class SQLAlchemyJobStore(SharedJobStore):
 
     def _tell_of_timeless(self) -> None:
         """Now and then, report jobs whose next fire time is not a time: no claim ever reads them."""
-        now = time.monotonic()
+        now = clocks.monotonic()
         if self._looked_for_timeless and now - self._looked_for_timeless < _TIMELESS_SECONDS:
             return
         self._looked_for_timeless = now
@@ -894,7 +895,7 @@ class SQLAlchemyJobStore(SharedJobStore):
         if not self._zones_seen:
             self._zones_seen = True
             tell_outdated(self._database, self._tables.jobs, self._logger)
-        now = time.monotonic()
+        now = clocks.monotonic()
         if now - self._pruned_at >= _PRUNE_SECONDS:
             self._pruned_at = now
             self.prune()

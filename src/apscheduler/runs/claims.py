@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
         @property
         def until(self) -> int | None:
-            """When it ends unless renewed, by ``cluster.lease.boot_us``; ``None`` if it does not end by time."""
+            """When it ends unless renewed, by ``clocks.boot_us``; ``None`` if it does not end by time."""
 
 
 class Result(Record):
@@ -176,7 +176,7 @@ class Claim:
 
     @property
     def start_by(self) -> int | None:
-        """Until when the function may be called, by ``cluster.lease.boot_us``; ``None`` if at any time."""
+        """Until when the function may be called, by ``clocks.boot_us``; ``None`` if at any time."""
         return None if self.lead is None else self.lead.until
 
     def may_start(self) -> bool:

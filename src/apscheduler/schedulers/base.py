@@ -11,10 +11,10 @@ from abc import ABCMeta, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from threading import get_ident
-from time import monotonic, time_ns
 
 from apscheduler import ends
 from apscheduler._engine.instants import from_us, to_us
+from apscheduler.clocks import monotonic, time_ns
 from apscheduler.elsewhere import names_of_3x
 from apscheduler.events import (
     EVENT_ALL,

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, tzinfo
 from itertools import islice
 from typing import Any, NamedTuple
 
+from apscheduler import clocks
 from apscheduler._engine.instants import AT_NEXT_START, DAY, LATEST, from_us, to_us
 from apscheduler._engine.zones import EARLIEST, ZoneLine, zone_line
 from apscheduler.calendars.base import UnknownCalendarError
@@ -73,7 +74,7 @@ def preview(trigger: BaseTrigger, n: Any, start: Any, locale: str) -> list[FireT
         raise TypeError(f"start must be a datetime or None, not {type(start).__name__} ({start!r})")
     zone = trigger.at(0).tzinfo if trigger.native else getattr(trigger, "timezone", None)
     zone = zone or local_zone()
-    now = datetime.now(zone) if start is None else start
+    now = clocks.now(zone) if start is None else start
     now = now.replace(tzinfo=zone) if now.tzinfo is None else now
     ahead = Ahead(trigger, now.tzinfo, words)
     instant = min(max(to_us(now), EARLIEST + DAY), LATEST - DAY)  # which every zone can show

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
+from apscheduler import clocks
 from apscheduler._engine.instants import DAY, LATEST, SECOND, to_us
 from apscheduler._engine.recurrence import DAY_SECONDS, Recurrence
 from apscheduler._engine.zones import EARLIEST, ZoneLine, zone_line
@@ -88,7 +89,7 @@ class RRuleTrigger(BaseTrigger):
         elif start_date is not None:
             start = convert_to_datetime(start_date, zone, "start_date")
         else:
-            start = datetime.now(zone)
+            start = clocks.now(zone)
         self.end_date = convert_to_datetime(end_date, zone, "end_date")
         self.jitter = checked_jitter(jitter)
         self._prepare(text, start.astimezone(zone))

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 
+from apscheduler import clocks
 from apscheduler._engine.zones import watch_zones
 
 TYPE_CHECKING = False
@@ -40,7 +41,7 @@ def _look(zone: tzinfo, logger: logging.Logger) -> None:
     if str(zone) in _told:
         return
     _told.add(str(zone))
-    said = outdated_clock(zone, datetime.now(UTC))
+    said = outdated_clock(zone, clocks.now(UTC))
     if said is not None:
         logger.warning("%s", said)
 

@@ -21,8 +21,8 @@ import sys
 import threading
 from collections.abc import Callable
 from itertools import count
-from time import monotonic
 
+from apscheduler.clocks import monotonic
 from apscheduler.executors.base import JobTimeoutError
 
 TYPE_CHECKING = False

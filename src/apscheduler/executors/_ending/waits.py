@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from threading import Event, Thread
-from time import monotonic, sleep
+from time import sleep
 
+from apscheduler.clocks import monotonic
 from apscheduler.logs import logger_named
 from apscheduler.texts import name_of
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from concurrent.futures import BrokenExecutor
 from concurrent.futures.thread import BrokenThreadPool
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from apscheduler.clocks import monotonic
 from apscheduler.executors._attempt.calling import drop, tell_own_error, timed_out
 from apscheduler.executors._foreign import away
 from apscheduler.executors._foreign import board as call_board

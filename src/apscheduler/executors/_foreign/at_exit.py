@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import atexit
 import os
-from time import monotonic
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
+from apscheduler.clocks import monotonic
 from apscheduler.executors._ending.python_end import name_what_is_left
 from apscheduler.executors._foreign.kinds import is_of_this_host
 from apscheduler.executors.base import InterpreterEndingError

@@ -12,10 +12,10 @@ anywhere else                     nothing. A call that does not end in time is l
 from __future__ import annotations
 
 import os
-import time
 from typing import Any
 from weakref import WeakValueDictionary
 
+from apscheduler import clocks
 from apscheduler.executors._foreign import board as call_board
 from apscheduler.executors._foreign.host import host_key
 from apscheduler.executors._wire import calls
@@ -90,7 +90,7 @@ def _by_own_clock(start_by: int | None) -> int | None:
     """Convert an instant from microseconds UTC to this host's boot clock (``boot_us``); ``None`` stays ``None``."""
     if start_by is None:
         return None
-    return calls._boot_us() + start_by - time.time_ns() // 1000
+    return clocks.boot_us() + start_by - clocks.now_us()
 
 
 _boards: dict[str, call_board.WorkersBoard] = {}

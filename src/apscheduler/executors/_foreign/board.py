@@ -13,11 +13,12 @@ import mmap
 import os
 import tempfile
 import threading
-import time
 import weakref
 from collections import deque
 from contextlib import suppress
 from typing import NamedTuple
+
+from apscheduler import clocks
 
 NO_LIMIT = (1 << 63) - 1
 EXECUTED, FAILED, TIMED_OUT, MISSED, FENCED, REFUSED = range(1, 7)
@@ -86,7 +87,7 @@ class WorkersBoard(_Cells):
         if cells[at + _CALL] != number:
             return False
         cells[at + _INDEX] = index
-        cells[at + _STARTED] = time.monotonic_ns()
+        cells[at + _STARTED] = clocks.monotonic_ns()
         # The start is written before the limit is read: so either we see the limit, or its writer sees our start.
         if index < cells[at + _LIMIT]:
             return True

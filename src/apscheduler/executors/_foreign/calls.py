@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-import time
 from concurrent.futures import ProcessPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+from apscheduler import clocks
 from apscheduler.executors._foreign import away
 from apscheduler.executors._foreign.board import CallBoard
 from apscheduler.executors._foreign.host import host_key
@@ -72,7 +72,7 @@ class PoolCalls:
 
     def _on_wall_clock(self, start_by: int | None) -> int | None:
         """Convert an instant from this host's boot clock to microseconds UTC, the one clock that other hosts share."""
-        return None if start_by is None else time.time_ns() // 1000 + start_by - remote._boot_us()
+        return None if start_by is None else clocks.now_us() + start_by - clocks.boot_us()
 
     def limit_of(self, submission: Submission) -> float | None:
         """Return after how many seconds the pool may end the process, if it can: well after our own timeout."""

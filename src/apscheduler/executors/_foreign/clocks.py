@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 from contextlib import suppress
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from apscheduler.clocks import monotonic
 from apscheduler.executors._attempt.calling import drop, tell_own_error, timed_out
 from apscheduler.executors._foreign.answers import started_us
 from apscheduler.executors._foreign.host import is_gone

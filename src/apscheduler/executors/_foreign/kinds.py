@@ -10,8 +10,9 @@ from collections.abc import Callable
 from concurrent import futures
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import suppress
-from time import monotonic
 from typing import Any
+
+from apscheduler.clocks import monotonic
 
 _END_SECONDS = 5.0
 _PAUSE_SECONDS = 0.02

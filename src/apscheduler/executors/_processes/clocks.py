@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from time import monotonic
 from typing import Any
 
+from apscheduler.clocks import monotonic
 from apscheduler.executors._attempt.calling import timed_out
 from apscheduler.executors._processes.worker import WorkerProcess
 from apscheduler.executors._wire.board import Board

@@ -13,9 +13,9 @@ import signal
 from contextlib import suppress
 from itertools import count
 from multiprocessing.connection import Connection, wait
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from apscheduler.clocks import monotonic
 from apscheduler.executors._attempt.calling import drop, failed, tell_own_error
 from apscheduler.executors._child import worker as process_worker
 from apscheduler.executors._processes.answers import facts_of, fail_rest, take_answer

@@ -6,10 +6,10 @@ import multiprocessing
 import sys
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
-from time import monotonic
 from typing import Any
 
 from apscheduler._engine.backoff import delay
+from apscheduler.clocks import monotonic
 from apscheduler.executors._child import worker as process_worker
 from apscheduler.executors._processes.worker import WorkerProcess
 

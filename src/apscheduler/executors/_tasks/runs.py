@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from time import monotonic
 
+from apscheduler.clocks import monotonic
 from apscheduler.cluster.points import reached
 from apscheduler.executors._attempt.calling import (
     claim_of_caller,

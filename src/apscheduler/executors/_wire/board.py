@@ -11,9 +11,10 @@ import atexit
 import mmap
 import os
 import tempfile
-import time
 import weakref
 from contextlib import suppress
+
+from apscheduler import clocks
 
 NO_LIMIT = (1 << 63) - 1
 _FIELDS = 4
@@ -63,7 +64,7 @@ class Board:
         """Called by the worker: write that a fire time of the call begins now."""
         at = slot * _FIELDS
         self._cells[at + 1] = index
-        self._cells[at + 2] = time.monotonic_ns()
+        self._cells[at + 2] = clocks.monotonic_ns()
 
     def go_on(self, slot: int, index: int) -> bool:
         """Called by the worker: write that a fire time begins; ``False`` if the limit, here an index, forbids it."""

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import pickle
 import sys
-import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from apscheduler import clocks
 from apscheduler.executors._wire.errors import Error, pack_error, plain_error, said
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Call:
             what, args, kwargs, self.zone = self._parts()
             func = resolve(what)
         except BaseException as exc:  # noqa: BLE001 - a user's module may raise anything at import
-            now = time.time_ns() // 1000
+            now = clocks.now_us()
             why = f"the job's function or arguments cannot be loaded in the worker process: {said(exc)}"
             error = plain_error(type(exc).__name__, why, exc)
             for fire in self.fires:
@@ -86,12 +86,12 @@ class Call:
 
     def _answer(self, func: Any, args: Any, kwargs: Any) -> Answer:
         """Run the fire time and return its answer, even if an exception, a value or a context misbehaves on the way."""
-        begun = time.time_ns() // 1000
+        begun = clocks.now_us()
         try:
             return self._run_fire(func, args, kwargs)
         except BaseException as exc:  # noqa: BLE001 - without an answer the scheduler's side would wait for ever
             why = f"what became of the call cannot be told: {said(exc)}"
-            now = time.time_ns() // 1000
+            now = clocks.now_us()
             return (self.fire, FAILED, begun, now, None, plain_error(type(exc).__name__, why))
 
     def _parts(self) -> tuple[Any, Any, Any, Any]:
@@ -104,10 +104,10 @@ class Call:
 
     def _run_fire(self, func: Any, args: Any, kwargs: Any) -> Answer:
         fire = self.fire
-        started = time.time_ns() // 1000
+        started = clocks.now_us()
         if started - fire > self.grace:
             return (fire, MISSED, 0, started, None, None)
-        if self.start_by is not None and _boot_us() >= self.start_by:
+        if self.start_by is not None and clocks.boot_us() >= self.start_by:
             return (fire, FENCED, 0, started, None, None)
         value: Any = None
         error: BaseException | None = None
@@ -130,7 +130,7 @@ class Call:
                 )
         finally:
             context.reset(token)
-        finished = time.time_ns() // 1000
+        finished = clocks.now_us()
         if not in_time:
             return (fire, TIMED_OUT, started, finished, None, None)
         if error is not None:
@@ -166,12 +166,6 @@ def pickled_somehow(what: Any) -> bytes:
                     pickled: bytes = module.dumps(what)
                     return pickled
         raise
-
-
-def _boot_us() -> int:
-    from apscheduler.cluster.lease import boot_us
-
-    return boot_us()
 
 
 def _run_context() -> Any:

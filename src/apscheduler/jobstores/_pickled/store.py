@@ -7,9 +7,9 @@ after a time that doubles with each try. 3.x removes such a job; here nothing is
 from __future__ import annotations
 
 import pickle
-import time
 from collections.abc import Collection, Iterable
 
+from apscheduler import clocks
 from apscheduler._engine.backoff import delay
 from apscheduler._engine.instants import NEVER
 from apscheduler._engine.records import Record
@@ -39,7 +39,7 @@ class Note(Record):
     :ivar raw: the bytes that the store holds of it
     :ivar due: its next fire time beside them (seconds since 1970), ``None`` if it is paused or not known
     :ivar is_open: whether the bytes could be opened, so that ``due`` is known
-    :ivar retry_at: ``time.monotonic()`` from which a pass tries again
+    :ivar retry_at: monotonic seconds from which a pass tries again
     :ivar tries: how often passes have tried it; 0: it is not due, or no pass has met it
     :ivar told: whether it was logged and sent to the listeners
     """
@@ -124,7 +124,7 @@ class PickledJobStore(KeepingJobStore):
         for entry in entries:
             met.add(entry.id)
             note = self._notes.get(entry.id)
-            if note is not None and note.raw == entry.raw and time.monotonic() < note.retry_at:
+            if note is not None and note.raw == entry.raw and clocks.monotonic() < note.retry_at:
                 continue
             job = self._restore(entry)
             if job is None:
@@ -168,7 +168,7 @@ class PickledJobStore(KeepingJobStore):
     @staticmethod
     def _meet(note: Note) -> None:
         note.tries += 1
-        note.retry_at = time.monotonic() + delay(note.tries, _FIRST_RETRY, _LONGEST_RETRY)
+        note.retry_at = clocks.monotonic() + delay(note.tries, _FIRST_RETRY, _LONGEST_RETRY)
 
     def _meet_due(self, latest: int) -> None:
         """After a pass that tried all jobs, count a try for those that were due by ``latest``, or may have been."""
@@ -240,7 +240,7 @@ class PickledJobStore(KeepingJobStore):
 
     def retry_after(self) -> float | None:
         waits = [note.retry_at for note in self._notes.values() if note.tries]
-        return max(0.0, min(waits) - time.monotonic()) if waits else None
+        return max(0.0, min(waits) - clocks.monotonic()) if waits else None
 
 
 def _said(exc: BaseException) -> str:

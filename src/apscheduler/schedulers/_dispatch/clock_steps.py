@@ -8,10 +8,9 @@ are logged.
 from __future__ import annotations
 
 import logging
-from time import monotonic_ns
 
 from apscheduler._engine.instants import NEVER, SECOND
-from apscheduler.cluster.lease import boot_us, counts_sleep
+from apscheduler.clocks import boot_us, counts_sleep, monotonic_ns
 from apscheduler.logs import say
 
 TYPE_CHECKING = False

@@ -102,7 +102,7 @@ class Leading:
 
     @property
     def until(self) -> int | None:
-        """When this right ends unless renewed, on ``cluster.lease.boot_us``; ``None`` if it does not end by time."""
+        """When this right ends unless renewed, on ``clocks.boot_us``; ``None`` if it does not end by time."""
         return self._lock.until
 
     def may_run(self, now: int) -> bool:

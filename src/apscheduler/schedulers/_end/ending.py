@@ -10,8 +10,9 @@ from __future__ import annotations
 from contextvars import copy_context
 from datetime import timedelta
 from threading import TIMEOUT_MAX, Event, Thread, get_ident
-from time import monotonic, sleep
+from time import sleep
 
+from apscheduler.clocks import monotonic
 from apscheduler.executors._attempt.calling import claim_of_caller
 from apscheduler.jobstores.base import SharedJobStore
 from apscheduler.runs.context import acting_for, caller_ident, lane_workers

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 import sys
-from time import monotonic
 
+from apscheduler.clocks import monotonic
 from apscheduler.executors._ending.waits import names_of, told
 from apscheduler.texts import counted, name_of
 

@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import pairwise
 from typing import Any
 
+from apscheduler import clocks
 from apscheduler._engine.clock_rules import ELAPSED, ONCE, ONCE_AND_NEVER_LOST, UTC_LINE
 from apscheduler._engine.cron_days import FIRST_YEAR, LAST_YEAR
-from apscheduler._engine.instants import DAY, SECOND, to_us
+from apscheduler._engine.instants import DAY, SECOND
 from apscheduler._engine.zones import EARLIEST, ZoneLine
 from apscheduler.triggers._words.calendars import calendar_text
 from apscheduler.triggers._words.clock import clock, days_of, times_of
@@ -167,7 +168,7 @@ def _never(trigger: BaseTrigger) -> bool:
 
 def has_changes_ahead(line: ZoneLine) -> bool:
     """Return whether a zone's clocks will be moved, as far as its tz database knows (looked at for ten years)."""
-    now = to_us(datetime.now(UTC))
+    now = clocks.now_us()
     windows = line.windows(now, now + _LOOKED_AHEAD)
     return any(early.offset != late.offset for early, late in pairwise(windows))
 

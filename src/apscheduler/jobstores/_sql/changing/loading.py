@@ -7,10 +7,10 @@ delay that doubles each time. Nothing is ever removed because it could not be lo
 from __future__ import annotations
 
 import pickle
-import time
 from datetime import date, datetime, timedelta
 from threading import get_ident
 
+from apscheduler import clocks
 from apscheduler._engine.backoff import delay
 from apscheduler._engine.records import Record
 from apscheduler.job import Job
@@ -61,7 +61,7 @@ class Note(Record):
     """Why a job could not be loaded.
 
     :ivar blob: the bytes that could not be loaded
-    :ivar retry_at: ``time.monotonic()`` from which a claim tries again
+    :ivar retry_at: monotonic seconds from which a claim tries again
     :ivar told: whether it was announced
     """
 
@@ -221,7 +221,7 @@ class Loader:
             note is not None
             and note.told
             and note.blob == blob
-            and time.monotonic() < note.retry_at
+            and clocks.monotonic() < note.retry_at
         ):
             raise Unloadable(note.reason)
 
@@ -295,7 +295,7 @@ class Loader:
         reason = _said(exc)
         if len(self._notes) >= _NOTED:
             self._notes.clear()
-        retry_at = time.monotonic() + delay(tries, _FIRST_RETRY, _LONGEST_RETRY)
+        retry_at = clocks.monotonic() + delay(tries, _FIRST_RETRY, _LONGEST_RETRY)
         told = (note is not None and known and note.told) or self._on_bad(id_text(id), reason)
         self._notes[key] = Note(blob, reason, retry_at, tries, told)
 

@@ -71,7 +71,7 @@ class StoreClaim(Claim):
 
     @property
     def start_by(self) -> int | None:
-        """Until when the function may be called, on the clock of ``cluster.lease.boot_us``."""
+        """Until when the function may be called, on the clock of ``clocks.boot_us``."""
         until = self._lease.until if self._lease.epoch == self.epoch else 0
         led_until = super().start_by
         return until if led_until is None else min(until, led_until)

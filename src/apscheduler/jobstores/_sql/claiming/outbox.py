@@ -7,7 +7,6 @@ that cannot be written now (no store, a lock) wait, in order, until they can. Wr
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from contextlib import contextmanager
 from threading import Event, Lock, RLock, Thread, current_thread
@@ -15,6 +14,7 @@ from threading import Event, Lock, RLock, Thread, current_thread
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
+from apscheduler import clocks
 from apscheduler.cluster.points import reached
 from apscheduler.forks import look
 from apscheduler.history.outcomes import Outcome
@@ -161,7 +161,7 @@ class Outbox:
         """
         if not len(self) or self._flush_reported():
             return True
-        now = time.monotonic()
+        now = clocks.monotonic()
         if self._failing_since is None:
             self._failing_since = now
         if now - self._failing_since < self._patience:

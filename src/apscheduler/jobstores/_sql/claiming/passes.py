@@ -16,12 +16,12 @@ among the nodes. A part without an owner (its node has just died) is read by nod
 
 from __future__ import annotations
 
-import time
 from functools import partial
 from threading import get_ident
 
 from sqlalchemy.exc import DataError
 
+from apscheduler import clocks
 from apscheduler._engine.backoff import delay
 from apscheduler._engine.instants import NEVER, SECOND
 from apscheduler._engine.records import Record
@@ -324,7 +324,7 @@ class Claiming:
 
         Returns whether to look at more of them at once.
         """
-        now = time.monotonic()
+        now = clocks.monotonic()
         if now - self._looked_for_free < _FREE_RUNS_SECONDS:
             if self._free_runs.are_left:
                 self._look_again(request.now + SECOND)
@@ -620,7 +620,7 @@ class Claiming:
 
     def next_seq(self, count: int) -> int:
         """Take ``count`` further numbers, which order the ledger; return the first of them."""
-        first = max(self._seq + 1, time.time_ns() // 1000 + self._membership.offset.us)
+        first = max(self._seq + 1, clocks.now_us() + self._membership.offset.us)
         self._seq = first + count - 1
         return first
 

@@ -8,12 +8,12 @@ a whole transaction takes. While this process itself is stopped or gets no CPU t
 from __future__ import annotations
 
 import threading
-import time
 from contextlib import contextmanager
 from weakref import WeakSet
 
 from sqlalchemy import event
 
+from apscheduler import clocks
 from apscheduler.jobstores._sql.connection.sockets import hang_up, has_news
 
 TYPE_CHECKING = False
@@ -187,9 +187,9 @@ class CallWatch:
     # -- the watching thread ----------------------------------------------------------------------------------
 
     def _run(self, ended: threading.Event) -> None:
-        last = time.monotonic()
+        last = clocks.monotonic()
         while not ended.wait(self._tick):
-            now = time.monotonic()
+            now = clocks.monotonic()
             self._look(min(now - last, 2 * self._tick))
             last = now
 

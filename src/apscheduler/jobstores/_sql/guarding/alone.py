@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import os
 import socket
-import time
 from threading import Event
 
+from apscheduler import clocks
 from apscheduler._engine.instants import SECOND
 from apscheduler.cluster.filesystems import shared_kind
 from apscheduler.cluster.host import is_gone, this_process
@@ -69,7 +69,7 @@ class Alone:
         """
         rows, now = listed()
         first = {row.epoch: row.beat for row in self._others(rows, now)}
-        began, waited = time.monotonic(), 0.0
+        began, waited = clocks.monotonic(), 0.0
         while others := self._others(rows, now):
             for row in others:
                 if first.get(row.epoch) != row.beat or this_process().can_see(row.host):
@@ -81,7 +81,7 @@ class Alone:
                 if waited > row.lease_us:
                     self._silent.add((row.epoch, row.beat))
             self._pause.wait(_LOOK_SECONDS)
-            waited = (time.monotonic() - began) * SECOND
+            waited = (clocks.monotonic() - began) * SECOND
             rows, now = listed()
 
     _pause = Event()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import time
-from datetime import UTC, datetime
+from datetime import UTC
 from importlib.metadata import packages_distributions
 from importlib.metadata import version as installed
 from pathlib import Path
 
 from sqlalchemy import func, inspect, select, text
 
+from apscheduler import clocks
 from apscheduler._engine.instants import SECOND
 from apscheduler.history import reasons
 from apscheduler.jobstores._sql.connection.addresses import read
@@ -175,7 +175,7 @@ def _pooler(connection: Connection) -> Iterator[Finding]:
 
 def _zones(connection: Connection, jobs: Any) -> Iterator[Finding]:
     """Say in which zones of jobs the clock differs by newer zone data that is installed."""
-    differ = {each.zone: each for each in data.differences(datetime.now(UTC))}
+    differ = {each.zone: each for each in data.differences(clocks.now(UTC))}
     if not differ:
         return
     named = zones_named(connection, jobs)
@@ -258,7 +258,7 @@ def _processes(store: Any) -> Iterator[Finding]:
 def _neighbours(store: Any, connection: Any) -> Finding:
     """Say whether a program that knows nothing of claims took fire times."""
     runs = store._tables.runs
-    since = time.time_ns() // 1000 - _DAY
+    since = clocks.now_us() - _DAY
     count, first, last = connection.execute(
         select(func.count(), func.min(runs.c.fire_us), func.max(runs.c.fire_us)).where(
             runs.c.reason == reasons.MOVED_BY_ANOTHER, runs.c.claimed_us >= since

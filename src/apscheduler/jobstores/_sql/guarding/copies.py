@@ -11,12 +11,11 @@ enough, because nobody can set a server back under a connection that stays open.
 
 from __future__ import annotations
 
-import time
-
 from sqlalchemy import event, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.pool import NullPool
 
+from apscheduler import clocks
 from apscheduler._engine.instants import LATEST
 from apscheduler._engine.records import Record
 from apscheduler.jobstores._sql.guarding.identity import (
@@ -125,12 +124,12 @@ class Guard:
 
     def _connected(self, *_: Any) -> None:
         pooled = not isinstance(self._database.engine.pool, NullPool)  # else each use is a new one
-        if pooled or time.monotonic() - self._looked_at > _UNPOOLED_SECONDS:
+        if pooled or clocks.monotonic() - self._looked_at > _UNPOOLED_SECONDS:
             self._stale = True
 
     def committed(self, seq: int) -> None:
         """Take note of a row of the ledger that this process has committed."""
-        self._committed = seq, time.monotonic()
+        self._committed = seq, clocks.monotonic()
 
     def fenced(self, epoch: int, beats: int, batch: int, trusted: Callable[[], bool]) -> None:
         """Take note that this node's row is not as it was left.
@@ -167,7 +166,7 @@ class Guard:
             kept = self._kept(connection)
             reason = self._why_not(connection, kept, present)
         self._stale = False
-        self._looked_at = time.monotonic()
+        self._looked_at = clocks.monotonic()
         if reason is not None:
             if self._adopted is None and kept is not None:
                 self._adopted = kept.adopted or 0
@@ -252,7 +251,7 @@ class Guard:
                 return "this scheduler's own entry in it is an earlier one"
             self._own = None
         seq, when = self._committed
-        if seq and self._keeps and time.monotonic() - when < _FRESH_SECONDS:
+        if seq and self._keeps and clocks.monotonic() - when < _FRESH_SECONDS:
             runs = self._tables.runs
             newest = connection.scalar(select(func.max(runs.c.seq)))
             if newest is None or _is_less(newest, seq):
@@ -277,7 +276,7 @@ class Guard:
             present = identity_of(connection, self._database, self._tables)
             kept = self._kept(connection)
         before = 0 if kept is None else kept.adopted or 0
-        self.write(present, max(before + 1, time.time_ns() // 1000))
+        self.write(present, max(before + 1, clocks.now_us()))
         self._forget()
         self._stale = True
         self.held = None

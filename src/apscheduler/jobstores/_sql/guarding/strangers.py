@@ -14,8 +14,7 @@ A look costs no statement of its own: it uses a longer form of the query for the
 
 from __future__ import annotations
 
-import time
-
+from apscheduler import clocks
 from apscheduler._engine.instants import SECOND
 from apscheduler._engine.planning import fire_after
 from apscheduler._engine.records import Record
@@ -149,7 +148,7 @@ class Strangers:
                 to_float(each.plan.next),
                 each.blob,
                 each.generation,
-                time.monotonic(),
+                clocks.monotonic(),
             )
 
     # -- the look -----------------------------------------------------------------------------------------------
@@ -159,7 +158,7 @@ class Strangers:
 
         :param upto: the store's time up to which the claim has looked at due jobs, microseconds UTC
         """
-        now, moment = time.monotonic(), upto / SECOND
+        now, moment = clocks.monotonic(), upto / SECOND
         watched = self._ripe(now)
         overdue = {id: each for id, each in self._expected.items() if each.moment <= moment}
         told = overdue or self._overtaken or watched is not None
@@ -199,7 +198,7 @@ class Strangers:
         return connection.execute(self._statements.coming_and, values).all()
 
     def _room(self) -> int:
-        closely = time.monotonic() - self._noticed_at < CLOSELY_SECONDS
+        closely = clocks.monotonic() - self._noticed_at < CLOSELY_SECONDS
         return WATCHED_CLOSELY if closely else WATCHED_JOBS
 
     def _ripe(self, now: float) -> Watched | None:
@@ -229,7 +228,7 @@ class Strangers:
             self._suspects.pop(watched.id, None)
         elif watched.id in self._suspects:
             self.doubled = job
-            self._noticed_at = time.monotonic()
+            self._noticed_at = clocks.monotonic()
         else:
             self._suspects[watched.id] = None
             if len(self._suspects) > WATCHED_JOBS:
@@ -276,7 +275,7 @@ class Strangers:
                 found.append(passed)
         self._overtaken = {}
         if found:
-            self._noticed_at = time.monotonic()
+            self._noticed_at = clocks.monotonic()
         return found
 
     def _passed(

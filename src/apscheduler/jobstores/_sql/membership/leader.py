@@ -11,8 +11,8 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 
 from apscheduler._engine.instants import SECOND
+from apscheduler.clocks import boot_us
 from apscheduler.cluster.leading import LeaderLock
-from apscheduler.cluster.lease import boot_us
 from apscheduler.cluster.nodes import NodeRow, Watch
 from apscheduler.cluster.points import reached
 from apscheduler.jobstores._sql.membership.nodes import OwnLeaseOverError

@@ -9,13 +9,13 @@ arrive.
 from __future__ import annotations
 
 import secrets
-import time
 from contextlib import suppress
 from threading import Event, Thread
 
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from apscheduler import clocks
 from apscheduler.jobstores._sql.connection.remedies import as_error, put
 
 TYPE_CHECKING = False
@@ -72,7 +72,7 @@ class Listener:
     @property
     def hears(self) -> bool:
         """Whether notifications arrive now, so that polling can be slow."""
-        return time.monotonic() < self._heard_at + ECHO_SECONDS + PATIENCE_SECONDS
+        return clocks.monotonic() < self._heard_at + ECHO_SECONDS + PATIENCE_SECONDS
 
     def notify(self, connection: Connection) -> None:
         """Tell the other processes when the caller's transaction is committed."""
@@ -126,7 +126,7 @@ class Listener:
                 for note in list(raw.notifies(timeout=_CHECK_SECONDS, stop_after=1)):
                     self._take(note.channel, echo, raw)
                 answered = self._heard_at >= self._told_at
-                if not answered and time.monotonic() > self._told_at + PATIENCE_SECONDS:
+                if not answered and clocks.monotonic() > self._told_at + PATIENCE_SECONDS:
                     return False
             return True
         finally:
@@ -143,18 +143,18 @@ class Listener:
 
     def _tell_oneself(self, echo: str) -> None:
         """Send an echo as all others send notifications, if it is time for the next one."""
-        now = time.monotonic()
+        now = clocks.monotonic()
         if self._told_at and now < self._told_at + ECHO_SECONDS:
             return
         with self._database.watch.named("listening"), self._database.reading() as connection:
             connection.execute(_NOTIFY, {"channel": echo})
-        self._told_at = time.monotonic()
+        self._told_at = clocks.monotonic()
 
     def _take(self, channel: str, echo: str, raw: Any) -> None:
         if channel != echo:
             self._on_change()
             return
-        heard_before, self._heard_at = self._heard_at, time.monotonic()
+        heard_before, self._heard_at = self._heard_at, clocks.monotonic()
         if not heard_before:
             # The first echo shows that this session is ours alone: it may be idle for long.
             raw.execute(_IDLE_FOR_LONG)

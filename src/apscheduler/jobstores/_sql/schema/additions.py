@@ -12,13 +12,13 @@ new one too.
 from __future__ import annotations
 
 import re
-import time
 from contextlib import contextmanager
 
 from sqlalchemy import Column, Table, inspect, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
+from apscheduler import clocks
 from apscheduler._engine.records import Record
 from apscheduler.jobstores._sql.connection.remedies import put
 from apscheduler.jobstores._sql.schema.tables import HOST_COLUMNS, PERMITTED
@@ -141,7 +141,7 @@ def _make(connection: Connection, tables: Tables, addition: Addition) -> None:
             _create_missing(connection, part)
     state = tables.state
     if connection.scalar(select(state.c.name).where(state.c.name == addition.key)) is None:
-        connection.execute(state.insert().values(name=addition.key, number=time.time_ns() // 1000))
+        connection.execute(state.insert().values(name=addition.key, number=clocks.now_us()))
 
 
 @contextmanager

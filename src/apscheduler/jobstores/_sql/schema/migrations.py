@@ -15,6 +15,7 @@ from sqlalchemy import inspect, select, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
+from apscheduler import clocks
 from apscheduler.jobstores._sql.connection.engines import said_of_encoding
 from apscheduler.jobstores._sql.schema import additions
 from apscheduler.jobstores._sql.schema.additions import ADDITIONS, Missing
@@ -122,7 +123,7 @@ def migrate(engine: Engine, tables: Tables) -> None:
             if number not in done:
                 step(connection, tables)
                 connection.execute(
-                    tables.versions.insert().values(step=number, made_us=time.time_ns() // 1000)
+                    tables.versions.insert().values(step=number, made_us=clocks.now_us())
                 )
 
 
@@ -220,12 +221,12 @@ def _alone(engine: Engine, tables: Tables) -> Iterator[Connection]:
 
 
 def _begin_immediate(connection: Connection) -> None:
-    deadline = time.monotonic() + _LOCK_SECONDS
+    deadline = clocks.monotonic() + _LOCK_SECONDS
     while True:
         try:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         except OperationalError as exc:
-            if time.monotonic() > deadline or "locked" not in str(exc.orig):
+            if clocks.monotonic() > deadline or "locked" not in str(exc.orig):
                 raise
             time.sleep(0.05)
         else:
