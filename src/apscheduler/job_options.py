@@ -14,9 +14,13 @@ from apscheduler.triggers.base import BaseTrigger
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Final
+    from typing import Any, Final, Protocol
 
-    from apscheduler.job import Job
+    class Checked(Protocol):
+        """What the checks need of the job whose attribute is set."""
+
+        id: str
+        _scheduler: Any
 
 
 DELIVERIES: Final = ("at_most_once", "at_least_once")
@@ -29,13 +33,13 @@ def grace_us(grace: float | None) -> int:
     return NEVER if grace is None else round(grace * SECOND)
 
 
-def _check_name(_job: Job, value: object) -> str:
+def _check_name(_job: Checked, value: object) -> str:
     if not isinstance(value, str) or not value:
         raise TypeError(f"name must be a nonempty string, not {value!r}")
     return value
 
 
-def _check_grace(_job: Job, value: Any) -> float | None:
+def _check_grace(_job: Checked, value: Any) -> float | None:
     if value is None:
         return None
     if isinstance(value, timedelta):
@@ -48,7 +52,7 @@ def _check_grace(_job: Job, value: Any) -> float | None:
     return value
 
 
-def _check_timeout(_job: Job, value: Any) -> float | None:
+def _check_timeout(_job: Checked, value: Any) -> float | None:
     if value is None:
         return None
     if isinstance(value, timedelta):
@@ -60,17 +64,17 @@ def _check_timeout(_job: Job, value: Any) -> float | None:
     return value
 
 
-def _check_coalesce(_job: Job, value: object) -> bool:
+def _check_coalesce(_job: Checked, value: object) -> bool:
     return bool(value)
 
 
-def _check_max_instances(_job: Job, value: object) -> int:
+def _check_max_instances(_job: Checked, value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
         raise TypeError(f"max_instances must be a positive integer, not {value!r}")
     return value
 
 
-def _check_delivery(_job: Job, value: object) -> str:
+def _check_delivery(_job: Checked, value: object) -> str:
     if value not in DELIVERIES:
         raise ValueError(
             f"delivery must be one of {', '.join(map(repr, DELIVERIES))}, not {value!r}"
@@ -78,7 +82,7 @@ def _check_delivery(_job: Job, value: object) -> str:
     return str(value)
 
 
-def _check_trigger(job: Job, value: object) -> BaseTrigger:
+def _check_trigger(job: Checked, value: object) -> BaseTrigger:
     if not isinstance(value, BaseTrigger):
         raise TypeError(
             f"trigger must be an instance of a trigger class, not {value!r} "
@@ -87,13 +91,13 @@ def _check_trigger(job: Job, value: object) -> BaseTrigger:
     return value.for_job(job.id)
 
 
-def _check_executor(_job: Job, value: object) -> str:
+def _check_executor(_job: Checked, value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(f"executor must be the alias of an executor (a string), not {value!r}")
     return value
 
 
-def _check_next_run_time(job: Job, value: Any) -> datetime | None:
+def _check_next_run_time(job: Checked, value: Any) -> datetime | None:
     moment = convert_to_datetime(value, job._scheduler.timezone, "next_run_time")
     return None if moment is None else _existing(moment)
 
@@ -117,7 +121,7 @@ CHECKS: Final = {
 }
 
 
-def unknown_attributes(job: Job, changes: dict[str, Any]) -> AttributeError:
+def unknown_attributes(job: Checked, changes: dict[str, Any]) -> AttributeError:
     """Return the error for changes of unknown attributes, with the closest names."""
     unknown = [key for key in changes if key not in CHECKS]
     hints = [f"did you mean {near}?" for key in unknown if (near := closest(key, CHECKS))]
