@@ -1,4 +1,13 @@
-"""The ledger: every fire time of every job and what became of it."""
+"""Runs: what travels from a store's claim to an executor and back, and the ledger in memory.
+
+``claims.py`` has claims and their results, ``context.py`` what a job knows about its own run. ``ledger.py`` is the ring
+of outcomes that stores without tables keep, ``memory.py`` how such a store writes and reads it, ``shown.py`` a row as
+users see it. ``failures.py`` and ``raised.py`` put exceptions into words. The vocabulary is in ``history``.
+
+States of a claim: open (some fire times have no outcome) → settled → released, which frees the job's instance.
+
+Easy to get wrong: the first word about a fire time wins, whoever says it. ``Claim.take`` decides, and nothing else.
+"""
 
 from __future__ import annotations
 

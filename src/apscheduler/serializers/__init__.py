@@ -1,6 +1,12 @@
 """How stores write jobs down: as plain pickles (3.x's bytes), as signed pickles, or as signed JSON.
 
+``base.py`` has the contract: a serializer is bound to one store and one job, so that bytes cannot be moved to another.
+``pickle.py``, ``signed.py`` and ``json.py`` are the three, ``keys.py`` has the secrets. ``_envelope.py`` says what a
+signature covers; the other files say what JSON may hold, by closed tables.
+
 Each name is loaded when it is first asked for: a store of plain pickles pays for no cryptography.
+
+Easy to get wrong: stored bytes name paths of classes, so a class that is stored keeps its module for ever.
 """
 
 from __future__ import annotations

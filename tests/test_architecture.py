@@ -1,0 +1,83 @@
+"""The architecture page against the tree: each room is listed once, in the order of layers, and so is each thread."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+import pytest
+from test_layers import layer
+
+from tools import ROOT
+
+SOURCE = ROOT / "src" / "apscheduler"
+PAGE = (ROOT / "docs" / "explanation" / "architecture.md").read_text("utf-8")
+STARTERS = {"Thread", "start_new_thread"}
+
+
+def table(title: str) -> list[list[str]]:
+    """Return the cells of the rows of the table in a section."""
+    section = PAGE.split(f"\n## {title}\n")[1].split("\n## ")[0]
+    rows = [line for line in section.splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows[2:]]
+
+
+def listed(cell: str) -> list[str]:
+    """Return what a cell has in backquotes."""
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def rooms() -> list[str]:
+    """Return the rooms of the page, in its order."""
+    return [name for row in table("Rooms") for name in listed(row[0])]
+
+
+def test_every_package_and_top_file_is_listed_once() -> None:
+    folders = {f"{path.parent.relative_to(SOURCE)}/" for path in SOURCE.rglob("*.py")} - {"./"}
+    files = {path.name for path in SOURCE.glob("*.py")} - {"__init__.py"}
+    assert sorted(rooms()) == sorted(folders | files)
+
+
+def test_rooms_are_listed_in_the_order_of_their_layers() -> None:
+    heights = [layer(f"apscheduler.{re.split('[/.]', room)[0]}") for room in rooms()]
+    assert heights == sorted(heights)
+
+
+def test_every_package_opens_with_a_page_that_says_more_than_its_name() -> None:
+    short = [
+        f"{path.parent.relative_to(SOURCE)}"
+        for path in sorted(SOURCE.rglob("__init__.py"))
+        if len((ast.get_docstring(ast.parse(path.read_text("utf-8"))) or "").split("\n")) < 3
+    ]
+    assert short == []
+
+
+def test_every_file_that_starts_a_thread_is_in_the_table_of_threads() -> None:
+    starting = {
+        str(path.relative_to(SOURCE))
+        for path in SOURCE.rglob("*.py")
+        if "testing" not in path.parts and any(starts(path))
+    }
+    assert starting == {name for row in table("Threads") for name in listed(row[1])}
+
+
+def starts(path) -> list[ast.Call]:
+    """Return the calls in a file that make a thread of ours."""
+    calls = [
+        node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call)
+    ]
+    return [call for call in calls if ast.unparse(call.func).rpartition(".")[2] in STARTERS]
+
+
+@pytest.mark.parametrize("title", ["Rooms", "Threads"])
+def test_no_cell_is_empty(title) -> None:
+    assert all(all(row) for row in table(title))
+
+
+def test_every_path_on_the_page_exists() -> None:
+    named = {name for name in listed(PAGE) if re.fullmatch(r"[\w/]+(\.py|/)", name) and "/" in name}
+    assert [
+        name
+        for name in sorted(named)
+        if not (SOURCE / name).exists() and not (ROOT / name).exists()
+    ] == []
