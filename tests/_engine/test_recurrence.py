@@ -6,9 +6,10 @@ from datetime import date
 
 import pytest
 
-from apscheduler._engine.recurrence import Parts
-from apscheduler._engine.recurrence_days import Grid, bits, year_start
-from apscheduler._engine.recurrence_times import Times
+from apscheduler._engine.recurrence.grids import Grid
+from apscheduler._engine.recurrence.parts import Parts
+from apscheduler._engine.recurrence.times import Times
+from apscheduler._engine.recurrence.year_bits import bits, year_start
 
 DAY = 86_400
 EPOCH = date(1970, 1, 1)

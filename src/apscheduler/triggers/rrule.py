@@ -15,7 +15,8 @@ from typing import Any
 
 from apscheduler import clocks
 from apscheduler._engine.instants import DAY, LATEST, SECOND, to_us
-from apscheduler._engine.recurrence import DAY_SECONDS, Recurrence
+from apscheduler._engine.recurrence.rule import Recurrence
+from apscheduler._engine.recurrence.year_bits import DAY_SECONDS
 from apscheduler._engine.zones import EARLIEST, ZoneLine, zone_line
 from apscheduler.moments import convert_to_datetime, datetime_repr
 from apscheduler.triggers.arguments import checked_jitter, delayed, state_of, stored_zone, zone_of

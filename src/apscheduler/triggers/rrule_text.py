@@ -6,7 +6,8 @@ import re
 from datetime import UTC, date, datetime, tzinfo
 from typing import Any
 
-from apscheduler._engine.recurrence import DAY_SECONDS, FREQUENCIES, Parts
+from apscheduler._engine.recurrence.parts import FREQUENCIES, Parts
+from apscheduler._engine.recurrence.year_bits import DAY_SECONDS
 from apscheduler.moments import astimezone
 from apscheduler.names import hint
 from apscheduler.triggers.rrule_dateutil import is_dateutils, text_of

@@ -1,31 +1,40 @@
-"""The days that a recurrence rule allows, a year at a time: an integer whose bit ``n`` stands for day ``n`` of the year.
+"""The days that a recurrence rule allows, a year at a time.
 
 What the BY-parts allow depends only on the year's kind: its length, the weekday it begins with, and the lengths of the
 years before and after it. The next year's length matters because its first week can hold this year's last days, and a
-negative BYWEEKNO counts that week from the next year's end. So a rule has few such integers, and a year is looked at in
-one step.
+negative BYWEEKNO counts that week from the next year's end. So a rule has few such sets of days, and a year is looked at
+in one step.
 """
 
 from __future__ import annotations
 
-from calendar import isleap, monthrange
+from calendar import isleap
 from datetime import date
-from math import gcd
+
+from apscheduler._engine.recurrence.year_bits import (
+    LAST_DAY,
+    bits,
+    every,
+    month_bits,
+    months_of,
+    nth_bit,
+    shown,
+    union,
+    year_start,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from apscheduler._engine.recurrence import Parts
+    from apscheduler._engine.recurrence.grids import Grid, MonthGrid
+    from apscheduler._engine.recurrence.parts import Parts
 
-EPOCH = date(1970, 1, 1).toordinal()
-LAST_DAY = date.max.toordinal() - EPOCH
 YEARS_LOOKED_AT = 2_000
 YEARS_BESIDE = 800
 _YEAR = 366
 _CYCLE = 400
 """After this many years the calendar is the same again, weekdays included."""
-_WHOLE = (1 << _YEAR) - 1
 _KINDS = range(1999, 2027)
 """Years among which each kind of year comes up once."""
 
@@ -107,14 +116,14 @@ class DayMatch:
             mask &= self._weekdays(year, length) | self._nth_days(year, length)
         if parts.byyearday:
             places = (day - 1 if day > 0 else length + day for day in parts.byyearday)
-            mask &= _ors(1 << place for place in places if 0 <= place < length)
+            mask &= union(1 << place for place in places if 0 <= place < length)
         if parts.byweekno:
             mask &= self._weeks(year, length)
         return mask
 
     def _monthdays(self, year: int) -> int:
         found = 0
-        for start, length in _months(year):
+        for start, length in months_of(year):
             for day in self._parts.bymonthday:
                 place = day - 1 if day > 0 else length + day
                 if 0 <= place < length:
@@ -123,7 +132,7 @@ class DayMatch:
 
     def _weekdays(self, year: int, length: int) -> int:
         first = date(year, 1, 1).weekday()
-        return _ors(
+        return union(
             every(7, (weekday - first) % 7, length)
             for position, weekday in self._parts.byday
             if not position
@@ -131,7 +140,7 @@ class DayMatch:
 
     def _nth_days(self, year: int, length: int) -> int:
         found, first = 0, date(year, 1, 1).weekday()
-        for start, size in _months(year) if self._nth_in_month else [(0, length)]:
+        for start, size in months_of(year) if self._nth_in_month else [(0, length)]:
             for position, weekday in self._nth:
                 earliest = (weekday - first - start) % 7
                 number = (size - 1 - earliest) // 7 + 1
@@ -245,179 +254,6 @@ class Days:
             empty = 0 if size else empty + 1
             year = self._grid.year_after(year)
         return None
-
-
-class Grid:
-    """Periods of days or weeks; gives the days of one year at a time.
-
-    :param first: the day that the first period begins with
-    :param size: days in a period
-    :param step: days from one period to the next
-    """
-
-    def __init__(self, first: int, size: int, step: int) -> None:
-        self._first, self._size, self._step = first, size, step
-        self._begins = shown(first).year
-        self._block = (1 << size) - 1
-
-    def year(self, year: int) -> int:
-        """Return the days of a year that lie in a period, as bits."""
-        if self._step == 1:
-            return _WHOLE
-        start = year_start(year)
-        phase = (self._first - start) % self._step
-        found = 0
-        if phase < _YEAR:
-            found = every(self._step, phase, _YEAR)
-            if self._size > 1:
-                found = _ors(found << day for day in range(self._size))
-        before = self._step - phase
-        if before < self._size:
-            found |= self._block >> before
-        return found & _WHOLE
-
-    def months(self) -> list[int]:
-        """Return the months (from 1) in which a period can lie."""
-        return list(range(1, 13))
-
-    def year_after(self, year: int) -> int | None:
-        """Return the next year that can have days, ``None`` at the end of the calendar."""
-        if year >= 9999:
-            return None
-        if self._step <= _YEAR:
-            return year + 1
-        following = year_start(year + 1)
-        number = (following - self._first) // self._step
-        if following >= self._first + number * self._step + self._size:
-            number += 1
-        day = max(self._first + number * self._step, following)
-        return shown(day).year if day <= LAST_DAY else None
-
-    def year_before(self, year: int) -> int | None:
-        """Return the last year before one that can have days, ``None`` before the first period."""
-        if year <= self._begins or year <= 1:
-            return None
-        if self._step <= _YEAR:
-            return year - 1
-        number = (year_start(year) - 1 - self._first) // self._step
-        day = min(self._first + number * self._step + self._size, year_start(year)) - 1
-        return shown(day).year if number >= 0 else None
-
-
-class MonthGrid:
-    """Periods of months or years; gives the days of one year at a time.
-
-    :param first: the month that the first period begins with (years * 12 + months from 0)
-    :param size: months in a period
-    :param step: months from one period to the next
-    """
-
-    def __init__(self, first: int, size: int, step: int) -> None:
-        self._first, self._size, self._step = first, size, step
-
-    def year(self, year: int) -> int:
-        """Return the days of a year that lie in a period, as bits."""
-        first, step = self._first, self._step
-        if not step % 12 and (self._size == 12 or step == 12):
-            behind = (year * 12 - first) % step
-            if self._size == 12:
-                return 0 if behind else _WHOLE
-            return month_bits(year, [-behind % step + 1]) if -behind % step < 12 else 0
-        if step == self._size:
-            return _WHOLE
-        chosen = [
-            month + 1 for month in range(12) if (year * 12 + month - first) % step < self._size
-        ]
-        return month_bits(year, chosen) if chosen else 0
-
-    def months(self) -> list[int]:
-        """Return the months (from 1) in which a period can lie."""
-        step = gcd(self._step, 12)
-        return [month + 1 for month in range(12) if (month - self._first) % step < self._size]
-
-    def year_after(self, year: int) -> int | None:
-        """Return the next year that can have days, ``None`` at the end of the calendar."""
-        following = (year + 1) * 12
-        behind = (following - self._first) % self._step
-        if behind >= self._size:
-            following += self._step - behind
-        return following // 12 if following < 120_000 else None
-
-    def year_before(self, year: int) -> int | None:
-        """Return the last year before one that can have days, ``None`` before the first period."""
-        last = year * 12 - 1
-        behind = (last - self._first) % self._step
-        last -= max(behind - self._size + 1, 0)
-        return last // 12 if last >= max(self._first, 12) else None
-
-
-def every(step: int, phase: int, length: int) -> int:
-    """Return each ``step``-th bit from ``phase`` on, of ``length`` bits."""
-    if phase >= length:
-        return 0
-    found, size, needed = 1, 1, (length - 1 - phase) // step + 1
-    while size < needed:
-        more = min(size, needed - size)
-        found |= (found & (1 << (more - 1) * step + 1) - 1) << size * step
-        size += more
-    return found << phase
-
-
-def nth_bit(mask: int, number: int) -> int:
-    """Return the place of the ``number``-th (from 1) of the bits that are set."""
-    low, high = 0, mask.bit_length()
-    while high - low > 1:
-        middle = (low + high) // 2
-        size = (mask & (1 << middle - low) - 1).bit_count()
-        if size >= number:
-            mask &= (1 << middle - low) - 1
-            high = middle
-        else:
-            mask >>= middle - low
-            number -= size
-            low = middle
-    return low
-
-
-def bits(mask: int) -> Iterator[int]:
-    """Yield the places of the bits that are set."""
-    while mask:
-        lowest = mask & -mask
-        yield lowest.bit_length() - 1
-        mask ^= lowest
-
-
-def month_bits(year: int, months: tuple[int, ...] | list[int]) -> int:
-    """Return the days of these months (from 1) of a year, as bits."""
-    spans = list(_months(year))
-    return _ors(
-        (1 << length) - 1 << start for start, length in (spans[each - 1] for each in months)
-    )
-
-
-def shown(day: int) -> date:
-    """Return the date of a day since 1970; beyond the calendar, its first or last date."""
-    return date.fromordinal(min(max(day + EPOCH, 1), date.max.toordinal()))
-
-
-def year_start(year: int) -> int:
-    """Return the day since 1970 that a year begins with."""
-    return date(year, 1, 1).toordinal() - EPOCH
-
-
-def _months(year: int) -> Iterator[tuple[int, int]]:
-    start = 0
-    for month in range(1, 13):
-        length = monthrange(year, month)[1]
-        yield start, length
-        start += length
-
-
-def _ors(masks: Iterator[int]) -> int:
-    found = 0
-    for mask in masks:
-        found |= mask
-    return found
 
 
 def _week_number(middle: int, year: int) -> int:

@@ -6,12 +6,12 @@ from bisect import bisect_left, bisect_right
 from itertools import product
 from math import gcd
 
-from apscheduler._engine.recurrence_days import (
+from apscheduler._engine.recurrence.days import DayMatch, Days
+from apscheduler._engine.recurrence.grids import Grid
+from apscheduler._engine.recurrence.year_bits import (
+    DAY_SECONDS,
     EPOCH,
     LAST_DAY,
-    DayMatch,
-    Days,
-    Grid,
     bits,
     every,
     nth_bit,
@@ -23,11 +23,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from apscheduler._engine.recurrence import Parts
+    from apscheduler._engine.recurrence.parts import Parts
 
 UNITS = {"HOURLY": 3600, "MINUTELY": 60, "SECONDLY": 1}
 DAYS_LOOKED_AT = 1_600
-_DAY = 86_400
 
 
 class Times:
@@ -41,7 +40,7 @@ class Times:
 
     def __init__(self, parts: Parts) -> None:
         self._unit = UNITS[parts.frequency]
-        self._in_day = _DAY // self._unit
+        self._in_day = DAY_SECONDS // self._unit
         self._step = parts.interval
         self._first = parts.start // self._unit
         self._times = _times(parts, self._unit)
@@ -171,7 +170,11 @@ class Times:
         """Return how many members lie in ``start <= wall time < end``."""
         if self._never or end <= start:
             return 0
-        return self._before(end) - self._before(start) + self._on_days(start // _DAY, end // _DAY)
+        return (
+            self._before(end)
+            - self._before(start)
+            + self._on_days(start // DAY_SECONDS, end // DAY_SECONDS)
+        )
 
     def _before(self, wall: int) -> int:
         """Return how many members of a wall time's day lie before it."""
