@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from triggers.rfc5545 import EXAMPLES
 
 from apscheduler._engine.instants import LATEST, to_us
-from apscheduler.triggers import rrule as rrule_module
+from apscheduler.triggers import rrule_set
 from apscheduler.triggers.rrule import RRuleTrigger
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -313,9 +313,9 @@ def test_what_is_left_by_an_exrule_is_what_is_left_one_by_one(zone, rule, monkey
     starts = [datetime(2027, 1, 1, tzinfo=UTC) + timedelta(hours=53 * n) for n in range(160)]
     for exrule in EXRULES:
         text = f"DTSTART;TZID={zone}:20270101T000000\nRRULE:FREQ={rule}\nEXRULE:{exrule}"
-        monkeypatch.setattr(rrule_module, "_FEW", 5)
+        monkeypatch.setattr(rrule_set, "_FEW", 5)
         quick = walk(text, starts)
-        monkeypatch.setattr(rrule_module, "_FEW", rrule_module.EXCLUDED)
+        monkeypatch.setattr(rrule_set, "_FEW", rrule_set.EXCLUDED)
         assert quick == walk(text, starts), text
 
 
