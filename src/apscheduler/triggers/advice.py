@@ -6,23 +6,21 @@ Only what is accepted is advised: each way is tried before it is said.
 from __future__ import annotations
 
 import re
-from datetime import UTC
+from collections.abc import Callable
+from typing import Any
 
-from apscheduler.moments import zone_named
+from apscheduler.triggers.arguments import limits_of, reason_against_zone
+from apscheduler.triggers.cron.fields import FIELDS_MAP, fields_of
+from apscheduler.triggers.crontab.errors import CrontabError
+from apscheduler.triggers.crontab.parsing import parse
+from apscheduler.triggers.dialects import convert
+from apscheduler.triggers.interval import IntervalTrigger
+from apscheduler.triggers.rates import interval_for
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Final
-
-_UNITS: Final = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
-_DURATION = re.compile(r"(?:\d+[hms])+", re.ASCII)
-_EVERY = re.compile(r"@every\s+(\S+)", re.ASCII | re.IGNORECASE)
-_RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)", re.ASCII)
 _AWS = re.compile(r"cron\((.*)\)", re.ASCII)
 _SETTING = re.compile(r"(?:CRON_)?TZ\s*=\s*[\"']?([^\s\"']+)[\"']?\s+(\S.*)", re.ASCII)
 _PAIR = r"(\w+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s,=]+))"
 _PAIRS = re.compile(rf"{_PAIR}(?:[\s,]+{_PAIR})*", re.ASCII)
-_MOST_DIGITS = 9
 
 
 def call_for(text: str) -> str | None:
@@ -44,41 +42,14 @@ def call_for(text: str) -> str | None:
     return _crontab(text) or _named_fields(text)
 
 
-def interval_for(text: str) -> str | None:
-    """Return the call for ``@every 1h30m`` (Go) and ``rate(5 minutes)`` (AWS)."""
-    rate, every = _RATE.fullmatch(text.strip()), _EVERY.fullmatch(text.strip())
-    parts: list[tuple[str, str]] = []
-    if rate is not None:
-        parts = [(rate[1], f"{rate[2]}s")]
-    elif every is not None and _DURATION.fullmatch(every[1]):
-        parts = [(number, _UNITS[unit]) for number, unit in re.findall(r"(\d+)([hms])", every[1])]
-    if not any(int(number) for number, _ in parts) or len(dict(parts)) < len(parts):
-        return None
-    if any(len(number) > _MOST_DIGITS for number, _ in parts):
-        return None
-    units = ", ".join(f"{unit}={int(number)}" for number, unit in parts)
-    return f'add_job(func, "interval", {units})'
-
-
-def reason_against_zone(name: str) -> str | None:
-    """Return why ``timezone=`` refuses a name, ``None`` if it takes it."""
-    try:
-        zone_named(name)
-    except (LookupError, ValueError) as error:
-        return str(error.args[0])
-    return None
-
-
 def is_for_from_crontab(text: str) -> bool:
     """Return whether ``CronTrigger.from_crontab`` takes this text."""
-    from apscheduler.triggers.cron import CronTrigger
-
     values = text.split()
     names = ("minute", "hour", "day", "month", "day_of_week")
     if len(values) != len(names):
         return False
     try:
-        CronTrigger(**dict(zip(names, values, strict=True)), timezone=UTC)  # type: ignore[arg-type] # fields alone
+        fields_of(dict(zip(names, values, strict=True)))
     except ValueError:
         return False
     return True
@@ -86,8 +57,6 @@ def is_for_from_crontab(text: str) -> bool:
 
 def in_five_fields(text: str) -> str | None:
     """Return an expression of Quartz (with ``?``) as one that ``from_crontab`` and crontab both take, in the same sense."""
-    from apscheduler.triggers.dialects import convert
-
     try:
         found = str(convert(text, "quartz", "crontab"))
     except ValueError:
@@ -96,9 +65,6 @@ def in_five_fields(text: str) -> str | None:
 
 
 def _crontab(text: str, zone: str | None = None) -> str | None:
-    from apscheduler.triggers.crontab.errors import CrontabError
-    from apscheduler.triggers.crontab.parsing import parse
-
     for lenient in (False, True):
         try:
             parse(text, lenient=lenient)
@@ -111,8 +77,6 @@ def _crontab(text: str, zone: str | None = None) -> str | None:
 
 
 def _quartz(text: str) -> str | None:
-    from apscheduler.triggers.dialects import convert
-
     try:
         return _crontab(str(convert(text, "quartz", "crontab")))
     except ValueError:
@@ -127,20 +91,41 @@ def _aws(text: str) -> str | None:
 
 def _named_fields(text: str) -> str | None:
     """Return the call for ``hour=5, minute=30`` in one text."""
-    from apscheduler.triggers.cron import CronTrigger
-    from apscheduler.triggers.interval import IntervalTrigger
-
     if not _PAIRS.fullmatch(text):
         return None
     given = {
         name: double or single or bare for name, double, single, bare in re.findall(_PAIR, text)
     }
     values = {name: int(value) if value.isdecimal() else value for name, value in given.items()}
-    for alias, trigger in (("cron", CronTrigger), ("interval", IntervalTrigger)):
+    for alias, takes in _TAKE_NAMES.items():
         try:
-            trigger(**{"timezone": "UTC", **values})  # type: ignore[arg-type] # it says what it does not take
+            takes(**{"timezone": "UTC", **values})
         except (TypeError, ValueError, LookupError):
             continue
         named = ", ".join(f"{name}={value!r}" for name, value in values.items())
         return f'add_job(func, "{alias}", {named})'
     return None
+
+
+def _read_for_cron(
+    timezone: Any = None,
+    start_date: Any = None,
+    end_date: Any = None,
+    jitter: Any = None,
+    **fields: Any,
+) -> None:
+    """Read what the cron trigger would be given.
+
+    :raises TypeError, ValueError, LookupError: if it would refuse that
+    """
+    limits_of(timezone, start_date, end_date, jitter)
+    unknown = fields.keys() - FIELDS_MAP.keys()
+    if unknown:
+        raise TypeError(f"no fields: {unknown}")
+    fields_of(fields)
+
+
+_TAKE_NAMES: dict[str, Callable[..., object]] = {
+    "cron": _read_for_cron,
+    "interval": IntervalTrigger,
+}

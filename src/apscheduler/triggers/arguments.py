@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from typing import Any
 
 from apscheduler._engine.instants import SECOND
-from apscheduler.moments import astimezone, local_zone
+from apscheduler.moments import astimezone, convert_to_datetime, local_zone, zone_named
 
 _LONGEST_JITTER = 9999 * 366 * 86_400
 """In seconds: longer than all the years that a datetime can have."""
@@ -26,9 +26,31 @@ def zone_of(timezone: Any, *dates: Any) -> tzinfo:
     return local_zone()
 
 
+def reason_against_zone(name: str) -> str | None:
+    """Return why ``timezone=`` refuses a name, ``None`` if it takes it."""
+    try:
+        zone_named(name)
+    except (LookupError, ValueError) as error:
+        return str(error.args[0])
+    return None
+
+
 def stored_zone(zone: Any) -> tzinfo:
     """Return the zone of a stored trigger; releases before 3.10 wrote names and ``"local"`` too."""
     return zone_of(None if zone == "local" else zone)
+
+
+def limits_of(
+    timezone: Any, start_date: Any, end_date: Any, jitter: Any
+) -> tuple[tzinfo, datetime | None, datetime | None, float | None]:
+    """Return zone, first and last possible fire time, and jitter, as users give them to a trigger of wall times.
+
+    :raises TypeError, ValueError, LookupError: if one of them is not right
+    """
+    zone = zone_of(timezone, start_date, end_date)
+    start = convert_to_datetime(start_date, zone, "start_date")
+    end = convert_to_datetime(end_date, zone, "end_date")
+    return zone, start, end, checked_jitter(jitter)
 
 
 def checked_jitter(jitter: Any) -> float | None:

@@ -116,7 +116,7 @@ def _crontab(text: str) -> str:
 
 def _why_not(text: str) -> str:
     """Return an example, and what is wrong with a crontab line that no trigger takes."""
-    from apscheduler.triggers.advice import reason_against_zone
+    from apscheduler.triggers.arguments import reason_against_zone
 
     setting = _SETTING.match(text)
     if setting is not None:

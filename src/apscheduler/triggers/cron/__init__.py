@@ -8,19 +8,12 @@ from typing import Any
 from apscheduler._engine.clock_rules import UTC_LINE
 from apscheduler._engine.instants import to_us
 from apscheduler.elsewhere import names_of_3x
-from apscheduler.moments import convert_to_datetime, datetime_repr
-from apscheduler.triggers.arguments import checked_jitter, state_of, stored_zone, zone_of
+from apscheduler.moments import datetime_repr
+from apscheduler.triggers.arguments import limits_of, state_of, stored_zone
 from apscheduler.triggers.base import SEALED, speaks_integers
 from apscheduler.triggers.cron.asking import ASKED_LINE, count_on, set_field
 from apscheduler.triggers.cron.compiling import table_of
-from apscheduler.triggers.cron.fields import (
-    DEFAULT_VALUES,
-    BaseField,
-    DayOfMonthField,
-    DayOfWeekField,
-    MonthField,
-    WeekField,
-)
+from apscheduler.triggers.cron.fields import FIELD_NAMES, FIELDS_MAP, BaseField, fields_of
 from apscheduler.triggers.cron.from_crontab import CrontabWeekdayWarning, crontab_fields
 from apscheduler.triggers.cron.watching import listeners
 from apscheduler.triggers.wallclock import WallClockTrigger
@@ -52,17 +45,8 @@ class CronTrigger(WallClockTrigger):
     :raises ValueError: if the jitter is negative
     """
 
-    FIELD_NAMES = ("year", "month", "day", "week", "day_of_week", "hour", "minute", "second")
-    FIELDS_MAP: dict[str, type[BaseField]] = {  # noqa: RUF012 - 3.x's public attribute
-        "year": BaseField,
-        "month": MonthField,
-        "week": WeekField,
-        "day": DayOfMonthField,
-        "day_of_week": DayOfWeekField,
-        "hour": BaseField,
-        "minute": BaseField,
-        "second": BaseField,
-    }
+    FIELD_NAMES = FIELD_NAMES
+    FIELDS_MAP = FIELDS_MAP
 
     __slots__ = ("_fields_set",)
 
@@ -81,12 +65,12 @@ class CronTrigger(WallClockTrigger):
         timezone: tzinfo | str | None = None,
         jitter: float | None = None,
     ) -> None:
-        self._timezone = zone = zone_of(timezone, start_date, end_date)
-        self._start_date = convert_to_datetime(start_date, zone, "start_date")
-        self._end_date = convert_to_datetime(end_date, zone, "end_date")
-        self.jitter = checked_jitter(jitter)
+        self._timezone, self._start_date, self._end_date, self.jitter = limits_of(
+            timezone, start_date, end_date, jitter
+        )
         given = (year, month, day, week, day_of_week, hour, minute, second)
-        self._fields_set = self._fields(dict(zip(self.FIELD_NAMES, given, strict=True)))
+        named = dict(zip(self.FIELD_NAMES, given, strict=True))
+        self._fields_set = fields_of(named, self.FIELD_NAMES, self.FIELDS_MAP)
         self._compile()
 
     @classmethod
@@ -182,17 +166,6 @@ class CronTrigger(WallClockTrigger):
         if CronTrigger._own_way is None or (self._counts_otherwise() and not self._table.asks):
             self._compile()
         return super()._first_after(previous, now)
-
-    def _fields(self, given: dict[str, Any]) -> list[BaseField]:
-        named = [name for name in self.FIELD_NAMES if given[name] is not None]
-        lowest = self.FIELD_NAMES.index(named[-1]) if named else len(self.FIELD_NAMES)
-        fields = []
-        for index, name in enumerate(self.FIELD_NAMES):
-            default = "*" if index < lowest or not named else DEFAULT_VALUES[name]
-            value = given[name]
-            chosen = default if value is None else value
-            fields.append(self.FIELDS_MAP[name](name, chosen, value is None))
-        return fields
 
     def __getstate__(self) -> dict[str, Any]:
         return {

@@ -22,9 +22,26 @@ from apscheduler._engine.instants import SECOND, from_us, to_us
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Protocol
 
     from apscheduler._engine.zones import Window
-    from apscheduler.triggers.cron import CronTrigger
+
+    class Fielded(Protocol):
+        """What is asked of a trigger that has fields: these, and how a moment is counted on by one of them."""
+
+        @property
+        def fields(self) -> Sequence[Any]:
+            """The fields, from the highest down."""
+
+        def _increment_field_value(self, dateval: datetime, fieldnum: int) -> tuple[datetime, int]:
+            """Return the moment with a field, or one above it, counted on; and that field's number, -1 at the end."""
+
+        def _set_field_value(self, dateval: datetime, fieldnum: int, new_value: int) -> datetime:
+            """Return the moment with a field set, and those below it at their lowest."""
+
+        def _at_wall(self, moment: datetime) -> datetime:
+            """Return a wall time in the trigger's zone."""
+
 
 STEPS = 50_000
 """How many steps a search for one match may take; then it ends, which is logged."""
@@ -38,7 +55,7 @@ class AskedTable:
     asks = True
     marks = ()  # no fire times are read off without asking
 
-    def __init__(self, trigger: CronTrigger) -> None:
+    def __init__(self, trigger: Fielded) -> None:
         self._trigger = trigger
 
     def next_local(self, local: int) -> int | None:
@@ -147,7 +164,7 @@ def count_on(fields: Sequence[Any], moment: datetime, number: int) -> tuple[date
     return None, -1
 
 
-def _say_given_up(trigger: CronTrigger, moment: datetime) -> None:
+def _say_given_up(trigger: Fielded, moment: datetime) -> None:
     from apscheduler.logs import logger_named  # start-up time
 
     logger_named("apscheduler.triggers").warning(

@@ -15,20 +15,23 @@ from apscheduler.triggers.cron.expressions import (
     RangeExpression,
     WeekdayPositionExpression,
 )
-from apscheduler.triggers.cron.fields import BaseField
+from apscheduler.triggers.cron.fields import FIELD_NAMES, BaseField
 from apscheduler.triggers.cron.watching import is_plain
-
-FIELD_NAMES = tuple(MIN_VALUES)
-"""The names of a cron trigger's fields, from the highest down."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Protocol
 
-    from apscheduler.triggers.cron import CronTrigger
+    from apscheduler.triggers.cron.asking import Fielded
+
+    class Compiled(Fielded, Protocol):
+        """What is compiled: a trigger's fields, if it counts them on as this package does."""
+
+        def _counts_otherwise(self) -> bool:
+            """Return whether its way of counting fields on was replaced."""
 
 
-def table_of(trigger: CronTrigger) -> Any:
+def table_of(trigger: Compiled) -> Any:
     """Return the table of a trigger: compiled from its fields, or one that asks them if some are not ours."""
     names = tuple(field.name for field in trigger.fields)
     if (

@@ -11,13 +11,26 @@ from calendar import monthrange
 from collections.abc import Callable
 from datetime import date
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
 
 from apscheduler.elsewhere import names_of_3x
 from apscheduler.triggers.cron.watching import Watchable
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from apscheduler.triggers.cron.fields import BaseField
+    from typing import Protocol
+
+    class Field(Protocol):
+        """What an expression asks of the field that it is written in."""
+
+        def get_min(self, dateval: date) -> int:
+            """Return the lowest value of the field."""
+
+        def get_max(self, dateval: date) -> int:
+            """Return the highest value of the field around ``dateval``."""
+
+        def get_value(self, dateval: date) -> int:
+            """Return the field's value in ``dateval``."""
+
 
 __all__ = (
     "AllExpression",
@@ -82,7 +95,7 @@ class AllExpression(Watchable):
         span = MAX_VALUES[field_name] - MIN_VALUES[field_name]
         _check_step(self.step, span, f"the range of {field_name}")
 
-    def get_next_value(self, date: date, field: BaseField) -> int | None:
+    def get_next_value(self, date: date, field: Field) -> int | None:
         """Return the field's first matching value from the one in ``date`` on, ``None`` if none is left."""
         low = field.get_min(date)
         return _next_in(field.get_value(date), low, field.get_max(date), self.step)
@@ -139,7 +152,7 @@ class RangeExpression(AllExpression):
                 raise ValueError(f"{value} is outside {low}-{high}{_numbering(field_name)}")
         _check_step(self.step, last - self.first, f"the range {self.first}-{last}")
 
-    def get_next_value(self, date: date, field: BaseField) -> int | None:
+    def get_next_value(self, date: date, field: Field) -> int | None:
         """Return the field's first matching value from the one in ``date`` on, ``None`` if none is left."""
         low = max(field.get_min(date), self.first)
         high = field.get_max(date)
@@ -248,7 +261,7 @@ class WeekdayPositionExpression(AllExpression):
             weekday=_index(weekday_name, WEEKDAYS, "weekday"),
         )
 
-    def get_next_value(self, date: date, field: BaseField) -> int | None:
+    def get_next_value(self, date: date, field: Field) -> int | None:
         """Return the day of the month if it is not over on ``date``, ``None`` otherwise."""
         first, length = monthrange(date.year, date.month)
         day = (self.weekday - first) % 7 + 1
@@ -271,7 +284,7 @@ class LastDayOfMonthExpression(AllExpression):
     def __init__(self) -> None:
         super().__init__(None)
 
-    def get_next_value(self, date: date, field: BaseField) -> int | None:
+    def get_next_value(self, date: date, field: Field) -> int | None:
         """Return the last day of the month of ``date``."""
         return monthrange(date.year, date.month)[1]
 

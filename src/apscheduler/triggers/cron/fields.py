@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from calendar import monthrange
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -210,6 +211,41 @@ class MonthField(BaseField):
     """Months, by number or name."""
 
     COMPILERS = [AllExpression, RangeExpression, MonthRangeExpression]  # noqa: RUF012 - 3.x's public attribute
+
+
+FIELDS_MAP: dict[str, type[BaseField]] = {
+    "year": BaseField,
+    "month": MonthField,
+    "week": WeekField,
+    "day": DayOfMonthField,
+    "day_of_week": DayOfWeekField,
+    "hour": BaseField,
+    "minute": BaseField,
+    "second": BaseField,
+}
+FIELD_NAMES = tuple(MIN_VALUES)
+"""The names of a cron trigger's fields, from the highest down."""
+
+
+def fields_of(
+    given: Mapping[str, Any],
+    names: Sequence[str] = FIELD_NAMES,
+    kinds: Mapping[str, type[BaseField]] = FIELDS_MAP,
+) -> list[BaseField]:
+    """Return all fields of a trigger: those below the lowest one given take their minimum, those above every value.
+
+    :param given: what was given for fields, by their names; ``None`` is nothing
+    :raises ValueError: if a field cannot be read
+    """
+    named = [name for name in names if given.get(name) is not None]
+    lowest = names.index(named[-1]) if named else len(names)
+    fields = []
+    for index, name in enumerate(names):
+        default = "*" if index < lowest or not named else DEFAULT_VALUES[name]
+        value = given.get(name)
+        chosen = default if value is None else value
+        fields.append(kinds[name](name, chosen, value is None))
+    return fields
 
 
 TYPE_CHECKING = False

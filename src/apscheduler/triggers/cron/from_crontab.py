@@ -7,10 +7,11 @@ import warnings
 from difflib import get_close_matches
 from threading import Lock
 
-from apscheduler.triggers import advice
+from apscheduler.triggers.arguments import reason_against_zone
 from apscheduler.triggers.cron.compiling import field_bits
 from apscheduler.triggers.cron.expressions import WEEKDAYS
 from apscheduler.triggers.cron.fields import DayOfWeekField
+from apscheduler.triggers.rates import interval_for
 
 _NICKNAMES = {
     "@yearly": "0 0 1 1 *",
@@ -69,6 +70,8 @@ def _hint(expr: str) -> str:
         said = _of_more_fields(expr)
         if said:
             return said
+    from apscheduler.triggers import advice
+
     five = " ".join(values[:5])
     if len(values) > 5 and _is_command(values[5]) and advice.is_for_from_crontab(five):
         return f"; a user or a command is no part of it: give {five!r}"
@@ -77,7 +80,7 @@ def _hint(expr: str) -> str:
 
 
 def _of_nickname(word: str) -> str:
-    every = advice.interval_for(word)
+    every = interval_for(word)
     if every is not None:
         return f"; @every is an interval: write {every}"
     if word.startswith("@every"):
@@ -89,13 +92,15 @@ def _of_nickname(word: str) -> str:
 
 
 def _of_setting(name: str, zone: str) -> str:
-    reason = advice.reason_against_zone(zone)
+    reason = reason_against_zone(zone)
     if reason is None:
         return f"; {name}= is no field: leave it out and give timezone={zone!r}"
     return f"; {name}= is no field: leave it out and give timezone= ({reason})"
 
 
 def _of_more_fields(expr: str) -> str:
+    from apscheduler.triggers import advice
+
     if "?" in expr:
         quartz = advice.in_five_fields(expr)
         if quartz is not None:

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from apscheduler._engine.clock_rules import ELAPSED, ONCE, ONCE_AND_NEVER_LOST, UTC_LINE, ClockRule
 from apscheduler._engine.instants import AT_NEXT_START
-from apscheduler.moments import asbool, convert_to_datetime, datetime_repr
+from apscheduler.moments import asbool, datetime_repr
 from apscheduler.names import hint
-from apscheduler.triggers.arguments import checked_jitter, state_of, stored_zone, zone_of
+from apscheduler.triggers.arguments import limits_of, state_of, stored_zone
 from apscheduler.triggers.base import SEALED
 from apscheduler.triggers.crontab.compiling import compile_schedule, settled
 from apscheduler.triggers.crontab.errors import CrontabError
@@ -72,10 +72,9 @@ class CrontabTrigger(WallClockTrigger):
         self._schedule = parse(expression, lenient=self.lenient)
         self.expression = " ".join(expression.split())
         self.dst = _checked_dst(dst)
-        self._timezone = zone = zone_of(timezone, start_date, end_date)
-        self._start_date = convert_to_datetime(start_date, zone, "start_date")
-        self._end_date = convert_to_datetime(end_date, zone, "end_date")
-        self.jitter = checked_jitter(jitter)
+        self._timezone, self._start_date, self._end_date, self.jitter = limits_of(
+            timezone, start_date, end_date, jitter
+        )
         self._job_id = None
         self._compile()
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from apscheduler.triggers.advice import reason_against_zone
+from apscheduler.triggers.arguments import reason_against_zone
 from apscheduler.triggers.crontab.errors import CrontabError
 from apscheduler.triggers.crontab.fields import MONTHS, WEEKDAYS
 

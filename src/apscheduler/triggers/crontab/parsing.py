@@ -6,12 +6,12 @@ from functools import lru_cache
 from typing import Final, NoReturn
 
 from apscheduler.names import closest
-from apscheduler.triggers.advice import interval_for
 from apscheduler.triggers.crontab import fields as kinds
 from apscheduler.triggers.crontab.errors import CrontabError
 from apscheduler.triggers.crontab.fields import Every, Field, FieldKind, Schedule
 from apscheduler.triggers.crontab.items import FieldReader
 from apscheduler.triggers.crontab.lines import Word, foreign_part, one_line, words_of
+from apscheduler.triggers.rates import interval_for
 
 NICKNAMES: Final = {
     "@yearly": "0 0 1 1 *",

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from apscheduler._engine.cron_days import LAST as LAST_POSITION
-from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.cron.compiling import field_bits
 from apscheduler.triggers.cron.expressions import (
     LastDayOfMonthExpression,
     WeekdayPositionExpression,
 )
-from apscheduler.triggers.cron.fields import BaseField
+from apscheduler.triggers.cron.fields import FIELD_NAMES, BaseField, fields_of
 from apscheduler.triggers.dialects.pattern import (
     DAY_NAMES,
     LAST,
@@ -35,20 +34,7 @@ def read(given: object) -> Pattern:
     :param given: a mapping of field names to values, or a :class:`CronTrigger`
     :raises ValueError: if a field cannot be read
     """
-    if isinstance(given, CronTrigger):
-        trigger = given
-    elif isinstance(given, Mapping):
-        unknown = sorted(set(given) - set(CronTrigger.FIELD_NAMES))
-        if unknown:
-            raise ConversionError(
-                f"{unknown[0]!r} is no field of a cron trigger; those are {', '.join(CronTrigger.FIELD_NAMES)}"
-            )
-        trigger = CronTrigger(**given, timezone="UTC")
-    else:
-        raise TypeError(
-            f"in the dialect 'cron' an expression is a mapping such as {{'hour': 10}}, not {given!r}"
-        )
-    fields = {field.name: field for field in trigger.fields}
+    fields = {field.name: field for field in _fields(given)}
     dates, weekdays, both = _days(fields["day"], fields["day_of_week"])
     years, weeks = _values(fields["year"]), _values(fields["week"])
     return Pattern(
@@ -61,6 +47,22 @@ def read(given: object) -> Pattern:
         None if len(years) == 9999 - 1970 + 1 else years,
         both=both,
         weeks=None if len(weeks) == 53 else weeks,
+    )
+
+
+def _fields(given: object) -> list[BaseField]:
+    if isinstance(given, Mapping):
+        unknown = sorted(set(given) - set(FIELD_NAMES))
+        if unknown:
+            raise ConversionError(
+                f"{unknown[0]!r} is no field of a cron trigger; those are {', '.join(FIELD_NAMES)}"
+            )
+        return fields_of(given)
+    fields = getattr(given, "fields", None)
+    if isinstance(fields, list) and all(isinstance(each, BaseField) for each in fields):
+        return fields
+    raise TypeError(
+        f"in the dialect 'cron' an expression is a mapping such as {{'hour': 10}}, not {given!r}"
     )
 
 
