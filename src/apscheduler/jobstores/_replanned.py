@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo
 
 from apscheduler._engine.instants import SECOND
 from apscheduler._engine.zones import zone_line
-from apscheduler.triggers._words.copies import without_jitter
 from apscheduler.triggers.interval import IntervalTrigger
 
 TYPE_CHECKING = False
@@ -57,7 +56,7 @@ class _Fires:
 
     def __init__(self, job: Job) -> None:
         series: Any = job._series()
-        self._plain: Any = without_jitter(series)
+        self._plain: Any = series._without_jitter()
         self._jitter = round((getattr(series, "jitter", None) or 0) * SECOND)
         self.known = (
             series.native and self._plain.native and (self._plain is series or self._jitter > 0)

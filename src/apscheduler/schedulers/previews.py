@@ -22,7 +22,7 @@ from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers._api.parts import STATE_STOPPED, _unknown
 from apscheduler.texts import line
 from apscheduler.triggers._words import locale_named
-from apscheduler.triggers._words.parts import Locale
+from apscheduler.triggers._words.locale import Locale
 from apscheduler.triggers.previews import Ahead, FireTime, Remark, StepsError
 
 if TYPE_CHECKING:

@@ -98,6 +98,14 @@ def state_of(state: Any, trigger: object, newest: int) -> Mapping[str, Any]:
     return values
 
 
+def with_state(trigger: Any, **changes: Any) -> Any:
+    """Return a trigger whose state differs in some values."""
+    cls: Any = type(trigger)
+    made = cls.__new__(cls)
+    made.__setstate__({**trigger.__getstate__(), **changes})
+    return made
+
+
 def better_type_error(
     cls: Any, name: str, given: Iterable[str], exc: TypeError, others: Iterable[str] = ()
 ) -> TypeError:

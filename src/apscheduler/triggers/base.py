@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 
 from apscheduler._engine.instants import SECOND, from_us, to_us
 from apscheduler.elsewhere import names_of_3x
@@ -20,11 +21,35 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from apscheduler._engine.zones import ZoneLine
+    from apscheduler.triggers._words.parts import RemarkSaid, Said
     from apscheduler.triggers.previews import FireTime
-
 
 _INTEGER_METHODS = ("next_us", "latest_us", "count_us")
 _ASKED = frozenset(("get_next_fire_time", "_apply_jitter"))
+_firing_of = attrgetter("get_next_fire_time", "_apply_jitter", "next_us", "at")
+"""Gives the methods of a class that decide when its triggers fire, and in which zone."""
+
+
+SEALED: set[type] = set()
+"""Classes of this package whose objects take no attributes, so that a method can be replaced only on the class."""
+
+
+def is_own(cls: type[BaseTrigger]) -> bool:
+    """Return whether the integer methods of a trigger's class agree with its ``get_next_fire_time`` as it is now."""
+    return cls.get_next_fire_time is cls._own_way and cls._apply_jitter is cls._own_jitter
+
+
+def speaks_integers(trigger: BaseTrigger) -> bool:
+    """Return whether a trigger may be asked by its integer methods, as no method that they stand for was replaced."""
+    cls = type(trigger)
+    # The same as is_own(), without the call: a claim of thousands of jobs asks for each.
+    if cls.get_next_fire_time is not cls._own_way or cls._apply_jitter is not cls._own_jitter:
+        return False
+    if cls in SEALED:
+        return True
+    given = getattr(trigger, "__dict__", None)
+    return not given or _ASKED.isdisjoint(given)
 
 
 class BaseTrigger(metaclass=ABCMeta):
@@ -35,6 +60,9 @@ class BaseTrigger(metaclass=ABCMeta):
     # The two methods that the integer methods stand for; None where those only ask get_next_fire_time.
     _own_way: Any = None
     _own_jitter: Any = None
+    # The says() of a class, and the methods by which the class that wrote it fires.
+    _sayer: Any = None
+    _told: Any = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -43,6 +71,8 @@ class BaseTrigger(metaclass=ABCMeta):
         elif not is_own(cls):
             for name in _INTEGER_METHODS:
                 setattr(cls, name, BaseTrigger.__dict__[name])
+        if cls.says != cls._sayer:
+            cls._sayer, cls._told = cls.says, _firing_of(cls)
 
     @abstractmethod
     def get_next_fire_time(
@@ -56,6 +86,12 @@ class BaseTrigger(metaclass=ABCMeta):
 
     native: bool = False
     """Whether the integer methods are the trigger's own: quick, without side effects, never waiting."""
+
+    by_integers = property(speaks_integers)
+    """Whether it may be asked by its integer methods, as no method that they stand for was replaced."""
+
+    goes_on: bool = False
+    """Whether its integer methods find the fire time after any instant, be it one of its fire times or not."""
 
     binds: bool = False
     """Whether it has to be bound to its scheduler's calendars before it is asked (see ``triggers/calendar.py``)."""
@@ -102,25 +138,34 @@ class BaseTrigger(metaclass=ABCMeta):
 
     def count_us(self, first: int, last: int, limit: int) -> int:
         """Return how many fire times the series has from ``first`` to ``last``, both included, counted up to ``limit``."""
-        count, current = 1, first
-        while current < last and count < limit:
-            following = self.next_us(current, last)
-            if following is None or following <= current:
-                break
-            current, count = following, count + 1
-        return count
+        from apscheduler.triggers.foreign import count_by_steps
+
+        return count_by_steps(self, first, last, limit)
+
+    def says(self) -> Said:
+        """Return what the trigger does, as a value that each language puts into words. New.
+
+        :meth:`describe` asks for it. A trigger of your own says its ``repr`` (or ``str``) until its class overrides this;
+        the values are those of :mod:`apscheduler.triggers.parts`, or what another trigger ``says()``. They are exact:
+        triggers that say the same fire alike. A subclass that fires in another way than the class that wrote ``says()``
+        has to write it anew; until then it is described by its ``repr``.
+        """
+        from apscheduler.triggers._words.parts import named
+
+        return named(self)
 
     def describe(self, locale: str = "en") -> str:
         """Return what the trigger does in words, exact: triggers with equal words fire alike. New.
 
-        A trigger of your own is described by its ``repr`` (or ``str``); override this to say it better.
+        A trigger of your own is described by its ``repr`` (or ``str``); override :meth:`says` to say it in each language,
+        or this to say it in your own words.
 
         :param locale: ``"en"`` or ``"zh"``
         :raises ValueError: for a locale that there is not
         """
-        from apscheduler.triggers._words import describe
+        from apscheduler.triggers._words import locale_named
 
-        return describe(self, locale)
+        return locale_named(locale).say(_said_by(self))
 
     def preview(
         self, n: int = 10, start: datetime | None = None, *, locale: str = "en"
@@ -135,6 +180,40 @@ class BaseTrigger(metaclass=ABCMeta):
         from apscheduler.triggers.previews import preview
 
         return preview(self, n, start, locale)
+
+    # -- what previews ask; triggers that are made of others answer for those ----------------------------------
+
+    def _untouched(self) -> BaseTrigger:
+        """Return the trigger with all foreign triggers in it copied, because asking may change them."""
+        from copy import deepcopy
+
+        return self if self.native else deepcopy(self)
+
+    def _without_jitter(self) -> BaseTrigger:
+        """Return a trigger of ours without its jitter; others as they are."""
+        if not self.native or not getattr(self, "jitter", None):
+            return self
+        from apscheduler.triggers.arguments import with_state
+
+        return with_state(self, jitter=None)  # type: ignore[no-any-return]
+
+    def _remarks(self, instant: int, line: ZoneLine) -> list[RemarkSaid]:
+        """Return what is remarked on a fire time in a zone."""
+        from apscheduler.triggers._words.remarks import jittered
+        from apscheduler.triggers._words.zones import twice
+
+        found = twice(instant, line)
+        return [*found, *jittered(self, instant)] if self.native else found
+
+    def _left_out(self, previous: int, instant: int) -> list[RemarkSaid]:
+        """Return remarks on wall times after ``previous`` that it passes over because they do not exist."""
+        return []
+
+    def _end_remark(self, instant: int, shown: datetime) -> list[RemarkSaid]:
+        """Return the remark on its last fire time."""
+        from apscheduler.triggers._words.remarks import end_of
+
+        return end_of(self, instant, shown)
 
     def _apply_jitter(
         self, next_fire_time: datetime | None, jitter: float | None, now: datetime
@@ -152,31 +231,29 @@ OWN_JITTER = BaseTrigger._apply_jitter
 """The jitter that our own triggers apply themselves; they call the method only where it was replaced."""
 
 
-SEALED: set[type] = set()
-"""Classes of this package whose objects take no attributes, so that a method can be replaced only on the class."""
+def said_within(trigger: BaseTrigger) -> Said:
+    """Return what a trigger says as a part of another one: in its own words, where its class has some."""
+    if type(trigger).describe is BaseTrigger.describe:
+        return _said_by(trigger)
+    from apscheduler.triggers._words.parts import Worded
+
+    return Worded(trigger.describe)
+
+
+def _said_by(trigger: BaseTrigger) -> Said:
+    """Return what a trigger says, but its name alone where it fires in another way than the class that wrote that."""
+    cls = type(trigger)
+    changed = not _ASKED.isdisjoint(getattr(trigger, "__dict__", None) or ())
+    if changed or _firing_of(cls) != cls._told:
+        return BaseTrigger.says(trigger)
+    return trigger.says()
+
 
 LONGEST_STEP = 366 * 86_400 * SECOND
 """The longest ``step_us``, in microseconds: farther from the end of the calendar no step leads past it."""
 
 STEPPED: list[type[BaseTrigger]] = []
 """Classes of ``SEALED`` whose objects may have a :attr:`BaseTrigger.step_us`; jobs keep it."""
-
-
-def is_own(cls: type[BaseTrigger]) -> bool:
-    """Return whether the integer methods of a trigger's class agree with its ``get_next_fire_time`` as it is now."""
-    return cls.get_next_fire_time is cls._own_way and cls._apply_jitter is cls._own_jitter
-
-
-def speaks_integers(trigger: BaseTrigger) -> bool:
-    """Return whether a trigger may be asked by its integer methods, as no method that they stand for was replaced."""
-    cls = type(trigger)
-    # The same as is_own(), without the call: a claim of thousands of jobs asks for each.
-    if cls.get_next_fire_time is not cls._own_way or cls._apply_jitter is not cls._own_jitter:
-        return False
-    if cls in SEALED:
-        return True
-    given = getattr(trigger, "__dict__", None)
-    return not given or _ASKED.isdisjoint(given)
 
 
 def moves_its_own(trigger: BaseTrigger) -> bool:

@@ -20,10 +20,20 @@ from apscheduler.names import hint
 from apscheduler.references import obj_to_ref
 from apscheduler.texts import line
 from apscheduler.triggers.arguments import state_of
-from apscheduler.triggers.base import BaseTrigger, jittered_by_hook, moves_its_own, speaks_integers
+from apscheduler.triggers.base import (
+    BaseTrigger,
+    jittered_by_hook,
+    moves_its_own,
+    said_within,
+    speaks_integers,
+)
 from apscheduler.triggers.combining import restored
 from apscheduler.triggers.foreign import in_zone
 from apscheduler.triggers.rolling import Rolling
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from apscheduler.triggers._words.parts import RemarkSaid, Said
 
 _VERSION = 1
 CLOSED = ("drop", "next", "previous")
@@ -250,6 +260,46 @@ class CalendarTrigger(BaseTrigger):
         if self.closed == "drop":
             return in_zone(self.trigger, None).count_us(first, last, limit)  # type: ignore[no-any-return]
         return super().count_us(first, last, limit)
+
+    # -- what is said of it ------------------------------------------------------------------------------------
+
+    def says(self) -> Said:
+        from apscheduler.triggers._words.calendars import calendar_text
+        from apscheduler.triggers._words.parts import UnderCalendars
+
+        given = [each for each in self.calendars if not isinstance(each, str)]
+        return UnderCalendars(
+            said_within(self.trigger),
+            days=tuple(calendar_text(each) for each in given if each.by_day),
+            windows=tuple(calendar_text(each) for each in given if not each.by_day),
+            names=self.names,
+            closed=self.closed,
+        )
+
+    def _untouched(self) -> CalendarTrigger:
+        return self.around(self.trigger._untouched())
+
+    def _without_jitter(self) -> CalendarTrigger:
+        plain = self.trigger._without_jitter()
+        return self if plain is self.trigger else self.around(plain)
+
+    def _remarks(self, instant: int, line: ZoneLine) -> list[RemarkSaid]:
+        from apscheduler.triggers._words.zones import twice
+
+        source = None
+        if (
+            self.trigger.native
+        ):  # a foreign trigger would be asked about the past, and that may change it
+            source = self._without_jitter().moved_from(self.at(instant))
+        if source is None:
+            return self.trigger._remarks(instant, line)
+        return [("moved", (str(source.date()),)), *twice(instant, line)]
+
+    def _left_out(self, previous: int, instant: int) -> list[RemarkSaid]:
+        return self.trigger._left_out(previous, instant)
+
+    def _end_remark(self, instant: int, shown: datetime) -> list[RemarkSaid]:
+        return self.trigger._end_remark(instant, shown)
 
     # -- wire format -------------------------------------------------------------------------------------------
 

@@ -24,6 +24,10 @@ from apscheduler.triggers.base import (
     speaks_integers,
 )
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from apscheduler.triggers._words.parts import RemarkSaid, Said
+
 _VERSION = 1
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 _SHORTEST_MONTH = 28
@@ -229,6 +233,34 @@ class CalendarIntervalTrigger(BaseTrigger):
         local = (last.toordinal() - _EPOCH_ORDINAL + 1) * DAY - 1
         return local - self._line.offset(local)
 
+    def says(self) -> Said:
+        from apscheduler.triggers._words.clock import clock
+        from apscheduler.triggers._words.parts import OnDates
+        from apscheduler.triggers._words.zones import limits
+
+        months, days = self.years * 12 + self.months, self.weeks * 7 + self.days
+        return OnDates(
+            months,
+            days,
+            clock(self._time_us // SECOND),
+            self.start_date,
+            self.end_date,
+            bool(months) and (bool(days) or self.start_date.day > _SHORTEST_MONTH),
+            limits(self.timezone, jitter=self.jitter),
+        )
+
+    def _left_out(self, previous: int, instant: int) -> list[RemarkSaid]:
+        from apscheduler.triggers._words.remarks import dates_between, gaps, left_out
+
+        found = []
+        for early, late in gaps(self._line, previous, instant):
+            start, end = early.end + early.offset, late.start + late.offset
+            for day, midnight in dates_between(start, end):
+                inside = start <= midnight + self._time_us < end
+                if inside and self._last_date(self.start_date, day) == day:
+                    found.append(left_out(midnight + self._time_us))
+        return list(dict.fromkeys(found))
+
     def __getstate__(self) -> dict[str, Any]:
         at = self._time
         return {
@@ -293,6 +325,5 @@ def _day(name: str, given: Any) -> date:
     )
 
 
-TYPE_CHECKING = False
 if not TYPE_CHECKING:
     __getattr__ = names_of_3x(__name__)

@@ -16,9 +16,20 @@ from apscheduler.elsewhere import names_of_3x
 from apscheduler.references import obj_to_ref, ref_to_obj
 from apscheduler.texts import line
 from apscheduler.triggers.arguments import checked_jitter, delayed, state_of
-from apscheduler.triggers.base import BaseTrigger, jittered_by_hook, moves_its_own, speaks_integers
-from apscheduler.triggers.foreign import in_zone
+from apscheduler.triggers.base import (
+    BaseTrigger,
+    jittered_by_hook,
+    moves_its_own,
+    said_within,
+    speaks_integers,
+)
+from apscheduler.triggers.foreign import after, in_zone
 from apscheduler.triggers.grids import Grid, meeting_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from apscheduler._engine.zones import ZoneLine
+    from apscheduler.triggers._words.parts import RemarkSaid, Said
 
 _VERSION = 1
 
@@ -36,6 +47,8 @@ class BaseCombiningTrigger(BaseTrigger):
     """
 
     __slots__ = ("jitter", "triggers")
+
+    goes_on = True
 
     def __init__(self, triggers: Sequence[Any], jitter: float | None = None) -> None:
         self.triggers = _checked(triggers, type(self).__name__)
@@ -60,6 +73,27 @@ class BaseCombiningTrigger(BaseTrigger):
         bound.__setstate__(self.__getstate__())
         bound.triggers = children
         return bound
+
+    def _said(self, *, together: bool) -> Said:
+        from apscheduler.triggers._words.parts import Combined, seconds_text
+
+        return Combined(together, tuple(map(said_within, self.triggers)), seconds_text(self.jitter))
+
+    def _untouched(self) -> BaseTrigger:
+        return type(self)([child._untouched() for child in self.triggers], self.jitter)
+
+    def _remarks(self, instant: int, line: ZoneLine) -> list[RemarkSaid]:
+        from apscheduler.triggers._words.remarks import jittered
+
+        children = self._firing_at(instant)
+        found = [each for child in children for each in child._remarks(instant, line)]
+        return list(dict.fromkeys([*found, *jittered(self, instant)]))
+
+    def _firing_at(self, instant: int) -> list[Any]:
+        """Return the triggers whose fire time this one is."""
+        from apscheduler.triggers._words.remarks import fires_at
+
+        return [child for child in self.triggers if fires_at(child, instant)]
 
     def __getstate__(self) -> dict[str, Any]:
         children = [(obj_to_ref(type(child)), child.__getstate__()) for child in self.triggers]
@@ -122,6 +156,15 @@ class AndTrigger(BaseCombiningTrigger):
         _log_giving_up(self, max(times), target)
         return None
 
+    def says(self) -> Said:
+        return self._said(together=True)
+
+    def _without_jitter(self) -> BaseTrigger:
+        return type(self)(self.triggers) if self.native and self.jitter else self
+
+    def _firing_at(self, instant: int) -> list[Any]:
+        return list(self.triggers)
+
     def latest_us(self, first: int, now: int) -> int | None:
         starts, grid = _first_times(self.triggers, first, first + 1), _grid(self.triggers)
         if not starts or grid is None:
@@ -170,6 +213,18 @@ class OrTrigger(BaseCombiningTrigger):
         times = [after(trigger, previous, now) for trigger in self.triggers]
         return min((time for time in times if time is not None), default=None)
 
+    def says(self) -> Said:
+        return self._said(together=False)
+
+    def _without_jitter(self) -> BaseTrigger:
+        children = [child._without_jitter() for child in self.triggers]
+        moved = any(new is not old for new, old in zip(children, self.triggers, strict=True))
+        return type(self)(children) if moved or self.jitter else self
+
+    def _left_out(self, previous: int, instant: int) -> list[RemarkSaid]:
+        found = [each for child in self.triggers for each in child._left_out(previous, instant)]
+        return list(dict.fromkeys(found))
+
     def latest_us(self, first: int, now: int) -> int | None:
         found = first
         for trigger in self.triggers:
@@ -208,25 +263,6 @@ def _jittered(trigger: AndTrigger | OrTrigger, found: int | None, now: int) -> i
 def _asked(trigger: BaseTrigger) -> Any:
     """Return the child itself if it is native, else as an object that asks it by its datetime method."""
     return trigger if trigger.native else in_zone(trigger, None)
-
-
-def after(trigger: BaseTrigger, previous: int | None, now: int) -> int | None:
-    """Return the trigger's first fire time, or the first after ``previous`` on its own schedule."""
-    if not trigger.native:  # it may count from the previous fire time
-        following: int | None = in_zone(trigger, None).next_us(previous, now)
-        if previous is None:
-            return following
-        return None if following is None or following <= previous else following
-    if previous is None:
-        return trigger.next_us(None, now)
-    if isinstance(trigger, BaseCombiningTrigger):
-        return trigger.next_us(previous, previous + 1)
-    first = trigger.next_us(None, previous + 1)
-    if first is None or first > previous:
-        return first
-    # Its series began at a fixed instant, not after ``previous``: go on along it.
-    latest = trigger.latest_us(first, previous)
-    return trigger.next_us(first if latest is None else latest, previous + 1)
 
 
 def _first_times(
@@ -313,6 +349,5 @@ def restored(ref: str, state: Any) -> Any:
     return trigger
 
 
-TYPE_CHECKING = False
 if not TYPE_CHECKING:
     __getattr__ = names_of_3x(__name__)

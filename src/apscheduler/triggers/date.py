@@ -17,6 +17,10 @@ from apscheduler.moments import (
 from apscheduler.triggers.arguments import state_of
 from apscheduler.triggers.base import SEALED, BaseTrigger, speaks_integers
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from apscheduler.triggers._words.parts import Said
+
 _VERSION = 1
 
 
@@ -78,6 +82,13 @@ class DateTrigger(BaseTrigger):
     def count_us(self, first: int, last: int, limit: int) -> int:
         return 1
 
+    def says(self) -> Said:
+        from apscheduler.triggers._words.parts import Once
+        from apscheduler.triggers._words.zones import moment, zone_name
+
+        zone = self.run_date.tzinfo or UTC
+        return Once(moment(self.run_date, zone), zone_name(zone))
+
     def __getstate__(self) -> dict[str, Any]:
         return {"version": _VERSION, "run_date": self.run_date}
 
@@ -95,6 +106,5 @@ class DateTrigger(BaseTrigger):
 SEALED.add(DateTrigger)
 
 
-TYPE_CHECKING = False
 if not TYPE_CHECKING:
     __getattr__ = names_of_3x(__name__)

@@ -1,16 +1,42 @@
-"""Lets the engine ask foreign triggers in integers, by way of datetimes in a zone; 3.x uses the scheduler's."""
+"""Lets the engine ask foreign triggers in integers, by way of datetimes in a zone; 3.x uses the scheduler's.
+
+It knows triggers by what it asks of them, not by their classes, which stand on it.
+"""
 
 from __future__ import annotations
 
 from datetime import tzinfo
 
 from apscheduler._engine.instants import from_us, to_us
-from apscheduler.triggers.base import BaseTrigger, speaks_integers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from datetime import datetime
-    from typing import Any
+    from typing import Any, Protocol
+
+    from apscheduler._engine.zones import ZoneLine
+    from apscheduler.triggers._words.parts import RemarkSaid
+
+    class Trigger(Protocol):
+        """What is asked of a trigger here; :class:`~apscheduler.triggers.base.BaseTrigger` says what each means."""
+
+        @property
+        def native(self) -> bool: ...
+        @property
+        def by_integers(self) -> bool: ...
+        @property
+        def goes_on(self) -> bool: ...
+        def at(self, instant: int) -> datetime: ...
+        def get_next_fire_time(
+            self, previous_fire_time: datetime | None, now: datetime
+        ) -> datetime | None: ...
+        def next_us(self, previous: int | None, now: int) -> int | None: ...
+        def latest_us(self, first: int, now: int) -> int | None: ...
+
+    class Series(Protocol):
+        """What is walked: a trigger, or what asks it."""
+
+        def next_us(self, previous: int | None, now: int) -> int | None: ...
 
 
 class Asked:
@@ -21,7 +47,7 @@ class Asked:
     native = False
     guarded = False
 
-    def __init__(self, trigger: BaseTrigger) -> None:
+    def __init__(self, trigger: Trigger) -> None:
         self.trigger = trigger
 
     def at(self, instant: int) -> datetime:
@@ -40,7 +66,28 @@ class Asked:
 
     def count_us(self, first: int, last: int, limit: int) -> int:
         """Return the number of fire times from ``first`` to ``last``."""
-        return BaseTrigger.count_us(self, first, last, limit)  # type: ignore[arg-type] # needs next_us only
+        return count_by_steps(self, first, last, limit)
+
+    # -- what previews ask, of a foreign trigger under calendars that are bound --------------------------------
+
+    def _untouched(self) -> Asked:
+        from copy import deepcopy
+
+        return deepcopy(self)
+
+    def _without_jitter(self) -> Asked:
+        return self
+
+    def _remarks(self, instant: int, line: ZoneLine) -> list[RemarkSaid]:
+        from apscheduler.triggers._words.zones import twice
+
+        return twice(instant, line)
+
+    def _left_out(self, previous: int, instant: int) -> list[RemarkSaid]:
+        return []
+
+    def _end_remark(self, instant: int, shown: datetime) -> list[RemarkSaid]:
+        return [("last", ())]
 
 
 class InZone(Asked):
@@ -48,7 +95,7 @@ class InZone(Asked):
 
     __slots__ = ("zone",)
 
-    def __init__(self, trigger: BaseTrigger, zone: tzinfo) -> None:
+    def __init__(self, trigger: Trigger, zone: tzinfo) -> None:
         super().__init__(trigger)
         self.zone = zone
 
@@ -68,15 +115,46 @@ def series_of(trigger: Any, scheduler: Any) -> Any:
     return in_zone(trigger, zone)
 
 
-def in_zone(trigger: BaseTrigger, zone: Any) -> Any:
+def in_zone(trigger: Trigger | Asked, zone: Any) -> Any:
     """Return the trigger itself if it knows the integers, else an object that asks it, in its zone or in ``zone``."""
-    if isinstance(trigger, Asked) or speaks_integers(trigger):
+    if isinstance(trigger, Asked) or trigger.by_integers:
         return trigger
     if isinstance(zone, tzinfo) and not _has_zone(trigger):
         return InZone(trigger, zone)
     return Asked(trigger)
 
 
-def _has_zone(trigger: BaseTrigger) -> bool:
+def after(trigger: Trigger | Asked, previous: int | None, now: int) -> int | None:
+    """Return the trigger's first fire time, or the first after ``previous`` on its own schedule."""
+    if isinstance(trigger, Asked) or not trigger.native:  # it may count from the previous fire time
+        following: int | None = in_zone(trigger, None).next_us(previous, now)
+        if previous is None:
+            return following
+        return None if following is None or following <= previous else following
+    if previous is None:
+        return trigger.next_us(None, now)
+    if trigger.goes_on:
+        return trigger.next_us(previous, previous + 1)
+    first = trigger.next_us(None, previous + 1)
+    if first is None or first > previous:
+        return first
+    # Its series began at a fixed instant, not after ``previous``: go on along it.
+    latest = trigger.latest_us(first, previous)
+    return trigger.next_us(first if latest is None else latest, previous + 1)
+
+
+def count_by_steps(series: Series, first: int, last: int, limit: int) -> int:
+    """Return how many fire times a series has from ``first`` to ``last``, both included, counted up to ``limit``."""
+    count, current = 1, first
+    while current < last and count < limit:
+        following = series.next_us(current, last)
+        if following is None or following <= current:
+            break
+        current, count = following, count + 1
+    return count
+
+
+def _has_zone(trigger: Trigger) -> bool:
     """Return whether a trigger has a zone, or is one of ours, which shows its times in one."""
-    return bool(getattr(trigger, "timezone", None)) or type(trigger)._own_way is not None
+    own_way = getattr(type(trigger), "_own_way", None)
+    return bool(getattr(trigger, "timezone", None)) or own_way is not None

@@ -24,6 +24,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from apscheduler.triggers._words.parts import Said
+
 _VERSION = 2
 
 
@@ -226,6 +228,20 @@ class IntervalTrigger(BaseTrigger):
 
     def count_us(self, first: int, last: int, limit: int) -> int:
         return min(max(last - first, 0) // self._step + 1, limit)
+
+    def says(self) -> Said:
+        from apscheduler.triggers._words.parts import Every
+        from apscheduler.triggers._words.zones import limits, moment
+
+        whole, rest = divmod(self.interval // timedelta(microseconds=1), SECOND)
+        fraction = f".{rest:06}".rstrip("0") if rest else ""
+        return Every(
+            whole // 3600,
+            whole // 60 % 60,
+            f"{whole % 60}{fraction}",
+            moment(self.start_date, self.timezone),
+            limits(self.timezone, end=self.end_date, jitter=self.jitter),
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         return {

@@ -16,13 +16,29 @@ from apscheduler._engine.zones import EARLIEST, ZoneLine, zone_line
 from apscheduler.calendars.base import UnknownCalendarError
 from apscheduler.moments import local_zone
 from apscheduler.triggers._words import locale_named
-from apscheduler.triggers._words.copies import untouched, without_jitter
-from apscheduler.triggers._words.parts import Locale
-from apscheduler.triggers._words.remarks import Said, end_of, left_out, remarks_of
-from apscheduler.triggers.base import BaseTrigger
-from apscheduler.triggers.calendar import CalendarTrigger
-from apscheduler.triggers.combining import after
-from apscheduler.triggers.foreign import in_zone
+from apscheduler.triggers._words.locale import Locale
+from apscheduler.triggers._words.parts import RemarkSaid
+from apscheduler.triggers.foreign import after, in_zone
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    from apscheduler.triggers.foreign import Trigger
+
+    class Previewed(Trigger, Protocol):
+        """What a preview asks of a trigger; :class:`~apscheduler.triggers.base.BaseTrigger` says what each means."""
+
+        @property
+        def binds(self) -> bool: ...
+        @property
+        def drops(self) -> bool: ...
+        def _untouched(self) -> Previewed: ...
+        def _without_jitter(self) -> Previewed: ...
+        def _remarks(self, instant: int, line: ZoneLine) -> list[RemarkSaid]: ...
+        def _left_out(self, previous: int, instant: int) -> list[RemarkSaid]: ...
+        def _end_remark(self, instant: int, shown: datetime) -> list[RemarkSaid]: ...
+
 
 __all__ = ("FireTime", "Remark")
 
@@ -65,8 +81,8 @@ class FireTime(NamedTuple):
         return f"{text} ({'; '.join(each.text for each in self.remarks)})" if self.remarks else text
 
 
-def preview(trigger: BaseTrigger, n: Any, start: Any, locale: str) -> list[FireTime]:
-    """Return the fire times of a job that is added at ``start`` (see :meth:`BaseTrigger.preview`)."""
+def preview(trigger: Previewed, n: Any, start: Any, locale: str) -> list[FireTime]:
+    """Return the fire times of a job that is added at ``start`` (see :meth:`apscheduler.triggers.base.BaseTrigger.preview`)."""
     words = locale_named(locale)
     if isinstance(n, bool) or not isinstance(n, int) or n < 1:
         raise ValueError(f"n is how many fire times to preview, 1 or more, not {n!r}")
@@ -92,16 +108,16 @@ class Ahead:
 
     def __init__(
         self,
-        trigger: BaseTrigger,
+        trigger: Previewed,
         zone: tzinfo | None,
         words: Locale,
         calendars: Mapping[str, Any] | None = None,
     ) -> None:
-        self._trigger = untouched(trigger)
-        plain = without_jitter(self._trigger)
+        self._trigger = trigger._untouched()
+        plain: Any = self._trigger._without_jitter()
         self._has_jitter = plain is not self._trigger
         self._series: Any = plain
-        if not isinstance(plain, CalendarTrigger):
+        if not plain.binds:
             self._series = in_zone(plain, zone)
         elif calendars is not None or not plain.native:
             self._series = plain.bound(calendars or {}, zone)
@@ -157,20 +173,20 @@ class Ahead:
         return None if found is None or found <= previous else found
 
     def _row(self, instant: int, previous: int, now: int, *, is_last: bool) -> FireTime:
-        said: list[Said] = [("overdue", ())] if instant < now else []
-        said += self._said(instant) + left_out(self._trigger, previous, instant)
+        said: list[RemarkSaid] = [("overdue", ())] if instant < now else []
+        said += self._said(instant) + self._trigger._left_out(previous, instant)
         if is_last:
-            said += end_of(self._trigger, instant, self.at(instant))
+            said += self._trigger._end_remark(instant, self.at(instant))
         remarks = tuple(Remark(kind, self._words.remark(kind, values)) for kind, values in said)
         return FireTime(self.at(instant), from_us(instant, UTC), remarks)
 
-    def _said(self, instant: int) -> list[Said]:
-        trigger = self._trigger
-        if isinstance(trigger, CalendarTrigger):  # its calendars are looked up in the series
+    def _said(self, instant: int) -> list[RemarkSaid]:
+        trigger: Any = self._trigger
+        if trigger.binds:  # its calendars are looked up in the series
             trigger = self._series.around(trigger.trigger)
-        return [*self._closed(instant), *remarks_of(trigger, instant, self._zone_line(instant))]
+        return [*self._closed(instant), *trigger._remarks(instant, self._zone_line(instant))]
 
-    def _closed(self, instant: int) -> list[Said]:
+    def _closed(self, instant: int) -> list[RemarkSaid]:
         """Return the remark that calendars drop the fire time, or may drop it."""
         if not self._trigger.drops:
             return []

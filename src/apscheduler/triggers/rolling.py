@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 
 from apscheduler._engine.instants import DAY
 from apscheduler._engine.zones import ZoneLine
-from apscheduler.triggers.combining import after
+from apscheduler.triggers.foreign import after
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Any
 
 from apscheduler import clocks
-from apscheduler._engine.instants import LATEST, to_us
-from apscheduler._engine.zones import zone_line
+from apscheduler._engine.instants import DAY, LATEST, to_us
+from apscheduler._engine.zones import EARLIEST, zone_line
 from apscheduler.moments import convert_to_datetime, datetime_repr
 from apscheduler.triggers.arguments import checked_jitter, delayed, state_of, stored_zone, zone_of
 from apscheduler.triggers.base import (
@@ -24,6 +24,10 @@ from apscheduler.triggers.base import (
 )
 from apscheduler.triggers.rrule_set import RecurrenceSet
 from apscheduler.triggers.rrule_text import RecurrenceText
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from apscheduler.triggers._words.parts import Said
 
 _VERSION = 1
 
@@ -131,6 +135,23 @@ class RRuleTrigger(BaseTrigger):
     def previous_us(self, instant: int) -> int | None:
         """Return the last fire time before an instant (microseconds UTC), ``None`` if there is none."""
         return self._rules.last_until(min(instant - 1, self._end))
+
+    def says(self) -> Said:
+        from apscheduler.triggers._words.parts import Recurring
+        from apscheduler.triggers._words.rules import rule_of
+        from apscheduler.triggers._words.zones import limits, moment
+
+        start, text = self.start_date, RecurrenceText(self.rrule)
+        return Recurring(
+            "; ".join(self.rrule.splitlines()),
+            moment(start, self.timezone),
+            limits(self.timezone, end=self.end_date, jitter=self.jitter),
+            tuple(rule_of(rule, start) for rule in text.rules),
+            tuple(rule_of(rule, start) for rule in text.exrules),
+            len(text.rdates),
+            len(text.exdates),
+            never=self.next_us(None, EARLIEST + DAY) is None,
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         return {

@@ -6,11 +6,11 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from datetime import datetime, tzinfo
 
-from apscheduler._engine.clock_rules import ClockRule
+from apscheduler._engine.clock_rules import ONCE, ClockRule
 from apscheduler._engine.cron import CronTable
 from apscheduler._engine.cron_line import count_fires, latest_fire, next_fire, previous_fire
 from apscheduler._engine.instants import AT_NEXT_START, DAY, HOUR, NEVER, to_us
-from apscheduler._engine.zones import ZoneLine, zone_line
+from apscheduler._engine.zones import EARLIEST, ZoneLine, zone_line
 from apscheduler.triggers.arguments import delayed
 from apscheduler.triggers.base import (
     OWN_JITTER,
@@ -20,6 +20,10 @@ from apscheduler.triggers.base import (
     moves_its_own,
     speaks_integers,
 )
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from apscheduler.triggers._words.parts import ClockChanges, Limits, RemarkSaid, Said
 
 _NO_WINDOW: tuple[int, int, int, tuple[int, ...]] = (0, 1, 0, ())
 _LONG_AGO = -NEVER
@@ -214,6 +218,45 @@ class WallClockTrigger(BaseTrigger):
         return min(
             1 + count_fires(self._table, self._line, self._rule, first, until, limit - 1), limit
         )
+
+    # -- what is said of it ------------------------------------------------------------------------------------
+
+    def _limits(self) -> Limits:
+        from apscheduler.triggers._words.zones import limits
+
+        return limits(self.timezone, self.start_date, self.end_date, self.jitter)
+
+    def _on_clock(
+        self, first_year: int, last_year: int, changes: ClockChanges | None = None
+    ) -> Said:
+        """Return what its table says; all years from the first to the last one mean no restriction."""
+        from apscheduler.triggers._words.clock import days_of, times_of
+        from apscheduler.triggers._words.parts import OnClock
+
+        days = days_of(self._table, first_year, last_year)
+        never = self.next_us(None, EARLIEST + DAY) is None
+        return OnClock(days, times_of(self._table), self._limits(), changes, never)
+
+    def _remarks(self, instant: int, line: ZoneLine) -> list[RemarkSaid]:
+        from apscheduler.triggers._words.remarks import fires_at, out_of_gap
+
+        moved = out_of_gap(instant, self._line, self._table) if fires_at(self, instant) else []
+        return [*moved, *super()._remarks(instant, line)]
+
+    def _left_out(self, previous: int, instant: int) -> list[RemarkSaid]:
+        if self._rule is not ONCE:
+            return []
+        from apscheduler.triggers._words.remarks import gaps, left_out
+
+        found = []
+        for early, late in gaps(self._line, previous, instant):
+            wanted = self._table.next_local(early.end + early.offset)
+            inside = wanted is not None and wanted < late.start + late.offset
+            if inside and wanted is not None and self._start <= late.start <= self._end:
+                found.append(left_out(wanted))
+        return list(dict.fromkeys(found))
+
+    # -- the search --------------------------------------------------------------------------------------------
 
     def _search(self, start: int, previous: int | None) -> int | None:
         found = next_fire(self._table, self._line, self._rule, start)

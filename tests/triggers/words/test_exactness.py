@@ -31,7 +31,7 @@ from apscheduler._engine.zones import zone_line
 from apscheduler.calendars.windows import Blackout
 from apscheduler.triggers import combining
 from apscheduler.triggers._words.calendars import calendar_text
-from apscheduler.triggers._words.reading import has_changes_ahead
+from apscheduler.triggers._words.zones import has_changes_ahead
 from apscheduler.triggers.calendar import CalendarTrigger
 from apscheduler.triggers.wallclock import WallClockTrigger
 from tools.commands import LONG_MARK

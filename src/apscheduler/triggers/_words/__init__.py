@@ -1,9 +1,12 @@
-"""Describes triggers in words, in each language of ``locales``: exactly, so that triggers with equal words fire alike.
+"""Puts what triggers say into words, in each language of ``locales``: exactly, so that triggers with equal words fire alike.
 
-If a zone's clocks will not be moved any more, the words say nothing of the times when they were.
+A trigger says its parts (``BaseTrigger.says``); ``parts.py`` holds them, ``locale.py`` is the contract of a language, and
+a file in ``locales`` is one. Triggers find their parts with ``clock.py`` (days and times of a cron table), ``rules.py``
+(recurrence rules), ``zones.py`` (moments, limits, zones) and ``calendars.py``. ``remarks.py`` finds what a fire time of a
+preview is remarked on. Nothing here imports a trigger.
 
-``reading`` finds what a trigger says, ``parts`` holds it, a locale says it. A further language is one file in ``locales``
-with a class ``Words``.
+Easy to get wrong: what is left out of the words makes two triggers seem one. If a zone's clocks will not be moved any
+more, the words say nothing of the times when they were.
 """
 
 from __future__ import annotations
@@ -13,20 +16,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from apscheduler.names import hint
-from apscheduler.triggers._words.parts import Locale
-from apscheduler.triggers._words.reading import said_by
-from apscheduler.triggers.base import BaseTrigger
-
-
-def describe(trigger: BaseTrigger, locale: str = "en") -> str:
-    """Return what a trigger does, in words.
-
-    :raises ValueError: for an unknown locale
-    """
-    words = locale_named(locale)
-    if type(trigger).describe is not BaseTrigger.describe:
-        return trigger.describe(locale)
-    return words.say(said_by(trigger, lambda within: describe(within, locale)))
+from apscheduler.triggers._words.locale import Locale
 
 
 @lru_cache(maxsize=1)
@@ -48,5 +38,5 @@ def locale_named(name: str) -> Locale:
             f"there are no words in the locale {name!r}; {hint(language, locale_names())}"
         )
     module = import_module(f"apscheduler.triggers._words.locales.{name}")
-    words: Locale = module.Words()
+    words: Locale = module.Words(name)
     return words

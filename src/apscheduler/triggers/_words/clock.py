@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Final
 
+from apscheduler._engine.clock_rules import ELAPSED, ONCE, ONCE_AND_NEVER_LOST, UTC_LINE, ClockRule
 from apscheduler._engine.cron import CronTable
 from apscheduler._engine.cron_days import ALL_WEEKDAYS, ALL_WEEKS, FIRST_YEAR, MonthDays
 from apscheduler._engine.crontab_days import CrontabDays
 from apscheduler._engine.instants import SECOND
 from apscheduler.triggers._words.parts import (
+    ClockChanges,
     Dates,
     Days,
     Fields,
@@ -21,6 +24,13 @@ from apscheduler.triggers._words.parts import (
     Weekdays,
 )
 
+CHANGES: Final[dict[ClockRule, ClockChanges]] = {
+    ONCE_AND_NEVER_LOST: "moved",
+    ELAPSED: "elapsed",
+    ONCE: "once",
+    UTC_LINE: "utc-line",
+}
+"""What the rules of crontab triggers are called in :class:`OnClock`."""
 _ALL_DATES = (1 << 32) - 2
 _DAY_SECONDS = 86_400
 _HOUR_SECONDS = 3600

@@ -1,14 +1,14 @@
 """What a trigger says, not yet in a language: plain values, equal only if they fire alike.
 
-A locale (:class:`Locale`) turns each kind of part into words. Weekdays count from Monday = 0, times of day are texts such as
-``"10:00"``, limits are (aware) moments in the zone named.
+A language (``locale.py``) turns each kind of part into words. Weekdays count from Monday = 0, times of day are texts such as
+``"10:00"``, limits are moments on the wall clock of the zone named.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from collections.abc import Callable
 from datetime import date
-from typing import Literal, NamedTuple, final
+from typing import Any, Literal, NamedTuple
 
 Numbers = tuple[int, ...]
 ClockChanges = Literal["moved", "elapsed", "once", "utc-line"]
@@ -176,18 +176,18 @@ class Combined(NamedTuple):
     """Several triggers: all at the same moment, or any."""
 
     together: bool
-    said: tuple[str, ...]
-    jitter: str | None
+    said: tuple[Said, ...]
+    jitter: str | None = None
 
 
 class UnderCalendars(NamedTuple):
-    """Another trigger's words, and the calendars that are closed.
+    """Another trigger, and the calendars that are closed.
 
     :ivar days: calendars of whole days, ``windows`` other ones, ``names`` those that the scheduler knows by name
     :ivar closed: what becomes of a closed day: ``"drop"``, ``"next"`` or ``"previous"``
     """
 
-    said: str
+    said: Said
     days: tuple[str, ...]
     windows: tuple[str, ...]
     names: tuple[str, ...]
@@ -243,9 +243,18 @@ class Recurring(NamedTuple):
 
 
 class Foreign(NamedTuple):
-    """A trigger that says nothing but its name."""
+    """A trigger that says nothing but its name: a text, the same in each language."""
 
     text: str
+
+
+class Worded(NamedTuple):
+    """A trigger that has words of its own.
+
+    :ivar describe: gives them in a locale
+    """
+
+    describe: Callable[[str], str]
 
 
 Said = (
@@ -259,108 +268,24 @@ Said = (
     | UnderCalendars
     | Recurring
     | Foreign
+    | Worded
 )
 
-
-class Locale(ABC):
-    """A language: one file in ``locales`` with a subclass named ``Words``."""
-
-    @final
-    def say(self, said: Said) -> str:  # noqa: C901 - a case for each kind
-        """Return the words for what a trigger says."""
-        match said:
-            case Once():
-                return self.once(said)
-            case Every():
-                return self.every(said)
-            case OnClock():
-                return self.on_clock(said)
-            case OnDates():
-                return self.on_dates(said)
-            case AtStart():
-                return self.at_start()
-            case Unsettled():
-                return self.unsettled(said)
-            case Combined():
-                return self.combined(said)
-            case UnderCalendars():
-                return self.under_calendars(said)
-            case Recurring():
-                return self.recurring(said)
-            case Foreign():
-                return self.foreign(said)
-
-    @abstractmethod
-    def once(self, said: Once) -> str:
-        """Return the words for one moment."""
-
-    @abstractmethod
-    def every(self, said: Every) -> str:
-        """Return the words for a constant distance."""
-
-    @abstractmethod
-    def on_clock(self, said: OnClock) -> str:
-        """Return the words for times of day on days of the calendar."""
-
-    @abstractmethod
-    def on_dates(self, said: OnDates) -> str:
-        """Return the words for a time of day on dates some months and days apart."""
-
-    @abstractmethod
-    def at_start(self) -> str:
-        """Return the words for each start of a scheduler."""
-
-    @abstractmethod
-    def unsettled(self, said: Unsettled) -> str:
-        """Return the words for an expression that waits for a job's id."""
-
-    @abstractmethod
-    def combined(self, said: Combined) -> str:
-        """Return the words for a combination."""
-
-    @abstractmethod
-    def under_calendars(self, said: UnderCalendars) -> str:
-        """Return the words for a trigger that obeys calendars."""
-
-    @abstractmethod
-    def recurring(self, said: Recurring) -> str:
-        """Return the words for a recurrence rule."""
-
-    @abstractmethod
-    def foreign(self, said: Foreign) -> str:
-        """Return the words for a trigger of someone else's."""
-
-    @abstractmethod
-    def remark(self, kind: str, values: tuple[str, ...]) -> str:
-        """Return the words for a remark of a preview (see :mod:`apscheduler.triggers.previews`)."""
+RemarkSaid = tuple[str, tuple[str, ...]]
+"""What a remark on a fire time says: its kind (see :class:`apscheduler.triggers.previews.Remark`), and its values."""
 
 
-def runs(values: Numbers) -> list[tuple[int, int, int]]:
-    """Return sorted numbers as runs: first, last and step.
-
-    Five or more numbers a constant step apart make one run; else three or more neighbours do.
-    """
-    if len(values) >= 5:
-        step = values[1] - values[0]
-        if step > 1 and values == tuple(range(values[0], values[-1] + 1, step)):
-            return [(values[0], values[-1], step)]
-    found: list[tuple[int, int, int]] = []
-    for value in values:
-        if found and found[-1][1] == value - 1:
-            found[-1] = (found[-1][0], value, 1)
-        else:
-            found.append((value, value, 1))
-    pairs = [[(first, first, 1), (last, last, 1)] for first, last, _ in found]
-    return [
-        each
-        for run, pair in zip(found, pairs, strict=True)
-        for each in (pair if run[1] - run[0] == 1 else [run])
-    ]
+def named(trigger: Any) -> Foreign:
+    """Return a trigger's ``repr``, or its ``str`` where that alone was written for it."""
+    cls: Any = type(trigger)
+    if cls.__repr__ is object.__repr__ and cls.__str__ is not object.__str__:
+        return Foreign(f"{trigger} {trigger!r}")
+    return Foreign(repr(trigger))
 
 
-def around_the_week(days: Numbers) -> tuple[int, int] | None:
-    """Return first and last weekday where they are three or more in a row, the week's end included."""
-    if not 3 <= len(days) <= 6:
+def seconds_text(jitter: float | None) -> str | None:
+    """Return a jitter as text, ``None`` if it moves nothing."""
+    if not jitter:
         return None
-    starts = [day for day in days if (day - 1) % 7 not in days]
-    return (starts[0], (starts[0] + len(days) - 1) % 7) if len(starts) == 1 else None
+    jitter = abs(jitter)
+    return str(int(jitter)) if jitter == int(jitter) else repr(float(jitter))

@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from apscheduler.triggers._words.parts import Numbers, Rule, runs
+from apscheduler.triggers._words.locale import runs
+from apscheduler.triggers._words.parts import Numbers, Rule
 from apscheduler.triggers._words.rules import until_text
 
 _UNITS: Final = {

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from itertools import pairwise
 
+from apscheduler import clocks
 from apscheduler._engine.instants import DAY, LATEST, SECOND, to_us
-from apscheduler._engine.zones import EARLIEST, zone_line
+from apscheduler._engine.zones import EARLIEST, ZoneLine, zone_line
 from apscheduler.moments import astimezone
 from apscheduler.triggers._words.clock import clock
-from apscheduler.triggers._words.parts import Moment
+from apscheduler.triggers._words.parts import Limits, Moment, RemarkSaid, seconds_text
 
 _FILE = re.compile(r"tzfile\(b?'(.+)'\)")
 """The ``repr`` of dateutil's zones."""
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
+_LOOKED_AHEAD = 10 * 366 * DAY
 
 
 def moment(given: datetime, zone: tzinfo) -> Moment:
@@ -31,6 +34,38 @@ def moment(given: datetime, zone: tzinfo) -> Moment:
         text += f".{rest:06}".rstrip("0")
     twice = len(line.instants(local)) > 1
     return Moment(day, text, _offset_text(local - instant) if twice else None)
+
+
+def twice(instant: int, line: ZoneLine) -> list[RemarkSaid]:
+    """Return the remark of a preview on a wall time that comes twice."""
+    local = instant + line.offset(instant)
+    instants = line.instants(local)
+    if len(instants) < 2:
+        return []
+    text = clock(local % DAY // SECOND)
+    return [("first" if instant == instants[0] else "second", (text,))]
+
+
+def limits(
+    zone: tzinfo,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    jitter: float | None = None,
+) -> Limits:
+    """Return what narrows or blurs a schedule that goes by the wall clock of a zone."""
+    return Limits(
+        zone_name(zone),
+        None if start is None else moment(start, zone),
+        None if end is None else moment(end, zone),
+        seconds_text(jitter),
+    )
+
+
+def has_changes_ahead(line: ZoneLine) -> bool:
+    """Return whether a zone's clocks will be moved, as far as its tz database knows (looked at for ten years)."""
+    now = clocks.now_us()
+    windows = line.windows(now, now + _LOOKED_AHEAD)
+    return any(early.offset != late.offset for early, late in pairwise(windows))
 
 
 def zone_name(zone: tzinfo) -> str:

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, tzinfo
 from typing import Any
 
 from apscheduler._engine.clock_rules import UTC_LINE
+from apscheduler._engine.cron_days import FIRST_YEAR, LAST_YEAR
 from apscheduler._engine.instants import to_us
 from apscheduler.elsewhere import names_of_3x
 from apscheduler.moments import datetime_repr
@@ -17,6 +18,10 @@ from apscheduler.triggers.cron.fields import FIELD_NAMES, FIELDS_MAP, BaseField,
 from apscheduler.triggers.cron.from_crontab import CrontabWeekdayWarning, crontab_fields
 from apscheduler.triggers.cron.watching import listeners
 from apscheduler.triggers.wallclock import WallClockTrigger
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from apscheduler.triggers._words.parts import Said
 
 __all__ = ("CronTrigger", "CrontabWeekdayWarning")
 
@@ -167,6 +172,11 @@ class CronTrigger(WallClockTrigger):
             self._compile()
         return super()._first_after(previous, now)
 
+    def says(self) -> Said:
+        if self._table.asks:
+            return super().says()
+        return self._on_clock(FIRST_YEAR, LAST_YEAR)
+
     def __getstate__(self) -> dict[str, Any]:
         return {
             "version": 2,
@@ -227,6 +237,5 @@ _OWN_WAY = CronTrigger._own_way
 listeners.append(_fields_changed)
 
 
-TYPE_CHECKING = False
 if not TYPE_CHECKING:
     __getattr__ = names_of_3x(__name__)

@@ -13,9 +13,13 @@ from apscheduler.triggers.arguments import limits_of, state_of, stored_zone
 from apscheduler.triggers.base import SEALED
 from apscheduler.triggers.crontab.compiling import compile_schedule, settled
 from apscheduler.triggers.crontab.errors import CrontabError
-from apscheduler.triggers.crontab.fields import Schedule
+from apscheduler.triggers.crontab.fields import YEAR, Schedule
 from apscheduler.triggers.crontab.parsing import parse
 from apscheduler.triggers.wallclock import WallClockTrigger
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from apscheduler.triggers._words.parts import Said
 
 __all__ = ("CrontabError", "CrontabTrigger")
 
@@ -143,6 +147,19 @@ class CrontabTrigger(WallClockTrigger):
         if self.dst == "ocps":
             return ONCE
         return ONCE_AND_NEVER_LOST if self._schedule.is_fixed_time else ELAPSED
+
+    def says(self) -> Said:
+        from apscheduler.triggers._words.clock import CHANGES
+        from apscheduler.triggers._words.parts import AtStart, Unsettled
+        from apscheduler.triggers._words.zones import has_changes_ahead
+
+        if self._schedule.reboot:
+            return AtStart()
+        changes = CHANGES[self._rule] if has_changes_ahead(self._line) else None
+        if self._has_times:
+            return self._on_clock(YEAR.low, YEAR.high, changes)
+        text = f"{self.expression!r}" + (" (lenient)" if self.lenient else "")
+        return Unsettled(text, self._limits(), changes)
 
     # -- state ---------------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from apscheduler.triggers._words.locale import Locale, around_the_week, runs
 from apscheduler.triggers._words.parts import (
     Combined,
     Dates,
@@ -14,7 +15,6 @@ from apscheduler.triggers._words.parts import (
     Foreign,
     Limits,
     Listed,
-    Locale,
     Moment,
     Numbers,
     Once,
@@ -27,8 +27,6 @@ from apscheduler.triggers._words.parts import (
     UnderCalendars,
     Unsettled,
     Weekdays,
-    around_the_week,
-    runs,
 )
 from apscheduler.triggers._words.rules_en import rule as rule_words
 
@@ -102,7 +100,7 @@ class Words(Locale):
         return text if said.changes is None else f"{text}; {_CHANGES[said.changes]}"
 
     def combined(self, said: Combined) -> str:
-        children = [f"[{each}]" for each in said.said]
+        children = [f"[{self.say(each)}]" for each in said.said]
         if said.together:
             text = f"whenever all of these coincide: {_and(children)}"
         else:
@@ -110,15 +108,12 @@ class Words(Locale):
         return f"{text}, {_jitter(said.jitter)}" if said.jitter else text
 
     def under_calendars(self, said: UnderCalendars) -> str:
+        inner = self.say(said.said)
         names = [f"the scheduler's calendar {name!r}" for name in said.names]
         if said.closed == "drop":
-            return (
-                f"[{said.said}] unless closed by {_and([*said.days, *said.windows, *names], 'or')}"
-            )
+            return f"[{inner}] unless closed by {_and([*said.days, *said.windows, *names], 'or')}"
         to = "the next open day" if said.closed == "next" else "the open day before"
-        text = (
-            f"[{said.said}], moved to {to} from days closed by {_and([*said.days, *names], 'or')}"
-        )
+        text = f"[{inner}], moved to {to} from days closed by {_and([*said.days, *names], 'or')}"
         if said.names:
             text += ", whose blackouts drop it"
         return f"{text}, unless closed by {_and(said.windows, 'or')}" if said.windows else text

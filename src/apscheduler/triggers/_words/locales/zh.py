@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from apscheduler.triggers._words.locale import Locale, around_the_week, runs
 from apscheduler.triggers._words.parts import (
     Combined,
     Dates,
@@ -16,7 +17,6 @@ from apscheduler.triggers._words.parts import (
     Foreign,
     Limits,
     Listed,
-    Locale,
     Moment,
     Numbers,
     Once,
@@ -29,8 +29,6 @@ from apscheduler.triggers._words.parts import (
     UnderCalendars,
     Unsettled,
     Weekdays,
-    around_the_week,
-    runs,
 )
 from apscheduler.triggers._words.rules_zh import rule as rule_words
 
@@ -98,20 +96,19 @@ class Words(Locale):
         return text if said.changes is None else f"{text}；{_CHANGES[said.changes]}"
 
     def combined(self, said: Combined) -> str:
-        children = [f"【{each}】" for each in said.said]
+        children = [f"【{self.say(each)}】" for each in said.said]
         rule = "以下各项同时到期时" if said.together else "以下任一项到期时"
         text = f"{rule}：{''.join(children)}"
         return f"{text}，{_jitter(said.jitter)}" if said.jitter else text
 
     def under_calendars(self, said: UnderCalendars) -> str:
+        inner = self.say(said.said)
         names = [f"调度器的日历 {name!r}" for name in said.names]
         if said.closed == "drop":
-            return (
-                f"【{said.said}】，{_and([*said.days, *said.windows, *names], '或')} 关闭时不触发"
-            )
+            return f"【{inner}】，{_and([*said.days, *said.windows, *names], '或')} 关闭时不触发"
         to = "移至下一个开放日" if said.closed == "next" else "移至前一个开放日"
         days = _joined("遇", _and([*said.days, *names], "或"))
-        text = f"【{said.said}】，{days} 关闭的日子{to}"
+        text = f"【{inner}】，{days} 关闭的日子{to}"
         if said.names:
             text += "，遇其禁止时段则不触发"
         return f"{text}，{_and(said.windows, '或')} 关闭时不触发" if said.windows else text
