@@ -60,9 +60,8 @@ class BaseTrigger(metaclass=ABCMeta):
     # The two methods that the integer methods stand for; None where those only ask get_next_fire_time.
     _own_way: Any = None
     _own_jitter: Any = None
-    # The says() of a class, and the methods by which the class that wrote it fires.
-    _sayer: Any = None
-    _told: Any = None
+    # The says() of a class, the class that wrote it, and the methods by which that one fired then.
+    _telling: tuple[Any, Any, Any] = (None, None, None)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -71,8 +70,11 @@ class BaseTrigger(metaclass=ABCMeta):
         elif not is_own(cls):
             for name in _INTEGER_METHODS:
                 setattr(cls, name, BaseTrigger.__dict__[name])
-        if cls.says != cls._sayer:
-            cls._sayer, cls._told = cls.says, _firing_of(cls)
+        says, teller, _ = cls._telling
+        if teller is not None and cls.says == says and _firing_of(cls) != _firing_of(teller):
+            setattr(cls, "says", BaseTrigger.says)  # noqa: B010 - what the other class says is not true of it
+        if cls.says != says:
+            cls._telling = cls.says, cls, _firing_of(cls)
 
     @abstractmethod
     def get_next_fire_time(
@@ -148,7 +150,7 @@ class BaseTrigger(metaclass=ABCMeta):
         :meth:`describe` asks for it. A trigger of your own says its ``repr`` (or ``str``) until its class overrides this;
         the values are those of :mod:`apscheduler.triggers.parts`, or what another trigger ``says()``. They are exact:
         triggers that say the same fire alike. A subclass that fires in another way than the class that wrote ``says()``
-        has to write it anew; until then it is described by its ``repr``.
+        says its ``repr`` until it writes it anew.
         """
         from apscheduler.triggers._words.parts import named
 
@@ -244,7 +246,7 @@ def _said_by(trigger: BaseTrigger) -> Said:
     """Return what a trigger says, but its name alone where it fires in another way than the class that wrote that."""
     cls = type(trigger)
     changed = not _ASKED.isdisjoint(getattr(trigger, "__dict__", None) or ())
-    if changed or _firing_of(cls) != cls._told:
+    if changed or _firing_of(cls) != cls._telling[2]:
         return BaseTrigger.says(trigger)
     return trigger.says()
 
