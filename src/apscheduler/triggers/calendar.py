@@ -7,15 +7,14 @@ fire times, the changed calendar decides about the second. Fire times that are *
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from apscheduler._engine.instants import AT_NEXT_START, DAY, LATEST
 from apscheduler._engine.spans import ALWAYS_END, ALWAYS_START, Span
 from apscheduler._engine.zones import ZoneLine, zone_line
-from apscheduler.calendars.base import Calendar, DayCalendar, UnknownCalendarError
-from apscheduler.calendars.days import ClosedDays
+from apscheduler.calendars.base import Calendar, DayCalendar
 from apscheduler.names import hint
 from apscheduler.references import obj_to_ref
 from apscheduler.texts import line
@@ -27,6 +26,7 @@ from apscheduler.triggers.base import (
     said_within,
     speaks_integers,
 )
+from apscheduler.triggers.calendars_given import Unregistered, calendars_of
 from apscheduler.triggers.combining import restored
 from apscheduler.triggers.foreign import in_zone
 from apscheduler.triggers.rolling import Rolling
@@ -75,7 +75,7 @@ class CalendarTrigger(BaseTrigger):
                 f"closed={closed!r} moves fire times, and {line(str(trigger))} has none of its own; it can only be dropped: "
                 'closed="drop"'
             )
-        self._set(trigger, _calendars(calendars), closed)
+        self._set(trigger, calendars_of(calendars), closed)
         if closed != "drop" and not any(
             isinstance(each, str) or each.by_day for each in self.calendars
         ):
@@ -113,7 +113,7 @@ class CalendarTrigger(BaseTrigger):
         inner = self.trigger if self.trigger.native else in_zone(self.trigger, zone)
         made._set(inner, self.calendars, self.closed)
         made._bound = tuple(
-            (f"calendar {each!r}", known.get(each) or _Unknown(each, known))
+            (f"calendar {each!r}", known.get(each) or Unregistered(each, known))
             if isinstance(each, str)
             else (str(each), each)
             for each in self.calendars
@@ -196,7 +196,9 @@ class CalendarTrigger(BaseTrigger):
         if self.closed == "drop":
             return None
         if self._rolling is None:
-            days = [each for _, each in self._known() if each.by_day or isinstance(each, _Unknown)]
+            days = [
+                each for _, each in self._known() if each.by_day or isinstance(each, Unregistered)
+            ]
 
             def is_open(number: int) -> bool:
                 return not any(_why(each, number, self._zone_line) for each in days)
@@ -330,35 +332,6 @@ class CalendarTrigger(BaseTrigger):
         )
 
 
-class _Unknown(Calendar):
-    """Takes the place of a calendar name that is not registered: raises when it is asked."""
-
-    def __init__(self, name: str, known: Mapping[str, Calendar]) -> None:
-        self._name = name
-        self._names = list(known)
-
-    def span(self, instant: int, line: ZoneLine) -> Span:
-        raise unknown_calendar(self._name, self._names)
-
-    def __getstate__(self) -> dict[str, Any]:
-        raise TypeError("a stand-in is never stored")
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        raise TypeError("a stand-in is never stored")
-
-
-def unknown_calendar(name: str, known: Iterable[str]) -> UnknownCalendarError:
-    """Return the error for a calendar that a scheduler does not know by this name."""
-    return UnknownCalendarError(
-        f"there is no calendar {name!r} on this scheduler, so nothing of its jobs is run: register it with "
-        f"add_calendar({name!r}, …); {hint(name, known)}"
-    )
-
-
-def _written(part: Any) -> tuple[str, Any]:
-    return obj_to_ref(type(part)), part.__getstate__()
-
-
 def _why(calendar: Calendar, number: int, line: ZoneLine) -> str | None:
     """Return why a day is closed by a calendar of days."""
     if isinstance(calendar, DayCalendar):
@@ -366,31 +339,9 @@ def _why(calendar: Calendar, number: int, line: ZoneLine) -> str | None:
     return calendar.span(number * DAY, line).reason  # a name that is not known raises here
 
 
+def _written(part: Any) -> tuple[str, Any]:
+    return obj_to_ref(type(part)), part.__getstate__()
+
+
 def _named(calendar: Calendar | str) -> str:
     return repr(calendar) if isinstance(calendar, str) else str(calendar)
-
-
-def _calendars(given: Any) -> tuple[Calendar | str, ...]:
-    if isinstance(given, str | Calendar) or not isinstance(given, list | tuple):
-        given = (given,)
-    if not given:
-        raise ValueError("CalendarTrigger needs at least one calendar")
-    return tuple(map(_calendar, given))
-
-
-def _calendar(given: Any) -> Calendar | str:
-    if isinstance(given, Calendar):
-        return given
-    if isinstance(given, str):
-        if not given.strip():
-            raise ValueError("the name of a calendar cannot be empty")
-        return given
-    if isinstance(given, Mapping | set | frozenset):
-        return ClosedDays(given)
-    raise TypeError(
-        f"a calendar is a Calendar such as BusinessDays('DE'), the name of one on the scheduler, a set of dates or a "
-        f"holidays object, not {given!r}" + (_CALLABLE if callable(given) else "")
-    )
-
-
-_CALLABLE = ": say ClosedDays(…) or OpenDays(…) of a callable"

@@ -122,7 +122,7 @@ class CalendarRegistry(Registry):
         """
         for name in calendar_names(trigger):
             if name not in self._calendars:
-                from apscheduler.triggers.calendar import unknown_calendar
+                from apscheduler.triggers.calendars_given import unknown_calendar
 
                 raise unknown_calendar(name, self._calendars)
 
