@@ -7,7 +7,13 @@ from datetime import datetime, tzinfo
 from typing import Any
 
 from apscheduler._engine.instants import SECOND
-from apscheduler.moments import astimezone, convert_to_datetime, local_zone, zone_named
+from apscheduler.moments import (
+    astimezone,
+    convert_to_datetime,
+    datetime_repr,
+    local_zone,
+    zone_named,
+)
 
 _LONGEST_JITTER = 9999 * 366 * 86_400
 """In seconds: longer than all the years that a datetime can have."""
@@ -104,6 +110,21 @@ def with_state(trigger: Any, **changes: Any) -> Any:
     made = cls.__new__(cls)
     made.__setstate__({**trigger.__getstate__(), **changes})
     return made
+
+
+def shown(trigger: Any, options: Iterable[str]) -> str:
+    """Return a trigger's ``repr``: its own options, then what limits and shows its fire times.
+
+    :param options: as they are written in a call
+    """
+    parts = [*options]
+    for name in ("start_date", "end_date"):
+        moment = getattr(trigger, name)
+        if moment:
+            parts.append(f"{name}='{datetime_repr(moment)}'")
+    if trigger.jitter:
+        parts.append(f"jitter={trigger.jitter}")
+    return f"<{type(trigger).__name__} ({', '.join(parts)}, timezone='{trigger.timezone}')>"
 
 
 def better_type_error(

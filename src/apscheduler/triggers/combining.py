@@ -15,7 +15,7 @@ from apscheduler._engine.instants import LATEST, from_us, to_us
 from apscheduler.elsewhere import names_of_3x
 from apscheduler.references import obj_to_ref, ref_to_obj
 from apscheduler.texts import line
-from apscheduler.triggers.arguments import checked_jitter, delayed, state_of
+from apscheduler.triggers.arguments import checked_jitter, delayed, state_of, with_state
 from apscheduler.triggers.base import (
     BaseTrigger,
     jittered_by_hook,
@@ -69,8 +69,7 @@ class BaseCombiningTrigger(BaseTrigger):
         children = [trigger.for_job(job_id) for trigger in self.triggers]
         if all(new is old for new, old in zip(children, self.triggers, strict=True)):
             return self
-        bound = type(self).__new__(type(self))
-        bound.__setstate__(self.__getstate__())
+        bound: BaseCombiningTrigger = with_state(self)
         bound.triggers = children
         return bound
 

@@ -9,7 +9,14 @@ from apscheduler._engine.instants import LATEST, SECOND, duration_us, to_us
 from apscheduler._engine.zones import ZoneLine, zone_line
 from apscheduler.elsewhere import names_of_3x
 from apscheduler.moments import convert_to_datetime, datetime_repr
-from apscheduler.triggers.arguments import checked_jitter, delayed, state_of, stored_zone, zone_of
+from apscheduler.triggers.arguments import (
+    checked_jitter,
+    delayed,
+    shown,
+    state_of,
+    stored_zone,
+    zone_of,
+)
 from apscheduler.triggers.base import (
     LONGEST_STEP,
     SEALED,
@@ -266,15 +273,7 @@ class IntervalTrigger(BaseTrigger):
         return f"interval[{self.interval}]"
 
     def __repr__(self) -> str:
-        options = [
-            f"interval={self.interval!r}",
-            f"start_date='{datetime_repr(self.start_date)}'",
-        ]
-        if self.end_date:
-            options.append(f"end_date='{datetime_repr(self.end_date)}'")
-        if self.jitter:
-            options.append(f"jitter={self.jitter}")
-        return f"<{type(self).__name__} ({', '.join(options)}, timezone='{self.timezone}')>"
+        return shown(self, [f"interval={self.interval!r}"])
 
 
 SEALED.add(IntervalTrigger)

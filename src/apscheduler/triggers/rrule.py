@@ -14,7 +14,14 @@ from apscheduler import clocks
 from apscheduler._engine.instants import DAY, LATEST, to_us
 from apscheduler._engine.zones import EARLIEST, zone_line
 from apscheduler.moments import convert_to_datetime, datetime_repr
-from apscheduler.triggers.arguments import checked_jitter, delayed, state_of, stored_zone, zone_of
+from apscheduler.triggers.arguments import (
+    checked_jitter,
+    delayed,
+    shown,
+    state_of,
+    stored_zone,
+    zone_of,
+)
 from apscheduler.triggers.base import (
     SEALED,
     BaseTrigger,
@@ -177,12 +184,7 @@ class RRuleTrigger(BaseTrigger):
         return f"rrule[{'; '.join(self.rrule.splitlines())}]"
 
     def __repr__(self) -> str:
-        options = [repr(self.rrule), f"start_date='{datetime_repr(self.start_date)}'"]
-        if self.end_date:
-            options.append(f"end_date='{datetime_repr(self.end_date)}'")
-        if self.jitter:
-            options.append(f"jitter={self.jitter}")
-        return f"<{type(self).__name__} ({', '.join(options)}, timezone='{self.timezone}')>"
+        return shown(self, [repr(self.rrule)])
 
 
 SEALED.add(RRuleTrigger)

@@ -11,7 +11,7 @@ from apscheduler._engine.cron import CronTable
 from apscheduler._engine.cron_line import count_fires, latest_fire, next_fire, previous_fire
 from apscheduler._engine.instants import AT_NEXT_START, DAY, HOUR, NEVER, to_us
 from apscheduler._engine.zones import EARLIEST, ZoneLine, zone_line
-from apscheduler.triggers.arguments import delayed
+from apscheduler.triggers.arguments import delayed, shown, stored_zone
 from apscheduler.triggers.base import (
     OWN_JITTER,
     SEALED,
@@ -23,6 +23,9 @@ from apscheduler.triggers.base import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
     from apscheduler.triggers._words.parts import ClockChanges, Limits, RemarkSaid, Said
 
 _NO_WINDOW: tuple[int, int, int, tuple[int, ...]] = (0, 1, 0, ())
@@ -32,7 +35,7 @@ _LONG_AGO = -NEVER
 class WallClockTrigger(BaseTrigger):
     """Fires where the wall clock of its zone shows a time that its table holds.
 
-    A subclass calls :meth:`_prepare` when its public attributes are set.
+    A subclass calls :meth:`_limit`, and :meth:`_prepare` when its public attributes are set.
     """
 
     __slots__ = (
@@ -61,6 +64,16 @@ class WallClockTrigger(BaseTrigger):
     _end: int
     # The hour in which fire times can be read off: (its instant, first and last start that it answers, marks).
     _window: tuple[int, int, int, tuple[int, ...]]
+
+    def _limit(
+        self, zone: tzinfo, start: datetime | None, end: datetime | None, jitter: float | None
+    ) -> None:
+        self._timezone, self._start_date, self._end_date = zone, start, end
+        self.jitter = jitter
+
+    def _limit_as_stored(self, values: Mapping[str, Any]) -> None:
+        zone = stored_zone(values["timezone"])
+        self._limit(zone, values["start_date"], values["end_date"], values.get("jitter"))
 
     def _prepare(self, table: CronTable, rule: ClockRule) -> None:
         self._table = table
@@ -218,6 +231,13 @@ class WallClockTrigger(BaseTrigger):
         return min(
             1 + count_fires(self._table, self._line, self._rule, first, until, limit - 1), limit
         )
+
+    def _options(self) -> list[str]:
+        """Return what its table is made of, as it is written in a call."""
+        return []
+
+    def __repr__(self) -> str:
+        return shown(self, self._options())
 
     # -- what is said of it ------------------------------------------------------------------------------------
 

@@ -9,8 +9,7 @@ from apscheduler._engine.clock_rules import UTC_LINE
 from apscheduler._engine.cron_days import FIRST_YEAR, LAST_YEAR
 from apscheduler._engine.instants import to_us
 from apscheduler.elsewhere import names_of_3x
-from apscheduler.moments import datetime_repr
-from apscheduler.triggers.arguments import limits_of, state_of, stored_zone
+from apscheduler.triggers.arguments import limits_of, state_of
 from apscheduler.triggers.base import SEALED, speaks_integers
 from apscheduler.triggers.cron.asking import ASKED_LINE, count_on, set_field
 from apscheduler.triggers.cron.compiling import table_of
@@ -70,9 +69,7 @@ class CronTrigger(WallClockTrigger):
         timezone: tzinfo | str | None = None,
         jitter: float | None = None,
     ) -> None:
-        self._timezone, self._start_date, self._end_date, self.jitter = limits_of(
-            timezone, start_date, end_date, jitter
-        )
+        self._limit(*limits_of(timezone, start_date, end_date, jitter))
         given = (year, month, day, week, day_of_week, hour, minute, second)
         named = dict(zip(self.FIELD_NAMES, given, strict=True))
         self._fields_set = fields_of(named, self.FIELD_NAMES, self.FIELDS_MAP)
@@ -189,26 +186,12 @@ class CronTrigger(WallClockTrigger):
 
     def __setstate__(self, state: dict[str, Any] | tuple[None, dict[str, Any]]) -> None:
         values = state_of(state, self, newest=2)
-        self._timezone = stored_zone(values["timezone"])
-        self._start_date = values["start_date"]
-        self._end_date = values["end_date"]
+        self._limit_as_stored(values)
         self._fields_set = values["fields"]
-        self.jitter = values.get("jitter")
         self._compile()
 
     def __str__(self) -> str:
         return f"cron[{', '.join(self._options())}]"
-
-    def __repr__(self) -> str:
-        options = self._options()
-        if self.start_date:
-            options.append(f"start_date='{datetime_repr(self.start_date)}'")
-        if self.end_date:
-            options.append(f"end_date='{datetime_repr(self.end_date)}'")
-        if self.jitter:
-            options.append(f"jitter={self.jitter}")
-        name, fields = type(self).__name__, ", ".join(options)
-        return f"<{name} ({fields}, timezone='{self.timezone}')>"
 
     def _options(self) -> list[str]:
         return [f"{field.name}='{field}'" for field in self.fields if not field.is_default]

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from apscheduler._engine.clock_rules import ELAPSED, ONCE, ONCE_AND_NEVER_LOST, UTC_LINE, ClockRule
 from apscheduler._engine.instants import AT_NEXT_START
-from apscheduler.moments import asbool, datetime_repr
+from apscheduler.moments import asbool
 from apscheduler.names import hint
-from apscheduler.triggers.arguments import limits_of, state_of, stored_zone
+from apscheduler.triggers.arguments import limits_of, state_of, with_state
 from apscheduler.triggers.base import SEALED
 from apscheduler.triggers.crontab.compiling import compile_schedule, settled
 from apscheduler.triggers.crontab.errors import CrontabError
@@ -76,9 +76,7 @@ class CrontabTrigger(WallClockTrigger):
         self._schedule = parse(expression, lenient=self.lenient)
         self.expression = " ".join(expression.split())
         self.dst = _checked_dst(dst)
-        self._timezone, self._start_date, self._end_date, self.jitter = limits_of(
-            timezone, start_date, end_date, jitter
-        )
+        self._limit(*limits_of(timezone, start_date, end_date, jitter))
         self._job_id = None
         self._compile()
 
@@ -101,9 +99,7 @@ class CrontabTrigger(WallClockTrigger):
         """Return the trigger for the job of this id: itself, or, if it has an ``H``, one bound to the id."""
         if not self._schedule.has_hash or self._job_id == job_id:
             return self
-        bound = type(self).__new__(type(self))
-        bound.__setstate__({**self.__getstate__(), "job_id": job_id})
-        return bound
+        return with_state(self, job_id=job_id)  # type: ignore[no-any-return]
 
     # -- fire times ----------------------------------------------------------------------------------------
 
@@ -179,10 +175,7 @@ class CrontabTrigger(WallClockTrigger):
     def __setstate__(self, state: dict[str, Any]) -> None:
         values = state_of(state, self, newest=1)
         self.expression = values["expression"]
-        self._timezone = stored_zone(values["timezone"])
-        self._start_date = values["start_date"]
-        self._end_date = values["end_date"]
-        self.jitter = values["jitter"]
+        self._limit_as_stored(values)
         self.dst = _checked_dst(values["dst"])
         self.lenient = values["lenient"]
         self._job_id = values["job_id"]
@@ -191,16 +184,6 @@ class CrontabTrigger(WallClockTrigger):
 
     def __str__(self) -> str:
         return f"crontab[{', '.join(self._options())}]"
-
-    def __repr__(self) -> str:
-        options = self._options()
-        if self.start_date:
-            options.append(f"start_date='{datetime_repr(self.start_date)}'")
-        if self.end_date:
-            options.append(f"end_date='{datetime_repr(self.end_date)}'")
-        if self.jitter:
-            options.append(f"jitter={self.jitter}")
-        return f"<{type(self).__name__} ({', '.join(options)}, timezone='{self.timezone}')>"
 
     def _options(self) -> list[str]:
         options = [repr(self.expression), f"dst={self.dst!r}"]
