@@ -1,4 +1,4 @@
-"""What the triggers' arguments have in common: how zones are found, and what a jitter may be."""
+"""What the arguments and the states of triggers have in common: zones, limits, jitter, and how they are shown and stored."""
 
 from __future__ import annotations
 
@@ -102,6 +102,26 @@ def state_of(state: Any, trigger: object, newest: int) -> Mapping[str, Any]:
             f"release reads versions up to {newest}: upgrade it, or store the job again"
         )
     return values
+
+
+def stored(part: Any) -> tuple[str, Any]:
+    """Return a trigger or a calendar as it is stored within a trigger: the path of its class, and its state."""
+    from apscheduler.references import obj_to_ref
+
+    return obj_to_ref(type(part)), part.__getstate__()
+
+
+def restored(ref: str, state: Any) -> Any:
+    """Return the part of a trigger that was stored so."""
+    from apscheduler.references import ref_to_obj
+
+    child = ref_to_obj(ref)
+    trigger = child.__new__(child)
+    if hasattr(trigger, "__setstate__"):
+        trigger.__setstate__(state)
+    else:
+        trigger.__dict__.update(state or {})
+    return trigger
 
 
 def with_state(trigger: Any, **changes: Any) -> Any:

@@ -16,9 +16,8 @@ from apscheduler._engine.spans import ALWAYS_END, ALWAYS_START, Span
 from apscheduler._engine.zones import ZoneLine, zone_line
 from apscheduler.calendars.base import Calendar, DayCalendar
 from apscheduler.names import hint
-from apscheduler.references import obj_to_ref
 from apscheduler.texts import line
-from apscheduler.triggers.arguments import state_of
+from apscheduler.triggers.arguments import restored, state_of, stored
 from apscheduler.triggers.base import (
     BaseTrigger,
     jittered_by_hook,
@@ -27,7 +26,6 @@ from apscheduler.triggers.base import (
     speaks_integers,
 )
 from apscheduler.triggers.calendars_given import Unregistered, calendars_of
-from apscheduler.triggers.combining import restored
 from apscheduler.triggers.foreign import in_zone
 from apscheduler.triggers.rolling import Rolling
 
@@ -308,9 +306,9 @@ class CalendarTrigger(BaseTrigger):
     def __getstate__(self) -> dict[str, Any]:
         return {
             "version": _VERSION,
-            "trigger": _written(self.trigger),
+            "trigger": stored(self.trigger),
             "calendars": [
-                each if isinstance(each, str) else _written(each) for each in self.calendars
+                each if isinstance(each, str) else stored(each) for each in self.calendars
             ],
             "closed": self.closed,
         }
@@ -337,10 +335,6 @@ def _why(calendar: Calendar, number: int, line: ZoneLine) -> str | None:
     if isinstance(calendar, DayCalendar):
         return calendar._why_number_closed(number)
     return calendar.span(number * DAY, line).reason  # a name that is not known raises here
-
-
-def _written(part: Any) -> tuple[str, Any]:
-    return obj_to_ref(type(part)), part.__getstate__()
 
 
 def _named(calendar: Calendar | str) -> str:

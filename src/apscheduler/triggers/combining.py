@@ -13,9 +13,15 @@ from typing import Any
 
 from apscheduler._engine.instants import LATEST, from_us, to_us
 from apscheduler.elsewhere import names_of_3x
-from apscheduler.references import obj_to_ref, ref_to_obj
 from apscheduler.texts import line
-from apscheduler.triggers.arguments import checked_jitter, delayed, state_of, with_state
+from apscheduler.triggers.arguments import (
+    checked_jitter,
+    delayed,
+    restored,
+    state_of,
+    stored,
+    with_state,
+)
 from apscheduler.triggers.base import (
     BaseTrigger,
     jittered_by_hook,
@@ -95,7 +101,7 @@ class BaseCombiningTrigger(BaseTrigger):
         return [child for child in self.triggers if fires_at(child, instant)]
 
     def __getstate__(self) -> dict[str, Any]:
-        children = [(obj_to_ref(type(child)), child.__getstate__()) for child in self.triggers]
+        children = [stored(child) for child in self.triggers]
         return {"version": _VERSION, "triggers": children, "jitter": self.jitter}
 
     def __setstate__(self, state: Any) -> None:
@@ -335,17 +341,6 @@ def _checked(triggers: Any, name: str) -> Any:
     if not triggers:
         raise ValueError(f"{name} needs at least one trigger to combine")
     return triggers
-
-
-def restored(ref: str, state: Any) -> Any:
-    """Return an object of the class that ``ref`` names, with this pickled state."""
-    child = ref_to_obj(ref)
-    trigger = child.__new__(child)
-    if hasattr(trigger, "__setstate__"):
-        trigger.__setstate__(state)
-    else:
-        trigger.__dict__.update(state or {})
-    return trigger
 
 
 if not TYPE_CHECKING:

@@ -1,4 +1,14 @@
-"""The cron trigger: fires when the wall clock of its zone shows a time that its fields match."""
+"""The cron trigger: fires when the wall clock of its zone shows a time that its fields match.
+
+``fields.py`` reads what each field is given into ``expressions.py``; stored triggers of 3.x name both. ``compiling.py``
+makes one table of all fields, which ``wallclock.py`` searches. ``from_crontab.py`` reads a crontab line as 3.x does.
+
+Fields and expressions may be of foreign classes, or patched. ``watching.py`` notices that, and has all cron triggers
+compile anew; ``asking.py`` then asks the fields value by value, as 3.x does.
+
+Easy to get wrong: 0 is Monday here, and Sunday in crontab. Day and weekday must both match, where crontab wants one of
+them. Fields below the lowest one given take their minimum, the others every value.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,15 @@
-"""The crontab trigger: crontab lines that mean what crontab means."""
+"""The crontab trigger: crontab lines that mean what crontab means.
+
+``parsing.py`` reads an expression into a ``Schedule`` (``fields.py``), one field at a time (``items.py``). Where that
+fails, ``lines.py`` looks for a setting, user, command or remark of a crontab file, and ``errors.py`` shows the place.
+``compiling.py`` settles each ``H`` by the job's id, and makes the table that ``wallclock.py`` searches.
+
+States: with an ``H`` a trigger has no fire times until ``for_job()`` binds it to a job's id. ``@reboot`` never has any of
+its own: ``AT_NEXT_START`` stands for them.
+
+Easy to get wrong: what happens where the clock is moved depends on ``dst``, and under ``"debian"`` on the expression too:
+one whose hour or minute begins with ``*`` goes by elapsed time.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,12 @@
-"""Converts schedules from one dialect of cron into another: ``convert("0 10 * * 1-5", "crontab", "systemd")``."""
+"""Converts schedules from one dialect of cron into another: ``convert("0 10 * * 1-5", "crontab", "systemd")``.
+
+Each dialect is a file with ``read`` (its text into a :class:`Pattern` of ``pattern.py``) and ``say`` (a pattern into its
+text): ``keywords.py`` for :class:`CronTrigger`, ``crontab.py``, ``quartz.py`` and ``systemd.py``. ``words.py`` reads lists of
+numbers and names for the last two. Users call ``convert``; so does the advice in error messages.
+
+Easy to get wrong: what the target has no words for is an error that names it, never something near. A pattern counts
+weekdays from Sunday = 0, and knows no zone and no clock changes.
+"""
 
 from __future__ import annotations
 

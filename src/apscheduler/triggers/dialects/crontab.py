@@ -19,9 +19,9 @@ from apscheduler.triggers.dialects.pattern import (
     Dates,
     Pattern,
     Weekdays,
+    listed,
     names_of,
-    runs,
-    step_of,
+    values_of,
 )
 
 _MEANING = ("{} days before the last", "the last Monday to Friday of the month")
@@ -61,27 +61,26 @@ def say(pattern: Pattern, lenient: bool = False) -> str:
     """
     if pattern.weeks is not None:
         raise ConversionError("weeks of the year cannot be said in crontab")
-    parts = [_said(pattern.minutes, 0, 59), _said(pattern.hours, 0, 23)]
-    parts += [_said_dates(pattern.dates, lenient), _said(pattern.months, 1, 12)]
+    parts = [listed(pattern.minutes, 0, 59), listed(pattern.hours, 0, 23)]
+    parts += [_said_dates(pattern.dates, lenient), listed(pattern.months, 1, 12)]
     plus = (
         "+" if pattern.both and pattern.dates is not None and pattern.weekdays is not None else ""
     )
     parts.append(plus + _said_weekdays(pattern.weekdays))
     if pattern.seconds != {0} or pattern.years is not None:
-        parts.insert(0, _said(pattern.seconds, 0, 59))
+        parts.insert(0, listed(pattern.seconds, 0, 59))
     if pattern.years is not None:
         outside = [year for year in pattern.years if not FIRST_YEAR <= year <= LAST_YEAR]
         if outside:
             raise ConversionError(
                 f"the year {min(outside)} cannot be said in crontab ({FIRST_YEAR}-{LAST_YEAR})"
             )
-        parts.append(_said(pattern.years, FIRST_YEAR, LAST_YEAR))
+        parts.append(listed(pattern.years, FIRST_YEAR, LAST_YEAR))
     return " ".join(parts)
 
 
 def _values(field: Field) -> frozenset[int]:
-    bits = field_bits(field)
-    return frozenset(value for value in range(bits.bit_length()) if bits >> value & 1)
+    return values_of(field_bits(field))
 
 
 def _dates(field: Field) -> Dates:
@@ -99,16 +98,6 @@ def _weekdays(field: Field) -> Weekdays:
     return Weekdays(_values(field), nth)
 
 
-def _said(values: frozenset[int], low: int, high: int) -> str:
-    if len(values) == high - low + 1:
-        return "*"
-    stepped = step_of(values, high)
-    if stepped is not None and stepped[1] > 1:
-        first, step = stepped
-        return f"*/{step}" if first == low else f"{first}-{high}/{step}"
-    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in runs(values))
-
-
 def _said_dates(dates: Dates | None, lenient: bool) -> str:
     if dates is None:
         return "*"
@@ -119,7 +108,7 @@ def _said_dates(dates: Dates | None, lenient: bool) -> str:
         last = ["LW"]
     elif dates.nearest is not None:
         last = [f"{dates.nearest}W"]
-    numbers = [_said(dates.numbers, 1, 31)] if dates.numbers else []
+    numbers = [listed(dates.numbers, 1, 31)] if dates.numbers else []
     beyond = [each for each in last if each[0] == "L" and each != "L"]
     if beyond and not lenient:
         raise ConversionError(

@@ -19,9 +19,9 @@ from apscheduler.triggers.dialects.pattern import (
     Dates,
     Pattern,
     Weekdays,
+    listed,
     names_of,
-    runs,
-    step_of,
+    values_of,
 )
 
 _ORDINALS = {1: "1st", 2: "2nd", 3: "3rd", 4: "4th", 5: "5th", LAST: "last"}
@@ -73,22 +73,21 @@ def say(pattern: Pattern) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     if pattern.years is not None:
-        found["year"] = _said(pattern.years, 1970, 9999)
+        found["year"] = listed(pattern.years, 1970, 9999)
     if len(pattern.months) < 12:
-        found["month"] = _said(pattern.months, 1, 12)
+        found["month"] = listed(pattern.months, 1, 12)
     found.update(_said_days(pattern))
     if pattern.weeks is not None:
-        found["week"] = _said(pattern.weeks, 1, 53)
-    found["hour"] = _said(pattern.hours, 0, 23)
-    found["minute"] = _said(pattern.minutes, 0, 59)
+        found["week"] = listed(pattern.weeks, 1, 53)
+    found["hour"] = listed(pattern.hours, 0, 23)
+    found["minute"] = listed(pattern.minutes, 0, 59)
     if pattern.seconds != {0}:
-        found["second"] = _said(pattern.seconds, 0, 59)
+        found["second"] = listed(pattern.seconds, 0, 59)
     return found
 
 
 def _values(field: BaseField) -> frozenset[int]:
-    bits = field_bits(field)
-    return frozenset(value for value in range(bits.bit_length()) if bits >> value & 1)
+    return values_of(field_bits(field))
 
 
 def _days(day: BaseField, day_of_week: BaseField) -> tuple[Dates | None, Weekdays | None, bool]:
@@ -116,16 +115,6 @@ def _days(day: BaseField, day_of_week: BaseField) -> tuple[Dates | None, Weekday
     if not kept:
         raise ConversionError(f"day={str(day)!r} never falls on day_of_week={str(day_of_week)!r}")
     return None, Weekdays(nth=kept), True
-
-
-def _said(values: frozenset[int], low: int, high: int) -> str:
-    if len(values) == high - low + 1:
-        return "*"
-    stepped = step_of(values, high)
-    if stepped is not None and stepped[1] > 1:
-        first, step = stepped
-        return f"*/{step}" if first == low else f"{first}-{high}/{step}"
-    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in runs(values))
 
 
 def _said_days(pattern: Pattern) -> dict[str, str]:
@@ -162,5 +151,5 @@ def _check_dates(dates: Dates) -> None:
 
 
 def _said_dates(dates: Dates) -> list[str]:
-    found = [_said(dates.numbers, 1, 31)] if dates.numbers else []
+    found = [listed(dates.numbers, 1, 31)] if dates.numbers else []
     return [*found, *("last" for _ in dates.before_last)]

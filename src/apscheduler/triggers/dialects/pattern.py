@@ -123,6 +123,22 @@ def step_of(values: frozenset[int], high: int) -> tuple[int, int] | None:
     return (first, step) if values == frozenset(range(first, high + 1, step)) else None
 
 
+def values_of(bits: int) -> frozenset[int]:
+    """Return the numbers of a bit set."""
+    return frozenset(value for value in range(bits.bit_length()) if bits >> value & 1)
+
+
+def listed(values: frozenset[int], low: int, high: int) -> str:
+    """Return numbers of ``low`` to ``high`` as cron triggers and crontab write them: ``*``, a step, numbers and ranges."""
+    if len(values) == high - low + 1:
+        return "*"
+    stepped = step_of(values, high)
+    if stepped is not None and stepped[1] > 1:
+        first, step = stepped
+        return f"*/{step}" if first == low else f"{first}-{high}/{step}"
+    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in runs(values))
+
+
 def names_of(values: Iterable[int], names: Sequence[str], low: int = 0) -> list[str]:
     """Return runs of numbers as names and ranges of names with a dash."""
     return [
