@@ -89,8 +89,7 @@ class BaseTrigger(metaclass=ABCMeta):
     native: bool = False
     """Whether the integer methods are the trigger's own: quick, without side effects, never waiting."""
 
-    by_integers = property(speaks_integers)
-    """Whether it may be asked by its integer methods, as no method that they stand for was replaced."""
+    speaks_integers = speaks_integers
 
     goes_on: bool = False
     """Whether its integer methods find the fire time after any instant, be it one of its fire times or not."""

@@ -23,9 +23,8 @@ if TYPE_CHECKING:
         @property
         def native(self) -> bool: ...
         @property
-        def by_integers(self) -> bool: ...
-        @property
         def goes_on(self) -> bool: ...
+        def speaks_integers(self) -> bool: ...
         def at(self, instant: int) -> datetime: ...
         def get_next_fire_time(
             self, previous_fire_time: datetime | None, now: datetime
@@ -117,7 +116,7 @@ def series_of(trigger: Any, scheduler: Any) -> Any:
 
 def in_zone(trigger: Trigger | Asked, zone: Any) -> Any:
     """Return the trigger itself if it knows the integers, else an object that asks it, in its zone or in ``zone``."""
-    if isinstance(trigger, Asked) or trigger.by_integers:
+    if isinstance(trigger, Asked) or trigger.speaks_integers():
         return trigger
     if isinstance(zone, tzinfo) and not _has_zone(trigger):
         return InZone(trigger, zone)
