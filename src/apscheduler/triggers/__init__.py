@@ -7,7 +7,8 @@ of other triggers; ``foreign.py`` asks those that are not ours. ``arguments.py``
 
 What is said of triggers lies below them: ``parts.py`` and ``_words/`` put them into words, ``previews.py`` walks their
 fire times with remarks. ``advice.py`` and ``dialects/`` know how schedules are written elsewhere. Jobs, plans and stores
-call triggers; a trigger calls none of them. Its fire times follow from its arguments: a clock is read only where it is made.
+call triggers; a trigger calls none of them. Its fire times follow from its arguments: time is read only
+where it is made.
 
 Easy to get wrong: a subclass, a mixin or a patch may replace any method, and the integer methods may then not be asked
 (``speaks_integers``). Asking a foreign trigger may change it. A stored trigger names its class by its path, for ever.
