@@ -12,8 +12,8 @@ import pytest
 from apscheduler.events import EVENT_JOB_EXECUTED, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.jobstores.memory import MemoryJobStore
+from apscheduler.schedulers._hosts.waiting import LONGEST_WAIT
 from apscheduler.schedulers.background import BackgroundScheduler
-from apscheduler.schedulers.blocking import LONGEST_WAIT
 from apscheduler.testing import FakeClock, ManualScheduler
 
 

@@ -1,4 +1,4 @@
-"""The base class of all schedulers. Options and parts are in _registry, jobs in _jobs, the loop in _dispatch.
+"""The base class of all schedulers. Options, parts and jobs are in _api, the loop in _dispatch.
 
 A host is a subclass of :class:`BaseScheduler` that says how to wait: its ``wakeup`` has
 :meth:`BaseScheduler._process_jobs` called soon, and the host calls that method again after the seconds it returned.
@@ -356,7 +356,7 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
             try:
                 store.shutdown()
             except Exception as exc:  # noqa: BLE001 - whatever a store raises
-                from apscheduler.schedulers._dispatch.settling import say_trouble
+                from apscheduler.schedulers._store_calls import say_trouble
 
                 text = f"Job store {alias!r} could not be shut down cleanly"
                 say_trouble(self._logger, store, text, exc)

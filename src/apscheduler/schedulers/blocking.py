@@ -9,7 +9,7 @@ from threading import current_thread, get_ident, main_thread
 from apscheduler._engine.instants import NEVER
 from apscheduler.amounts import read_truth
 from apscheduler.elsewhere import names_of_3x
-from apscheduler.schedulers._hosts.waiting import Wakeup
+from apscheduler.schedulers._hosts.waiting import LONGEST_WAIT, Wakeup
 from apscheduler.schedulers.base import STATE_STOPPED, BaseScheduler
 
 TYPE_CHECKING = False
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from apscheduler.schedulers._end.signals import Termination
 
 __all__ = ["STATE_STOPPED", "BlockingScheduler"]
-
-LONGEST_WAIT = 10.0
-"""Seconds. No sleep is longer, so that a clock step or a suspend is noticed within it."""
 
 SHORTEST_WAIT = 0.0001
 """Seconds of sleep before a pass that has something due at once. What becomes due meanwhile shares the pass: at 50,000

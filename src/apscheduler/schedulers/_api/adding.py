@@ -20,7 +20,6 @@ from apscheduler.jobstores.base import ConflictingIdError, JobLookupError
 from apscheduler.jobstores.standing import begin_by_store, hand_on_time, pass_claims
 from apscheduler.markers import undefined
 from apscheduler.schedulers._api.calendars import split_off, under
-from apscheduler.schedulers._api.overrides import is_as_made, is_ours
 from apscheduler.schedulers._api.parts import (
     STATE_RUNNING,
     STATE_STOPPED,
@@ -29,6 +28,7 @@ from apscheduler.schedulers._api.parts import (
 )
 from apscheduler.schedulers._api.pending import PendingJobs, neighbours
 from apscheduler.schedulers._api.plugins import Plugins, load_plugin
+from apscheduler.schedulers._overrides import is_as_made, is_ours
 from apscheduler.triggers.base import BaseTrigger
 
 TYPE_CHECKING = False

@@ -21,11 +21,11 @@ from apscheduler.jobstores.standing import Standing, begin_by_store, first_after
 from apscheduler.moments import datetime_repr
 from apscheduler.schedulers._api.adding import JobAdding
 from apscheduler.schedulers._api.calendars import with_calendars_of
-from apscheduler.schedulers._api.overrides import is_ours
 from apscheduler.schedulers._api.parts import (
     STATE_RUNNING,
     STATE_STOPPED,
 )
+from apscheduler.schedulers._overrides import is_ours
 from apscheduler.texts import line
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.foreign import series_of
@@ -169,7 +169,7 @@ class JobOperations(JobAdding):
         :raises KeyError: if there is no such job store
         :raises JobLookupError: if there is no job of this id
         """
-        from apscheduler.schedulers.previews import preview_jobs
+        from apscheduler.schedulers._api.previewing import preview_jobs
 
         self._pending_by = 0
         return preview_jobs(self, hours, start, jobstore, job_id, limit, locale)  # type: ignore[arg-type] # hosts are both
@@ -299,7 +299,7 @@ class JobOperations(JobAdding):
                 self._make_due_in(alias, store)
             except Exception as exc:  # noqa: BLE001 - whatever a store raises
                 from apscheduler.jobstores._plain.reaching import why_unreachable
-                from apscheduler.schedulers._dispatch.settling import say_trouble
+                from apscheduler.schedulers._store_calls import say_trouble
 
                 if why_unreachable(exc) is not None:
                     away.add(alias)

@@ -36,8 +36,8 @@ from apscheduler.schedulers._api.options import (
     group,
     warn_unknown,
 )
-from apscheduler.schedulers._api.overrides import is_as_made
 from apscheduler.schedulers._api.plugins import Plugins, load_plugin
+from apscheduler.schedulers._overrides import is_as_made
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from os import getpid
 
 from apscheduler.jobstores.base import ConflictingIdError, JobLookupError
 from apscheduler.schedulers._api.calendars import CalendarRegistry
-from apscheduler.schedulers._api.overrides import is_ours
 from apscheduler.schedulers._api.parts import STATE_STOPPED
+from apscheduler.schedulers._overrides import is_ours
 from apscheduler.schedulers._start.environment import is_by_script
 
 TYPE_CHECKING = False
@@ -186,7 +186,7 @@ class PendingJobs(CalendarRegistry):
                 self._real_add_job(*entry)
             except Exception as exc:  # noqa: BLE001 - the others are added without it
                 first_error = first_error or exc
-                from apscheduler.schedulers._dispatch.settling import say_trouble
+                from apscheduler.schedulers._store_calls import say_trouble
 
                 text = f"Pending job {entry[0].id} could not be added"
                 say_trouble(self._logger, self._jobstores.get(entry[1]), text, exc)

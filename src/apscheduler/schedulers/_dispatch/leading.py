@@ -19,7 +19,7 @@ from apscheduler.jobstores._plain.claims import is_private
 from apscheduler.jobstores.base import BaseJobStore, SharedJobStore
 from apscheduler.logs import say
 from apscheduler.names import hint
-from apscheduler.schedulers._dispatch.settling import say_trouble
+from apscheduler.schedulers._store_calls import say_trouble
 from apscheduler.texts import line
 
 TYPE_CHECKING = False

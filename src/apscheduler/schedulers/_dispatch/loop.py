@@ -33,7 +33,8 @@ from apscheduler.schedulers._dispatch.clock_steps import ClockSteps
 from apscheduler.schedulers._dispatch.handing_over import HandOver
 from apscheduler.schedulers._dispatch.lateness import Lateness
 from apscheduler.schedulers._dispatch.pace import Pace
-from apscheduler.schedulers._dispatch.settling import StoreSink, say_trouble
+from apscheduler.schedulers._dispatch.settling import StoreSink
+from apscheduler.schedulers._store_calls import say_trouble
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

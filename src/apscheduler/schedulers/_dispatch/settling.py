@@ -9,12 +9,11 @@ from apscheduler.events import JobExecutionEvent
 from apscheduler.executors._attempt.lines import log_outcome, named, shown
 from apscheduler.executors.base import EVENT_CODES
 from apscheduler.history.outcomes import Outcome
-from apscheduler.jobstores._plain.reaching import place_of, why_unreachable
-from apscheduler.jobstores.base import SharedJobStore
 from apscheduler.logs import say
 from apscheduler.runs.claims import Result
 from apscheduler.runs.failures import forget_locals
 from apscheduler.schedulers._dispatch.farewells import say_farewell
+from apscheduler.schedulers._store_calls import say_trouble
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -104,29 +103,6 @@ class StoreSink:
                 claim, Result(fire, Outcome.CANCELLED, 0, now, reason="another may lead now")
             )
         self.release(claim)
-
-
-def say_trouble(
-    logger: logging.Logger,
-    store: Any,
-    text: str,
-    exc: Exception,
-    *,
-    level: int = logging.ERROR,
-    away: str = "{text}: its store{place} is not reachable ({reason})",
-) -> None:
-    """Log what failed with a store: in one line if the cause is known, else with the traceback.
-
-    :param away: format of the line for a store that cannot be reached
-    """
-    if isinstance(store, SharedJobStore) and store.tell_trouble(text, exc):
-        return
-    reason = why_unreachable(exc)
-    if reason is None:
-        say(logger, level, "%s", text, exc_info=exc)
-    else:
-        line = away.format(text=text, place=place_of(store), reason=reason)
-        say(logger, level, "%s", line)
 
 
 def report(scheduler: Any, job: Job, result: Result) -> None:

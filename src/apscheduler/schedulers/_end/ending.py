@@ -18,7 +18,7 @@ from apscheduler.jobstores.base import SharedJobStore
 from apscheduler.runs.context import acting_for, caller_ident, lane_workers
 from apscheduler.schedulers import SchedulerAlreadyRunningError
 from apscheduler.schedulers._api.listeners import teller
-from apscheduler.schedulers._dispatch.settling import say_trouble
+from apscheduler.schedulers._store_calls import say_trouble
 from apscheduler.texts import name_of
 
 TYPE_CHECKING = False

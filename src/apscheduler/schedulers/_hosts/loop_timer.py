@@ -26,8 +26,8 @@ from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.logs import say
 from apscheduler.schedulers._api.listeners import tell
 from apscheduler.schedulers._dispatch.loop import BATCH, BATCHES
+from apscheduler.schedulers._hosts.waiting import LONGEST_WAIT
 from apscheduler.schedulers.base import STATE_RUNNING, STATE_STOPPED, BaseScheduler
-from apscheduler.schedulers.blocking import LONGEST_WAIT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,12 +1,15 @@
-"""The event for which schedulers with a thread wait: a flag that wakes its one waiter.
+"""How long a scheduler waits at most, and the event for which those with a thread wait.
 
-It is a bare lock, because a ``threading.Event`` allocates a Condition's lock at each wait, which costs more than a
+The event is a bare lock, because a ``threading.Event`` allocates a Condition's lock at each wait, which costs more than a
 whole pass with one due job.
 """
 
 from __future__ import annotations
 
 from threading import Lock
+
+LONGEST_WAIT = 10.0
+"""Seconds. No sleep is longer, so that a clock step or a suspend is noticed within it."""
 
 
 class Wakeup:
