@@ -1,14 +1,14 @@
-"""Asks a ``_modify`` or ``_get_run_times`` that replaces a job's own, where 3.x asks it."""
+"""Tells whether a job's ``_modify`` and ``_get_run_times`` are ours, and asks a ``_modify`` that replaces ours.
+
+Ours are looked up when this module is loaded, with the schedulers and so before programs put their own in their place.
+"""
 
 from __future__ import annotations
 
-from apscheduler._engine.instants import from_us, to_us
-from apscheduler._engine.planning import Plan, Rollup, fire_after
 from apscheduler.job import Job
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
 OWN_MODIFY, OWN_RUN_TIMES = Job._modify, Job._get_run_times
@@ -18,10 +18,6 @@ _CHANGEABLE = (
     *("misfire_grace_time", "max_instances", "timeout", "delivery"),
 )
 _UNSET: Any = object()
-
-
-class HeldBackError(Exception):
-    """A ``_get_run_times`` that replaces ours gives no fire time for a job that is due."""
 
 
 def is_own_modify(job: Any) -> bool:
@@ -67,23 +63,3 @@ def _copy_of(job: Any) -> Any:
 def has_own_run_times(job: Any) -> bool:
     """Return whether our own ``_get_run_times`` says which fire times of a job are due."""
     return getattr(job._get_run_times, "__func__", None) is OWN_RUN_TIMES
-
-
-def plan_asked(job: Any, now: int, plan: Callable[[], Plan]) -> Plan:
-    """Return the plan for the fire times that a ``_get_run_times`` that replaces ours gives.
-
-    :param now: microseconds UTC
-    :param plan: makes our own plan without ``coalesce``
-    :raises HeldBackError: if it gives none
-    """
-    run = list(dict.fromkeys(map(to_us, job._get_run_times(from_us(now, job._zone())))))
-    if not run:
-        raise HeldBackError(f"{job.id!r} is due, and its _get_run_times() gives no fire time")
-    planned = plan()
-    if planned.run[-1:] != run[-1:]:
-        planned.next = fire_after(job._series(), run[-1], now)
-    rolled = None
-    if job.coalesce and len(run) > 1:
-        rolled = Rollup(len(run) - 1, run[0], run[-2])
-        run = run[-1:]
-    return Plan(run, planned.next, rolled, None, planned.dropped)

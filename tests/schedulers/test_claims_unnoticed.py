@@ -14,6 +14,7 @@ from apscheduler.executors.debug import DebugExecutor
 from apscheduler.history.outcomes import Outcome
 from apscheduler.jobstores.base import ClaimRequest
 from apscheduler.jobstores.memory import MemoryJobStore
+from apscheduler.runs.asking import plan_job
 from apscheduler.testing import FakeClock, ManualScheduler
 from apscheduler.testing._contract_jobs import NOW, ContractSink, make_job
 from apscheduler.triggers.base import BaseTrigger
@@ -119,10 +120,8 @@ def test_no_executor_is_given_more_than_its_slots_hold(kind, tmp_path):
                 for n in range(5)
             ]
         )
-        from apscheduler.schedulers._dispatch.loop import _plan
-
         request = ClaimRequest(
-            *(NOW, 100, {}, ("few", "many").__contains__, _plan, lambda *_: None),
+            *(NOW, 100, {}, ("few", "many").__contains__, plan_job, lambda *_: None),
             *(ContractSink(store), {"few": 2, "many": 100}),
         )
         batch = store.claim_due(request)

@@ -25,13 +25,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from apscheduler._engine.planning import Drop, Plan, Rollup
+    from apscheduler._engine.planning import Drop, Rollup
     from apscheduler.cluster.leading import LeaderLock
     from apscheduler.cluster.nodes import Node
     from apscheduler.history.outcomes import Outcome
     from apscheduler.history.rows import Run, RunQuery
     from apscheduler.job import Job
     from apscheduler.jobstores.standing import Change, Revise
+    from apscheduler.runs.asking import Planner
     from apscheduler.runs.claims import Claim, Result, Sink
 
 
@@ -216,8 +217,8 @@ class ClaimRequest:
         claims
     :ivar slots: by executor alias, how many claims it can start soon
     :ivar has_executor: whether the scheduler has an executor of this alias
-    :ivar plan: returns the plan for a job, given when it is due and the present time; may call a foreign trigger, so
-        the store must hold no lock
+    :ivar plan: :func:`apscheduler.runs.asking.plan_job`, or one like it: returns the plan for a job, given when it is
+        due and the present time; may call a foreign trigger, so the store must hold no lock
     :ivar late_because: returns why the claim of a fire time (given with its grace) itself comes too late, ``None`` if
         it does not
     :ivar sink: where the claims' outcomes go
@@ -238,7 +239,7 @@ class ClaimRequest:
         limit: int,
         lanes: dict[str, list[Job]],
         has_executor: Callable[[str], bool],
-        plan: Callable[[Job, int, int], Plan],
+        plan: Planner,
         late_because: Callable[[int, int], str | None],
         sink: Sink,
         slots: dict[str, int],

@@ -18,7 +18,6 @@ from threading import Lock
 from apscheduler._engine.backoff import delay
 from apscheduler._engine.buckets import SHIFT, DueQueue
 from apscheduler._engine.instants import AT_NEXT_START, LATEST, NEVER, SECOND, to_us
-from apscheduler._engine.planning import Plan
 from apscheduler.amounts import checked_number
 from apscheduler.elsewhere import names_of_3x
 from apscheduler.jobstores._asking import (
@@ -47,6 +46,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from apscheduler._engine.planning import Plan
     from apscheduler.job import Job
     from apscheduler.jobstores._memory.asking import AskedClaims
     from apscheduler.jobstores.base import ClaimBatch

@@ -28,7 +28,7 @@ from apscheduler.schedulers._api.parts import (
 )
 from apscheduler.schedulers._api.pending import PendingJobs, neighbours
 from apscheduler.schedulers._api.plugins import Plugins, load_plugin
-from apscheduler.schedulers._overrides import is_as_made, is_ours
+from apscheduler.schedulers._overridden import is_as_made, is_ours
 from apscheduler.triggers.base import BaseTrigger
 
 TYPE_CHECKING = False

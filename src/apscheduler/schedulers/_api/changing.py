@@ -25,7 +25,7 @@ from apscheduler.schedulers._api.parts import (
     STATE_RUNNING,
     STATE_STOPPED,
 )
-from apscheduler.schedulers._overrides import is_ours
+from apscheduler.schedulers._overridden import is_ours
 from apscheduler.texts import line
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.foreign import series_of

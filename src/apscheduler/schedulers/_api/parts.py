@@ -37,7 +37,7 @@ from apscheduler.schedulers._api.options import (
     warn_unknown,
 )
 from apscheduler.schedulers._api.plugins import Plugins, load_plugin
-from apscheduler.schedulers._overrides import is_as_made
+from apscheduler.schedulers._overridden import is_as_made
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from os import getpid
 from apscheduler.jobstores.base import ConflictingIdError, JobLookupError
 from apscheduler.schedulers._api.calendars import CalendarRegistry
 from apscheduler.schedulers._api.parts import STATE_STOPPED
-from apscheduler.schedulers._overrides import is_ours
+from apscheduler.schedulers._overridden import is_ours
 from apscheduler.schedulers._start.environment import is_by_script
 
 TYPE_CHECKING = False

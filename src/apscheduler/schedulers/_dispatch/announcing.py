@@ -23,11 +23,11 @@ from apscheduler.executors._attempt.lines import named, shown, span
 from apscheduler.history import reasons
 from apscheduler.history.outcomes import Outcome
 from apscheduler.job import CATCH_UP_LIMIT, Job
-from apscheduler.job_hooks import HeldBackError
 from apscheduler.logs import say
+from apscheduler.runs.asking import HeldBackError
 from apscheduler.schedulers._dispatch.farewells import bid_farewell
 from apscheduler.schedulers._dispatch.settling import report
-from apscheduler.schedulers._overrides import is_ours
+from apscheduler.schedulers._overridden import is_ours
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -12,28 +12,24 @@ from collections.abc import Mapping
 from os import PathLike
 
 from apscheduler._engine.instants import SECOND
-from apscheduler._engine.planning import without
 from apscheduler.cluster.leading import FileLock
 from apscheduler.history import reasons
 from apscheduler.jobstores._plain.claims import is_private
 from apscheduler.jobstores.base import BaseJobStore, SharedJobStore
 from apscheduler.logs import say
 from apscheduler.names import hint
+from apscheduler.runs.asking import plan_job, plan_since
 from apscheduler.schedulers._store_calls import say_trouble
 from apscheduler.texts import line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
-    from apscheduler._engine.planning import Plan
     from apscheduler.cluster.leading import LeaderLock
-    from apscheduler.job import Job
     from apscheduler.jobstores._plain.claims import Store
     from apscheduler.jobstores.base import ClaimBatch
-
-    Planner = Callable[[Job, int, int], Plan]
+    from apscheduler.runs.asking import Planner
 
 _COMPLAINTS = 10 * SECOND
 
@@ -168,19 +164,15 @@ class Leading:
     def _say_trouble(self, text: str, exc: Exception) -> None:
         say_trouble(self._scheduler._logger, self._store, text, exc, level=logging.WARNING)
 
-    def plan_for(self, store: Store, plan: Planner) -> Planner:
+    def plan_for(self, store: Store) -> Planner:
         """Return the planner for a store.
 
         If only this process has the store, the planner leaves out fire times from before this scheduler led.
         """
         since = self.since
         if not since or not is_private(store):
-            return plan
-
-        def planned(job: Job, due: int, now: int) -> Plan:
-            return without(plan(job, due, now), since, reasons.NOT_OURS)
-
-        return planned
+            return plan_job
+        return plan_since(since, reasons.NOT_OURS)
 
     def guard(self, batch: ClaimBatch) -> None:
         """Have each claim check the lock before it starts; release and drop the claims that have no run left."""

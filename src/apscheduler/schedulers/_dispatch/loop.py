@@ -19,16 +19,15 @@ import threading
 from functools import partial
 
 from apscheduler._engine.instants import NEVER, SECOND, from_us
-from apscheduler._engine.open_planning import plan_open
-from apscheduler._engine.planning import Plan, plan
 from apscheduler.events import (
     EVENT_JOBSTORE_ERROR,
     StoreErrorEvent,
 )
-from apscheduler.job import CATCH_UP_LIMIT, Job
-from apscheduler.job_hooks import OWN_RUN_TIMES, has_own_run_times, plan_asked
+from apscheduler.job import Job
+from apscheduler.job_hooks import OWN_RUN_TIMES
 from apscheduler.jobstores.base import ClaimRequest
 from apscheduler.logs import say
+from apscheduler.runs.asking import plan_job
 from apscheduler.schedulers._dispatch.clock_steps import ClockSteps
 from apscheduler.schedulers._dispatch.handing_over import HandOver
 from apscheduler.schedulers._dispatch.lateness import Lateness
@@ -153,7 +152,7 @@ class Dispatcher:
                 self.batch,
                 lanes,
                 scheduler._has_executor,
-                _plan if lead is None else lead.plan_for(store, _plan),
+                plan_job if lead is None else lead.plan_for(store),
                 self.lateness.judge(now, alias),
                 self._sink(store),
                 self._slots() if store.paced else {},
@@ -210,13 +209,3 @@ class Dispatcher:
 def _ends_with_the_program() -> bool:
     """Return whether the program ends: the main thread has ended, and nobody waits for this one."""
     return threading.current_thread().daemon and not threading.main_thread().is_alive()
-
-
-def _plan(job: Job, due: int, now: int) -> Plan:
-    grace = None if job._grace == NEVER else job._grace
-    series = job._series()
-    make = plan_open if series.guarded else plan
-    if has_own_run_times(job):
-        return make(series, due, now, coalesce=job.coalesce, grace=grace, limit=CATCH_UP_LIMIT)
-    whole = partial(make, series, due, now, coalesce=False, grace=None, limit=CATCH_UP_LIMIT)
-    return plan_asked(job, now, whole)
