@@ -331,7 +331,7 @@ def test_a_write_that_raises_costs_no_run(kind, started) -> None:
     store.fails = True
     scheduler._process_jobs()
     assert sorted(ran) == ["a", "b"]
-    scheduler._dispatcher._retry_at.clear()
+    scheduler._dispatcher.stores._retry_at.clear()
     scheduler._process_jobs()
     assert sorted(ran) == ["a", "b"]
     assert len(scheduler.get_runs()) == 2
@@ -471,7 +471,7 @@ def test_a_job_that_could_not_be_removed_is_removed_by_the_next_pass(kind, start
     with mock.patch.object(store, "remove_job", side_effect=OSError("no")):
         scheduler._process_jobs()
     assert [job.id for job in scheduler.get_jobs()] == ["b"]
-    scheduler._dispatcher._retry_at.clear()
+    scheduler._dispatcher.stores._retry_at.clear()
     scheduler._process_jobs()
     assert scheduler.get_jobs() == []
     assert ran == ["b"]

@@ -351,15 +351,11 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         if self._lead is not None:
             self._lead.release()
         from apscheduler.schedulers._end.ending import still_there
+        from apscheduler.schedulers._store_calls import attempt
 
         for alias, store in still_there(shutdown.stores, self._jobstores):
-            try:
-                store.shutdown()
-            except Exception as exc:  # noqa: BLE001 - whatever a store raises
-                from apscheduler.schedulers._store_calls import say_trouble
-
-                text = f"Job store {alias!r} could not be shut down cleanly"
-                say_trouble(self._logger, store, text, exc)
+            text = f"Job store {alias!r} could not be shut down cleanly"
+            attempt(self._logger, store, text, store.shutdown)
 
     def _let_pass_end(self) -> None:
         from apscheduler.schedulers._end.ending import wait_for_pass

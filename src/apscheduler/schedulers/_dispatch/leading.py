@@ -19,7 +19,7 @@ from apscheduler.jobstores.base import BaseJobStore, SharedJobStore
 from apscheduler.logs import say
 from apscheduler.names import hint
 from apscheduler.runs.asking import plan_job, plan_since
-from apscheduler.schedulers._store_calls import say_trouble
+from apscheduler.schedulers._store_calls import Complaints, say_trouble
 from apscheduler.texts import line
 
 TYPE_CHECKING = False
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from apscheduler.jobstores._plain.claims import Store
     from apscheduler.jobstores.base import ClaimBatch
     from apscheduler.runs.asking import Planner
-
-_COMPLAINTS = 10 * SECOND
 
 
 def store_of(given: Any, stores: Mapping[str, BaseJobStore]) -> BaseJobStore | None:
@@ -87,7 +85,7 @@ class Leading:
         self._followed = False
         self._closed = False
         self._look_at = 0
-        self._complained_at = -_COMPLAINTS
+        self._complaints = Complaints()
         self._said_private = False
         self.since = 0
 
@@ -133,8 +131,7 @@ class Leading:
                 self._lock.release()  # the scheduler was shut down meanwhile
                 return False
         except Exception as exc:  # noqa: BLE001 - whatever a store raises: no answer means not the leader
-            if not 0 <= now - self._complained_at < _COMPLAINTS:
-                self._complained_at = now
+            if self._complaints.is_due("lock", now):
                 self._say_trouble("The leader lock does not answer; no job runs here", exc)
             return False
         if not self._followed:

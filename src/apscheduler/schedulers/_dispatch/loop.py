@@ -8,21 +8,16 @@ A pass does this for each store and batch:
 
 The second and third step are in ``announcing.py`` and ``handing_over.py``. No lock is held here at all. If a store,
 trigger, executor or listener raises, its own jobs are delayed and one line is logged. A failing store is asked again
-after ``jobstore_retry_interval``. A crash between claim and hand-over loses only what was in memory; a shared store
+after ``jobstore_retry_interval`` (``schedulers/_store_calls.py``). A crash between claim and hand-over loses only what was in memory; a shared store
 recovers the claim by its row.
 """
 
 from __future__ import annotations
 
 import logging
-import threading
 from functools import partial
 
 from apscheduler._engine.instants import NEVER, SECOND, from_us
-from apscheduler.events import (
-    EVENT_JOBSTORE_ERROR,
-    StoreErrorEvent,
-)
 from apscheduler.job import Job
 from apscheduler.job_hooks import OWN_RUN_TIMES
 from apscheduler.jobstores.base import ClaimRequest
@@ -33,7 +28,7 @@ from apscheduler.schedulers._dispatch.handing_over import HandOver
 from apscheduler.schedulers._dispatch.lateness import Lateness
 from apscheduler.schedulers._dispatch.pace import Pace
 from apscheduler.schedulers._dispatch.settling import StoreSink
-from apscheduler.schedulers._store_calls import say_trouble
+from apscheduler.schedulers._store_calls import StoreCalls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,9 +42,6 @@ BATCH = 2000
 BATCHES = 100
 """Batches of one store in a pass, before the other stores have their turn."""
 
-_COMPLAINTS = 10 * SECOND
-"""Microseconds between two warnings about a store that stays down."""
-
 
 class Dispatcher:
     """The loop of one scheduler. Used by the loop's thread only.
@@ -60,13 +52,12 @@ class Dispatcher:
     def __init__(self, scheduler: Any) -> None:
         self._scheduler = scheduler
         self.lateness = Lateness()
+        self.stores = StoreCalls(scheduler, self.lateness)
         self.pace = Pace()
         self._clock_steps = ClockSteps()
         self.batch, self.batches = BATCH, BATCHES
         self.polls = True
         self.wake_at = NEVER
-        self._complained_at: dict[str, int] = {}
-        self._retry_at: dict[str, int] = {}
         self._unbegun: set[str] = set()  # stores that could not be reached at the start
         self._sinks: dict[int, StoreSink] = {}
         self._is_real = False  # whether this pass goes by the host's clock
@@ -90,7 +81,7 @@ class Dispatcher:
         self._is_fresh = True
         steps.pass_began(now, is_real=self._is_real)
         for alias, store in scheduler._claiming_stores():
-            wake_at = min(wake_at, self._serve(alias, store, now))
+            wake_at = min(wake_at, self.stores.serve(alias, store, now, self._serve))
             if steps.step and not store.paced:
                 steps.tell(alias, scheduler._logger)
             now = scheduler._now_us()
@@ -111,23 +102,11 @@ class Dispatcher:
 
     def _serve(self, alias: str, store: Store, now: int) -> int:
         """Run what is due in one store; return the instant to come back to it."""
-        retry_at = self._retry_at.get(alias, 0)
-        # A clock that was set back must not keep a failed store waiting for longer than its interval.
-        if now < retry_at <= now + int(self._retry_seconds(store) * SECOND):
-            return retry_at
-        try:
-            if alias in self._unbegun:
-                self._scheduler._make_due_in(alias, store)
-                self._unbegun.discard(alias)
-            self._claim_all(alias, store, now)
-            due = store.next_due()
-        except Exception as exc:  # noqa: BLE001 - whatever a store raises
-            return self._store_failed(alias, store, exc)
-        if alias in self._retry_at:
-            del self._retry_at[alias]
-            self._complained_at.pop(alias, None)
-            self.lateness.store_is_back(alias)
-            say(self._scheduler._logger, logging.INFO, "Job store %r answers again", alias)
+        if alias in self._unbegun:
+            self._scheduler._make_due_in(alias, store)
+            self._unbegun.discard(alias)
+        self._claim_all(alias, store, now)
+        due = store.next_due()
         wake_at = NEVER if due is None else due
         look_within = store.look_within()
         if look_within is None or not self.polls:
@@ -176,36 +155,3 @@ class Dispatcher:
         """Return how many claims each executor can start soon."""
         executors = list(self._scheduler._executors.items())
         return {alias: self.pace.slots(alias, executor) for alias, executor in executors}
-
-    def _retry_seconds(self, store: Store) -> float:
-        seconds: float = self._scheduler.jobstore_retry_interval
-        own = store.retry_interval
-        return seconds if own is None else min(seconds, own)
-
-    def _store_failed(self, alias: str, store: Store, exc: Exception) -> int:
-        scheduler = self._scheduler
-        now = int(scheduler._now_us())
-        seconds = self._retry_seconds(store)
-        retry_at = now + int(seconds * SECOND)
-        self._retry_at[alias] = retry_at
-        self.lateness.store_went_down(alias)
-        if isinstance(exc, RuntimeError) and _ends_with_the_program():
-            return retry_at  # no thread can be started any more
-        if not 0 <= now - self._complained_at.get(alias, -_COMPLAINTS) < _COMPLAINTS:
-            self._complained_at[alias] = now
-            self._complain(alias, store, exc, seconds)
-        return retry_at
-
-    def _complain(self, alias: str, store: Store, exc: Exception, seconds: float) -> None:
-        scheduler = self._scheduler
-        text = f"Job store {alias!r} failed; its jobs wait and it is asked again in {seconds:g} s"
-        # Braces of the alias are doubled, because say_trouble() fills in the rest by str.format().
-        name = repr(alias).replace("{", "{{").replace("}", "}}")
-        away = f"Job store {name}{{place}} is not reachable ({{reason}}); its jobs wait and it is asked again in {seconds:g} s"
-        say_trouble(scheduler._logger, store, text, exc, level=logging.WARNING, away=away)
-        scheduler._dispatch_event(StoreErrorEvent(EVENT_JOBSTORE_ERROR, alias, exc))
-
-
-def _ends_with_the_program() -> bool:
-    """Return whether the program ends: the main thread has ended, and nobody waits for this one."""
-    return threading.current_thread().daemon and not threading.main_thread().is_alive()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from contextvars import copy_context
 from datetime import timedelta
+from functools import partial
 from threading import TIMEOUT_MAX, Event, Thread, get_ident
 from time import sleep
 
@@ -18,7 +19,7 @@ from apscheduler.jobstores.base import SharedJobStore
 from apscheduler.runs.context import acting_for, caller_ident, lane_workers
 from apscheduler.schedulers import SchedulerAlreadyRunningError
 from apscheduler.schedulers._api.listeners import teller
-from apscheduler.schedulers._store_calls import say_trouble
+from apscheduler.schedulers._store_calls import attempt
 from apscheduler.texts import name_of
 
 TYPE_CHECKING = False
@@ -139,12 +140,13 @@ def wind_up(scheduler: Any) -> None:
     for alias, store in list(scheduler._jobstores.items()):
         if not isinstance(store, SharedJobStore) or not store.paced:
             continue
-        try:
-            store.withdraw()
-            store.shutdown()
-        except Exception as exc:  # noqa: BLE001 - whatever a store raises
-            text = f"Job store {alias!r} could not be shut down cleanly"
-            say_trouble(scheduler._logger, store, text, exc)
+        text = f"Job store {alias!r} could not be shut down cleanly"
+        attempt(scheduler._logger, store, text, partial(_sign_off, store))
+
+
+def _sign_off(store: SharedJobStore) -> None:
+    store.withdraw()
+    store.shutdown()
 
 
 def stop_within(scheduler: Any, seconds: float) -> None:

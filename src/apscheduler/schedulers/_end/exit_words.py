@@ -66,7 +66,7 @@ def _next_due(scheduler: Any) -> datetime | None:
     """Return when the next job is due, ``None`` where none is or a store does not say."""
     found: list[datetime] = []
     for alias, store in list(scheduler._jobstores.items()):
-        if alias in scheduler._dispatcher._retry_at:
+        if scheduler._dispatcher.stores.is_down(alias):
             return None  # this store does not answer
         due = store.get_next_run_time()
         if due is not None:
