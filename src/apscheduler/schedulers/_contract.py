@@ -1,33 +1,78 @@
-"""What the parts of a scheduler need of it: types only, loaded by type checkers alone."""
+"""What parts of a scheduler need of it. Types only: no module imports this one when a program runs.
+
+``BaseScheduler`` has all of it. Each part names the protocols here that it uses, and adds what only that part needs.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    import logging
+    from collections.abc import Iterator
 
+    from apscheduler.events import SchedulerEvent
+    from apscheduler.executors.base import BaseExecutor
     from apscheduler.job import Job
-    from apscheduler.jobstores.base import Quarantined
+    from apscheduler.jobstores._plain.claims import Store
+    from apscheduler.jobstores.base import BaseJobStore, Quarantined
 
 
-class ShowsJobs(Protocol):
-    """What a preview asks a scheduler."""
+class Logs(Protocol):
+    """Has a log."""
+
+    _logger: logging.Logger
+
+
+class Tells(Logs, Protocol):
+    """Has a log, and listeners."""
+
+    _listener_mask: int
+    """The codes of all events that some listener waits for."""
+
+    def _dispatch_event(self, event: SchedulerEvent) -> None: ...
+
+
+class KeepsTime(Protocol):
+    """Has a clock and a zone."""
 
     timezone: Any
-    _calendars: dict[str, Any]
+
+    def _now_us(self) -> int: ...
+
+
+class HasExecutors(Protocol):
+    """Has executors by alias."""
+
+    _executors: dict[str, BaseExecutor]
+
+
+class HasStores(Protocol):
+    """Has job stores by alias."""
+
+    _jobstores: dict[str, BaseJobStore]
+
+    def _claiming_stores(self) -> Iterator[tuple[str, Store]]: ...
+
+    def _claiming_store(self, alias: str) -> Store: ...
+
+    def _lookup_jobstore(self, alias: str) -> BaseJobStore: ...
+
+
+class HasPending(Protocol):
+    """Has jobs that wait for its start: each with its store's alias, and whether it replaces another one."""
+
     _pending_jobs: list[tuple[Job, str, bool]]
+
+
+class HasJobs(Protocol):
+    """Has jobs, pending or stored."""
 
     @property
     def state(self) -> int: ...
 
-    @property
-    def _jobstores(self) -> Mapping[str, Any]: ...
+    def get_job(self, job_id: str, jobstore: str | None = None) -> Job | None: ...
 
-    def _now_us(self) -> int: ...
+    def get_jobs(self, jobstore: str | None = None) -> list[Job]: ...
 
-    def get_job(self, job_id: str, jobstore: str | None = None, /) -> Job | None: ...
-
-    def get_jobs(self, jobstore: str | None = None, /) -> list[Job]: ...
-
-    def get_quarantined(self, jobstore: str | None = None, /) -> Sequence[Quarantined]: ...
+    def get_quarantined(self, jobstore: str | None = None) -> list[Quarantined]: ...

@@ -26,10 +26,26 @@ from apscheduler.logs import say
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+    from typing import Protocol
 
     from apscheduler.jobstores._plain.claims import Store
-    from apscheduler.schedulers._dispatch.lateness import Lateness
+    from apscheduler.jobstores.base import BaseJobStore
+    from apscheduler.schedulers._contract import KeepsTime, Tells
+
+    Stored = Store | BaseJobStore | None
+
+    class Served(Tells, KeepsTime, Protocol):
+        """What calls of stores need of the scheduler."""
+
+        jobstore_retry_interval: float
+
+    class Lateness(Protocol):
+        """What remembers that a store was away, for the fire times that come late because of it."""
+
+        def store_went_down(self, alias: str) -> None: ...
+
+        def store_is_back(self, alias: str) -> None: ...
+
 
 _COMPLAINTS = 10 * SECOND
 """Microseconds between two complaints about one thing that stays down."""
@@ -59,7 +75,7 @@ class StoreCalls:
     A store that raised is not asked again before ``jobstore_retry_interval`` has passed (or its own, shorter interval).
     """
 
-    def __init__(self, scheduler: Any, lateness: Lateness) -> None:
+    def __init__(self, scheduler: Served, lateness: Lateness) -> None:
         self._scheduler = scheduler
         self._lateness = lateness
         self._complaints = Complaints()
@@ -116,7 +132,7 @@ class StoreCalls:
         return seconds if own is None else min(seconds, own)
 
 
-def attempt(logger: logging.Logger, store: Any, text: str, act: Callable[[], object]) -> None:
+def attempt(logger: logging.Logger, store: Stored, text: str, act: Callable[[], object]) -> None:
     """Have ``act()`` call a store, and log an ``Exception`` as what ``text`` says."""
     try:
         act()
@@ -126,7 +142,7 @@ def attempt(logger: logging.Logger, store: Any, text: str, act: Callable[[], obj
 
 def say_trouble(
     logger: logging.Logger,
-    store: Any,
+    store: Stored,
     text: str,
     exc: Exception,
     *,

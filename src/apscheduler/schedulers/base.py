@@ -265,7 +265,7 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         if self._shutdown is not None:
             from apscheduler.schedulers._end.ending import let_end
 
-            let_end(self, name)
+            let_end(self, self._shutdown, name)
 
     def _strand(self) -> object:
         """Return what identifies the calling thread; hosts with something else than threads override this."""

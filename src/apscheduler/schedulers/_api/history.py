@@ -15,14 +15,24 @@ from apscheduler.schedulers._api.questions import limit_of, moment_of, text_of
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from datetime import datetime
-    from typing import Any
+    from typing import Protocol
 
+    from apscheduler.executors.base import BaseExecutor
     from apscheduler.history.outcomes import Outcome
     from apscheduler.jobstores._plain.claims import Store
+    from apscheduler.schedulers._contract import HasExecutors, HasPending, HasStores, KeepsTime
+
+    class Asked(HasExecutors, HasStores, HasPending, KeepsTime, Protocol):
+        """What questions about runs need of a scheduler."""
+
+        _passes: int
+        _in_pass: int
+
+        def _stores_asked(self, jobstore: str | None) -> list[tuple[str, Store]]: ...
 
 
 def runs_of(
-    scheduler: Any,
+    scheduler: Asked,
     job_id: str | None,
     jobstore: str | None,
     outcome: Outcome | None,
@@ -46,7 +56,7 @@ def runs_of(
     return runs[:limit]
 
 
-def _check_known(scheduler: Any, stores: list[tuple[str, Store]], job_id: str) -> None:
+def _check_known(scheduler: Asked, stores: list[tuple[str, Store]], job_id: str) -> None:
     """Check that there is a job of this id, or was one.
 
     A job goes from the store to an executor (its last fire time takes it out of the store), then into the history.
@@ -70,7 +80,7 @@ def _check_known(scheduler: Any, stores: list[tuple[str, Store]], job_id: str) -
     raise UnknownJobError(job_id, closest(job_id, {*pending, *listed}))
 
 
-def running(scheduler: Any) -> list[Run]:
+def running(scheduler: Asked) -> list[Run]:
     """Return the runs without an outcome; ``BaseScheduler.get_running`` documents it."""
     here = {
         (run.jobstore, run.fire_id): run
@@ -90,7 +100,7 @@ def running(scheduler: Any) -> list[Run]:
     return [*found, *here.values()]
 
 
-def _in_flight(executor: Any) -> list[Run]:
+def _in_flight(executor: BaseExecutor) -> list[Run]:
     """Return the runs that an executor of ours has queued or running."""
     listed = getattr(type(executor), "in_flight", None)
     if listed is None:

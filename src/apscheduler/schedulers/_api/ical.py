@@ -15,7 +15,13 @@ from apscheduler.jobstores.base import JobLookupError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Protocol
+
+    from apscheduler.schedulers._contract import HasJobs, HasStores, KeepsTime, Logs
+
+    class Exported(HasJobs, HasStores, KeepsTime, Logs, Protocol):
+        """What the export needs of a scheduler."""
+
 
 LONGEST_DAYS = 3660
 LINE_OCTETS = 75
@@ -26,7 +32,7 @@ _CONTROLS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]|[\ud800-\udfff]")
 
 
 def to_ical(
-    scheduler: Any, days: Any, jobs: Iterable[Any] | None, jobstore: str | None, limit: Any
+    scheduler: Exported, days: Any, jobs: Iterable[Any] | None, jobstore: str | None, limit: Any
 ) -> str:
     """Return the file's text; see :meth:`BaseScheduler.to_ical`."""
     span = _span_us(days)
@@ -59,7 +65,7 @@ def _span_us(days: Any) -> int:
     return span
 
 
-def _chosen(scheduler: Any, jobs: Iterable[Any] | None, jobstore: str | None) -> list[Job]:
+def _chosen(scheduler: Exported, jobs: Iterable[Any] | None, jobstore: str | None) -> list[Job]:
     """Return the jobs to export.
 
     :raises KeyError: if there is no such store
@@ -75,7 +81,7 @@ def _chosen(scheduler: Any, jobs: Iterable[Any] | None, jobstore: str | None) ->
     return [_job(scheduler, each, jobstore) for each in jobs]
 
 
-def _job(scheduler: Any, given: Any, jobstore: str | None) -> Job:
+def _job(scheduler: Exported, given: Any, jobstore: str | None) -> Job:
     if isinstance(given, Job):
         return given
     if not isinstance(given, str):
@@ -86,7 +92,7 @@ def _job(scheduler: Any, given: Any, jobstore: str | None) -> Job:
     return found
 
 
-def _events(scheduler: Any, job: Job, now: int, end: int, limit: int) -> list[str]:
+def _events(scheduler: Exported, job: Job, now: int, end: int, limit: int) -> list[str]:
     lines: list[str] = []
     fires = _fires(job, now, end)
     try:

@@ -330,7 +330,7 @@ class Registry:
             self._add_pending_jobs(alias)
             self.wakeup()
 
-    def _start_store(self, store: Any, alias: str) -> None:
+    def _start_store(self, store: BaseJobStore, alias: str) -> None:
         from apscheduler.jobstores.base import SharedJobStore
 
         store.start(self, alias)

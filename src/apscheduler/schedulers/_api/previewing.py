@@ -25,9 +25,17 @@ from apscheduler.triggers._words import locale_named
 from apscheduler.triggers.previews import Ahead, FireTime, StepsError
 
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from apscheduler.job import Job
-    from apscheduler.schedulers._contract import ShowsJobs
+    from apscheduler.schedulers._contract import HasJobs, HasPending, HasStores, KeepsTime
     from apscheduler.triggers._words.locale import Locale
+
+    class ShowsJobs(HasJobs, HasPending, HasStores, KeepsTime, Protocol):
+        """What a preview asks a scheduler."""
+
+        _calendars: dict[str, Any]
+
 
 _LAST = LATEST - DAY  # an instant that every zone can show
 

@@ -27,7 +27,17 @@ from apscheduler.texts import line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Protocol
+
+    from apscheduler.schedulers._contract import HasJobs, HasStores, Logs
+
+    class Exported(HasJobs, HasStores, Logs, Protocol):
+        """What the export and the import need of a scheduler."""
+
+        def _add_pending(self, job: Job, alias: str, replace_existing: bool) -> None: ...
+
+        def _real_add_job(self, job: Job, jobstore_alias: str, replace_existing: bool) -> None: ...
+
 
 FORMAT_VERSION = 1
 JOB_VERSION = 1
@@ -50,7 +60,7 @@ _CHECKED_KEYS = (
 # -- writing --------------------------------------------------------------------------------------------------
 
 
-def export_jobs(scheduler: Any, outfile: Any, jobstore: str | None) -> None:
+def export_jobs(scheduler: Exported, outfile: Any, jobstore: str | None) -> None:
     """Write the jobs of one store or of all to a path or text file; nothing is written if a job cannot be.
 
     :raises RuntimeError: if the scheduler is not running
@@ -78,7 +88,7 @@ def export_jobs(scheduler: Any, outfile: Any, jobstore: str | None) -> None:
         raise TypeError(f"outfile must be a path or a text file open for writing, not {outfile!r}")
 
 
-def _whole_jobs(scheduler: Any, jobstore: str | None) -> list[Job]:
+def _whole_jobs(scheduler: Exported, jobstore: str | None) -> list[Job]:
     """Return the jobs that can be restored and shown, and say in the log which cannot."""
     jobs = scheduler.get_jobs(jobstore)
     hidden = {id(job) for job in jobs if unshowable([job], "")}
@@ -148,7 +158,7 @@ def _pickled(value: Any) -> dict[str, str]:
 # -- reading --------------------------------------------------------------------------------------------------
 
 
-def import_jobs(scheduler: Any, infile: Any, jobstore: str, *, replace_existing: bool) -> None:
+def import_jobs(scheduler: Exported, infile: Any, jobstore: str, *, replace_existing: bool) -> None:
     """Add the jobs of a path or file to a store; before the scheduler's start they are pending.
 
     :raises KeyError: if there is no such store
@@ -235,7 +245,7 @@ def _check_outline(position: int, outline: Any) -> None:
         raise ValueError(f"{where} is damaged: its id is empty")
 
 
-def _read_job(scheduler: Any, outline: dict[str, Any]) -> Job:
+def _read_job(scheduler: Exported, outline: dict[str, Any]) -> Job:
     """Return a complete job, its attributes checked as if a user had given them.
 
     :raises ValueError, LookupError: if it is not right

@@ -32,10 +32,19 @@ from apscheduler.schedulers._overridden import is_ours
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+    from typing import Any, Protocol
 
     from apscheduler._engine.planning import Drop, Rollup
     from apscheduler.jobstores.base import ClaimBatch
+    from apscheduler.schedulers._dispatch.settling import Reports
+
+    class Announces(Reports, Protocol):
+        """What announcements need of the scheduler."""
+
+        def remove_job(self, job_id: str, jobstore: str | None = None) -> None: ...
+
+        def _let_end(self, job: Job) -> None: ...
+
 
 _ADVICE = "; a timeout or a longer interval helps"
 
@@ -46,7 +55,7 @@ class Announcer:
     :ivar interrupt: a Ctrl-C that came meanwhile, to be raised when everything is handed over
     """
 
-    def __init__(self, scheduler: Any) -> None:
+    def __init__(self, scheduler: Announces) -> None:
         self._scheduler = scheduler
         self.interrupt: BaseException | None = None
 

@@ -15,7 +15,7 @@ from apscheduler.logs import say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Final
+    from typing import Final
 
     from apscheduler.job import Job
     from apscheduler.jobstores.base import ClaimBatch
@@ -69,7 +69,7 @@ class ClockSteps:
         count += sum(drop.count for _, drops in batch.dropped for drop in drops)
         self._found[alias] = self._found.get(alias, 0) + count
 
-    def tell(self, alias: str, logger: Any) -> None:
+    def tell(self, alias: str, logger: logging.Logger) -> None:
         """Log in one line what the step did to the jobs of a store."""
         found = self._found.pop(alias, 0)
         seconds = abs(self.step) / SECOND

@@ -26,12 +26,25 @@ from apscheduler.schedulers._dispatch.announcing import Announcer
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+    from typing import Any, Protocol
 
     from apscheduler.executors.base import BaseExecutor
     from apscheduler.jobstores._plain.claims import Store
     from apscheduler.jobstores.base import ClaimBatch, ClaimRequest
+    from apscheduler.schedulers._contract import HasExecutors, KeepsTime
+    from apscheduler.schedulers._dispatch.announcing import Announces
     from apscheduler.schedulers._dispatch.leading import Leading
+
+    class HandsOver(Announces, KeepsTime, HasExecutors, Protocol):
+        """What the hand-over needs of the scheduler."""
+
+        _has_inline: bool
+
+        def _is_dispatching(self) -> bool: ...
+
+        def _found_executor(self, alias: str) -> BaseExecutor | None: ...
+
+        def _settle_lane(self, job: Job, result: Result) -> None: ...
 
 
 _by_id, _by_fire = attrgetter("id"), attrgetter("_fire")
@@ -40,7 +53,7 @@ _by_id, _by_fire = attrgetter("id"), attrgetter("_fire")
 class HandOver:
     """Claims one batch, and hands it over."""
 
-    def __init__(self, scheduler: Any, request: ClaimRequest, lead: Leading | None) -> None:
+    def __init__(self, scheduler: HandsOver, request: ClaimRequest, lead: Leading | None) -> None:
         self._scheduler = scheduler
         self._request = request
         self._lead = lead
@@ -251,12 +264,12 @@ class HandOver:
         item.sink.release(item)
 
 
-def is_inline(executor: Any) -> bool:
+def is_inline(executor: BaseExecutor | None) -> bool:
     """Return whether an executor runs jobs inside ``submit_claims``, so that they have run when it returns."""
     return getattr(executor, "inline", False) is True
 
 
-def may_refuse(executor: Any) -> bool:
+def may_refuse(executor: BaseExecutor | None) -> bool:
     """Return whether an executor gets its jobs by 3.x's ``submit_job``, which may refuse one instance too many."""
     heed = getattr(executor, "_heed_hooks", None)
     return callable(heed) and heed() is True

@@ -24,12 +24,25 @@ from apscheduler.texts import line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Protocol
 
     from apscheduler.cluster.leading import LeaderLock
     from apscheduler.jobstores._plain.claims import Store
     from apscheduler.jobstores.base import ClaimBatch
     from apscheduler.runs.asking import Planner
+    from apscheduler.schedulers._contract import HasStores, KeepsTime, Tells
+    from apscheduler.schedulers._dispatch.lateness import Lateness
+
+    class HasLateness(Protocol):
+        """The loop, as far as it matters here."""
+
+        lateness: Lateness
+
+    class Led(Tells, KeepsTime, HasStores, Protocol):
+        """What the leader lock needs of the scheduler."""
+
+        @property
+        def _dispatcher(self) -> HasLateness: ...
 
 
 def store_of(given: Any, stores: Mapping[str, BaseJobStore]) -> BaseJobStore | None:
@@ -77,7 +90,7 @@ class Leading:
         only this process has, fire times before that were another scheduler's to run
     """
 
-    def __init__(self, scheduler: Any, lock: LeaderLock, store: BaseJobStore | None) -> None:
+    def __init__(self, scheduler: Led, lock: LeaderLock, store: BaseJobStore | None) -> None:
         self._scheduler = scheduler
         self._lock = lock
         self._store = store

@@ -32,9 +32,30 @@ from apscheduler.schedulers._store_calls import StoreCalls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Protocol
 
     from apscheduler.jobstores._plain.claims import Store
+    from apscheduler.schedulers._contract import HasStores
+    from apscheduler.schedulers._dispatch.handing_over import HandsOver
+    from apscheduler.schedulers._dispatch.leading import Leading
+    from apscheduler.schedulers._dispatch.settling import Settles
+    from apscheduler.schedulers._store_calls import Served
+
+    class Dispatched(HandsOver, Settles, Served, HasStores, Protocol):
+        """What the loop needs of its scheduler."""
+
+        _lead: Leading | None
+
+        def _has_real_time(self) -> bool: ...
+
+        def _heed_overrides(self) -> None: ...
+
+        def _lanes(self) -> dict[str, list[Job]]: ...
+
+        def _has_executor(self, alias: str) -> bool: ...
+
+        def _make_due_in(self, alias: str, store: Store) -> None: ...
+
 
 BATCH = 2000
 """Jobs claimed at a time: enough that the fixed cost does not matter, few enough that workers start at once."""
@@ -49,7 +70,7 @@ class Dispatcher:
     :ivar polls: whether to come back also to look for what other processes have changed
     """
 
-    def __init__(self, scheduler: Any) -> None:
+    def __init__(self, scheduler: Dispatched) -> None:
         self._scheduler = scheduler
         self.lateness = Lateness()
         self.stores = StoreCalls(scheduler, self.lateness)

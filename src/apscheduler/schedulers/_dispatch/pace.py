@@ -10,7 +10,9 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Final
+    from typing import Final
+
+    from apscheduler.executors.base import BaseExecutor
 
 AHEAD: Final = 25_000
 """Microseconds of work that may wait in an executor's queue."""
@@ -35,7 +37,7 @@ class Pace:
             float(microseconds) if mean is None else mean + (microseconds - mean) / _MEMORY
         )
 
-    def slots(self, alias: str, executor: Any) -> int:
+    def slots(self, alias: str, executor: BaseExecutor) -> int:
         """Return how many claims this executor can start soon."""
         free = executor.free_slots()
         if free is None:

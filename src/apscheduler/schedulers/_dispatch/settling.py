@@ -17,18 +17,42 @@ from apscheduler.schedulers._store_calls import say_trouble
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Protocol
 
     from apscheduler.job import Job
     from apscheduler.jobstores._plain.claims import Store
     from apscheduler.runs.claims import Claim
+    from apscheduler.schedulers._contract import HasExecutors, KeepsTime, Tells
     from apscheduler.schedulers._dispatch.pace import Pace
+
+    class HasPace(Protocol):
+        """The loop, as far as it matters here."""
+
+        pace: Pace
+
+    class Reports(Tells, Protocol):
+        """What the report of an outcome needs of the scheduler."""
+
+        def _executor_logger(self, alias: str) -> logging.Logger: ...
+
+    class Settles(Reports, KeepsTime, HasExecutors, Protocol):
+        """What the way of outcomes back needs of the scheduler."""
+
+        _ends: bool
+
+        @property
+        def state(self) -> int: ...
+
+        @property
+        def _dispatcher(self) -> HasPace: ...
+
+        def _is_dispatching(self) -> bool: ...
 
 
 class StoreSink:
     """Takes the outcomes of the claims of one store. Called from workers' threads; holds no lock."""
 
-    def __init__(self, scheduler: Any, store: Store) -> None:
+    def __init__(self, scheduler: Settles, store: Store) -> None:
         self._scheduler = scheduler
         self._store = store
         self._last: set[tuple[str, int]] = set()  # jobs that end, each with its last fire time
@@ -105,7 +129,7 @@ class StoreSink:
         self.release(claim)
 
 
-def report(scheduler: Any, job: Job, result: Result) -> None:
+def report(scheduler: Reports, job: Job, result: Result) -> None:
     """Log an outcome that may call for action, and tell the listeners."""
     if result.outcome not in (Outcome.EXECUTED, Outcome.SKIPPED) and result.told_in != getpid():
         logger = scheduler._executor_logger(job.executor)

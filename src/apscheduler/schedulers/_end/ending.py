@@ -25,7 +25,32 @@ from apscheduler.texts import name_of
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+    from typing import Any, Protocol, TypeVar
+
+    from apscheduler.executors.base import BaseExecutor
+    from apscheduler.schedulers._contract import HasExecutors, HasStores, Logs
+
+    T = TypeVar("T")
+
+    class Ending(HasExecutors, HasStores, Logs, Protocol):
+        """What the end needs of a scheduler."""
+
+        _shutdown: Shutdown | None
+        _in_pass: int
+        _ends: bool
+
+        def _strand(self) -> object: ...
+
+        def _is_in_loop(self) -> bool: ...
+
+        def _wait_for(self, ended: Event) -> None: ...
+
+        def _close(self, shutdown: Shutdown) -> None: ...
+
+        def _call_within(self, function: Callable[[], object], seconds: float) -> bool: ...
+
+        def _stop_executors(self, *, wait: bool) -> None: ...
+
 
 PASS_SECONDS = 1.0
 """Seconds for which a pass that is under way is waited for: a store that hangs must not hold up the end for longer."""
@@ -45,7 +70,7 @@ class Shutdown:
     :ivar is_past: whether the scheduler was started again since
     """
 
-    def __init__(self, scheduler: Any) -> None:
+    def __init__(self, scheduler: Ending) -> None:
         self.by = scheduler._strand()
         self.waits = True
         self.executors = dict(scheduler._executors)
@@ -78,13 +103,12 @@ _WAITED_FOR = (
 )
 
 
-def let_end(scheduler: Any, name: str) -> None:
-    """Wait until no shutdown of a scheduler is under way.
+def let_end(scheduler: Ending, shutdown: Shutdown, name: str) -> None:
+    """Wait until a scheduler's last shutdown is over.
 
     :param name: name of the method that the caller cannot go on with before
     :raises SchedulerAlreadyRunningError: if the shutdown waits for the calling code, or this code must not wait
     """
-    shutdown: Shutdown = scheduler._shutdown
     if not shutdown.is_over.is_set():
         is_loop = scheduler._is_in_loop()
         if is_loop or _waits_for_caller(shutdown, scheduler):
@@ -103,7 +127,7 @@ def let_end(scheduler: Any, name: str) -> None:
         raise SchedulerAlreadyRunningError(_IN_LOOP.format(name=name))
 
 
-def _waits_for_caller(shutdown: Shutdown, scheduler: Any) -> bool:
+def _waits_for_caller(shutdown: Shutdown, scheduler: Ending) -> bool:
     """Return whether a shutdown cannot end before the calling code does."""
     if shutdown.by == scheduler._strand():
         return True
@@ -115,7 +139,7 @@ def _waits_for_caller(shutdown: Shutdown, scheduler: Any) -> bool:
     return teller.get() is scheduler or any(map(_runs_caller, shutdown.executors.values()))
 
 
-def _runs_caller(executor: Any) -> bool:
+def _runs_caller(executor: BaseExecutor) -> bool:
     """Return whether the calling code is a job that an executor runs, or is in the thread of its event loop."""
     port = getattr(getattr(executor, "_runs", None), "port", None)
     if port is not None and port.is_here():
@@ -128,12 +152,12 @@ def _runs_caller(executor: Any) -> bool:
     return claim_of_caller(each for each in claims if hasattr(each, "fires")) is not None
 
 
-def still_there(known: dict[str, Any], now: dict[str, Any]) -> list[tuple[str, Any]]:
+def still_there(known: dict[str, T], now: dict[str, T]) -> list[tuple[str, T]]:
     """Return those of ``known`` that are still in ``now`` by the same alias."""
     return [(alias, each) for alias, each in known.items() if now.get(alias) is each]
 
 
-def wind_up(scheduler: Any) -> None:
+def wind_up(scheduler: Ending) -> None:
     """Let a scheduler end with its process: it claims nothing more, and shared stores get back what has not begun."""
     scheduler._ends = True
     wait_for_pass(scheduler)
@@ -149,21 +173,21 @@ def _sign_off(store: SharedJobStore) -> None:
     store.shutdown()
 
 
-def stop_within(scheduler: Any, seconds: float) -> None:
+def stop_within(scheduler: Ending, seconds: float) -> None:
     """Stop the executors: what has not begun is given back if others may run it, what runs has ``seconds`` to end."""
     withdraw(scheduler)
     if not scheduler._call_within(lambda: scheduler._stop_executors(wait=True), seconds):
         leave_behind(scheduler, seconds)
 
 
-def withdraw(scheduler: Any) -> None:
+def withdraw(scheduler: Ending) -> None:
     """Give back what has not begun, if others may run it."""
     for store in list(scheduler._jobstores.values()):
         if isinstance(store, SharedJobStore):
             store.withdraw()
 
 
-def leave_behind(scheduler: Any, seconds: float) -> None:
+def leave_behind(scheduler: Ending, seconds: float) -> None:
     """Cancel what can be cancelled, log what goes on, and have the program's end not wait for it."""
     scheduler._stop_executors(wait=False)
     for executor in list(scheduler._executors.values()):
@@ -176,7 +200,7 @@ def leave_behind(scheduler: Any, seconds: float) -> None:
         )
 
 
-def still_running(scheduler: Any) -> list[str]:
+def still_running(scheduler: Ending) -> list[str]:
     """Return, by name and id, the jobs that this scheduler's executors have not finished."""
     found: set[str] = set()
     for executor in list(scheduler._executors.values()):
@@ -217,7 +241,7 @@ def checked_timeout(timeout: Any) -> float | None:
     return float(timeout)
 
 
-def wait_for_pass(scheduler: Any) -> None:
+def wait_for_pass(scheduler: Ending) -> None:
     """Wait a short time until a pass of another thread has ended, so that the store knows what the pass has claimed."""
     until = monotonic() + PASS_SECONDS
     while scheduler._in_pass not in (0, get_ident()) and monotonic() < until:

@@ -15,13 +15,32 @@ from apscheduler.texts import counted, name_of
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from datetime import datetime
-    from typing import Any
+    from typing import Protocol
+
+    from apscheduler.schedulers._contract import HasExecutors, HasPending, HasStores, Logs
+    from apscheduler.schedulers._dispatch.leading import Leading
+    from apscheduler.schedulers._dispatch.loop import Dispatcher
+
+    class Ended(HasExecutors, HasPending, HasStores, Logs, Protocol):
+        """What is asked of a scheduler before the last words."""
+
+        _pending_by: int
+        _started_at_monotonic: float
+        _how_to_last: str
+        _lead: Leading | None
+
+        @property
+        def _runs_beside(self) -> bool: ...
+
+        @property
+        def _dispatcher(self) -> Dispatcher: ...
+
 
 SECONDS = 30.0
 """Seconds after a start. A script that ends later has kept running on purpose, so there is no warning."""
 
 
-def tell_of_no_start(scheduler: Any) -> None:
+def tell_of_no_start(scheduler: Ended) -> None:
     """Warn if jobs of a script wait for a start() that was never called."""
     script, pending = scheduler._pending_by, list(scheduler._pending_jobs)
     if script != os.getpid() or not pending or _has_failed():
@@ -35,7 +54,7 @@ def tell_of_no_start(scheduler: Any) -> None:
     )
 
 
-def tell_of_early_end(scheduler: Any) -> None:
+def tell_of_early_end(scheduler: Ended) -> None:
     """Warn if the program ends right after a start, before any job has run."""
     if not scheduler._runs_beside or scheduler._lead is not None or _has_failed():
         return
@@ -54,7 +73,7 @@ def _has_failed() -> bool:
     return getattr(sys, "last_value", None) is not None
 
 
-def _has_run_any(scheduler: Any) -> bool:
+def _has_run_any(scheduler: Ended) -> bool:
     """Return whether anything was handed to an executor since the start, as far as is known here."""
     if names_of(scheduler._executors.values()) or scheduler._dispatcher.pace._means:
         return True
@@ -62,7 +81,7 @@ def _has_run_any(scheduler: Any) -> bool:
     return any(store.outcome_counts() for store in stores)
 
 
-def _next_due(scheduler: Any) -> datetime | None:
+def _next_due(scheduler: Ended) -> datetime | None:
     """Return when the next job is due, ``None`` where none is or a store does not say."""
     found: list[datetime] = []
     for alias, store in list(scheduler._jobstores.items()):

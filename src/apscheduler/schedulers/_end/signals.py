@@ -21,7 +21,22 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
-    from typing import Any
+    from typing import Any, Protocol
+
+    from apscheduler.schedulers._contract import Logs
+
+    class Terminated(Logs, Protocol):
+        """What the handler of the signal needs of the scheduler."""
+
+        _ends: bool
+
+        @property
+        def running(self) -> bool: ...
+
+        def shutdown(self, wait: bool = True, *, timeout: float | None = None) -> None: ...
+
+        def _last_word(self) -> None: ...
+
 
 RUNNING_SECONDS = 8.0
 """Seconds that running jobs have to end after SIGTERM; Docker kills after ten seconds, other systems later."""
@@ -40,7 +55,7 @@ class Termination:
     :ivar told: number of the signal that came, 0 if none has come
     """
 
-    def __init__(self, scheduler: Any) -> None:
+    def __init__(self, scheduler: Terminated) -> None:
         self.told = 0
         self._scheduler = scheduler
         self._sleeping = False
@@ -105,7 +120,7 @@ def _end_if_stuck(number: int) -> None:
     os._exit(128 + number)
 
 
-def termination_for(scheduler: Any, wanted: bool | None) -> Termination | None:
+def termination_for(scheduler: Terminated, wanted: bool | None) -> Termination | None:
     """Return what handles SIGTERM for this scheduler; ``None`` if we leave the signal alone.
 
     :param wanted: the option ``handle_signals``

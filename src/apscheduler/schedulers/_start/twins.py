@@ -14,7 +14,7 @@ from zlib import crc32
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from apscheduler.schedulers._contract import Logs
 
 _held: dict[int, int] = {}
 """By byte, how many schedulers of this process use it; several in one process get no warning."""
@@ -126,7 +126,7 @@ def _holder(handle: int, byte: int) -> str:
     return f"process {pid}" if pid else "another process"
 
 
-def look(scheduler: Any) -> int | None:
+def look(scheduler: Logs) -> int | None:
     """Warn if another process of this application runs such a scheduler; return the byte for :func:`leave`."""
     try:
         byte, other = enter()
