@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from apscheduler._engine.instants import NEVER, SECOND
 from apscheduler._engine.records import Record
-from apscheduler.triggers.wording import same_schedule
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,6 +70,8 @@ def pass_claims(job: Job, standing: Standing) -> None:
     """Move a job that is to replace the stored one past what was claimed, unless a user said when it runs first."""
     if job._shown is not None or job._due == NEVER or job._due > standing.claimed:
         return
+    from apscheduler.triggers.wording import same_schedule
+
     same = same_schedule(standing.job.trigger, job.trigger)
     following = _not_claimed(job._series(), job._due, standing.claimed, same=same)
     if following is not None:
@@ -79,6 +80,8 @@ def pass_claims(job: Job, standing: Standing) -> None:
 
 def hand_on_time(job: Job, standing: Standing) -> None:
     """Give a job the next fire time of the one that it replaces, if both have the same schedule."""
+    from apscheduler.triggers.wording import same_schedule
+
     if same_schedule(standing.job.trigger, job.trigger):
         job._due, job._shown = standing.job._due, standing.job._shown
     else:

@@ -19,7 +19,6 @@ import threading
 
 from apscheduler._engine.instants import SECOND
 from apscheduler.events import EVENT_JOBSTORE_ERROR, StoreErrorEvent
-from apscheduler.jobstores._plain.reaching import place_of, why_unreachable
 from apscheduler.jobstores.base import SharedJobStore
 from apscheduler.logs import say
 
@@ -132,6 +131,11 @@ class StoreCalls:
         return seconds if own is None else min(seconds, own)
 
 
+def is_private(store: Store) -> bool:
+    """Return whether other processes do not see this store's jobs, or see them but would not claim them."""
+    return store.look_within() is None
+
+
 def attempt(logger: logging.Logger, store: Stored, text: str, act: Callable[[], object]) -> None:
     """Have ``act()`` call a store, and log an ``Exception`` as what ``text`` says."""
     try:
@@ -155,6 +159,8 @@ def say_trouble(
     """
     if isinstance(store, SharedJobStore) and store.tell_trouble(text, exc):
         return
+    from apscheduler.jobstores._plain.reaching import place_of, why_unreachable
+
     reason = why_unreachable(exc)
     if reason is None:
         say(logger, level, "%s", text, exc_info=exc)

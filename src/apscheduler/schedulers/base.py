@@ -217,8 +217,8 @@ class BaseScheduler(JobOperations, metaclass=ABCMeta):
         """Warn if another worker of this application has such a scheduler too, if each job would run in both."""
         if self._twin_byte is not None or self._lead is not None or self._clock is not None:
             return
-        from apscheduler.jobstores._plain.claims import is_private
         from apscheduler.schedulers._start import twins
+        from apscheduler.schedulers._store_calls import is_private
 
         if all(is_private(store) for _, store in self._claiming_stores()):
             self._twin_byte = twins.look(self)

@@ -328,14 +328,3 @@ class PlainStore(ClaimsInMemory):
 
 
 Store = SharedJobStore | PlainStore
-
-
-def as_claiming(store: BaseJobStore, alias: str, zone: Any) -> Store:
-    """Return the store itself if it claims, else a :class:`PlainStore` around it."""
-    claims = isinstance(store, SharedJobStore) and store.claims
-    return store if claims else PlainStore(store, alias, zone)  # type: ignore[return-value]
-
-
-def is_private(store: Store) -> bool:
-    """Return whether other processes do not see this store's jobs, or see them but would not claim them."""
-    return store.look_within() is None

@@ -29,7 +29,6 @@ from apscheduler.schedulers._overridden import is_ours
 from apscheduler.texts import line
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.foreign import series_of
-from apscheduler.triggers.wording import same_schedule
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -202,6 +201,8 @@ class JobOperations(JobAdding):
 
     def _first(self, standing: Standing, trigger: BaseTrigger) -> dict[str, Any]:
         """Return the change by which a job gets the next fire time that a trigger gives from now on."""
+        from apscheduler.triggers.wording import same_schedule
+
         job = standing.job
         series = series_of(trigger.for_job(job.id), self)
         same = same_schedule(job.trigger, trigger)

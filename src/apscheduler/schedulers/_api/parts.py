@@ -26,7 +26,6 @@ from apscheduler.names import hint
 from apscheduler.references import maybe_ref
 from apscheduler.schedulers import SchedulerAlreadyRunningError
 from apscheduler.schedulers._api.listeners import tell
-from apscheduler.schedulers._api.making import make_plugin
 from apscheduler.schedulers._api.options import (
     CHECKED_DEFAULTS,
     JOB_DEFAULTS,
@@ -52,8 +51,6 @@ STATE_RUNNING = 1
 STATE_PAUSED = 2
 
 EVERY_EVENT = (1 << 63) - 1
-
-_WORDS = {"executor": "executor", "jobstore": "job store"}
 
 STANDARD_DEFAULTS = {"misfire_grace_time": 1, "coalesce": True, "max_instances": 1}
 
@@ -141,42 +138,27 @@ class Registry:
                     "executor= and executors['default'] were both given; give one of them"
                 )
             specs["default"] = config["executor"]
-        made = {alias: self._made_executor(spec, alias) for alias, spec in specs.items()}
+        made = self._made("executor", specs)
         self._executors.clear()
         self._look_for_inline()
         for alias, executor in made.items():
             self.add_executor(executor, alias)
 
     def _configure_jobstores(self, specs: Mapping[str, Any]) -> None:
-        made = {alias: self._made_jobstore(spec, alias) for alias, spec in specs.items()}
+        made = self._made("jobstore", specs)
         self._jobstores.clear()
         self._claiming.clear()
         for alias, store in made.items():
             self.add_jobstore(store, alias)
 
-    def _made_executor(self, spec: Any, alias: str) -> Any:
-        if isinstance(spec, Mapping):
-            return self._made_from("executor", dict(spec), alias)
-        return self._as_executor(spec, f"executors[{alias!r}]", {})
+    def _made(self, kind: str, specs: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the executors or job stores that a configuration describes, by alias."""
+        if not specs:
+            return {}
+        from apscheduler.schedulers._api.making import made_from
 
-    def _made_jobstore(self, spec: Any, alias: str) -> Any:
-        if isinstance(spec, Mapping):
-            return self._made_from("jobstore", dict(spec), alias)
-        return self._as_jobstore(spec, f"jobstores[{alias!r}]", {})
-
-    def _made_from(self, kind: str, spec: dict[str, Any], alias: str) -> Any:
-        """Make an executor or job store from a dictionary that names its type or class."""
-        plugin, cls = spec.pop("type", None), spec.pop("class", None)
-        if cls is not None:
-            what = f"the {_WORDS[kind]} {alias!r} (class {cls if isinstance(cls, str) else cls.__name__})"
-            made = make_plugin(maybe_ref(cls), what, spec)
-            return (self._as_executor if kind == "executor" else self._as_jobstore)(made, alias, {})
-        if plugin is None:
-            raise ValueError(
-                f"cannot make the {kind} {alias!r}: give its 'type' (a name) or its 'class'"
-            )
-        make = self._as_executor if kind == "executor" else self._as_jobstore
-        return make(plugin, alias, spec)
+        make = self._create_plugin_instance
+        return {alias: made_from(kind, spec, alias, make) for alias, spec in specs.items()}
 
     def _create_plugin_instance(
         self, type_: str, alias: str, constructor_kwargs: Mapping[str, Any]
@@ -191,31 +173,9 @@ class Registry:
         else:
             known, base, what = self._jobstore_plugins, _is_subclass(BaseJobStore), "job store"
         cls = load_plugin(what, alias, known, base)
+        from apscheduler.schedulers._api.making import make_plugin
+
         return make_plugin(cls, f"the {what} {alias!r}", constructor_kwargs)
-
-    def _as_executor(self, given: Any, what: str, options: dict[str, Any]) -> BaseExecutor:
-        """Return the given executor, or make one from a plug-in's name or a concurrent.futures pool."""
-        if isinstance(given, BaseExecutor):
-            return given
-        if isinstance(given, str):
-            made: BaseExecutor = self._create_plugin_instance("executor", given, options)
-            return made
-        if _is_futures_pool(given):
-            from apscheduler.executors.futures import FuturesExecutor
-
-            return FuturesExecutor(given)
-        raise TypeError(
-            f"expected an executor, the name of one, or a concurrent.futures.Executor for {what}, "
-            f"not {given!r}"
-        )
-
-    def _as_jobstore(self, given: Any, what: str, options: dict[str, Any]) -> BaseJobStore:
-        if isinstance(given, BaseJobStore):
-            return given
-        if isinstance(given, str):
-            made: BaseJobStore = self._create_plugin_instance("jobstore", given, options)
-            return made
-        raise TypeError(f"expected a job store or the name of one for {what}, not {given!r}")
 
     # -- executors --------------------------------------------------------------------------------------
 
@@ -230,7 +190,12 @@ class Registry:
         with self._executors_lock:
             if alias in self._executors:
                 raise ValueError(f"there already is an executor with the alias {alias!r}")
-            made = self._as_executor(executor, f"executor {alias!r}", executor_opts)
+            made = executor
+            if not isinstance(executor, BaseExecutor):
+                from apscheduler.schedulers._api.making import as_executor
+
+                make = self._create_plugin_instance
+                made = as_executor(executor, f"executor {alias!r}", executor_opts, make)
             self._executors[alias] = made
             self._look_for_inline()
         if self.state != STATE_STOPPED:
@@ -321,7 +286,12 @@ class Registry:
         with self._jobstores_lock:
             if alias in self._jobstores:
                 raise ValueError(f"there already is a job store with the alias {alias!r}")
-            made = self._as_jobstore(jobstore, f"job store {alias!r}", jobstore_opts)
+            made = jobstore
+            if not isinstance(jobstore, BaseJobStore):
+                from apscheduler.schedulers._api.making import as_jobstore
+
+                make = self._create_plugin_instance
+                made = as_jobstore(jobstore, f"job store {alias!r}", jobstore_opts, make)
             self._jobstores[alias] = made
         if self.state != STATE_STOPPED:
             self._start_store(made, alias)
@@ -382,11 +352,16 @@ class Registry:
         store = self._lookup_jobstore(alias)
         if getattr(claiming, "store", None) is store:
             return claiming  # type: ignore[return-value] # a PlainStore around it
-        from apscheduler.jobstores._plain.claims import as_claiming
         from apscheduler.jobstores.base import KeepingJobStore, SharedJobStore
 
+        if isinstance(store, SharedJobStore) and store.claims:
+            claiming = store
+        else:
+            from apscheduler.jobstores._plain.claims import PlainStore
+
+            claiming = PlainStore(store, alias, self.timezone)
         with self._jobstores_lock:
-            claiming = self._claiming[alias] = as_claiming(store, alias, self.timezone)
+            self._claiming[alias] = claiming
         if isinstance(store, SharedJobStore | KeepingJobStore):
             store.look_as(self, alias)
         return claiming
@@ -498,9 +473,3 @@ def _unknown(what: str, alias: object, known: Mapping[str, Any]) -> str:
 
 def _is_subclass(base: type) -> Any:
     return lambda candidate: isinstance(candidate, type) and issubclass(candidate, base)
-
-
-def _is_futures_pool(given: object) -> bool:
-    """Return whether this is a concurrent.futures.Executor, without importing that module first."""
-    futures = sys.modules.get("concurrent.futures._base") or sys.modules.get("concurrent.futures")
-    return futures is not None and isinstance(given, futures.Executor)

@@ -14,12 +14,11 @@ from os import PathLike
 from apscheduler._engine.instants import SECOND
 from apscheduler.cluster.leading import FileLock
 from apscheduler.history import reasons
-from apscheduler.jobstores._plain.claims import is_private
 from apscheduler.jobstores.base import BaseJobStore, SharedJobStore
 from apscheduler.logs import say
 from apscheduler.names import hint
 from apscheduler.runs.asking import plan_job, plan_since
-from apscheduler.schedulers._store_calls import Complaints, say_trouble
+from apscheduler.schedulers._store_calls import Complaints, is_private, say_trouble
 from apscheduler.texts import line
 
 TYPE_CHECKING = False
