@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
 
     from apscheduler.events import SchedulerEvent
     from apscheduler.executors.base import BaseExecutor
@@ -76,3 +77,32 @@ class HasJobs(Protocol):
     def get_jobs(self, jobstore: str | None = None) -> list[Job]: ...
 
     def get_quarantined(self, jobstore: str | None = None) -> list[Quarantined]: ...
+
+
+class Built(KeepsTime, Protocol):
+    """What the parts in ``_api/`` need of the scheduler that is built on them."""
+
+    _logger: logging.Logger
+    _clock: Any
+
+    @property
+    def state(self) -> int: ...
+
+    @state.setter
+    def state(self, state: int) -> None: ...
+
+    def _now(self) -> datetime: ...
+
+    def _create_plugin_instance(
+        self, type_: str, alias: str, constructor_kwargs: Mapping[str, Any]
+    ) -> Any:
+        """Make an object of a plug-in's class, and return it."""
+
+    def wakeup(self) -> None:
+        """Have the loop look for due jobs now."""
+
+    def _let_shutdown_end(self, name: str) -> None:
+        """Return once no shutdown is under way."""
+
+    def _add_pending_jobs(self, alias: str | None = None) -> None:
+        """Add the jobs that waited for the start."""

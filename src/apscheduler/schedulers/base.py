@@ -42,8 +42,8 @@ from apscheduler.jobstores.base import SharedJobStore
 from apscheduler.runs.context import caller_ident
 from apscheduler.schedulers import SchedulerAlreadyRunningError, SchedulerNotRunningError
 from apscheduler.schedulers._api.changing import JobOperations
-from apscheduler.schedulers._api.parts import STATE_PAUSED, STATE_RUNNING, STATE_STOPPED
 from apscheduler.schedulers._start.environment import check_uwsgi, is_reimporting_main
+from apscheduler.schedulers._states import STATE_PAUSED, STATE_RUNNING, STATE_STOPPED
 from apscheduler.zones.watching import watch
 
 TYPE_CHECKING = False

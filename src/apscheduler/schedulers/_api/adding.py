@@ -6,7 +6,6 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from contextlib import suppress
-from datetime import datetime
 from functools import partial
 
 from apscheduler._engine.instants import NEVER
@@ -20,15 +19,12 @@ from apscheduler.jobstores.base import ConflictingIdError, JobLookupError
 from apscheduler.jobstores.standing import begin_by_store, hand_on_time, pass_claims
 from apscheduler.markers import undefined
 from apscheduler.schedulers._api.calendars import split_off, under
-from apscheduler.schedulers._api.parts import (
-    STATE_RUNNING,
-    STATE_STOPPED,
-    _is_subclass,
-    _unknown,
-)
+from apscheduler.schedulers._api.parts import _is_subclass
 from apscheduler.schedulers._api.pending import PendingJobs, neighbours
 from apscheduler.schedulers._api.plugins import Plugins, load_plugin
+from apscheduler.schedulers._api.stores import unknown_alias
 from apscheduler.schedulers._overridden import is_as_made, is_ours
+from apscheduler.schedulers._states import STATE_RUNNING, STATE_STOPPED
 from apscheduler.triggers.base import BaseTrigger
 
 TYPE_CHECKING = False
@@ -62,12 +58,6 @@ class JobAdding(PendingJobs):
 
     _trigger_plugins: MutableMapping[str, Any] = Plugins("triggers")
     _trigger_classes: ClassVar[dict[str, Any]] = {}
-
-    def _now_us(self) -> int:
-        raise NotImplementedError
-
-    def _now(self) -> datetime:
-        raise NotImplementedError
 
     # -- adding ---------------------------------------------------------------------------------------
 
@@ -160,7 +150,7 @@ class JobAdding(PendingJobs):
             self._add_pending(job, jobstore, replace_existing)
         else:
             if not self._has_executor(executor):
-                raise KeyError(_unknown("executor", executor, self._executors))
+                raise KeyError(unknown_alias("executor", executor, self._executors))
             self._real_add_job(job, jobstore, replace_existing)
         return job
 
@@ -382,7 +372,7 @@ class JobAdding(PendingJobs):
         else:
             for job, alias, _ in entries:
                 if not self._has_executor(job.executor):
-                    raise KeyError(_unknown("executor", job.executor, self._executors))
+                    raise KeyError(unknown_alias("executor", job.executor, self._executors))
                 self._claiming_store(alias)
             for group in neighbours(entries):
                 self._real_add_jobs(group)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from apscheduler.names import hint
-from apscheduler.schedulers._api.parts import STATE_RUNNING, Registry
+from apscheduler.schedulers._api.parts import Registry
+from apscheduler.schedulers._states import STATE_RUNNING
 from apscheduler.texts import line
 
 TYPE_CHECKING = False
@@ -111,9 +112,6 @@ class CalendarRegistry(Registry):
                 f"there is no calendar {name!r}; {hint(name, self._calendars)}"
             ) from None
         return found
-
-    def _now(self) -> Any:
-        raise NotImplementedError
 
     def _check_calendars(self, trigger: BaseTrigger) -> None:
         """Check that all calendars that a trigger names are registered.

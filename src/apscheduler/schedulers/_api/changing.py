@@ -21,11 +21,8 @@ from apscheduler.jobstores.standing import Standing, begin_by_store, first_after
 from apscheduler.moments import datetime_repr
 from apscheduler.schedulers._api.adding import JobAdding
 from apscheduler.schedulers._api.calendars import with_calendars_of
-from apscheduler.schedulers._api.parts import (
-    STATE_RUNNING,
-    STATE_STOPPED,
-)
 from apscheduler.schedulers._overridden import is_ours
+from apscheduler.schedulers._states import STATE_RUNNING, STATE_STOPPED
 from apscheduler.texts import line
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.foreign import series_of

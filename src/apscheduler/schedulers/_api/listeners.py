@@ -1,4 +1,4 @@
-"""Calls the listeners of an event, async listeners too."""
+"""Keeps the listeners of a scheduler, and calls them, async listeners too."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from types import CoroutineType
 
+from apscheduler.events import EVENT_ALL
 from apscheduler.loops.answers import finish
+from apscheduler.schedulers._overridden import is_as_made
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,12 +17,82 @@ if TYPE_CHECKING:
     from typing import Any
 
     from apscheduler.events import SchedulerEvent
+    from apscheduler.schedulers._contract import Built
 
     Listener = Callable[[SchedulerEvent], Any]
+else:
+    Built = object
 
+
+EVERY_EVENT = (1 << 63) - 1
 
 teller: ContextVar[object] = ContextVar("apscheduler_teller", default=None)
 """The scheduler whose listener the calling code belongs to; ``None`` outside of listeners."""
+
+
+class Listening(Built):
+    """The part of a scheduler that keeps listeners and tells them.
+
+    ``_listeners`` is replaced, never changed, so telling needs no lock.
+    """
+
+    _listeners: list[tuple[Any, int]]
+    _known_listeners: list[tuple[Any, int]]
+    """Those of which the mask was made."""
+    _listeners_lock: Any
+    _listener_mask = 0
+    _tells_itself = False
+    """Whether ``_dispatch_event`` is overridden, so that it is told all events."""
+
+    def add_listener(self, callback: Any, mask: int = EVENT_ALL) -> None:
+        """Have ``callback(event)`` called for each event whose code is in ``mask``.
+
+        A coroutine function is awaited in the scheduler's event loop; if there is none, the thread that tells the event
+        runs it to its end.
+
+        :raises TypeError: if it is not callable
+        """
+        if not callable(callback):
+            raise TypeError(f"a listener must be callable with one event, not {callback!r}")
+        with self._listeners_lock:
+            self._listeners = [*self._listeners, (callback, mask)]
+            self._note_listeners()
+
+    def remove_listener(self, callback: Any) -> None:
+        """Stop telling ``callback`` about events, however often it was added."""
+        with self._listeners_lock:
+            self._listeners = [each for each in self._listeners if each[0] != callback]
+            self._note_listeners()
+
+    def _note_listeners(self) -> None:
+        """Compute the mask of the events that are told to anyone; called with ``_listeners_lock`` held."""
+        found = EVERY_EVENT if self._tells_itself else 0
+        self._known_listeners = list(self._listeners)
+        for _, mask in self._known_listeners:
+            found |= mask
+        self._listener_mask = found
+
+    def _heed_listeners(self) -> None:
+        """Compute the mask again, if other code has changed ``_listeners`` itself."""
+        if self._listeners != self._known_listeners:
+            with self._listeners_lock:
+                self._note_listeners()
+
+    def _is_told(self, code: int) -> bool:
+        """Return whether events of this code have a listener, or ``_dispatch_event`` is overridden."""
+        self._heed_listeners()
+        if self._listener_mask & code:
+            return True
+        return not is_as_made(self, "_dispatch_event", self._own_dispatch[0])
+
+    def _dispatch_event(self, event: SchedulerEvent) -> None:
+        """Tell the listeners of an event; no lock is held while they are called."""
+        self._heed_listeners()
+        if self._listener_mask & event.code:
+            tell(self._listeners, event, self._logger, by=self)
+
+    # This package's own function: in a tuple, because a function in a class attribute is looked up as a method.
+    _own_dispatch: tuple[Any, ...] = (_dispatch_event,)
 
 
 def tell(

@@ -13,9 +13,9 @@ from os import getpid
 
 from apscheduler.jobstores.base import ConflictingIdError, JobLookupError
 from apscheduler.schedulers._api.calendars import CalendarRegistry
-from apscheduler.schedulers._api.parts import STATE_STOPPED
 from apscheduler.schedulers._overridden import is_ours
 from apscheduler.schedulers._start.environment import is_by_script
+from apscheduler.schedulers._states import STATE_STOPPED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -19,7 +19,8 @@ from apscheduler._engine.instants import (
     to_us,
 )
 from apscheduler.jobstores.base import JobLookupError
-from apscheduler.schedulers._api.parts import STATE_STOPPED, _unknown
+from apscheduler.schedulers._api.stores import unknown_alias
+from apscheduler.schedulers._states import STATE_STOPPED
 from apscheduler.schedulers.previews import PlannedRun, SchedulePreview, Unplanned
 from apscheduler.triggers._words import locale_named
 from apscheduler.triggers.previews import Ahead, FireTime, StepsError
@@ -105,7 +106,7 @@ def _jobs(scheduler: ShowsJobs, jobstore: str | None, job_id: str | None) -> lis
     pending = [(job, alias) for job, alias, _ in list(scheduler._pending_jobs)]
     known = {*scheduler._jobstores, *(alias for _, alias in pending), "default"}
     if jobstore is not None and jobstore not in known:
-        raise KeyError(_unknown("job store", jobstore, dict.fromkeys(known)))
+        raise KeyError(unknown_alias("job store", jobstore, dict.fromkeys(known)))
     found = [each for each in pending if jobstore in (None, each[1])]
     if scheduler.state != STATE_STOPPED:
         for alias in list(scheduler._jobstores):

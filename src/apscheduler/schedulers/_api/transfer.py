@@ -22,7 +22,7 @@ from apscheduler import version as scheduler_version
 from apscheduler.job import Job
 from apscheduler.jobstores.base import ConflictingIdError, unshowable
 from apscheduler.references import obj_to_ref, ref_to_obj
-from apscheduler.schedulers._api.parts import STATE_STOPPED
+from apscheduler.schedulers._states import STATE_STOPPED
 from apscheduler.texts import line
 
 TYPE_CHECKING = False
