@@ -84,6 +84,10 @@ class Built(KeepsTime, Protocol):
 
     _logger: logging.Logger
     _clock: Any
+    _in_pass: int
+    """Ident of the thread that is in a pass, 0 while none is."""
+    _passes: int
+    """How many passes have begun."""
 
     @property
     def state(self) -> int: ...
@@ -97,6 +101,12 @@ class Built(KeepsTime, Protocol):
         self, type_: str, alias: str, constructor_kwargs: Mapping[str, Any]
     ) -> Any:
         """Make an object of a plug-in's class, and return it."""
+
+    def _real_add_job(self, job: Job, jobstore_alias: str, replace_existing: bool) -> None:
+        """Put a job into its store."""
+
+    def _real_add_jobs(self, group: list[tuple[Job, str, bool]]) -> None:
+        """Put jobs into their store in one step; all have the same store, and all replace others or none does."""
 
     def wakeup(self) -> None:
         """Have the loop look for due jobs now."""

@@ -4,44 +4,22 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
-from contextlib import suppress
-from functools import partial
+from collections.abc import Callable, Iterable, Mapping
 
-from apscheduler._engine.instants import NEVER
-from apscheduler.events import (
-    EVENT_JOB_ADDED,
-    EVENT_JOB_REMOVED,
-    JobEvent,
-)
 from apscheduler.job import Job
-from apscheduler.jobstores.base import ConflictingIdError, JobLookupError
-from apscheduler.jobstores.standing import begin_by_store, hand_on_time, pass_claims
 from apscheduler.markers import undefined
-from apscheduler.schedulers._api.calendars import split_off, under
-from apscheduler.schedulers._api.parts import _is_subclass
-from apscheduler.schedulers._api.pending import PendingJobs, neighbours
-from apscheduler.schedulers._api.plugins import Plugins, load_plugin
+from apscheduler.schedulers._api.pending import neighbours
 from apscheduler.schedulers._api.stores import unknown_alias
-from apscheduler.schedulers._overridden import is_as_made, is_ours
-from apscheduler.schedulers._states import STATE_RUNNING, STATE_STOPPED
-from apscheduler.triggers.base import BaseTrigger
+from apscheduler.schedulers._api.storing import REPLACE_KEEPING_TIME, JobStoring
+from apscheduler.schedulers._states import STATE_STOPPED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, ClassVar, TypeVar
+    from typing import Any, TypeVar
 
-    from apscheduler.jobstores._plain.claims import Store
     from apscheduler.schedulers._api.pending import Entry
 
     F = TypeVar("F", bound=Callable[..., Any])
-
-
-_JOB_OPTIONS = (
-    *("args", "coalesce", "executor", "id", "jobstore", "kwargs", "max_instances"),
-    *("misfire_grace_time", "name", "next_run_time", "replace_existing", "timeout"),
-    *("delivery", "keep_next_run_time"),
-)
 
 
 _JOB_ATTRIBUTES = (
@@ -49,19 +27,13 @@ _JOB_ATTRIBUTES = (
     *("misfire_grace_time", "name", "next_run_time", "timeout"),
 )
 
-_REPLACE_KEEPING_TIME = 2
-"""Value of ``replace_existing`` inside this package: replace the job, and keep its next fire time."""
 
-
-class JobAdding(PendingJobs):
+class JobAdding(JobStoring):
     """Adding jobs: at once, or at the scheduler's start."""
-
-    _trigger_plugins: MutableMapping[str, Any] = Plugins("triggers")
-    _trigger_classes: ClassVar[dict[str, Any]] = {}
 
     # -- adding ---------------------------------------------------------------------------------------
 
-    def add_job(  # noqa: C901, PLR0912 - a branch for each argument that may be left out
+    def add_job(  # noqa: C901, PLR0912 - a branch for each argument that may be left out; a loop costs more
         self,
         func: Any,
         trigger: Any = None,
@@ -118,7 +90,7 @@ class JobAdding(PendingJobs):
             positional_module.refuse_schedule(trigger, args)
         else:
             made = self._create_trigger(trigger, trigger_args)
-        job_kwargs: dict[str, Any] = {
+        options: dict[str, Any] = {
             "trigger": made,
             "executor": executor,
             "func": func,
@@ -126,26 +98,22 @@ class JobAdding(PendingJobs):
             "kwargs": kwargs if kwargs.__class__ is dict else _named_arguments(kwargs),
         }
         if name is not None:
-            job_kwargs["name"] = name
+            options["name"] = name
         if misfire_grace_time is not undefined:
-            job_kwargs["misfire_grace_time"] = misfire_grace_time
+            options["misfire_grace_time"] = misfire_grace_time
         if coalesce is not undefined:
-            job_kwargs["coalesce"] = coalesce
+            options["coalesce"] = coalesce
         if max_instances is not undefined:
-            job_kwargs["max_instances"] = max_instances
+            options["max_instances"] = max_instances
         if next_run_time is not undefined:
-            job_kwargs["next_run_time"] = next_run_time
+            options["next_run_time"] = next_run_time
         if timeout is not undefined:
-            job_kwargs["timeout"] = timeout
+            options["timeout"] = timeout
         if delivery is not undefined:
-            job_kwargs["delivery"] = delivery
-        job: Job = _job_class()(self, id=id, **job_kwargs)
-        if timeout is undefined:
-            job.timeout = self._job_defaults.get("timeout")
-        if delivery is undefined and "delivery" in self._job_defaults:
-            job.delivery = self._job_defaults["delivery"]
+            options["delivery"] = delivery
+        job = self._new_job(id, options)
         if keep_next_run_time and replace_existing and next_run_time is undefined:
-            replace_existing = _REPLACE_KEEPING_TIME  # type: ignore[assignment] # true, and more
+            replace_existing = REPLACE_KEEPING_TIME  # type: ignore[assignment] # true, and more
         if self.state == STATE_STOPPED:
             self._add_pending(job, jobstore, replace_existing)
         else:
@@ -224,138 +192,6 @@ class JobAdding(PendingJobs):
                 stacklevel=3,
             )
 
-    def _create_trigger(self, trigger: Any, trigger_args: Mapping[str, Any]) -> BaseTrigger:
-        """Return the trigger itself, or make it from its name and arguments."""
-        if isinstance(trigger, BaseTrigger):
-            if "calendar" in trigger_args or "closed" in trigger_args:
-                calendar, closed, _ = split_off(trigger_args)
-                return under(trigger, calendar, closed)
-            return trigger
-        if trigger is None:
-            trigger = "date"
-        elif not isinstance(trigger, str):
-            raise TypeError(f"expected a trigger or the name of one, not {trigger!r}")
-        cls = self._trigger_class(trigger)
-        calendar = closed = None
-        if "calendar" in trigger_args or "closed" in trigger_args:
-            calendar, closed, trigger_args = split_off(trigger_args, _parameters(cls))
-        try:
-            if not is_as_made(self, "_create_plugin_instance", _OWN_PLUGIN):
-                arguments = {"timezone": self.timezone, **trigger_args}
-                made: BaseTrigger = self._create_plugin_instance("trigger", trigger, arguments)
-            elif "timezone" in trigger_args:
-                made = cls(**trigger_args)
-            else:
-                made = cls(timezone=self.timezone, **trigger_args)
-        except TypeError as exc:
-            from apscheduler.triggers.arguments import better_type_error
-
-            raise better_type_error(cls, trigger, trigger_args, exc, _JOB_OPTIONS) from exc
-        if self._clock is not None:
-            made.begin_at(self._now_us())
-        return under(made, calendar, closed)
-
-    def _trigger_class(self, name: str) -> Any:
-        cls = self._trigger_classes.get(name)
-        if cls is None:
-            try:
-                cls = load_plugin("trigger", name, self._trigger_plugins, _is_subclass(BaseTrigger))
-            except LookupError:
-                from apscheduler.schedulers._api.positional import what_name_means
-
-                meant = what_name_means(name)
-                if meant is None:
-                    raise
-                raise LookupError(meant) from None
-            self._trigger_classes[name] = cls
-        return cls
-
-    def _create_plugin_instance(
-        self, type_: str, alias: str, constructor_kwargs: Mapping[str, Any]
-    ) -> Any:
-        if type_ == "trigger":
-            return self._trigger_class(alias)(**constructor_kwargs)
-        return super()._create_plugin_instance(type_, alias, constructor_kwargs)
-
-    def _real_add_job(self, job: Job, jobstore_alias: str, replace_existing: bool) -> None:
-        """Complete a job from the defaults and put it into its store."""
-        store = self._claiming_store(jobstore_alias)
-        self._complete(job, store)
-        if _is_never(job):
-            self._make_way(job, store, replace_existing)
-            self._say_never(job, jobstore_alias)
-            return
-        job._jobstore_alias = jobstore_alias  # before the store has it: it may run at once
-        try:
-            self._put(job, store, replace_existing)
-        except BaseException:
-            job._jobstore_alias = None
-            raise
-        if self._logger.isEnabledFor(20):
-            self._logger.info('Added job "%s" to job store "%s"', job.name, jobstore_alias)
-        if self._is_told(EVENT_JOB_ADDED):
-            self._dispatch_event(JobEvent(EVENT_JOB_ADDED, job.id, jobstore_alias))
-        if self.state == STATE_RUNNING:
-            if self._lead is not None:
-                self._lead.added(jobstore_alias)
-            self._wake_for(job._due)
-
-    def _make_way(self, job: Job, store: Store, replace_existing: bool) -> None:
-        """Remove the stored job that a job without any fire time replaces, even one that cannot be restored.
-
-        :raises ConflictingIdError: if it may not be replaced
-        """
-        if store.lookup_job(job.id) is None and store.why_quarantined(job.id) is None:
-            return
-        if not replace_existing:
-            raise ConflictingIdError(job.id)
-        self._forget_in_executors(job.id)
-        with suppress(JobLookupError):  # gone meanwhile
-            store.end_job(job)
-
-    def _put(self, job: Job, store: Store, replace_existing: bool) -> None:
-        try:
-            store.add_job(job)
-        except ConflictingIdError:
-            if not replace_existing:
-                raise
-            keeps = replace_existing == _REPLACE_KEEPING_TIME
-            self._forget_in_executors(job.id)
-            store.replace_job(job, partial(hand_on_time if keeps else pass_claims, job))
-
-    def _complete(self, job: Job, store: Store) -> None:
-        """Set what a job was not given: the defaults, and its first fire time by its store's clock."""
-        if job.trigger.binds:
-            self._check_calendars(job.trigger)
-        defaults = self._job_defaults
-        if not hasattr(job, "misfire_grace_time"):
-            job.misfire_grace_time = defaults["misfire_grace_time"]
-        if not hasattr(job, "coalesce"):
-            job.coalesce = defaults["coalesce"]
-        if not hasattr(job, "max_instances"):
-            job.max_instances = defaults["max_instances"]
-        if not hasattr(job, "_due"):
-            offset = store.clock_offset()
-            now = self._now_us() + offset
-            begin_by_store(job.trigger, now, offset)
-            first = job._series().next_us(None, now)
-            job._due = NEVER if first is None else first
-            if first is None:
-                job._shown = undefined
-
-    def _say_never(self, job: Job, alias: str) -> None:
-        """Report a job that has no fire time at all; it is not kept."""
-        job._shown = None
-        job._jobstore_alias = alias
-        self._arriving.pop(id(job), None)
-        self._logger.warning(
-            'Job "%s" (%s) was not kept: its trigger has no fire time from now on',
-            job.name,
-            job.trigger,
-        )
-        self._dispatch_event(JobEvent(EVENT_JOB_ADDED, job.id, alias))
-        self._dispatch_event(JobEvent(EVENT_JOB_REMOVED, job.id, alias))
-
     def add_jobs(self, jobs: Iterable[Mapping[str, Any]]) -> list[Job]:
         """Add several jobs in one step and return them; those of one store all or none, in one transaction. New.
 
@@ -391,70 +227,30 @@ class JobAdding(PendingJobs):
         alias = rest.pop("jobstore", "default")
         replace = rest.pop("replace_existing", False)
         keep = rest.pop("keep_next_run_time", False)
-        options = {name: rest.pop(name) for name in _JOB_ATTRIBUTES if name in rest}
-        options = {
-            name: value
-            for name, value in options.items()
-            if value is not undefined and not (value is None and name in ("name", "args", "kwargs"))
-        }
-        if "kwargs" in options:
-            options["kwargs"] = _named_arguments(options["kwargs"])
-        job_id, trigger = rest.pop("id", None), rest.pop("trigger", None)
-        defaults = {"executor": "default", "args": (), "kwargs": {}}
-        made = self._create_trigger(trigger, rest)
-        job: Job = _job_class()(self, id=job_id, **{**defaults, **options, "trigger": made})
-        for name in ("timeout", "delivery"):
-            if name not in options and name in self._job_defaults:
-                setattr(job, name, self._job_defaults[name])
-        if keep and replace and "next_run_time" not in options:
-            replace = _REPLACE_KEEPING_TIME
-        return job, alias, replace
-
-    def _real_add_jobs(self, group: list[Entry]) -> None:
-        """Put jobs into their store in one step; all have the same store, and all replace others or none does."""
-        _, alias, replace_existing = group[0]
-        one_by_one = replace_existing == _REPLACE_KEEPING_TIME or not is_ours(self._real_add_job)
-        if len(group) == 1 or one_by_one:
-            for entry in group:
-                self._real_add_job(*entry)
-            return
-        store = self._claiming_store(alias)
-        jobs: list[Job] = []
-        for job, _, _ in group:
-            self._complete(job, store)
-            if _is_never(job):
-                self._make_way(job, store, replace_existing)
-            else:
-                job._jobstore_alias = alias
-                jobs.append(job)
-        try:
-            store.add_jobs(jobs, replace=bool(replace_existing))
-        except BaseException:
-            for job in jobs:
-                job._jobstore_alias = None
-            raise
-        self._say_added([job for job, _, _ in group], alias)
-
-    def _say_added(self, jobs: list[Job], alias: str) -> None:
-        for job in jobs:
-            if _is_never(job):
-                self._say_never(job, alias)
+        options: dict[str, Any] = {"executor": "default", "args": (), "kwargs": {}}
+        for name in _JOB_ATTRIBUTES:
+            value = rest.pop(name, undefined)
+            if value is undefined or (value is None and name in ("name", "args", "kwargs")):
                 continue
-            if self._logger.isEnabledFor(20):
-                self._logger.info('Added job "%s" to job store "%s"', job.name, alias)
-            if self._is_told(EVENT_JOB_ADDED):
-                self._dispatch_event(JobEvent(EVENT_JOB_ADDED, job.id, alias))
-        if self.state == STATE_RUNNING:
-            if self._lead is not None:
-                self._lead.added(alias)
-            self._wake_for(min((job._due for job in jobs), default=NEVER))
+            options[name] = _named_arguments(value) if name == "kwargs" else value
+        job_id, trigger = rest.pop("id", None), rest.pop("trigger", None)
+        options["trigger"] = self._create_trigger(trigger, rest)
+        if keep and replace and "next_run_time" not in options:
+            replace = REPLACE_KEEPING_TIME
+        return self._new_job(job_id, options), alias, replace
 
-    def _wake_for(self, due: int) -> None:
-        """Wake the loop if this fire time comes before what it waits for (this default wakes it in any case)."""
-        self.wakeup()
+    def _new_job(self, job_id: str | None, options: dict[str, Any]) -> Job:
+        """Return a job with these attributes; ``timeout`` and ``delivery`` come from the defaults if left out.
 
-
-_OWN_PLUGIN = JobAdding._create_plugin_instance
+        :raises TypeError, ValueError, LookupError: for attributes that are not right
+        """
+        job: Job = _job_class()(self, id=job_id, **options)
+        defaults = self._job_defaults  # the other ones are set when the job is stored
+        if "timeout" not in options:
+            job.timeout = defaults.get("timeout")
+        if "delivery" not in options and "delivery" in defaults:
+            job.delivery = defaults["delivery"]
+        return job
 
 
 def _named_arguments(given: Any) -> dict[str, Any]:
@@ -470,21 +266,6 @@ def _named_arguments(given: Any) -> dict[str, Any]:
         error = TypeError if isinstance(exc, TypeError) else ValueError
         message = f"kwargs must be a mapping of argument names to values, not {given!r}"
         raise error(message) from None
-
-
-def _is_never(job: Job) -> bool:
-    """Return whether a complete job has no fire time at all (a paused one has none only for now)."""
-    return job._due == NEVER and job._shown is undefined
-
-
-def _parameters(cls: Any) -> Mapping[str, Any]:
-    """Return the parameters of a trigger's class by name; none if they are not known."""
-    from inspect import signature
-
-    try:
-        return signature(cls).parameters
-    except (TypeError, ValueError):
-        return {}
 
 
 def _job_class() -> Any:

@@ -1,9 +1,7 @@
-"""The part of a scheduler by which users find, change and remove jobs."""
+"""The part of a scheduler by which users change and remove jobs."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
 from contextlib import suppress
 
 from apscheduler._engine.instants import NEVER
@@ -16,159 +14,30 @@ from apscheduler.events import (
 )
 from apscheduler.job import Job
 from apscheduler.job_hooks import approved, is_own_modify
-from apscheduler.jobstores.base import JobLookupError, QuarantinedJobError, SharedJobStore
+from apscheduler.jobstores.base import JobLookupError
 from apscheduler.jobstores.standing import Standing, begin_by_store, first_after
-from apscheduler.moments import datetime_repr
 from apscheduler.schedulers._api.adding import JobAdding
 from apscheduler.schedulers._api.calendars import with_calendars_of
 from apscheduler.schedulers._overridden import is_ours
 from apscheduler.schedulers._states import STATE_RUNNING, STATE_STOPPED
-from apscheduler.texts import line
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.foreign import series_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from datetime import datetime, timedelta
-    from typing import Any, TypeVar
+    from typing import Any
 
     from apscheduler.jobstores._plain.claims import Store
-    from apscheduler.jobstores.base import Quarantined
     from apscheduler.jobstores.standing import Change
-    from apscheduler.schedulers.previews import SchedulePreview
-
-    F = TypeVar("F", bound=Callable[..., Any])
 
 
 class JobOperations(JobAdding):
-    """Finding, changing and removing jobs, and what :class:`JobAdding` does."""
+    """Changing and removing jobs, and what :class:`JobAdding` does."""
 
     _ended_jobs: set[
         tuple[str | None, str]
     ]  # jobs whose end is being told to an overridden remove_job
     _ending_jobs: dict[tuple[str | None, str], Job]  # jobs that cannot be resumed, by store and id
-
-    # -- finding ----------------------------------------------------------------------------------------
-
-    def get_job(self, job_id: str, jobstore: str | None = None) -> Job | None:
-        """Return the job of this id, ``None`` if there is none.
-
-        :param jobstore: alias of the store to look in (default: all)
-        """
-        try:
-            return self._lookup_job(job_id, jobstore)[0]
-        except JobLookupError:
-            return None
-
-    def get_jobs(self, jobstore: str | None = None, pending: bool | None = None) -> list[Job]:
-        """Return the jobs, by next run time within each store; before the start, the pending ones.
-
-        :param jobstore: alias of the store to list (default: all)
-        :param pending: ignored, as in 3.x
-        """
-        if self.state == STATE_STOPPED:
-            return [job for job, _, _ in self._listed_pending(jobstore)]
-        lists = [
-            self._adopted(store.get_all_jobs(), alias)
-            for alias, store in self._claiming_stores()
-            if jobstore in (None, alias)
-        ]
-        return lists[0] if len(lists) == 1 else [job for jobs in lists for job in jobs]
-
-    def _adopted(self, jobs: list[Job], alias: str) -> list[Job]:
-        """Return jobs of a store, each with its scheduler and store set (shared stores do that themselves)."""
-        if isinstance(self._jobstores.get(alias), SharedJobStore):
-            return jobs
-        for job in jobs:
-            if job._jobstore_alias is None:
-                job._scheduler, job._jobstore_alias = self, alias
-        return jobs
-
-    def _lookup_job(self, job_id: str, jobstore_alias: str | None) -> tuple[Job, str | None]:
-        """Return the job and the alias of its store (``None`` for a pending job).
-
-        :raises JobLookupError: if there is none
-        """
-        if self.state == STATE_STOPPED:
-            job = self._pending_entry(job_id, jobstore_alias)[0]
-            return job, job._jobstore_alias
-        for alias, store in self._claiming_stores():
-            if jobstore_alias in (None, alias):
-                found = store.lookup_job(job_id)
-                if found is not None:
-                    return self._adopted([found], alias)[0], alias
-        raise JobLookupError(job_id)
-
-    def _job_to_change(self, job_id: str, jobstore_alias: str | None) -> tuple[Job, str | None]:
-        """Return what :meth:`_lookup_job` returns.
-
-        :raises QuarantinedJobError: if the job is there but cannot be restored
-        :raises JobLookupError: if there is none
-        """
-        try:
-            return self._lookup_job(job_id, jobstore_alias)
-        except JobLookupError:
-            if self.state != STATE_STOPPED:
-                for alias, store in self._claiming_stores():
-                    if jobstore_alias in (None, alias):
-                        reason = store.why_quarantined(job_id)
-                        if reason is not None:
-                            raise QuarantinedJobError(job_id, reason) from None
-            raise
-
-    def print_jobs(self, jobstore: str | None = None, out: Any = None) -> None:
-        """Print a table of the jobs by store.
-
-        :param jobstore: alias of the store to list (default: all)
-        :param out: a file-like object (default: standard output)
-        """
-        out = out or sys.stdout
-        lines: list[str] = []
-        if self.state == STATE_STOPPED:
-            self._pending_by = 0
-            lines.append("Pending jobs:")
-            jobs = self.get_jobs(jobstore)
-            lines.extend(map(_line_of, jobs))
-            if not jobs and not self._pending_jobs:
-                lines.append("    No pending jobs")
-        else:
-            for alias, store in sorted(self._claiming_stores()):
-                if jobstore in (None, alias):
-                    lines.append(line(f"Jobstore {alias}:"))
-                    lines.extend(_lines_of(store) or ["    No scheduled jobs"])
-        for each in lines:
-            print(each, file=out)
-
-    def preview(
-        self,
-        hours: float | timedelta = 24,
-        *,
-        start: datetime | None = None,
-        jobstore: str | None = None,
-        job_id: str | None = None,
-        limit: int = 1000,
-        locale: str = "en",
-    ) -> SchedulePreview:
-        """Return the fire times to come of all jobs, in order of time, with remarks. New.
-
-        Before the scheduler's start they are those of the pending jobs. While it is paused, they are those that it
-        would run if it were resumed. Jobs without any (paused jobs, jobs that wait for a start, jobs that cannot be
-        restored or asked) are named in ``unplanned``, each with the reason.
-
-        :param hours: how far to look ahead
-        :param start: from when on (aware, or in the scheduler's zone); now if left out
-        :param jobstore: alias of the store whose jobs to show (default: all)
-        :param job_id: only the job of this id
-        :param limit: how many fire times at most; ``truncated`` says whether it left some out
-        :param locale: the language of the remarks
-        :raises ValueError: for an unknown locale, or hours or a limit that are not positive
-        :raises KeyError: if there is no such job store
-        :raises JobLookupError: if there is no job of this id
-        """
-        from apscheduler.schedulers._api.previewing import preview_jobs
-
-        self._pending_by = 0
-        return preview_jobs(self, hours, start, jobstore, job_id, limit, locale)  # type: ignore[arg-type] # hosts are both
 
     # -- changing ---------------------------------------------------------------------------------------
 
@@ -414,37 +283,6 @@ class JobOperations(JobAdding):
                 if jobstore in (None, alias):
                     store.remove_all_jobs()
         self._dispatch_event(SchedulerEvent(EVENT_ALL_JOBS_REMOVED, jobstore))
-
-
-def _lines_of(store: Store) -> list[str]:
-    """Return a line for each job of a store, those that cannot be restored or shown last."""
-    jobs = store.get_all_jobs()
-    ids = {job.id for job in jobs}
-    hidden = [each for each in store.quarantined() if each.job_id not in ids]
-    return [
-        *map(_line_of, jobs),
-        *map(_line_of_quarantined, hidden),
-    ]
-
-
-def _line_of_quarantined(each: Quarantined) -> str:
-    """Return a line like that of other jobs, as far as the job's row can be read, with the reason of its quarantine."""
-    when = each.next_run_time
-    called = each.job_id if each.name in (None, each.job_id) else f"{each.name} [{each.job_id}]"
-    known = [f"trigger: {each.trigger}"] if each.trigger else []
-    if each.is_paused:
-        known.append("paused")
-    elif when is not None:
-        known.append(f"next run at: {datetime_repr(when)}")
-    text = f"{', '.join(known)}; " if known else ""
-    return line(f"    {called} ({text}quarantined: {each.reason})")
-
-
-def _line_of(job: Job) -> str:
-    try:
-        return line(f"    {job}")
-    except Exception as exc:  # noqa: BLE001 - a job of a store or class of anyone's
-        return line(f"    {job.id} (cannot be shown: {type(exc).__name__}: {exc})")
 
 
 def _by_modify(change: Change) -> Change:

@@ -12,7 +12,7 @@ from itertools import chain, groupby
 from os import getpid
 
 from apscheduler.jobstores.base import ConflictingIdError, JobLookupError
-from apscheduler.schedulers._api.calendars import CalendarRegistry
+from apscheduler.schedulers._api.triggers import TriggerMaking
 from apscheduler.schedulers._overridden import is_ours
 from apscheduler.schedulers._start.environment import is_by_script
 from apscheduler.schedulers._states import STATE_STOPPED
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Entry = tuple[Job, str, bool]
 
 
-class PendingJobs(CalendarRegistry):
+class PendingJobs(TriggerMaking):
     """The part of a scheduler that keeps the jobs that wait for its start.
 
     An entry is a job, its store's alias, and whether it replaces another job.
@@ -43,14 +43,6 @@ class PendingJobs(CalendarRegistry):
         super().__init__()
         self._pending_index = {}
         self._arriving: dict[int, Entry] = {}
-
-    def _real_add_job(self, job: Job, jobstore_alias: str, replace_existing: bool) -> None:
-        """Put a job into its store."""
-        raise NotImplementedError
-
-    def _real_add_jobs(self, group: list[Entry]) -> None:
-        """Put jobs into their store in one step; all have the same store, and all replace others or none does."""
-        raise NotImplementedError
 
     # -- what waits ---------------------------------------------------------------------------------------
 
