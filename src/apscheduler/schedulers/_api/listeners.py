@@ -8,7 +8,6 @@ from contextvars import ContextVar
 from types import CoroutineType
 
 from apscheduler.events import EVENT_ALL
-from apscheduler.loops.answers import finish
 from apscheduler.schedulers._overridden import is_as_made
 
 TYPE_CHECKING = False
@@ -112,7 +111,7 @@ def tell(
     """
     before = teller.set(by)
     try:
-        _tell(listeners, event, logger, start or finish)
+        _tell(listeners, event, logger, start)
     finally:
         teller.reset(before)
 
@@ -121,7 +120,7 @@ def _tell(
     listeners: list[tuple[Listener, int]],
     event: SchedulerEvent,
     logger: logging.Logger,
-    start: Callable[[Any], Any],
+    start: Callable[[Any], Any] | None,
 ) -> None:
     for callback, mask in listeners:
         if not event.code & mask:
@@ -129,6 +128,10 @@ def _tell(
         try:
             answer = callback(event)
             if answer is not None and isinstance(answer, CoroutineType):
+                if start is None:
+                    from apscheduler.loops import answers
+
+                    start = answers.finish
                 start(_guarded(answer, callback, event, logger))
         except BaseException as exc:
             if _is_interrupt(exc):
