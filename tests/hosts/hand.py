@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from apscheduler.executors.debug import DebugExecutor
-from apscheduler.schedulers._hosts.loop_timer import CallbackScheduler
+from apscheduler.schedulers._hosts.callback import CallbackScheduler
 
 PATIENCE = 20
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from apscheduler.schedulers._hosts.loop_timer import PassThread
+from apscheduler.schedulers._hosts.pass_thread import PassThread
 
 
 def test_calls_are_made_in_their_order_and_joining_waits_for_the_last():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from apscheduler.elsewhere import names_of_3x
 from apscheduler.loops.qt import BINDINGS, QtPort, installed
-from apscheduler.schedulers._hosts.loop_timer import CallbackScheduler
+from apscheduler.schedulers._hosts.callback import CallbackScheduler
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from functools import wraps
 
 from apscheduler.elsewhere import names_of_3x
 from apscheduler.references import maybe_ref
-from apscheduler.schedulers._hosts.loop_timer import CallbackScheduler
+from apscheduler.schedulers._hosts.callback import CallbackScheduler
 
 try:
     import twisted.internet  # noqa: F401 - the reactor itself is imported where it is used: importing it installs it

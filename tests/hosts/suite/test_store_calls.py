@@ -19,7 +19,7 @@ from sqlalchemy import event
 
 from apscheduler import events as ev
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
-from apscheduler.schedulers._hosts.loop_timer import CallbackScheduler
+from apscheduler.schedulers._hosts.callback import CallbackScheduler
 
 
 class Sleeping:

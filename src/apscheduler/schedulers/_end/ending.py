@@ -180,7 +180,7 @@ def stop_within(scheduler: Ending, seconds: float) -> None:
         leave_behind(scheduler, seconds)
 
 
-def withdraw(scheduler: Ending) -> None:
+def withdraw(scheduler: HasStores) -> None:
     """Give back what has not begun, if others may run it."""
     for store in list(scheduler._jobstores.values()):
         if isinstance(store, SharedJobStore):

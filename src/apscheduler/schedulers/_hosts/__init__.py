@@ -1,7 +1,8 @@
 """What waits between two passes: a thread, or an event loop of the program's.
 
-``waiting.py`` is the flag for which schedulers with a thread wait. ``loop_timer.py`` is the base of schedulers in any
-event loop, through a port (``apscheduler/loops``); ``asyncio.py`` adds what only asyncio has.
+``waiting.py`` is the flag for which schedulers with a thread wait. ``callback.py`` is the base of schedulers in any event
+loop, through a port (``apscheduler/loops``), ``loop_timer.py`` their timer, ``pass_thread.py`` the thread beside the loop.
+``asyncio.py`` adds what only asyncio has.
 
 Easy to get wrong: in an event loop the pass may run beside the loop (docs/decisions/0009), so the loop's thread and the
 pass's thread are two.

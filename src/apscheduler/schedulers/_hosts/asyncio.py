@@ -9,7 +9,7 @@ from threading import Thread
 from apscheduler.loops.answers import keep, unfinished
 from apscheduler.loops.port import AsyncioPort
 from apscheduler.schedulers._end.ending import leave_behind, withdraw
-from apscheduler.schedulers._hosts.loop_timer import CallbackScheduler
+from apscheduler.schedulers._hosts.callback import CallbackScheduler
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The base of schedulers in the program's event loop: one timer, the pass beside the loop, events in the loop.
+"""The timer of a scheduler in the program's event loop: starts each pass, in the loop or beside it.
 
     wakeup()   from any thread: the loop looks soon (several calls at once count as one)
     look       in the loop: starts a pass, unless one is under way
@@ -6,8 +6,8 @@
                in one thread beside the loop, so that no store, however slow, holds the loop up
     passed     in the loop: sets the timer
 
-Listeners are called in the loop's thread, in the order of the events, whichever thread an event comes from. Executors
-take claims from any thread. So only the pass itself depends on the thread that it runs in.
+Listeners are called in the loop's thread, in the order of the events, whichever thread an event comes from
+(``callback.py``). Executors take claims from any thread. So only the pass itself depends on the thread that it runs in.
 
 Some loops say that they are about to end: an asyncio loop before it waits for its default executor, and the reactor.
 Such a loop is given nothing more, and what has not begun is given back, if others share the store.
@@ -15,64 +15,47 @@ Such a loop is given nothing more, and what has not begun is given back, if othe
 
 from __future__ import annotations
 
-import sys
-from abc import abstractmethod
-from collections import deque
-from queue import SimpleQueue
-from threading import Thread, current_thread
-
 from apscheduler._engine.instants import NEVER
-from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.logs import say
-from apscheduler.schedulers._api.listeners import tell
 from apscheduler.schedulers._dispatch.loop import BATCH, BATCHES
+from apscheduler.schedulers._hosts.pass_thread import PassThread
 from apscheduler.schedulers._hosts.waiting import LONGEST_WAIT
-from apscheduler.schedulers.base import STATE_RUNNING, STATE_STOPPED, BaseScheduler
+from apscheduler.schedulers._states import STATE_RUNNING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import timedelta
-    from typing import Any
+    from typing import Protocol
 
-    from apscheduler.events import SchedulerEvent
     from apscheduler.loops.port import Handle, Port
+    from apscheduler.schedulers._contract import HasExecutors, HasStores, Logs
+    from apscheduler.schedulers._dispatch.loop import Dispatcher
+
+    class Timed(HasExecutors, HasStores, Logs, Protocol):
+        """What the timer needs of its scheduler."""
+
+        _ends: bool
+        _timer: LoopTimer | None
+
+        @property
+        def state(self) -> int: ...
+
+        @property
+        def _dispatcher(self) -> Dispatcher: ...
+
+        def _process_jobs(self) -> float | None: ...
+
+        def _stores_may_block(self) -> bool: ...
+
+        def _start_timer(self, wait_seconds: float | None) -> None: ...
+
+        def _stop_timer(self) -> None: ...
+
+        def _before_loop_end(self, _port: Port, _function: Callable[[], object]) -> object: ...
+
 
 LOOP_BATCH = 200
 """Jobs claimed at a time in the loop itself. This takes about two milliseconds; then the loop does its other work."""
-
-
-class PassThread:
-    """The thread beside the loop, made when it is first needed."""
-
-    def __init__(self) -> None:
-        self._calls: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
-        self._thread: Thread | None = None
-
-    def call(self, function: Callable[[], object]) -> None:
-        """Have the function called in this thread, after those that were given before.
-
-        :raises RuntimeError: if no thread can be started; the function is not called then
-        """
-        if self._thread is None:
-            thread = Thread(target=self._run, name="APScheduler", daemon=True)
-            thread.start()
-            self._thread = thread
-        self._calls.put(function)
-
-    def close(self) -> None:
-        """Have the thread end after the functions that were given before."""
-        self._calls.put(None)
-
-    def join(self) -> None:
-        """Wait until the thread has ended; return at once if called in that thread."""
-        thread = self._thread
-        if thread is not None and thread is not current_thread():
-            thread.join()
-
-    def _run(self) -> None:
-        while (function := self._calls.get()) is not None:
-            function()
 
 
 class LoopTimer:
@@ -83,7 +66,7 @@ class LoopTimer:
     :ivar sleeping_until: when it looks again by itself (microseconds UTC); NEVER while it is awake
     """
 
-    def __init__(self, scheduler: CallbackScheduler, port: Port) -> None:
+    def __init__(self, scheduler: Timed, port: Port) -> None:
         self.port = port
         self.sleeping_until = NEVER
         self.beside = PassThread()
@@ -229,152 +212,3 @@ class LoopTimer:
             seconds = LONGEST_WAIT
         self.sleeping_until = self._scheduler._dispatcher.wake_at if seconds else NEVER
         self._handle = self.port.later(seconds, self._look)
-
-
-class CallbackScheduler(BaseScheduler):
-    """A scheduler that waits by a timer in the program's event loop."""
-
-    _runs_beside = True
-    _how_to_last = "Jobs run while its event loop does; keep that running"
-    _timer: LoopTimer | None = None
-    _telling = False
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        self._untold: deque[SchedulerEvent] = deque()
-        super().__init__(*args, **options)
-
-    @abstractmethod
-    def _find_port(self) -> Port:
-        """Return the event loop to start in.
-
-        :raises RuntimeError: if there is none
-        """
-
-    def start(self, paused: bool = False) -> None:
-        """Start the scheduler in its event loop, and return. See :meth:`BaseScheduler.start`.
-
-        :param paused: whether to process no jobs until :meth:`resume`
-        :raises RuntimeError: if there is no event loop
-        """
-        if self.state != STATE_STOPPED and not self.running:
-            self.shutdown(wait=False)  # its loop was closed while it ran
-        if self.state == STATE_STOPPED:
-            self._let_shutdown_end("start")
-            self._timer = LoopTimer(self, self._find_port())
-            self._loop = None  # a new dispatcher: a pass from before the last shutdown may still use the old one
-        super().start(paused)
-
-    def shutdown(self, wait: bool = True, *, timeout: float | timedelta | None = None) -> None:
-        """Stop processing jobs. See :meth:`BaseScheduler.shutdown`.
-
-        :param wait: whether running jobs come to their end (waited for only where that does not hold up the loop)
-        :param timeout: after how many seconds coroutine jobs that still run are cancelled and recorded as such. Called
-            in the loop's own thread, this method returns at once, and the jobs are cancelled later. New.
-        """
-        seconds = self._begin_shutdown(timeout)
-        if self._timer is not None:
-            self._timer.close()
-        self._finish_shutdown(wait=wait, timeout=seconds)
-
-    def _before_loop_end(self, _port: Any, _function: Callable[[], object]) -> object:
-        """Have the loop call the function before it ends, if it can; the caller keeps what is returned until then."""
-        return None
-
-    def _let_pass_end(self) -> None:
-        if self._timer is None or not self._timer.port.is_here():
-            super()._let_pass_end()  # else the loop would be held up
-
-    def _call_within(self, function: Callable[[], object], seconds: float) -> bool:
-        port = None if self._timer is None else self._timer.port
-        if port is None or not port.is_here():
-            return super()._call_within(function, seconds)
-        from apscheduler.schedulers._end.ending import leave_behind, still_running
-
-        timer = self._timer
-
-        def cut_off() -> None:
-            if self._timer is timer and still_running(self):
-                leave_behind(self, seconds)
-
-        super()._call_within(function, 0)
-        port.later(seconds, cut_off)
-        return True
-
-    def _is_in_loop(self) -> bool:
-        if self._timer is not None and self._timer.port.is_here():
-            return True
-        asyncio = sys.modules.get("asyncio")
-        return asyncio is not None and asyncio._get_running_loop() is not None
-
-    @property
-    def running(self) -> bool:
-        """Whether the scheduler has been started, and its event loop has not been closed since."""
-        return self.state != STATE_STOPPED and not (
-            self._timer is not None and self._timer.port.is_closed()
-        )
-
-    def wakeup(self) -> None:
-        if self._timer is not None and self.state != STATE_STOPPED:
-            self._timer.wake()
-
-    def _start_timer(self, wait_seconds: float | None) -> None:
-        """Have the loop look again after ``wait_seconds`` (a method of 3.x, which other code overrides)."""
-        if self._timer is not None:
-            self._timer.start(wait_seconds)
-
-    def _stop_timer(self) -> None:
-        """Cancel the timer (a method of 3.x, which other code overrides)."""
-        if self._timer is not None:
-            self._timer.stop()
-
-    def _wake_for(self, due: int) -> None:
-        if self._timer is not None and due < self._timer.sleeping_until:
-            self.wakeup()
-
-    def _stores_may_block(self) -> bool:
-        """Return whether a leader lock or a store may do I/O; all stores but memory stores may."""
-        return self._lead is not None or any(
-            type(store) is not MemoryJobStore for store in list(self._jobstores.values())
-        )
-
-    def _dispatch_event(self, event: SchedulerEvent) -> None:
-        """Tell the listeners of an event; while the loop runs, in its thread.
-
-        An event that nobody listens to has earlier ones told too: the loop may have stopped before it told them.
-        """
-        self._heed_listeners()
-        if self._listener_mask & event.code:
-            self._untold.append(event)
-        elif not self._untold:
-            return
-        port = None if self._timer is None else self._timer.port
-        if port is None or port.is_here() or not port.is_running():
-            self._tell()
-        elif not self._telling:
-            self._telling = True
-            try:
-                port.call(self._tell)
-            except RuntimeError:
-                self._tell()
-
-    _own_dispatch = (_dispatch_event,)
-
-    def _tell(self) -> None:
-        self._telling = False
-        timer = self._timer
-        start = None if timer is None or not timer.port.is_here() else timer.port.finish
-        while self._untold:
-            try:
-                event = self._untold.popleft()
-            except IndexError:
-                return
-            tell(self._listeners, event, self._logger, start, self)
-
-    def _tell_the_rest(self) -> None:
-        if self._untold and not (self._timer is not None and self._timer.port.is_running()):
-            self._tell()
-
-    def _after_fork_in_child(self) -> None:
-        super()._after_fork_in_child()
-        self._timer = None
-        self._untold.clear()
