@@ -7,17 +7,15 @@ engine; a comment beside each says who may write it.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
-from sys import intern
 
 from apscheduler import forks
 from apscheduler._engine.instants import AT_NEXT_START, NEVER, nearest_datetime, to_us
-from apscheduler.callables import check_callable_args
 from apscheduler.elsewhere import names_of_3x
-from apscheduler.job_options import CHECKS, grace_us, unknown_attributes
+from apscheduler.job_options import CHECKS, check_call, first_fault, grace_us
 from apscheduler.moments import datetime_repr
-from apscheduler.references import get_callable_name, obj_to_ref, receiver, ref_to_obj
+from apscheduler.references import obj_to_ref, receiver, ref_to_obj
 from apscheduler.texts import line
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.foreign import series_of
@@ -247,7 +245,7 @@ class Job:
         if "id" in changes:
             approved["id"] = self._checked_id(changes.pop("id"))
         if "func" in changes or "args" in changes or "kwargs" in changes:
-            self._check_call(changes, approved)
+            check_call(self, changes, approved)
         try:
             for key, value in changes.items():
                 approved[key] = CHECKS[key](self, value)
@@ -255,17 +253,7 @@ class Job:
             fault = exc
         else:
             return approved
-        raise self._first_fault(changes, fault)
-
-    def _first_fault(self, changes: dict[str, Any], fault: Exception) -> Exception:
-        """Return what is wrong with the first faulty change in 3.x's order, not in the order given."""
-        for key, check in CHECKS.items():
-            if key in changes:
-                try:
-                    check(self, changes[key])
-                except Exception as exc:  # noqa: BLE001 - it is returned
-                    return exc
-        return fault if changes.keys() <= CHECKS.keys() else unknown_attributes(self, changes)
+        raise first_fault(self, changes, fault)
 
     def _checked_id(self, value: object) -> str:
         if hasattr(self, "id") and isinstance(value, str):
@@ -273,38 +261,6 @@ class Job:
         if not isinstance(value, str) or not value:
             raise TypeError(f"a job's id must be a nonempty string, not {value!r}")
         return value
-
-    def _check_call(self, changes: dict[str, Any], approved: dict[str, Any]) -> None:
-        func = changes.pop("func") if "func" in changes else self.func
-        args = changes.pop("args") if "args" in changes else self.args
-        kwargs = changes.pop("kwargs") if "kwargs" in changes else self.kwargs
-        if isinstance(func, str):
-            ref: str | None = func
-            func = ref_to_obj(func)
-        elif callable(func):
-            try:
-                ref = intern(obj_to_ref(func))  # one text for all jobs of a function
-            except ValueError:
-                ref = None  # fine in memory; a store that has to write the job down refuses it
-        else:
-            raise TypeError(
-                f"func must be a callable or a text like 'package.module:function', not {func!r}"
-            )
-        if not hasattr(self, "name") and changes.get("name") is None:
-            changes["name"] = get_callable_name(func)
-        if args.__class__ is not tuple and (
-            isinstance(args, str) or not isinstance(args, Iterable)
-        ):
-            raise TypeError(f"args must be a list or tuple of arguments, not {args!r}")
-        if kwargs.__class__ is not dict and not isinstance(kwargs, Mapping):
-            raise TypeError(f"kwargs must be a mapping of argument names to values, not {kwargs!r}")
-        if args.__class__ is not list or not hasattr(self, "args"):  # as in 3.x
-            args = tuple(args)
-        check_callable_args(func, args, kwargs)
-        approved["func"] = func
-        approved["func_ref"] = ref
-        approved["args"] = args
-        approved["kwargs"] = dict(kwargs)
 
     # -- what the engine and its neighbours ask ----------------------------------------------------
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from sys import intern
 
 from apscheduler._engine.instants import NEVER, SECOND, from_us, to_us
 from apscheduler.amounts import read_option, read_truth
+from apscheduler.callables import check_callable_args
 from apscheduler.moments import convert_to_datetime
 from apscheduler.names import closest
+from apscheduler.references import get_callable_name, obj_to_ref, ref_to_obj
 from apscheduler.texts import line
 from apscheduler.triggers.base import BaseTrigger
 
@@ -21,6 +25,13 @@ if TYPE_CHECKING:
 
         id: str
         _scheduler: Any
+
+    class Called(Protocol):
+        """What the check of the call needs of the job: what stays as it is."""
+
+        func: Any
+        args: tuple[Any, ...]
+        kwargs: dict[str, Any]
 
 
 DELIVERIES: Final = ("at_most_once", "at_least_once")
@@ -119,6 +130,52 @@ CHECKS: Final = {
     "executor": _check_executor,
     "next_run_time": _check_next_run_time,
 }
+
+
+def first_fault(job: Checked, changes: dict[str, Any], fault: Exception) -> Exception:
+    """Return what is wrong with the first faulty change in 3.x's order, not in the order given."""
+    for key, check in CHECKS.items():
+        if key in changes:
+            try:
+                check(job, changes[key])
+            except Exception as exc:  # noqa: BLE001 - it is returned
+                return exc
+    return fault if changes.keys() <= CHECKS.keys() else unknown_attributes(job, changes)
+
+
+def check_call(job: Called, changes: dict[str, Any], approved: dict[str, Any]) -> None:
+    """Approve ``func``, ``args`` and ``kwargs`` together, and take them out of the changes.
+
+    :raises TypeError, ValueError, LookupError: if they are not right, or do not fit each other
+    """
+    func = changes.pop("func") if "func" in changes else job.func
+    args = changes.pop("args") if "args" in changes else job.args
+    kwargs = changes.pop("kwargs") if "kwargs" in changes else job.kwargs
+    if isinstance(func, str):
+        ref: str | None = func
+        func = ref_to_obj(func)
+    elif callable(func):
+        try:
+            ref = intern(obj_to_ref(func))  # one text for all jobs of a function
+        except ValueError:
+            ref = None  # fine in memory; a store that has to write the job down refuses it
+    else:
+        raise TypeError(
+            f"func must be a callable or a text like 'package.module:function', not {func!r}"
+        )
+    if not hasattr(job, "name") and changes.get("name") is None:
+        changes["name"] = get_callable_name(func)
+    if args.__class__ is not tuple and (isinstance(args, str) or not isinstance(args, Iterable)):
+        raise TypeError(f"args must be a list or tuple of arguments, not {args!r}")
+    if kwargs.__class__ is not dict and not isinstance(kwargs, Mapping):
+        raise TypeError(f"kwargs must be a mapping of argument names to values, not {kwargs!r}")
+    if args.__class__ is not list or not hasattr(job, "args"):  # as in 3.x
+        args = tuple(args)
+    check_callable_args(func, args, kwargs)
+    approved["func"] = func
+    approved["func_ref"] = ref
+    approved["args"] = args
+    approved["kwargs"] = dict(kwargs)
 
 
 def unknown_attributes(job: Checked, changes: dict[str, Any]) -> AttributeError:

@@ -13,9 +13,10 @@ from apscheduler._engine.instants import NEVER, to_us
 from apscheduler.job import Job
 from apscheduler.jobstores._plain.claims import PlainStore
 from apscheduler.jobstores.base import BaseJobStore, ConflictingIdError, JobLookupError
-from apscheduler.testing._contract_claims import ClaimRules, together
+from apscheduler.testing._contract_claims import ClaimRules
 from apscheduler.testing._contract_ledger import LedgerRules
 from apscheduler.testing._contract_plain import raised
+from apscheduler.testing._contract_shared import together
 from apscheduler.testing.contracts import PlainStoreContract, StoreContract
 
 

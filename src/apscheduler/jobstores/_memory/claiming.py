@@ -107,7 +107,9 @@ class QueueClaims(ClaimsInMemory):
                 following = trigger.next_us(instant, now)
             if following is None:
                 del self._jobs[job.id]
-                job._due = NEVER + instant if instant > 0 else NEVER  # as due_when_gone(), without the call
+                job._due = (
+                    NEVER + instant if instant > 0 else NEVER
+                )  # as due_when_gone(), without the call
                 batch.finished.append(job)
             elif following > now:
                 job._due = following

@@ -1,9 +1,13 @@
 """What users call on a scheduler, by what it is about. ``schedulers/base.py`` is the face over these parts.
 
-``parts.py`` keeps stores, executors and listeners; ``options.py``, ``plugins.py`` and ``making.py`` make them from a
-configuration. ``adding.py`` adds jobs (``positional.py`` for 3.x's calls by position), ``pending.py`` keeps those that
-were added before the start, ``changing.py`` finds, changes and removes them. ``calendars.py``, ``listeners.py``,
-``history.py``, ``questions.py``, ``previewing.py``, ``transfer.py`` and ``ical.py`` do what their names say.
+Each of these is a class, and builds on the ones before it: ``listeners.py`` keeps and calls listeners, ``stores.py`` keeps
+job stores, ``parts.py`` executors and options (``options.py``, ``plugins.py``, ``making.py``), ``calendars.py`` calendars,
+``triggers.py`` makes triggers. ``pending.py`` keeps the jobs that wait for the start, ``finding.py`` finds jobs,
+``storing.py`` puts them into stores, ``adding.py`` adds them (``positional.py`` for schedules in the wrong place),
+``changing.py`` changes and removes them. ``asking.py`` answers what users ask.
+
+What answers is loaded when it is asked: ``history.py`` (``questions.py`` checks what was given), ``previewing.py``,
+``listing.py``, ``transfer.py``, ``ical.py``.
 
 Easy to get wrong: any thread may call, also inside a job or a listener, and before the start as well as after it.
 """
