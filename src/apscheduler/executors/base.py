@@ -37,6 +37,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from apscheduler.executors._contract import Scheduler
     from apscheduler.job import Job
 
 _real_datetime = datetime
@@ -115,7 +116,7 @@ class BaseExecutor(metaclass=ABCMeta):
     any_thread = False
     """Whether ``submit_claims`` may be called by any thread, and does nothing but queue."""
 
-    _scheduler: Any = None
+    _scheduler: Scheduler = None  # type: ignore[assignment] # start() sets it
     _lock: Any = None
     _logger = logger_named("apscheduler.executors")
 

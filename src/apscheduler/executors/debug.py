@@ -23,6 +23,7 @@ class InlineRunner(Runner):
 
     __slots__ = ()
 
+    owner: DebugExecutor
     replaceable = False
 
     def run_all(self, items: Sequence[Any]) -> None:
@@ -43,8 +44,7 @@ class InlineRunner(Runner):
 
     def watchdog(self) -> Watchdog:
         """Return the executor's watchdog."""
-        watchdog: Watchdog = self.owner._watchdog()
-        return watchdog
+        return self.owner._watchdog()
 
     def unwatched(self) -> None:
         """Take note that no thread can be started any more."""

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any
 
+    from apscheduler.executors._contract import Owner
+
 _PACKAGE = __file__.rpartition("executors")[0]
 _OUR_FOLDERS = (
     _PACKAGE + "executors" + os.sep,
@@ -65,7 +67,7 @@ def drop(claim: Claim, now: int, exc: BaseException) -> None:
 
 
 def tell_own_error(
-    owner: Any, exc: BaseException, text: str = "executor %r met an error of its own"
+    owner: Owner, exc: BaseException, text: str = "executor %r met an error of its own"
 ) -> None:
     """Log an error of ours, not of a job. Never raises, even if a log handler does."""
     with suppress(BaseException):

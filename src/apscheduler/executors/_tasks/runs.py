@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from apscheduler.executors._attempt.watchdog import Watch
+    from apscheduler.executors._contract import LoopOwner
     from apscheduler.executors._ending.waits import Claims
     from apscheduler.loops.port import Handle, TaskPort
 
@@ -113,7 +114,7 @@ class TaskRuns:
 
     def __init__(
         self,
-        owner: Any,
+        owner: LoopOwner,
         port: TaskPort,
         pool: Callable[[Callable[..., object], tuple[Any, ...], Callable[[], object]], Handle],
         pool_name: str,

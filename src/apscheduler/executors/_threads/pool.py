@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from apscheduler.executors._attempt.watchdog import Watchdog
+    from apscheduler.executors._contract import LaneOwner
     from apscheduler.executors._v3.calls import WorkQueue
 
 _ending = Ending(wait=lambda pool: wait_for_workers(list(pool._workers)))
@@ -55,7 +56,7 @@ class WorkerPool:
         self.queue: deque[Any] = deque()
         self.parked: deque[Worker] = deque()
         self.closing = False
-        self.owner: Any = None
+        self.owner: LaneOwner = None  # type: ignore[assignment] # start() sets it
         self.maker = maker
         self._reset()
 
@@ -68,7 +69,7 @@ class WorkerPool:
 
     # -- life ---------------------------------------------------------------------------------------
 
-    def start(self, owner: Any, *, all_workers: bool = False) -> None:
+    def start(self, owner: LaneOwner, *, all_workers: bool = False) -> None:
         """Get ready for submissions of this executor: start one thread at least, while threads can be started.
 
         :param all_workers: whether to start all threads now, because the main thread may end before they are needed

@@ -26,6 +26,7 @@ from apscheduler.texts import Block
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from apscheduler.executors._attempt.watchdog import Watch, Watchdog
+    from apscheduler.executors._contract import LaneOwner, Owner
     from apscheduler.loops.coroutines import CoroutineRunner
     from apscheduler.runs.context import RunContext
 
@@ -51,7 +52,7 @@ class Rest:
 
 
 def next_start(
-    owner: Any, claim: Claim, first: int, why_late: Callable[[], str]
+    owner: Owner, claim: Claim, first: int, why_late: Callable[[], str]
 ) -> tuple[int, int] | None:
     """Return the index of the claim's next fire time that may start, and when it starts (microseconds UTC).
 
@@ -62,7 +63,7 @@ def next_start(
         fire = claim.fires[index]
         if fire not in claim._open:
             continue  # settled meanwhile by someone else
-        started: int = owner._now_us()
+        started = owner._now_us()
         if claim.misses(fire, started):
             claim.sink.settle(claim, missed(fire, started, claim.late_because or why_late()))
             continue
@@ -93,7 +94,7 @@ class Runner:
     replaceable = True
     """Whether another thread can take over if this one is stuck."""
 
-    def __init__(self, owner: Any) -> None:
+    def __init__(self, owner: LaneOwner) -> None:
         self.owner = owner
         self.current: Any = None
         self.fire = 0

@@ -1,0 +1,76 @@
+"""Says what the parts of an executor need of it, and what an executor needs of its scheduler. For types only.
+
+No module imports this one when a program runs: each does so below ``if TYPE_CHECKING``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from logging import Logger
+from typing import Any, Protocol
+
+from apscheduler.events import SchedulerEvent
+from apscheduler.job import Job
+from apscheduler.runs.claims import Result
+
+
+class Scheduler(Protocol):
+    """What an executor needs of the scheduler that starts it. A mock or a user's double may take its place."""
+
+    def _create_lock(self) -> Any:
+        """Return a lock of the kind that this scheduler's threads or greenlets need; ``None`` for the usual kind."""
+
+    def _dispatch_event(self, event: SchedulerEvent) -> None:
+        """Tell the listeners."""
+
+    @property
+    def _listener_mask(self) -> int:
+        """The codes of all events that some listener waits for."""
+
+    def _settle_lane(self, job: Job, result: Result) -> None:
+        """Record and report the outcome of a plain job, which has no claim."""
+
+
+class Owner(Protocol):
+    """What the parts of an executor need of it."""
+
+    timeout_grace: float
+    """Seconds that a run has to stop after its timeout."""
+    _alias: str
+    _info: bool
+    """Whether runs that go well are logged."""
+
+    @property
+    def _logger(self) -> Logger:
+        """Where what happens to its runs is logged."""
+
+    @property
+    def _now_us(self) -> Callable[[], int]:
+        """Returns the current instant, microseconds UTC."""
+
+    def _log_start(self, job: Job, fire: int) -> None:
+        """Log that a job's function is called, if that is wanted."""
+
+    def _log_success(self, job: Job, fire: int, started: int, finished: int) -> None:
+        """Log that a job's function returned, if that is wanted."""
+
+
+class LaneOwner(Owner, Protocol):
+    """What threads need of an executor that takes plain jobs too."""
+
+    @property
+    def _scheduler(self) -> Scheduler:
+        """Where the outcomes of plain jobs go."""
+
+
+class LoopOwner(LaneOwner, Protocol):
+    """What the runs in an event loop need of their executor."""
+
+    _pending_futures: set[Any]
+    """What was started and has not ended, under 3.x's name."""
+
+    def is_coroutine_job(self, job: Job) -> bool:
+        """Return whether the job's function is to be called in the loop rather than in a thread."""
+
+    def _name_what_is_left(self, runs: Any) -> None:
+        """Have Python's end log which jobs it waits for."""
