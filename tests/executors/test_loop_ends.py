@@ -97,7 +97,8 @@ def test_a_thread_that_hangs_is_forgotten_and_its_rest_starts_anew(
     hanging = executor.threads[0]
     (runner,) = [each.runner for each in runs._flights.values() if each.claim is claim]
     runner.take_turn()
-    claim.take(claim.fires[0])
+    for fire in claim.fires[:2]:
+        claim.take(fire)
     said = runs.replace_thread(runner, None)
     assert said == "it keeps a thread of the pool"
     assert executor.in_flight() == [other]
@@ -107,6 +108,26 @@ def test_a_thread_that_hangs_is_forgotten_and_its_rest_starts_anew(
     port.turn()
     executor.threads[-1].function()
     assert [each.fire for each in recorder.results] == [claim.fires[2]]
+
+
+def test_a_rest_that_cannot_start_anew_has_failed_and_is_let_go(
+    executor, port, runs, make_claim, recorder, monkeypatch
+):
+    def refuse(*_):
+        raise RuntimeError("no more")
+
+    claim = make_claim(sample_jobs.nothing, fires=3)
+    executor.submit_claims([claim])
+    (flight,) = runs._flights.values()
+    flight.runner.take_turn()
+    claim.take(claim.fires[0])
+    monkeypatch.setattr(runs, "_pool", refuse)
+    runs.replace_thread(flight.runner, Rest(claim, 1))
+    port.turn()
+    assert [each.fire for each in recorder.results] == claim.fires[1:]
+    assert recorder.outcomes == [Outcome.FAILED] * 2
+    assert recorder.released == [claim]
+    assert executor.in_flight() == []
 
 
 def test_why_something_came_late_is_said(runs):

@@ -329,6 +329,60 @@ def test_a_timeout_is_settled_when_it_is_known_and_the_claim_freed_with_its_last
     assert recorder.outcomes == [TIMED_OUT] * 2
 
 
+def test_a_claim_is_freed_at_its_timeout_where_others_have_settled_what_follows(
+    runner, make_claim, recorder
+):
+    def waits():
+        with pytest.raises(TimeoutError):
+            runner.watched[-1].expire()
+        claim.take(claim.fires[1])
+        runner.watched[-1].on_timeout()
+        seen.append(recorder.released[:])
+
+    seen = []
+    claim = make_claim(waits, timeout=60, fires=2)
+    take(runner, claim)
+    assert seen == [[claim]]
+
+
+def test_a_timeout_that_cannot_be_told_frees_the_claim_all_the_same(
+    runner, make_claim, recorder, monkeypatch
+):
+    def fail(claim, result):
+        claim.take(result.fire)
+        raise OSError("the log is full")
+
+    def hangs():
+        with pytest.raises(TimeoutError):
+            runner.watched[-1].expire()
+        monkeypatch.setattr(recorder, "settle", fail)
+        with pytest.raises(OSError, match="the log is full"):
+            runner.watched[-1].on_timeout()
+        assert runner.watched[-1].give_up()
+        runner.watched[-1].on_stuck()
+
+    claim = make_claim(hangs, timeout=60)
+    assert take(runner, claim) == []
+    assert recorder.released == [claim]
+
+
+def test_a_run_has_its_outcome_before_others_take_what_follows_it(
+    runner, make_claim, recorder, monkeypatch
+):
+    def hangs():
+        with pytest.raises(TimeoutError):
+            runner.watched[-1].expire()
+        assert runner.watched[-1].give_up()
+        runner.watched[-1].on_stuck()  # before ``on_timeout``, whose thread is slow
+
+    claim = make_claim(hangs, timeout=60, fires=2)
+    monkeypatch.setattr(Here, "replace", lambda *_: str(seen.append(claim.unsettled)))
+    seen = []
+    take(runner, claim)
+    assert seen == [claim.fires[1:]]
+    assert recorder.outcomes == [TIMED_OUT]
+
+
 @pytest.mark.parametrize("replaceable", [True, False])
 def test_a_thread_that_does_not_come_back_is_replaced_where_it_can_be(
     runner, make_claim, recorder, monkeypatch, caplog, replaceable

@@ -16,7 +16,7 @@ from apscheduler.events import (
 from apscheduler.executors.base import BaseExecutor, MaxInstancesReachedError
 from apscheduler.history.outcomes import Outcome
 from apscheduler.jobstores.memory import MemoryJobStore
-from apscheduler.runs.claims import Result
+from apscheduler.runs.claims import Claim, Result
 from apscheduler.schedulers._dispatch.handing_over import HandOver, is_inline
 from apscheduler.testing import FakeClock, ManualScheduler
 
@@ -267,11 +267,15 @@ def test_a_claim_is_let_go_only_once_nothing_of_it_is_left(make, settled):
     def settle(item, result):
         told.append("settle")
         if settled:
-            item.unsettled = []
+            item.take(result.fire)
         raise OSError("disk full")
 
-    sink = SimpleNamespace(settle=settle, release=lambda item: told.append("release"))
-    item = SimpleNamespace(unsettled=[1], sink=sink)
+    def release(item):
+        if item.take_release():
+            told.append("release")
+
+    sink = SimpleNamespace(settle=settle, release=release)
+    item = Claim(SimpleNamespace(id="a", executor="default"), [1], sink)
     HandOver(
         make(Taking(refuses(OSError("full")))), SimpleNamespace(batch=None), None
     )._refuse_surely(item, OSError("full"))
@@ -329,3 +333,21 @@ def test_what_had_its_outcome_before_the_ctrl_c_keeps_it(make, lane):
     with pytest.raises(KeyboardInterrupt):
         scheduler.tick()
     assert sorted(outcome for _, outcome in found(scheduler)) == ["cancelled", "executed"]
+
+
+def test_a_ctrl_c_between_an_outcome_and_its_release_does_not_keep_the_jobs_place(make):
+    """Otherwise a job of one instance would be skipped for ever."""
+
+    def settle_one(items):
+        for item in items:
+            now = scheduler._now_us()
+            item.sink.settle(item, Result(item.fires[0], Outcome.EXECUTED, now, now))
+            raise KeyboardInterrupt
+
+    executor = Taking(settle_one)
+    scheduler = make(executor, "a")
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            scheduler.tick()
+        scheduler.clock.advance(10)
+    assert found(scheduler) == [("a", "executed")] * 2

@@ -84,10 +84,7 @@ class InterpreterEndingError(RuntimeError):
 def cancel_interrupted(claims: Sequence[Claim], now: int) -> None:
     """Settle as cancelled the claims that a Ctrl-C kept from being handed over, before the Ctrl-C is raised again."""
     for claim in claims:
-        for fire in claim.unsettled:
-            reason = "a Ctrl-C came while it was handed over"
-            claim.sink.settle(claim, Result(fire, Outcome.CANCELLED, 0, now, reason=reason))
-        claim.sink.release(claim)
+        claim.close(Outcome.CANCELLED, now, reason="a Ctrl-C came while it was handed over")
 
 
 def begin_all(claim: Claim) -> bool:
@@ -206,10 +203,7 @@ class BaseExecutor(metaclass=ABCMeta):
             self._logger.error("Could not run job %s", job_id, exc_info=exc_info)
             return
         self._take_known(claim)  # forgotten, because it was not answered
-        now = self._now_us()
-        for fire in claim.unsettled:
-            claim.sink.settle(claim, Result(fire, Outcome.FAILED, 0, now, exception=exc))
-        claim.sink.release(claim)
+        claim.close(Outcome.FAILED, self._now_us(), exception=exc)
 
     def _know(self, job_id: str, result: Result) -> None:
         """Keep what became of a run until it is answered, because a user's hook in between may drop the event."""

@@ -6,7 +6,13 @@ from collections.abc import Sequence
 
 from apscheduler.clocks import monotonic
 from apscheduler.elsewhere import names_of_3x
-from apscheduler.executors._attempt.calling import claim_of_caller, executed, failed, timed_out
+from apscheduler.executors._attempt.calling import (
+    claim_of_caller,
+    executed,
+    fail_all,
+    failed,
+    timed_out,
+)
 from apscheduler.executors._claiming import OwnExecutor
 from apscheduler.executors._threads.runner import Runner, under_way
 from apscheduler.loops.coroutines import CoroutineRunner
@@ -182,10 +188,7 @@ class GeventExecutor(OwnExecutor):
     def _ended(self, greenlet: Any) -> None:
         claim = self._greenlets.pop(greenlet)
         if claim.unsettled:  # killed before it began
-            now = self._now_us()
-            for fire in claim.unsettled:
-                claim.sink.settle(claim, failed(fire, 0, now, gevent.GreenletExit()))
-            claim.sink.release(claim)
+            fail_all(claim, self._now_us(), gevent.GreenletExit())
 
     def shutdown(self, wait: bool = True) -> None:
         """Take nothing more; what was submitted still runs.

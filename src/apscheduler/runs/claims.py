@@ -152,6 +152,51 @@ class Claim:
         """Return whether the caller is the first to settle this fire time (atomic)."""
         return self._open.pop(fire, False)
 
+    def is_open(self, fire: int) -> bool:
+        """Return whether nobody has settled this fire time of the claim yet."""
+        return fire in self._open
+
+    def next_open(self) -> int | None:
+        """Return the first fire time that nobody has settled yet, ``None`` if all are settled."""
+        try:
+            return next(iter(self._open), None)
+        except RuntimeError:  # another thread has settled one at this moment
+            return next(iter(self.unsettled), None)
+
+    def close(
+        self,
+        outcome: Outcome,
+        now: int,
+        *,
+        reason: str | None = None,
+        exception: BaseException | None = None,
+        traceback: str | None = None,
+        story: str | None = None,
+        started: int = 0,
+    ) -> None:
+        """Settle every fire time that is left with this outcome, then release the claim.
+
+        What a log handler or a listener raises costs no other fire time its outcome; it is raised at the end. A fire
+        time that the sink could not take stays open, and the claim is not released then.
+
+        :param now: when the outcome was known (microseconds UTC)
+        :raises BaseException: what the sink raised last, or the Ctrl-C that came
+        """
+        problem: BaseException | None = None
+        for fire in self.unsettled:
+            told = (started, now, None, exception, traceback, reason, story)
+            try:
+                self.sink.settle(self, Result(fire, outcome, *told))
+            except BaseException as exc:  # noqa: BLE001 - raised below, when the claim is let go
+                if problem is None or isinstance(problem, Exception):
+                    problem = exc
+        try:
+            if not self._open:
+                self.sink.release(self)
+        finally:
+            if problem is not None:
+                raise problem
+
     def take_release(self) -> bool:
         """Return whether the caller is the first to release the claim (atomic)."""
         try:

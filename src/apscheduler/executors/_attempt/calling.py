@@ -57,13 +57,18 @@ def failed(fire: int, started: int, finished: int, exc: BaseException) -> Result
     return Result(fire, Outcome.FAILED, started, finished, None, exc, frames, story=story)
 
 
+def fail_all(claim: Claim, now: int, exc: BaseException) -> None:
+    """Settle the claim's open fire times as failed by an exception that kept them from being called; release the claim."""
+    frames, story = let_go(exc)
+    claim.close(Outcome.FAILED, now, exception=exc, traceback=frames, story=story)
+
+
 def drop(claim: Claim, now: int, exc: BaseException) -> None:
-    """After an error of ours: settle the claim's open fire times as failed, and release the claim. Never raises."""
-    for fire in claim.unsettled:
-        with suppress(BaseException):
-            claim.sink.settle(claim, failed(fire, 0, now, exc))
+    """Do the same after an error of ours. Never raises."""
     with suppress(BaseException):
-        claim.sink.release(claim)
+        fail_all(claim, now, exc)
+    with suppress(BaseException):
+        claim.sink.release(claim)  # even if a fire time could not be settled
 
 
 def tell_own_error(

@@ -88,7 +88,7 @@ def _end(runs: TaskRuns, flight: Flight) -> None:
     runs._forget(flight)
     ended = "ended" if runs.port.is_closed() else "had stopped"
     fire, now = claim.begun, runs.owner._now_us()
-    if fire in claim._open:
+    if claim.is_open(fire):
         if deadline is not None and deadline.is_over():
             result = timed_out(claim.job, fire, claim.begun_at, now)
         else:

@@ -15,6 +15,7 @@ from apscheduler.executors._attempt.calling import (
     claim_of_caller,
     context_of_item,
     executed,
+    fail_all,
     failed,
     is_awaitable,
     let_go,
@@ -167,17 +168,17 @@ class TaskRuns:
                 self._call_off(flight.claim, LOOP_ENDS)
                 continue
             try:
-                self._start(flight, 0)
+                self._start(flight)
             except Exception as exc:  # noqa: BLE001 - a pool that takes nothing more, a loop that ends
                 self._fail(flight, exc)
 
-    def _start(self, flight: Flight, first: int) -> None:
+    def _start(self, flight: Flight) -> None:
         claim = flight.claim
         if self.owner.is_coroutine_job(claim.job):
             handle = self.port.start(self._run(flight), lambda: self._ended(flight))
         else:
             flight.runner = LoopRunner(self)
-            arguments = (claim, first)
+            arguments = (claim, 0)
             if not self._has_threads:
                 self._has_threads = True
                 self.owner._name_what_is_left(self)
@@ -187,10 +188,7 @@ class TaskRuns:
             self.owner._pending_futures.add(handle)
 
     def _fail(self, flight: Flight, exc: Exception) -> None:
-        claim = flight.claim
-        now = self.owner._now_us()
-        for fire in claim.unsettled:
-            claim.sink.settle(claim, failed(fire, 0, now, exc))
+        fail_all(flight.claim, self.owner._now_us(), exc)
         self._ended(flight)
 
     # -- a coroutine job -----------------------------------------------------------------------------------
@@ -227,7 +225,7 @@ class TaskRuns:
         if deadline is not None and not deadline.finish():
             self.port.forgive()
             return
-        if fire not in claim._open:
+        if not claim.is_open(fire):
             return  # settled when its loop had stopped; the loop was then run again
         finished = owner._now_us()
         owner._log_success(job, fire, started, finished)
@@ -238,7 +236,7 @@ class TaskRuns:
         self, claim: Claim, fire: int, started: int, exc: BaseException, *, in_time: bool
     ) -> None:
         now = self.owner._now_us()
-        if not in_time or fire not in claim._open:
+        if not in_time or not claim.is_open(fire):
             set_traceback(exc, None)  # its outcome is known already
         elif _is_cancellation(exc):
             reason = SHUT_DOWN if self.closed else "its task was cancelled"
@@ -264,10 +262,7 @@ class TaskRuns:
         self._ended_one.set()
 
     def _cancel_rest(self, claim: Claim, reason: str) -> None:
-        now = self.owner._now_us()
-        for fire in claim.unsettled:
-            claim.sink.settle(claim, Result(fire, Outcome.CANCELLED, 0, now, reason=reason))
-        claim.sink.release(claim)
+        claim.close(Outcome.CANCELLED, self.owner._now_us(), reason=reason)
 
     def shutdown(self, wait: bool) -> None:
         """Take nothing more. With ``wait``, let what was submitted run to its end; without, cancel it and record that.
@@ -305,7 +300,7 @@ class TaskRuns:
 
     def _cancel_what_follows(self, claim: Claim) -> None:
         """Cancel the fire times that a coroutine has not begun; how the running one ends is known only at its end."""
-        if claim.begun not in claim._open:
+        if not claim.is_open(claim.begun):
             self._cancel_rest(claim, SHUT_DOWN)
             return
         now = self.owner._now_us()
@@ -378,7 +373,7 @@ class TaskRuns:
             flight = Flight(rest.claim)
             self._flights[id(flight)] = flight
             try:
-                self.port.call(self._start, flight, rest.first)
+                self.port.call(self._start_all, [flight])
             except RuntimeError:  # the loop is closed
                 self._forget(flight)
                 self._call_off(rest.claim, LOOP_ENDS)
@@ -417,10 +412,12 @@ class Deadline:
         claim.sink.settle(claim, timed_out(claim.job, fire, self._started, owner._now_us()))
 
     def _expire(self) -> None:
-        self._settle()
         claim = self._flight.claim
-        if self._index == len(claim.fires) - 1:
-            claim.sink.release(claim)
+        try:
+            self._settle()
+        finally:
+            if not claim.unsettled:
+                claim.sink.release(claim)
         self._press(self._stuck)
 
     def _press(self, following: Callable[[], None]) -> None:

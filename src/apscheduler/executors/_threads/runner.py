@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from apscheduler.cluster.points import reached
@@ -37,7 +38,7 @@ UnderWay = tuple[Any, int, int]
 
 def under_way(claim: Claim) -> UnderWay | None:
     """Return the claim, its fire time that is running in this process, and since when; ``None`` if none is running."""
-    at_work = claim.begun > 0 and claim.begun in claim._open
+    at_work = claim.begun > 0 and claim.is_open(claim.begun)
     return (claim, claim.begun, claim.begun_at) if at_work else None
 
 
@@ -61,7 +62,7 @@ def next_start(
     """
     for index in range(first, len(claim.fires)):
         fire = claim.fires[index]
-        if fire not in claim._open:
+        if not claim.is_open(fire):
             continue  # settled meanwhile by someone else
         started = owner._now_us()
         if claim.misses(fire, started):
@@ -280,7 +281,7 @@ class Runner:
             self.ident,
             timeout,
             on_timeout=lambda: self._settle_timeout(claim, index, started),
-            on_stuck=lambda: self._give_up(claim, index),
+            on_stuck=lambda: self._give_up(claim, index, started),
         )
 
         def call() -> Any:
@@ -309,9 +310,11 @@ class Runner:
     def _settle_timeout(self, claim: Claim, index: int, started: int) -> None:
         fire = claim.fires[index]
         result = timed_out(claim.job, fire, started, self.owner._now_us())
-        claim.sink.settle(claim, result)
-        if index == len(claim.fires) - 1:
-            claim.sink.release(claim)
+        try:
+            claim.sink.settle(claim, result)
+        finally:
+            if not claim.unsettled:
+                claim.sink.release(claim)
 
     def _came_back(self, claim: Claim, index: int, started: int, *, stuck: bool) -> None:
         """Called by the run's thread if a call ends after its timeout: settle it, or log that a stuck one ended."""
@@ -326,9 +329,14 @@ class Runner:
             return
         self._settle_timeout(claim, index, started)
 
-    def _give_up(self, claim: Claim, index: int) -> None:
+    def _give_up(self, claim: Claim, index: int, started: int) -> None:
         """Called by the watchdog when the grace is over: give up the stuck thread, and log its stack."""
         stack = thread_stack(self.ident)
+        if claim.is_open(
+            claim.fires[index]
+        ):  # its timeout is just being reported by another thread
+            with suppress(Exception):  # that thread reports what goes wrong, too
+                self._settle_timeout(claim, index, started)
         following = index + 1
         self.abandoned = self.replaceable
         done = self.replace(Rest(claim, following) if following < len(claim.fires) else None)

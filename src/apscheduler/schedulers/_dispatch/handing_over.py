@@ -213,8 +213,8 @@ class HandOver:
                     reason = "a Ctrl-C came while it was handed over"
                     result = Result(item._fire, Outcome.CANCELLED, 0, now, reason=reason)
                     self._scheduler._settle_lane(item, result)
-            elif item.unsettled:
-                cancel_interrupted([item], now)
+            else:
+                cancel_interrupted([item], now)  # also where it lacks only its release
 
     def _refuse_surely(self, item: Any, why: BaseException) -> None:
         """Settle what an executor did not take, even if a listener raises, and however often Ctrl-C comes."""
@@ -252,16 +252,12 @@ class HandOver:
         if isinstance(exc, MaxInstancesReachedError):
             self._too_many.add(id(item))
             reason = reasons.refused(item.job.executor, item.job.max_instances)
-            for fire in item.unsettled:
-                item.sink.settle(item, Result(fire, Outcome.SKIPPED, 0, now, reason=reason))
-            item.sink.release(item)
+            item.close(Outcome.SKIPPED, now, reason=reason)
             self._announcer.announce_skipped(item.job, item.fires, refused=reason)
             return
         if outcome is Outcome.CANCELLED and item.sink.hand_back(item):
             return
-        for fire in item.unsettled:
-            item.sink.settle(item, Result(fire, outcome, 0, now, exception=exc))
-        item.sink.release(item)
+        item.close(outcome, now, exception=exc)
 
 
 def is_inline(executor: BaseExecutor | None) -> bool:

@@ -10,7 +10,6 @@ from apscheduler.executors._attempt.lines import log_outcome, named, shown
 from apscheduler.executors.base import EVENT_CODES
 from apscheduler.history.outcomes import Outcome
 from apscheduler.logs import say
-from apscheduler.runs.claims import Result
 from apscheduler.runs.failures import forget_locals
 from apscheduler.schedulers._dispatch.farewells import say_farewell
 from apscheduler.schedulers._store_calls import say_trouble
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
     from apscheduler.job import Job
     from apscheduler.jobstores._plain.claims import Store
-    from apscheduler.runs.claims import Claim
+    from apscheduler.runs.claims import Claim, Result
     from apscheduler.schedulers._contract import HasExecutors, KeepsTime, Tells
     from apscheduler.schedulers._dispatch.pace import Pace
 
@@ -122,11 +121,7 @@ class StoreSink:
             self._end(claim)
             return
         now = self._scheduler._now_us()
-        for fire in claim.unsettled:
-            self.settle(
-                claim, Result(fire, Outcome.CANCELLED, 0, now, reason="another may lead now")
-            )
-        self.release(claim)
+        claim.close(Outcome.CANCELLED, now, reason="another may lead now")
 
 
 def report(scheduler: Reports, job: Job, result: Result) -> None:
