@@ -12,7 +12,6 @@ from executors.loop_of_a_test import Executor, Port, wait_and_swallow, wait_once
 
 from apscheduler.executors._tasks import deaths
 from apscheduler.executors._tasks import runs as tasks
-from apscheduler.executors._threads.runner import Rest
 from apscheduler.history.outcomes import Outcome
 from tests.executors import sample_jobs
 
@@ -196,7 +195,7 @@ def test_the_rest_of_a_hanging_threads_claim_is_called_off_in_a_closed_loop(
     claim = make_claim(sample_jobs.nothing, fires=2)
     end(port, "ended")
     claim.take(claim.fires[0])
-    runs.replace_thread(None, Rest(claim, 1))
+    runs.replace_thread(None, claim)
     assert told(recorder) == [(Outcome.CANCELLED, f"its event loop ended {BEFORE}")]
     assert executor.in_flight() == []
 

@@ -9,7 +9,6 @@ from executors.loop_of_a_test import Executor, wait_and_swallow, wait_once
 
 from apscheduler.executors._tasks import runs as runs_module
 from apscheduler.executors._tasks.runs import LoopRunner
-from apscheduler.executors._threads.runner import Rest
 from apscheduler.history.outcomes import Outcome
 from apscheduler.runs.context import make_context, run_context
 from tests.executors import sample_jobs
@@ -103,7 +102,7 @@ def test_a_thread_that_hangs_is_forgotten_and_its_rest_starts_anew(
     assert said == "it keeps a thread of the pool"
     assert executor.in_flight() == [other]
     assert hanging not in executor._pending_futures
-    runs.replace_thread(runner, Rest(claim, 2))
+    runs.replace_thread(runner, claim)
     assert executor.in_flight() == [other, claim]
     port.turn()
     executor.threads[-1].function()
@@ -122,7 +121,7 @@ def test_a_rest_that_cannot_start_anew_has_failed_and_is_let_go(
     flight.runner.take_turn()
     claim.take(claim.fires[0])
     monkeypatch.setattr(runs, "_pool", refuse)
-    runs.replace_thread(flight.runner, Rest(claim, 1))
+    runs.replace_thread(flight.runner, claim)
     port.turn()
     assert [each.fire for each in recorder.results] == claim.fires[1:]
     assert recorder.outcomes == [Outcome.FAILED] * 2

@@ -17,7 +17,6 @@ from apscheduler.executors._foreign import board as call_board
 from apscheduler.executors._foreign import pool as pool_module
 from apscheduler.executors._foreign import threads as pool_threads
 from apscheduler.executors._foreign.kinds import nothing
-from apscheduler.executors._threads.runner import Rest
 from apscheduler.executors.base import InterpreterEndingError
 from apscheduler.executors.futures import FuturesExecutor
 from apscheduler.history.outcomes import Outcome
@@ -489,7 +488,7 @@ def test_a_rest_that_the_pool_does_not_take_fails(runs, executor, pool, make_cla
         raise ValueError("full")
 
     pool.submit = refuse
-    runs.threads.replace_thread(Runner(claim), Rest(claim, 1))
+    runs.threads.replace_thread(Runner(claim), claim)
     assert [each.fire for each in recorder.results] == claim.fires[1:]
     assert recorder.outcomes == [Outcome.FAILED] * 2
     assert "full" in str(recorder.results[0].exception)

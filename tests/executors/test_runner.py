@@ -12,7 +12,7 @@ import pytest
 
 from apscheduler import current_run
 from apscheduler.executors._claiming import OwnExecutor
-from apscheduler.executors._threads.runner import Rest, Runner, under_way
+from apscheduler.executors._threads.runner import Runner, under_way
 from apscheduler.executors.base import now_us
 from apscheduler.history.outcomes import Outcome
 from apscheduler.job import Job
@@ -189,9 +189,10 @@ def test_what_runs_is_said_while_it_runs(runner, make_job, make_claim, recorder)
 # -- claims -----------------------------------------------------------------------------------------------------
 
 
-def test_claims_and_rests_run_from_where_they_stand(runner, make_claim, recorder):
+def test_claims_run_from_where_they_stand(runner, make_claim, recorder):
     claim, other = make_claim(sample_jobs.add, 1, fires=3), make_claim(sample_jobs.add, 2)
-    take(runner, Rest(claim, 1), other)
+    claim.take(claim.fires[0])
+    take(runner, claim, other)
     assert [each.fire for each in recorder.results] == [*claim.fires[1:], other.fires[0]]
     assert [each.retval for each in recorder.results] == [2, 2, 3]
     assert recorder.released == [claim, other]
@@ -402,8 +403,8 @@ def test_a_thread_that_does_not_come_back_is_replaced_where_it_can_be(
     assert runner.abandoned is replaceable
     if replaceable:
         assert seen == []
-        (rest,) = runner.replaced
-        assert (rest.claim, rest.first) == (claim, 1)
+        assert runner.replaced == [claim]
+        assert claim.unsettled == claim.fires[1:]
         assert recorder.outcomes == [TIMED_OUT]
     else:
         assert recorder.outcomes == [TIMED_OUT, TIMED_OUT, EXECUTED]

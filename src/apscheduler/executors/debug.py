@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from apscheduler.elsewhere import names_of_3x
 from apscheduler.executors._claiming import OwnExecutor
-from apscheduler.executors._threads.runner import Rest, Runner
+from apscheduler.executors._threads.runner import Runner
 from apscheduler.runs.context import lane_workers
 
 TYPE_CHECKING = False
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from apscheduler.executors._attempt.watchdog import Watchdog
+    from apscheduler.runs.claims import Claim
 
 
 class InlineRunner(Runner):
@@ -52,7 +53,7 @@ class InlineRunner(Runner):
             "executor %r cannot watch timeouts: no more threads can be started", self.owner._alias
         )
 
-    def replace(self, rest: Rest | None) -> str:
+    def replace(self, rest: Claim | None) -> str:
         """Return, in words, that this thread cannot be replaced, because it is the scheduler's."""
         return "it runs in the thread of the scheduler, which has to wait for it"
 

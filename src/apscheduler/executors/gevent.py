@@ -97,7 +97,7 @@ class GreenletRunner(Runner):
         """Run the claim's fire times in the current greenlet."""
         self.current = claim
         try:
-            self._run_claim(claim, 0)
+            self._run_claim(claim)
         except BaseException as exc:  # a greenlet that was killed, or an error of ours
             self.drop_current(exc)
             if not isinstance(exc, Exception):
@@ -128,9 +128,9 @@ class GreenletRunner(Runner):
         finally:
             del error  # its traceback holds this frame
 
-    def _run_timed(self, claim: Claim, index: int, started: int, timeout: float) -> None:
+    def _run_timed(self, claim: Claim, fire: int, started: int, timeout: float) -> None:
         """Call with a timeout that is raised in the greenlet; for code that never yields, it is checked at the end."""
-        owner, job, fire = self.owner, claim.job, claim.fires[index]
+        owner, job = self.owner, claim.job
         ends_at = monotonic() + timeout
         value, error = None, None
         timer = gevent.Timeout.start_new(timeout)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from apscheduler.executors._attempt.calling import tell_own_error
-from apscheduler.executors._threads.runner import Rest, Runner
+from apscheduler.executors._threads.runner import Runner
 from apscheduler.runs.context import lane_workers
 from apscheduler.texts import name_of
 
@@ -27,13 +27,13 @@ class PoolRunner(Runner):
         super().__init__(runs.owner)
         self._runs = runs
 
-    def run(self, claim: Claim, first: int) -> None:
-        """Run the claim's fire times, from the index ``first`` on, in the calling thread."""
+    def run(self, claim: Claim) -> None:
+        """Run the fire times that are left of the claim in the calling thread."""
         self.ident = threading.get_ident()
         self.current = claim
         lane_workers[self.ident] = self
         try:
-            self._run_claim(claim, first)
+            self._run_claim(claim)
         except BaseException as exc:  # noqa: BLE001 - no error may end a pool's thread
             tell_own_error(self.owner, exc)
             self.drop_current(exc)
@@ -61,7 +61,7 @@ class PoolRunner(Runner):
             "executor %r cannot watch timeouts: no more threads can be started", self.owner._alias
         )
 
-    def replace(self, rest: Rest | None) -> str:
+    def replace(self, rest: Claim | None) -> str:
         """Have the pool start another thread in place of this one, if it can; return what was done, in words."""
         return str(self._runs.replace_thread(self, rest))
 

@@ -13,7 +13,7 @@ from apscheduler.executors._foreign.runner import PoolRunner
 if TYPE_CHECKING:
     from apscheduler.executors._foreign.pool import FutureRuns
     from apscheduler.executors._foreign.submission import Submission
-    from apscheduler.executors._threads.runner import Rest
+    from apscheduler.runs.claims import Claim
 
 
 class PoolThreads:
@@ -30,7 +30,7 @@ class PoolThreads:
         if not submission.begin_here():
             return
         try:
-            PoolRunner(self).run(submission.claim, submission.first)
+            PoolRunner(self).run(submission.claim)
         finally:
             self._runs.forget(submission)
 
@@ -50,7 +50,7 @@ class PoolThreads:
         if self._dog is not None:
             self._dog.close()
 
-    def replace_thread(self, runner: PoolRunner, rest: Rest | None) -> str:
+    def replace_thread(self, runner: PoolRunner, rest: Claim | None) -> str:
         """Give up a stuck thread, let the pool start another if it can, send the claim's rest; say what was done."""
         claim = runner.current
         for submission in self._runs.open():
@@ -63,16 +63,16 @@ class PoolThreads:
             pool._max_workers += 1
         try:
             if rest is not None:
-                self._runs.send(rest.claim, rest.first)
+                self._runs.send(rest, rest.fires.index(rest.unsettled[0]))
             elif grows:
                 pool.submit(nothing)  # lets it start the thread, if something waits
         except BaseException as exc:  # noqa: BLE001 - a pool of someone else may raise anything
             self._fail(rest, exc)
         return "its thread is left behind" + (", and the pool got another one" if grows else "")
 
-    def _fail(self, rest: Rest | None, exc: BaseException) -> None:
+    def _fail(self, rest: Claim | None, exc: BaseException) -> None:
         if rest is not None:
-            drop(rest.claim, self.owner._now_us(), exc)
+            drop(rest, self.owner._now_us(), exc)
 
 
 def runs_here(ident: int) -> Any:

@@ -31,7 +31,7 @@ from apscheduler.executors._tasks.deaths import (
     outlive,
     stands,
 )
-from apscheduler.executors._threads.runner import Rest, next_start
+from apscheduler.executors._threads.runner import next_start
 from apscheduler.history.outcomes import Outcome
 from apscheduler.runs.claims import Claim, Result
 from apscheduler.runs.context import run_context
@@ -72,12 +72,12 @@ class LoopRunner(PoolRunner):
         """Return whether a thread has begun the claim, or the claim was called off."""
         return not self._turn
 
-    def run(self, claim: Claim, first: int) -> None:
-        """Run the claim's fire times in the calling thread, unless the claim was called off."""
+    def run(self, claim: Claim) -> None:
+        """Run what is left of the claim in the calling thread, unless the claim was called off."""
         if not self.take_turn():
             return
         try:
-            super().run(claim, first)
+            super().run(claim)
         finally:
             self.is_over = True
             self._runs.thread_ended()
@@ -178,11 +178,10 @@ class TaskRuns:
             handle = self.port.start(self._run(flight), lambda: self._ended(flight))
         else:
             flight.runner = LoopRunner(self)
-            arguments = (claim, 0)
             if not self._has_threads:
                 self._has_threads = True
                 self.owner._name_what_is_left(self)
-            handle = self._pool(flight.runner.run, arguments, lambda: self._ended(flight))
+            handle = self._pool(flight.runner.run, (claim,), lambda: self._ended(flight))
         if id(flight) in self._flights:  # else it has ended already: some loops start at once
             flight.handle = handle
             self.owner._pending_futures.add(handle)
@@ -195,16 +194,14 @@ class TaskRuns:
 
     async def _run(self, flight: Flight) -> None:
         """Run the fire times of a claim one after another."""
-        owner, claim = self.owner, flight.claim
-        following = next_start(owner, claim, 0, self.why_late)
-        while following is not None:
-            index, started = following
-            run_context.set(context_of_item(claim, claim.fires[index]))
+        claim = flight.claim
+        while (following := next_start(self.owner, claim, self.why_late)) is not None:
+            fire, started = following
+            run_context.set(context_of_item(claim, fire))
             timeout = timeout_of(claim.job)
-            deadline = None if timeout is None else Deadline(self, flight, index, started, timeout)
+            deadline = None if timeout is None else Deadline(self, flight, fire, started, timeout)
             flight.deadline = deadline
-            await self._run_fire(claim, claim.fires[index], started, deadline)
-            following = next_start(owner, claim, index + 1, self.why_late)
+            await self._run_fire(claim, fire, started, deadline)
 
     async def _run_fire(
         self, claim: Claim, fire: int, started: int, deadline: Deadline | None
@@ -364,19 +361,19 @@ class TaskRuns:
             self._dog = Watchdog(f"apscheduler-{self.owner._alias}", self.owner.timeout_grace)
         return self._dog
 
-    def replace_thread(self, runner: PoolRunner, rest: Rest | None) -> str:
-        """Give up a stuck thread, and start the claim's rest without it; return what was done, in words."""
+    def replace_thread(self, runner: PoolRunner, rest: Claim | None) -> str:
+        """Give up a stuck thread, and start what is left of its claim without it; return what was done, in words."""
         for flight in list(self._flights.values()):
             if flight.runner is runner:
                 self._forget(flight)
         if rest is not None:
-            flight = Flight(rest.claim)
+            flight = Flight(rest)
             self._flights[id(flight)] = flight
             try:
                 self.port.call(self._start_all, [flight])
             except RuntimeError:  # the loop is closed
                 self._forget(flight)
-                self._call_off(rest.claim, LOOP_ENDS)
+                self._call_off(rest, LOOP_ENDS)
         return f"it keeps a thread of {self._pool_name}"
 
 
@@ -384,11 +381,11 @@ class Deadline:
     """The deadline of a coroutine job: when it is over, the outcome is settled and the task is cancelled."""
 
     def __init__(
-        self, runs: TaskRuns, flight: Flight, index: int, started: int, seconds: float
+        self, runs: TaskRuns, flight: Flight, fire: int, started: int, seconds: float
     ) -> None:
         self._runs = runs
         self._flight = flight
-        self._index = index
+        self._fire = fire
         self._started = started
         self._ends_at = monotonic() + seconds
         self._expired = False
@@ -408,8 +405,8 @@ class Deadline:
     def _settle(self) -> None:
         self._expired = True
         claim, owner = self._flight.claim, self._runs.owner
-        fire = claim.fires[self._index]
-        claim.sink.settle(claim, timed_out(claim.job, fire, self._started, owner._now_us()))
+        now = owner._now_us()
+        claim.sink.settle(claim, timed_out(claim.job, self._fire, self._started, now))
 
     def _expire(self) -> None:
         claim = self._flight.claim

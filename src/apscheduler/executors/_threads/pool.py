@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from itertools import count
 
 from apscheduler.executors._ending.pools import Ending
-from apscheduler.executors._threads.runner import Rest, UnderWay
+from apscheduler.executors._threads.runner import UnderWay
 from apscheduler.executors._threads.worker import Worker
 from apscheduler.history.reasons import all_busy
 from apscheduler.runs.context import caller_ident
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from apscheduler.executors._attempt.watchdog import Watchdog
     from apscheduler.executors._contract import LaneOwner
     from apscheduler.executors._v3.calls import WorkQueue
+    from apscheduler.runs.claims import Claim
 
 _ending = Ending(wait=lambda pool: wait_for_workers(list(pool._workers)))
 _pool_numbers = count()
@@ -176,8 +177,8 @@ class WorkerPool:
 
     # -- what workers report ---------------------------------------------------------------------------
 
-    def give_up(self, worker: Worker, rest: Rest | None) -> None:
-        """Replace a worker whose thread is stuck; another worker takes the rest of its claim."""
+    def give_up(self, worker: Worker, rest: Claim | None) -> None:
+        """Replace a worker whose thread is stuck; another worker takes what is left of its claim."""
         with self._lock:
             self._workers.discard(worker)
             if rest is not None:
@@ -197,8 +198,7 @@ class WorkerPool:
     def in_flight(self) -> list[Any]:
         """Return the items that are queued or running (a snapshot)."""
         running = [item for worker in list(self._workers) if (item := worker.current) is not None]
-        waiting = list(self.queue.copy())
-        return [item.claim if item.__class__ is Rest else item for item in (*running, *waiting)]
+        return [*running, *self.queue.copy()]
 
     @property
     def _threads(self) -> set[threading.Thread]:

@@ -43,7 +43,7 @@ def under_way(claim: Claim) -> UnderWay | None:
 
 
 class Rest:
-    """The fire times of a claim that its worker did not begin before it was given up or died."""
+    """The fire times of a claim that its worker process did not begin before it was given up or died."""
 
     __slots__ = ("claim", "first")
 
@@ -52,18 +52,13 @@ class Rest:
         self.first = first
 
 
-def next_start(
-    owner: Owner, claim: Claim, first: int, why_late: Callable[[], str]
-) -> tuple[int, int] | None:
-    """Return the index of the claim's next fire time that may start, and when it starts (microseconds UTC).
+def next_start(owner: Owner, claim: Claim, why_late: Callable[[], str]) -> tuple[int, int] | None:
+    """Return the claim's next fire time that may start, and when it starts (microseconds UTC).
 
     Fire times that come too late are settled on the way. ``None`` means that no fire time may start any more: the claim
     is released, or given back if it may not run here.
     """
-    for index in range(first, len(claim.fires)):
-        fire = claim.fires[index]
-        if not claim.is_open(fire):
-            continue  # settled meanwhile by someone else
+    while (fire := claim.next_open()) is not None:
         started = owner._now_us()
         if claim.misses(fire, started):
             claim.sink.settle(claim, missed(fire, started, claim.late_because or why_late()))
@@ -75,7 +70,7 @@ def next_start(
             return None
         reached("run.starting")
         owner._log_start(claim.job, fire)
-        return index, started
+        return fire, started
     claim.sink.release(claim)
     return None
 
@@ -112,8 +107,11 @@ class Runner:
         """Return the watchdog of this runner's timeouts."""
         raise NotImplementedError
 
-    def replace(self, rest: Rest | None) -> str:
-        """Give up this runner, whose thread is stuck; return what was done, in words."""
+    def replace(self, rest: Claim | None) -> str:
+        """Give up this runner, whose thread is stuck; return what was done, in words.
+
+        :param rest: its claim, if fire times of it are left for others
+        """
         raise NotImplementedError
 
     def unwatched(self) -> None:
@@ -207,10 +205,7 @@ class Runner:
 
     def _take_other(self, item: Any) -> None:
         if isinstance(item, Claim):
-            self._run_claim(item, 0)
-        elif item.__class__ is Rest:
-            self.current = item.claim
-            self._run_claim(item.claim, item.first)
+            self._run_claim(item)
         else:
             self._run_job_aloud(item)
 
@@ -234,21 +229,17 @@ class Runner:
         owner._log_success(job, fire, started, finished)
         owner._scheduler._settle_lane(job, executed(fire, started, finished, retval))
 
-    def _run_claim(self, claim: Claim, first: int) -> None:
-        """Run the fire times of a claim one after another."""
-        owner = self.owner
-        following = next_start(owner, claim, first, self.why_late)
-        while following is not None:
-            index, started = following
-            self.fire = claim.fires[index]
+    def _run_claim(self, claim: Claim) -> None:
+        """Run the fire times that are left of a claim one after another."""
+        while (following := next_start(self.owner, claim, self.why_late)) is not None:
+            self.fire, started = following
             timeout = timeout_of(claim.job)
             if timeout is None:
                 self._run_fire(claim, self.fire, started)
             else:
-                self._run_timed(claim, index, started, timeout)
+                self._run_timed(claim, self.fire, started, timeout)
             if self.abandoned:
                 return
-            following = next_start(owner, claim, index + 1, self.why_late)
 
     def _run_fire(self, claim: Claim, fire: int, started: int) -> None:
         owner = self.owner
@@ -268,7 +259,7 @@ class Runner:
 
     # -- with a timeout ----------------------------------------------------------------------------------
 
-    def _run_timed(self, claim: Claim, index: int, started: int, timeout: float) -> None:
+    def _run_timed(self, claim: Claim, fire: int, started: int, timeout: float) -> None:
         from apscheduler.executors._attempt.watchdog import (
             STUCK,
             Watch,
@@ -276,12 +267,11 @@ class Runner:
         )
 
         owner = self.owner
-        fire = claim.fires[index]
         watch = Watch(
             self.ident,
             timeout,
-            on_timeout=lambda: self._settle_timeout(claim, index, started),
-            on_stuck=lambda: self._give_up(claim, index, started),
+            on_timeout=lambda: self._settle_timeout(claim, fire, started),
+            on_stuck=lambda: self._give_up(claim, fire, started),
         )
 
         def call() -> Any:
@@ -292,7 +282,7 @@ class Runner:
         if not in_time:
             if exc is not None:
                 set_traceback(exc, None)  # else its frames keep it alive
-            self._came_back(claim, index, started, stuck=watch.phase == STUCK)
+            self._came_back(claim, fire, started, stuck=watch.phase == STUCK)
             return
         if exc is not None:
             claim.sink.settle(claim, failed(fire, started, owner._now_us(), exc))
@@ -307,8 +297,7 @@ class Runner:
         except RuntimeError:  # no thread can be started any more; the run goes unwatched
             self.unwatched()
 
-    def _settle_timeout(self, claim: Claim, index: int, started: int) -> None:
-        fire = claim.fires[index]
+    def _settle_timeout(self, claim: Claim, fire: int, started: int) -> None:
         result = timed_out(claim.job, fire, started, self.owner._now_us())
         try:
             claim.sink.settle(claim, result)
@@ -316,7 +305,7 @@ class Runner:
             if not claim.unsettled:
                 claim.sink.release(claim)
 
-    def _came_back(self, claim: Claim, index: int, started: int, *, stuck: bool) -> None:
+    def _came_back(self, claim: Claim, fire: int, started: int, *, stuck: bool) -> None:
         """Called by the run's thread if a call ends after its timeout: settle it, or log that a stuck one ended."""
         if self._coroutines is not None:
             self._coroutines.close()
@@ -327,19 +316,16 @@ class Runner:
                 claim.job.id,
             )
             return
-        self._settle_timeout(claim, index, started)
+        self._settle_timeout(claim, fire, started)
 
-    def _give_up(self, claim: Claim, index: int, started: int) -> None:
+    def _give_up(self, claim: Claim, fire: int, started: int) -> None:
         """Called by the watchdog when the grace is over: give up the stuck thread, and log its stack."""
         stack = thread_stack(self.ident)
-        if claim.is_open(
-            claim.fires[index]
-        ):  # its timeout is just being reported by another thread
+        if claim.is_open(fire):  # another thread is just about to report its timeout
             with suppress(Exception):  # that thread reports what goes wrong, too
-                self._settle_timeout(claim, index, started)
-        following = index + 1
+                self._settle_timeout(claim, fire, started)
         self.abandoned = self.replaceable
-        done = self.replace(Rest(claim, following) if following < len(claim.fires) else None)
+        done = self.replace(claim if claim.unsettled else None)
         self.owner._logger.error(
             "job %s was told to stop at its timeout of %s s and does not: %s. It is here:\n%s",
             claim.job.id,

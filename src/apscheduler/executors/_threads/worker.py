@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from apscheduler.executors._attempt.calling import drop, failed, tell_own_error
-from apscheduler.executors._threads.runner import Rest, Runner
+from apscheduler.executors._threads.runner import Runner
 from apscheduler.job import Job
 from apscheduler.runs.context import lane_workers
 
@@ -13,6 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from apscheduler.executors._attempt.watchdog import Watchdog
     from apscheduler.executors._threads.pool import WorkerPool
+    from apscheduler.runs.claims import Claim
 
 
 class Worker(Runner):
@@ -45,7 +46,7 @@ class Worker(Runner):
         """Take note that no thread can be started any more."""
         self.pool._cannot_start_thread()
 
-    def replace(self, rest: Rest | None) -> str:
+    def replace(self, rest: Claim | None) -> str:
         """Leave this thread behind and let another one take its place."""
         self.pool.give_up(self, rest)
         self.left.set()
@@ -93,8 +94,7 @@ class Worker(Runner):
             if isinstance(item, Job):
                 self.owner._scheduler._settle_lane(item, failed(item._fire, 0, now, exc))
                 continue
-            claim = item.claim if isinstance(item, Rest) else item
-            drop(claim, now, exc)
+            drop(item, now, exc)
 
     def _work(self) -> bool:
         """Run items; return ``True`` when this thread is to end. An error of ours fails one item."""
