@@ -83,7 +83,7 @@ class FakeScheduler:
     def __init__(self, recorder):
         self.recorder = recorder
         self.ledger = Ledger()
-        self._listener_mask = EVENT_JOB_EXECUTED
+        self._lane_sink = FakeLane(self)
         self.timezone = UTC
 
     def _create_lock(self):
@@ -94,7 +94,16 @@ class FakeScheduler:
             self.recorder.events.append(event)
             self.recorder.changed.notify_all()
 
-    def _settle_lane(self, job, result):
+
+class FakeLane:
+    """Where the outcomes of plain jobs go."""
+
+    def __init__(self, scheduler):
+        self.mask = EVENT_JOB_EXECUTED
+        self.recorder = scheduler.recorder
+        self.tell = scheduler._dispatch_event
+
+    def settle(self, job, result):
         if result.outcome is Outcome.EXECUTED:
             job._ledger.executed(job, result.fire, result.started, result.finished)
         job._busy = 0

@@ -58,7 +58,6 @@ def running(request):
     """The executor of each kind, started once for this module."""
     executor = MAKERS[request.param]()
     scheduler = Mock(spec=["_create_lock"], _create_lock=threading.RLock)
-    scheduler._listener_mask = 0
     executor.start(scheduler, request.param)
     executor.kind = request.param
     yield executor

@@ -32,7 +32,6 @@ class Sink:
 class Scheduler:
     def __init__(self, **attributes):
         self.__dict__.update(attributes)
-        self._listener_mask = 0
     def _create_lock(self):
         return threading.RLock()
 

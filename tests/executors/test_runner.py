@@ -134,7 +134,7 @@ def test_plain_jobs_run_until_nothing_waits(
 
 
 def test_a_run_is_told_only_where_somebody_listens(runner, make_job, recorder, scheduler):
-    scheduler._listener_mask = 0
+    scheduler._lane_sink.mask = 0
     job = plain(make_job, sample_jobs.add, 1)
     take(runner, job)
     assert recorder.events == []
@@ -146,7 +146,7 @@ def test_a_run_that_is_just_in_time_is_not_late(
     runner, owner, make_job, recorder, scheduler, monkeypatch, loud
 ):
     owner._info = loud
-    scheduler._listener_mask = 0
+    scheduler._lane_sink.mask = 0
     owner._now_us = lambda: 5_000_000
     jobs = [plain(make_job, sample_jobs.nothing, grace=1) for _ in range(2)]
     jobs[0]._fire, jobs[1]._fire = 4_000_000, 3_999_999

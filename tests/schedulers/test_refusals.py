@@ -323,7 +323,7 @@ def test_what_had_its_outcome_before_the_ctrl_c_keeps_it(make, lane):
     def settle_one(items):
         first, now = items[0], scheduler._now_us()
         if lane:
-            scheduler._settle_lane(first, Result(first._fire, Outcome.EXECUTED, now, now))
+            scheduler._lane_sink.settle(first, Result(first._fire, Outcome.EXECUTED, now, now))
         else:
             first.sink.settle(first, Result(first.fires[0], Outcome.EXECUTED, now, now))
         raise KeyboardInterrupt

@@ -23,12 +23,18 @@ class Scheduler(Protocol):
     def _dispatch_event(self, event: SchedulerEvent) -> None:
         """Tell the listeners."""
 
-    @property
-    def _listener_mask(self) -> int:
-        """The codes of all events that some listener waits for."""
 
-    def _settle_lane(self, job: Job, result: Result) -> None:
-        """Record and report the outcome of a plain job, which has no claim."""
+class Lane(Protocol):
+    """Where the outcomes of plain jobs go, which have no claim. Callable from any thread."""
+
+    mask: int
+    """The codes of all events that some listener waits for."""
+
+    def settle(self, job: Job, result: Result) -> None:
+        """Record and report an outcome, and free the job's instance slot."""
+
+    def tell(self, event: SchedulerEvent) -> None:
+        """Tell the listeners. The caller has recorded the outcome itself."""
 
 
 class Owner(Protocol):
@@ -59,7 +65,7 @@ class LaneOwner(Owner, Protocol):
     """What threads need of an executor that takes plain jobs too."""
 
     @property
-    def _scheduler(self) -> Scheduler:
+    def _lane_sink(self) -> Lane:
         """Where the outcomes of plain jobs go."""
 
 

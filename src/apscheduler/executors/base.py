@@ -37,7 +37,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from apscheduler.executors._contract import Scheduler
+    from apscheduler.executors._contract import Lane, Scheduler
     from apscheduler.job import Job
 
 _real_datetime = datetime
@@ -114,6 +114,8 @@ class BaseExecutor(metaclass=ABCMeta):
     """Whether ``submit_claims`` may be called by any thread, and does nothing but queue."""
 
     _scheduler: Scheduler = None  # type: ignore[assignment] # start() sets it
+    _lane_sink: Lane = None  # type: ignore[assignment] # start() sets it
+    """Where the outcomes of plain jobs go. No other scheduler than ours has one, or hands plain jobs over."""
     _lock: Any = None
     _logger = logger_named("apscheduler.executors")
 
@@ -131,6 +133,7 @@ class BaseExecutor(metaclass=ABCMeta):
         :param alias: alias of this executor as it was assigned to the scheduler
         """
         self._scheduler = scheduler
+        self._lane_sink = getattr(scheduler, "_lane_sink", None)  # type: ignore[assignment]
         self._lock = scheduler._create_lock() or RLock()
         self._logger = logger_named(f"apscheduler.executors.{alias}")
         self._alias = alias

@@ -36,7 +36,6 @@ from apscheduler.events import (
 )
 from apscheduler.forks import after_fork, look
 from apscheduler.installation import warn_of_foreign_copies
-from apscheduler.job import Job
 from apscheduler.schedulers import SchedulerAlreadyRunningError, SchedulerNotRunningError
 from apscheduler.schedulers._end.stopping import Stopping
 from apscheduler.schedulers._start.environment import check_uwsgi, is_reimporting_main
@@ -48,9 +47,9 @@ if TYPE_CHECKING:
     from datetime import timedelta
     from typing import Any
 
-    from apscheduler.runs.claims import Result
     from apscheduler.schedulers._dispatch.leading import Leading
     from apscheduler.schedulers._dispatch.loop import Dispatcher
+    from apscheduler.schedulers._dispatch.settling import LaneSink
 
 __all__ = [
     "EVENT_ALL",
@@ -317,6 +316,18 @@ class BaseScheduler(Stopping, metaclass=ABCMeta):
             self._loop = Dispatcher(self)
         return self._loop
 
+    _made_lane_sink: LaneSink | None = None
+
+    @property
+    def _lane_sink(self) -> LaneSink:
+        """Where the executors report plain jobs, made when the first executor starts."""
+        from apscheduler.schedulers._dispatch.settling import LaneSink
+
+        with self._listeners_lock:
+            if self._made_lane_sink is None:
+                self._made_lane_sink = LaneSink(self)
+            return self._made_lane_sink
+
     def _is_dispatching(self) -> bool:
         return self.state == STATE_RUNNING and not self._ends
 
@@ -337,18 +348,6 @@ class BaseScheduler(Stopping, metaclass=ABCMeta):
 
     def _now(self) -> datetime:
         return from_us(self._now_us(), self.timezone)
-
-    def _settle_lane(self, job: Job, result: Result) -> None:
-        """Record and report the outcome of a job that ran without a claim object (see MemoryJobStore)."""
-        from apscheduler.schedulers._dispatch.farewells import LastPage
-        from apscheduler.schedulers._dispatch.settling import report
-
-        job._ledger.write(job, result)
-        job._busy = 0
-        report(self, job, result)
-        page = job._ledger
-        if page.__class__ is LastPage:
-            page.turn()
 
     # -- fork ------------------------------------------------------------------------------------------------
 

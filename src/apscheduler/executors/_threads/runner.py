@@ -125,7 +125,7 @@ class Runner:
         """
         owner = self.owner
         now_us = owner._now_us
-        scheduler = owner._scheduler
+        lane = owner._lane_sink
         while True:
             try:
                 item = popleft()
@@ -144,19 +144,19 @@ class Runner:
             fire = item._fire
             self.started = started = now_us()
             if started - fire > item._grace:
-                scheduler._settle_lane(item, missed(fire, started, self.why_late()))
+                lane.settle(item, missed(fire, started, self.why_late()))
                 continue
             try:
                 retval = item.func(*item.args, **item.kwargs)
                 if retval is not None and is_awaitable(retval):
                     retval = self._await(retval)
             except BaseException as exc:  # noqa: BLE001 - whatever a job raises is its outcome
-                scheduler._settle_lane(item, failed(fire, started, now_us(), exc))
+                lane.settle(item, failed(fire, started, now_us(), exc))
                 continue
             item._ledger.executed(item, fire, started, now_us())
             item._busy = 0
-            if scheduler._listener_mask & EVENT_JOB_EXECUTED:
-                scheduler._dispatch_event(
+            if lane.mask & EVENT_JOB_EXECUTED:
+                lane.tell(
                     JobExecutionEvent(
                         EVENT_JOB_EXECUTED,
                         item.id,
@@ -188,7 +188,7 @@ class Runner:
         claim = self.current
         now = self.owner._now_us()
         if isinstance(claim, Job) and claim._busy:
-            self.owner._scheduler._settle_lane(claim, failed(claim._fire, 0, now, exc))
+            self.owner._lane_sink.settle(claim, failed(claim._fire, 0, now, exc))
         elif isinstance(claim, Claim) and not self.abandoned:
             drop(claim, now, exc)
         return self.abandoned
@@ -215,7 +215,7 @@ class Runner:
         fire = job._fire
         self.started = started = owner._now_us()
         if started - fire > job._grace:
-            owner._scheduler._settle_lane(job, missed(fire, started, self.why_late()))
+            owner._lane_sink.settle(job, missed(fire, started, self.why_late()))
             return
         owner._log_start(job, fire)
         try:
@@ -223,11 +223,11 @@ class Runner:
             if is_awaitable(retval):
                 retval = self._await(retval)
         except BaseException as exc:  # noqa: BLE001 - whatever a job raises is its outcome
-            owner._scheduler._settle_lane(job, failed(fire, started, owner._now_us(), exc))
+            owner._lane_sink.settle(job, failed(fire, started, owner._now_us(), exc))
             return
         finished = owner._now_us()
         owner._log_success(job, fire, started, finished)
-        owner._scheduler._settle_lane(job, executed(fire, started, finished, retval))
+        owner._lane_sink.settle(job, executed(fire, started, finished, retval))
 
     def _run_claim(self, claim: Claim) -> None:
         """Run the fire times that are left of a claim one after another."""

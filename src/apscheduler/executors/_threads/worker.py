@@ -92,7 +92,7 @@ class Worker(Runner):
                 return
             now = self.owner._now_us()
             if isinstance(item, Job):
-                self.owner._scheduler._settle_lane(item, failed(item._fire, 0, now, exc))
+                self.owner._lane_sink.settle(item, failed(item._fire, 0, now, exc))
                 continue
             drop(item, now, exc)
 

@@ -13,12 +13,18 @@ from apscheduler.schedulers._overridden import is_as_made
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import logging
-    from typing import Any
+    from typing import Any, Protocol
 
     from apscheduler.events import SchedulerEvent
     from apscheduler.schedulers._contract import Built
 
     Listener = Callable[[SchedulerEvent], Any]
+
+    class HeardFrom(Protocol):
+        """Tells events of plain jobs, where its mask says that somebody listens."""
+
+        mask: int
+
 else:
     Built = object
 
@@ -40,6 +46,7 @@ class Listening(Built):
     """Those of which the mask was made."""
     _listeners_lock: Any
     _listener_mask = 0
+    _made_lane_sink: HeardFrom | None = None
     _tells_itself = False
     """Whether ``_dispatch_event`` is overridden, so that it is told all events."""
 
@@ -70,6 +77,8 @@ class Listening(Built):
         for _, mask in self._known_listeners:
             found |= mask
         self._listener_mask = found
+        if self._made_lane_sink is not None:
+            self._made_lane_sink.mask = found
 
     def _heed_listeners(self) -> None:
         """Compute the mask again, if other code has changed ``_listeners`` itself."""

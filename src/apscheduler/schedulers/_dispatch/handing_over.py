@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from apscheduler.schedulers._contract import HasExecutors, KeepsTime
     from apscheduler.schedulers._dispatch.announcing import Announces
     from apscheduler.schedulers._dispatch.leading import Leading
+    from apscheduler.schedulers._dispatch.settling import LaneSink
 
     class HandsOver(Announces, KeepsTime, HasExecutors, Protocol):
         """What the hand-over needs of the scheduler."""
@@ -44,7 +45,8 @@ if TYPE_CHECKING:
 
         def _found_executor(self, alias: str) -> BaseExecutor | None: ...
 
-        def _settle_lane(self, job: Job, result: Result) -> None: ...
+        @property
+        def _lane_sink(self) -> LaneSink: ...
 
 
 _by_id, _by_fire = attrgetter("id"), attrgetter("_fire")
@@ -212,7 +214,7 @@ class HandOver:
                 if item._busy:
                     reason = "a Ctrl-C came while it was handed over"
                     result = Result(item._fire, Outcome.CANCELLED, 0, now, reason=reason)
-                    self._scheduler._settle_lane(item, result)
+                    self._scheduler._lane_sink.settle(item, result)
             else:
                 cancel_interrupted([item], now)  # also where it lacks only its release
 
@@ -247,7 +249,7 @@ class HandOver:
         stops = not scheduler._is_dispatching() or isinstance(exc, InterpreterEndingError)
         outcome = Outcome.CANCELLED if stops else Outcome.FAILED
         if isinstance(item, Job):
-            scheduler._settle_lane(item, Result(item._fire, outcome, 0, now, exception=exc))
+            scheduler._lane_sink.settle(item, Result(item._fire, outcome, 0, now, exception=exc))
             return
         if isinstance(exc, MaxInstancesReachedError):
             self._too_many.add(id(item))

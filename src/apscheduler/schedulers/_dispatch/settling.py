@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 from os import getpid
 
-from apscheduler.events import JobExecutionEvent
+from apscheduler.events import JobExecutionEvent, SchedulerEvent
 from apscheduler.executors._attempt.lines import log_outcome, named, shown
 from apscheduler.executors.base import EVENT_CODES
 from apscheduler.history.outcomes import Outcome
 from apscheduler.logs import say
 from apscheduler.runs.failures import forget_locals
-from apscheduler.schedulers._dispatch.farewells import say_farewell
+from apscheduler.schedulers._dispatch.farewells import LastPage, say_farewell
 from apscheduler.schedulers._store_calls import say_trouble
 
 TYPE_CHECKING = False
@@ -122,6 +122,32 @@ class StoreSink:
             return
         now = self._scheduler._now_us()
         claim.close(Outcome.CANCELLED, now, reason="another may lead now")
+
+
+class LaneSink:
+    """Takes the outcomes of plain jobs, which have no claim (see MemoryJobStore). Any thread may call it.
+
+    :ivar mask: the codes of all events that some listener waits for; the scheduler keeps it up to date
+    """
+
+    __slots__ = ("_scheduler", "mask")
+
+    def __init__(self, scheduler: Reports) -> None:
+        self._scheduler = scheduler
+        self.mask: int = scheduler._listener_mask
+
+    def settle(self, job: Job, result: Result) -> None:
+        """Record and report an outcome, and free the job's instance slot."""
+        job._ledger.write(job, result)
+        job._busy = 0
+        report(self._scheduler, job, result)
+        page = job._ledger
+        if page.__class__ is LastPage:
+            page.turn()
+
+    def tell(self, event: SchedulerEvent) -> None:
+        """Tell the listeners of a run whose outcome is recorded already."""
+        self._scheduler._dispatch_event(event)
 
 
 def report(scheduler: Reports, job: Job, result: Result) -> None:
