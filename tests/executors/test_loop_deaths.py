@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 from executors.loop_of_a_test import Executor, Port, wait_and_swallow, wait_once
 
-from apscheduler.executors._tasks import deaths
+from apscheduler.executors._tasks import coroutines, deaths
 from apscheduler.executors._tasks import runs as tasks
 from apscheduler.history.outcomes import Outcome
 from tests.executors import sample_jobs
@@ -97,7 +97,7 @@ def test_a_timeout_that_ended_after_the_loop_is_the_outcome(
     executor, port, make_claim, recorder, monkeypatch, ignored
 ):
     clock = SimpleNamespace(now=100.0)
-    monkeypatch.setattr(tasks, "monotonic", lambda: clock.now)
+    monkeypatch.setattr(coroutines, "monotonic", lambda: clock.now)
     claim = make_claim(wait_once, timeout=5)
     executor.submit_claims([claim])
     port.tasks[0].step()
@@ -289,6 +289,6 @@ def test_a_loop_that_nobody_has_any_more_is_looked_at_no_more(
         def clear(self):
             pass
 
-    monkeypatch.setattr(runs, "_ended_one", Event())
+    monkeypatch.setattr(runs, "ended_one", Event())
     deaths._look(lambda: known[0] if known else None)
     assert known == []

@@ -8,7 +8,7 @@ import pytest
 from executors.loop_of_a_test import Executor, wait_and_swallow, wait_once
 
 from apscheduler.executors._tasks import runs as runs_module
-from apscheduler.executors._tasks.runs import LoopRunner
+from apscheduler.executors._tasks.threads import LoopRunner
 from apscheduler.history.outcomes import Outcome
 from apscheduler.runs.context import make_context, run_context
 from tests.executors import sample_jobs
@@ -243,7 +243,7 @@ def test_an_end_waits_outside_of_the_loop_until_nothing_is_in_flight(
         task.step()
 
     port.here = False
-    runs._ended_one = event = Event(let_one_end)
+    runs.ended_one = event = Event(let_one_end)
     token = run_context.set(make_context("own", "default", None, own.fires[0]))
     try:
         executor.shutdown(wait=True)
@@ -258,7 +258,7 @@ def test_an_end_in_the_loop_does_not_wait(executor, runs, port, make_claim):
         raise AssertionError
 
     executor.submit_claims([make_claim(wait_once)])
-    runs._ended_one = Event(fail)
+    runs.ended_one = Event(fail)
     executor.shutdown(wait=True)
     assert len(executor.in_flight()) == 1
     assert port.tasks[0].cancelled == 0

@@ -10,6 +10,8 @@ import pytest
 from executors.loop_of_a_test import Executor, Handle, Once, wait_and_swallow, wait_once
 
 from apscheduler import current_run
+from apscheduler.executors._attempt import steps
+from apscheduler.executors._tasks import coroutines
 from apscheduler.executors._tasks import runs as tasks
 from apscheduler.executors.base import JobTimeoutError
 from apscheduler.history.outcomes import Outcome
@@ -39,7 +41,7 @@ def runs(executor):
 @pytest.fixture
 def clock(monkeypatch):
     clock = SimpleNamespace(now=100.0)
-    monkeypatch.setattr(tasks, "monotonic", lambda: clock.now)
+    monkeypatch.setattr(coroutines, "monotonic", lambda: clock.now)
     return clock
 
 
@@ -48,7 +50,7 @@ def test_a_coroutine_job_is_a_task_and_its_value_the_outcome(
 ):
     caplog.set_level(logging.INFO)
     points = []
-    monkeypatch.setattr(tasks, "reached", lambda point: points.append((point, recorder.results[:])))
+    monkeypatch.setattr(steps, "reached", lambda point: points.append((point, recorder.results[:])))
     claim = make_claim(wait_once)
     assert executor.submit_claims([claim]) == []
     (task,) = port.tasks
@@ -61,7 +63,10 @@ def test_a_coroutine_job_is_a_task_and_its_value_the_outcome(
     assert (result.outcome, result.retval) == (Outcome.EXECUTED, "done")
     assert 0 < result.started <= result.finished
     assert recorder.released == [claim]
-    assert points == [("run.ended", [])]  # where a program may die before the outcome is known
+    assert points == [
+        ("run.starting", []),
+        ("run.ended", []),
+    ]  # where a program may die before the outcome is known
     assert "executed successfully" in caplog.text
     assert (executor.in_flight(), executor._pending_futures) == ([], set())
 

@@ -37,7 +37,21 @@ class Lane(Protocol):
         """Tell the listeners. The caller has recorded the outcome itself."""
 
 
-class Owner(Protocol):
+class AttemptOwner(Protocol):
+    """What the steps of a run need of the executor, or of who runs a job without one."""
+
+    @property
+    def _now_us(self) -> Callable[[], int]:
+        """Returns the current instant, microseconds UTC."""
+
+    def _log_start(self, job: Job, fire: int) -> None:
+        """Log that a job's function is called, if that is wanted."""
+
+    def _log_success(self, job: Job, fire: int, started: int, finished: int) -> None:
+        """Log that a job's function returned, if that is wanted."""
+
+
+class Owner(AttemptOwner, Protocol):
     """What the parts of an executor need of it."""
 
     timeout_grace: float
@@ -49,16 +63,6 @@ class Owner(Protocol):
     @property
     def _logger(self) -> Logger:
         """Where what happens to its runs is logged."""
-
-    @property
-    def _now_us(self) -> Callable[[], int]:
-        """Returns the current instant, microseconds UTC."""
-
-    def _log_start(self, job: Job, fire: int) -> None:
-        """Log that a job's function is called, if that is wanted."""
-
-    def _log_success(self, job: Job, fire: int, started: int, finished: int) -> None:
-        """Log that a job's function returned, if that is wanted."""
 
 
 class LaneOwner(Owner, Protocol):

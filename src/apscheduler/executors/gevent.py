@@ -8,10 +8,7 @@ from apscheduler.clocks import monotonic
 from apscheduler.elsewhere import names_of_3x
 from apscheduler.executors._attempt.calling import (
     claim_of_caller,
-    executed,
     fail_all,
-    failed,
-    timed_out,
 )
 from apscheduler.executors._claiming import OwnExecutor
 from apscheduler.executors._threads.runner import Runner, under_way
@@ -33,6 +30,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Any
 
+    from apscheduler.executors._attempt.steps import Attempt
     from apscheduler.executors._attempt.watchdog import Watch
     from apscheduler.job import Job
 
@@ -108,9 +106,9 @@ class GreenletRunner(Runner):
         """Return why a claim came late to this greenlet."""
         return "other greenlets kept the thread"
 
-    def _call(self, job: Any, watch: Watch | None = None) -> Any:
-        run_context.set(self.current_run())
-        return super()._call(job, watch)
+    def _call(self, attempt: Attempt, watch: Watch | None = None) -> Any:
+        run_context.set(attempt.context())
+        return super()._call(attempt, watch)
 
     def _await(self, awaitable: Any, watch: Watch | None = None) -> Any:
         """Await in a thread of gevent's pool, because an asyncio loop in this one would keep all greenlets waiting."""
@@ -128,14 +126,13 @@ class GreenletRunner(Runner):
         finally:
             del error  # its traceback holds this frame
 
-    def _run_timed(self, claim: Claim, fire: int, started: int, timeout: float) -> None:
+    def _run_timed(self, attempt: Attempt, timeout: float) -> None:
         """Call with a timeout that is raised in the greenlet; for code that never yields, it is checked at the end."""
-        owner, job = self.owner, claim.job
         ends_at = monotonic() + timeout
         value, error = None, None
         timer = gevent.Timeout.start_new(timeout)
         try:
-            value = self._call(job)
+            value = self._call(attempt)
         except BaseException as exc:  # noqa: BLE001 - whatever a job raises is its outcome
             error = exc
         finally:
@@ -143,13 +140,11 @@ class GreenletRunner(Runner):
         if error is timer or monotonic() >= ends_at:
             if error is not None:
                 set_traceback(error, None)
-            claim.sink.settle(claim, timed_out(job, fire, started, owner._now_us()))
+            attempt.time_out()
         elif error is not None:
-            claim.sink.settle(claim, failed(fire, started, owner._now_us(), error))
+            attempt.raised(error)
         else:
-            finished = owner._now_us()
-            owner._log_success(job, fire, started, finished)
-            claim.sink.settle(claim, executed(fire, started, finished, value))
+            attempt.returned(value)
 
 
 class GeventExecutor(OwnExecutor):

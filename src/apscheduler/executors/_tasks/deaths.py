@@ -24,13 +24,13 @@ from apscheduler.runs.claims import Result
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from apscheduler.executors._tasks.runs import Flight, TaskRuns
+    from apscheduler.executors._tasks.flights import Flight, Flights
     from apscheduler.loops.port import TaskPort
 
 LOOK_SECONDS = 0.5
 _TURN_SECONDS = 0.05
 """Seconds. A program may run its loop in small steps; a shorter pause between two steps is no stop of the loop."""
-_living: WeakSet[TaskRuns] = WeakSet()
+_living: WeakSet[Flights] = WeakSet()
 
 
 def stands(port: TaskPort) -> bool:
@@ -43,16 +43,16 @@ def stands(port: TaskPort) -> bool:
     return not port.is_running()
 
 
-def end_with_loop(runs: TaskRuns) -> None:
+def end_with_loop(runs: Flights) -> None:
     """Settle what cannot go on because its loop has stopped."""
-    for flight in list(runs._flights.values()):
+    for flight in runs.all():
         if flight.runner is None or flight.runner.take_turn():
             _end(runs, flight)
         elif flight.runner.is_over:
-            runs._forget(flight)  # the loop would have done this, but it has stopped
+            runs.forget(flight)  # the loop would have done this, but it has stopped
 
 
-def outlive(runs: TaskRuns) -> None:
+def outlive(runs: Flights) -> None:
     """Watch the coroutines that a shutdown has left in a running loop, since the loop may be closed before they end."""
     if not _has_coroutines(runs):
         return
@@ -62,30 +62,30 @@ def outlive(runs: TaskRuns) -> None:
         return
 
 
-def look_at_end(runs: TaskRuns) -> None:
+def look_at_end(runs: Flights) -> None:
     """Have these claims settled at the interpreter's end, if their loop has stopped by then."""
     _living.add(runs)
 
 
-def _look(known: ref[TaskRuns]) -> None:
+def _look(known: ref[Flights]) -> None:
     """Look until no coroutine is left, or until ``runs`` is garbage: then the garbage collector ends the coroutines."""
     while (runs := known()) is not None and _has_coroutines(runs):
         if runs.port.is_closed():
             end_with_loop(runs)
             return
-        news = runs._ended_one
+        news = runs.ended_one
         del runs
         news.wait(LOOK_SECONDS)
         news.clear()
 
 
-def _has_coroutines(runs: TaskRuns) -> bool:
-    return any(flight.runner is None for flight in list(runs._flights.values()))
+def _has_coroutines(runs: Flights) -> bool:
+    return any(flight.runner is None for flight in runs.all())
 
 
-def _end(runs: TaskRuns, flight: Flight) -> None:
+def _end(runs: Flights, flight: Flight) -> None:
     claim, deadline = flight.claim, flight.deadline
-    runs._forget(flight)
+    runs.forget(flight)
     ended = "ended" if runs.port.is_closed() else "had stopped"
     fire, now = claim.begun, runs.owner._now_us()
     if claim.is_open(fire):
@@ -95,10 +95,10 @@ def _end(runs: TaskRuns, flight: Flight) -> None:
             reason = f"its event loop {ended} while it ran"
             result = Result(fire, Outcome.CANCELLED, claim.begun_at, now, reason=reason)
         claim.sink.settle(claim, result)
-    runs._call_off(claim, f"its event loop {ended} before it began")
+    runs.call_off(claim, f"its event loop {ended} before it began")
     for each in (flight.handle, None if deadline is None else deadline.handle):
         if each is not None:
-            runs._cancel(each)
+            runs.cancel(each)
 
 
 def _settle_at_end() -> None:

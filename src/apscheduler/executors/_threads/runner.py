@@ -6,7 +6,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from apscheduler.cluster.points import reached
 from apscheduler.events import EVENT_JOB_EXECUTED, JobExecutionEvent
 from apscheduler.executors._attempt.calling import (
     context_of_item,
@@ -16,9 +15,8 @@ from apscheduler.executors._attempt.calling import (
     is_awaitable,
     missed,
     thread_stack,
-    timed_out,
-    timeout_of,
 )
+from apscheduler.executors._attempt.steps import next_attempt
 from apscheduler.job import Job
 from apscheduler.runs.claims import Claim
 from apscheduler.runs.raised import set_traceback
@@ -26,8 +24,9 @@ from apscheduler.texts import Block
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from apscheduler.executors._attempt.steps import Attempt
     from apscheduler.executors._attempt.watchdog import Watch, Watchdog
-    from apscheduler.executors._contract import LaneOwner, Owner
+    from apscheduler.executors._contract import LaneOwner
     from apscheduler.loops.coroutines import CoroutineRunner
     from apscheduler.runs.context import RunContext
 
@@ -50,29 +49,6 @@ class Rest:
     def __init__(self, claim: Claim, first: int) -> None:
         self.claim = claim
         self.first = first
-
-
-def next_start(owner: Owner, claim: Claim, why_late: Callable[[], str]) -> tuple[int, int] | None:
-    """Return the claim's next fire time that may start, and when it starts (microseconds UTC).
-
-    Fire times that come too late are settled on the way. ``None`` means that no fire time may start any more: the claim
-    is released, or given back if it may not run here.
-    """
-    while (fire := claim.next_open()) is not None:
-        started = owner._now_us()
-        if claim.misses(fire, started):
-            claim.sink.settle(claim, missed(fire, started, claim.late_because or why_late()))
-            continue
-        claim.begun = fire
-        claim.begun_at = started
-        if not claim.may_start():
-            claim.sink.give_back(claim)
-            return None
-        reached("run.starting")
-        owner._log_start(claim.job, fire)
-        return fire, started
-    claim.sink.release(claim)
-    return None
 
 
 class Runner:
@@ -121,7 +97,9 @@ class Runner:
     def take_items(self, popleft: Callable[[], Any], wait: Callable[[], bool]) -> None:
         """Run the items that ``popleft`` returns; when there is none, ``wait`` waits and returns whether to go on.
 
-        The fast path through this loop is a plain job that returns: keep the code of that path flat.
+        The fast path through this loop is a plain job that returns: keep the code of that path flat. Of the steps of a
+        run (``_attempt/steps.py``) it has these, in order: late, call, await, outcome, settle, told. There is no lease
+        to ask for and no timeout; the context is made if the job asks for it; ``owner._info`` means another path.
         """
         owner = self.owner
         now_us = owner._now_us
@@ -210,7 +188,7 @@ class Runner:
             self._run_job_aloud(item)
 
     def _run_job_aloud(self, job: Any) -> None:
-        """Run a plain job, or one of a subclass of ``Job``, and log its start and end."""
+        """Run a plain job, or one of a subclass of ``Job``, and log its start and end: the fast path's steps, logged."""
         owner = self.owner
         fire = job._fire
         self.started = started = owner._now_us()
@@ -231,65 +209,59 @@ class Runner:
 
     def _run_claim(self, claim: Claim) -> None:
         """Run the fire times that are left of a claim one after another."""
-        while (following := next_start(self.owner, claim, self.why_late)) is not None:
-            self.fire, started = following
-            timeout = timeout_of(claim.job)
+        while (attempt := next_attempt(self.owner, claim, self.why_late)) is not None:
+            self.fire = attempt.fire
+            timeout = attempt.timeout
             if timeout is None:
-                self._run_fire(claim, self.fire, started)
+                self._run_untimed(attempt)
             else:
-                self._run_timed(claim, self.fire, started, timeout)
+                self._run_timed(attempt, timeout)
             if self.abandoned:
                 return
 
-    def _run_fire(self, claim: Claim, fire: int, started: int) -> None:
-        owner = self.owner
+    def _run_untimed(self, attempt: Attempt) -> None:
         try:
-            retval = self._call(claim.job)
+            value = self._call(attempt)
         except BaseException as exc:  # noqa: BLE001 - whatever a job raises is its outcome
-            claim.sink.settle(claim, failed(fire, started, owner._now_us(), exc))
-            return
-        finished = owner._now_us()
-        owner._log_success(claim.job, fire, started, finished)
-        reached("run.ended")
-        claim.sink.settle(claim, executed(fire, started, finished, retval))
+            attempt.raised(exc)
+        else:
+            attempt.returned(value)
 
-    def _call(self, job: Any, watch: Watch | None = None) -> Any:
-        retval = job.func(*job.args, **job.kwargs)
-        return self._await(retval, watch) if is_awaitable(retval) else retval
+    def _call(self, attempt: Attempt, watch: Watch | None = None) -> Any:
+        value = attempt.call()
+        if value is not None and is_awaitable(value):
+            return self._await(value, watch)
+        return value
 
     # -- with a timeout ----------------------------------------------------------------------------------
 
-    def _run_timed(self, claim: Claim, fire: int, started: int, timeout: float) -> None:
+    def _run_timed(self, attempt: Attempt, timeout: float) -> None:
         from apscheduler.executors._attempt.watchdog import (
             STUCK,
             Watch,
             watched_call,
         )
 
-        owner = self.owner
         watch = Watch(
             self.ident,
             timeout,
-            on_timeout=lambda: self._settle_timeout(claim, fire, started),
-            on_stuck=lambda: self._give_up(claim, fire, started),
+            on_timeout=attempt.time_out,
+            on_stuck=lambda: self._give_up(attempt),
         )
 
         def call() -> Any:
             self._watch(watch)  # in here, because from now on the exception may arrive
-            return self._call(claim.job, watch)
+            return self._call(attempt, watch)
 
         value, exc, in_time = watched_call(watch, call)
         if not in_time:
             if exc is not None:
                 set_traceback(exc, None)  # else its frames keep it alive
-            self._came_back(claim, fire, started, stuck=watch.phase == STUCK)
-            return
-        if exc is not None:
-            claim.sink.settle(claim, failed(fire, started, owner._now_us(), exc))
-            return
-        finished = owner._now_us()
-        owner._log_success(claim.job, fire, started, finished)
-        claim.sink.settle(claim, executed(fire, started, finished, value))
+            self._came_back(attempt, stuck=watch.phase == STUCK)
+        elif exc is not None:
+            attempt.raised(exc)
+        else:
+            attempt.returned(value)
 
     def _watch(self, watch: Watch) -> None:
         try:
@@ -297,15 +269,7 @@ class Runner:
         except RuntimeError:  # no thread can be started any more; the run goes unwatched
             self.unwatched()
 
-    def _settle_timeout(self, claim: Claim, fire: int, started: int) -> None:
-        result = timed_out(claim.job, fire, started, self.owner._now_us())
-        try:
-            claim.sink.settle(claim, result)
-        finally:
-            if not claim.unsettled:
-                claim.sink.release(claim)
-
-    def _came_back(self, claim: Claim, fire: int, started: int, *, stuck: bool) -> None:
+    def _came_back(self, attempt: Attempt, *, stuck: bool) -> None:
         """Called by the run's thread if a call ends after its timeout: settle it, or log that a stuck one ended."""
         if self._coroutines is not None:
             self._coroutines.close()
@@ -313,17 +277,18 @@ class Runner:
             self.abandoned = self.replaceable
             self.owner._logger.warning(
                 "job %s has ended after all, long after its timeout; its outcome stays timed out",
-                claim.job.id,
+                attempt.claim.job.id,
             )
             return
-        self._settle_timeout(claim, fire, started)
+        attempt.time_out()
 
-    def _give_up(self, claim: Claim, fire: int, started: int) -> None:
+    def _give_up(self, attempt: Attempt) -> None:
         """Called by the watchdog when the grace is over: give up the stuck thread, and log its stack."""
+        claim = attempt.claim
         stack = thread_stack(self.ident)
-        if claim.is_open(fire):  # another thread is just about to report its timeout
+        if claim.is_open(attempt.fire):  # another thread is just about to report its timeout
             with suppress(Exception):  # that thread reports what goes wrong, too
-                self._settle_timeout(claim, fire, started)
+                attempt.time_out()
         self.abandoned = self.replaceable
         done = self.replace(claim if claim.unsettled else None)
         self.owner._logger.error(

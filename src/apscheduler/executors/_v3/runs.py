@@ -10,13 +10,9 @@ from os import getpid
 from apscheduler._engine.instants import NEVER, SECOND, to_us
 from apscheduler.events import JobExecutionEvent
 from apscheduler.executors import base
-from apscheduler.executors._attempt.calling import (
-    executed,
-    failed,
-    is_awaitable,
-    missed,
-)
+from apscheduler.executors._attempt.calling import is_awaitable
 from apscheduler.executors._attempt.lines import log_outcome, log_start, log_success
+from apscheduler.executors._attempt.steps import next_attempt
 from apscheduler.history.outcomes import Outcome
 from apscheduler.logs import logger_named
 from apscheduler.runs.claims import Claim, Result
@@ -25,6 +21,7 @@ from apscheduler.runs.failures import forget_locals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from typing import Any
 
     from apscheduler.executors.base import BaseExecutor
@@ -120,25 +117,23 @@ def _is_sent_here(job: Any) -> bool:
 
 
 class _Collector:
-    """The sink of ``run_job``: collects the events for its caller."""
+    """The sink of ``run_job``, and what its steps need of an owner: collects the events for its caller."""
 
-    def __init__(self, logger_name: str) -> None:
+    def __init__(
+        self, job: Any, jobstore: str, run_times: Sequence[datetime], logger_name: str
+    ) -> None:
+        self.claim = DirectClaim(job, jobstore, run_times, self)
         self.logger = logger_named(logger_name)
         self.events: list[JobExecutionEvent] = []
 
     def settle(self, claim: Claim, result: Result) -> bool:
+        if not claim.take(result.fire):
+            return False
         if not _is_sent_here(claim.job):
             _tell(self.logger, claim, result)
         forget_locals(result.exception)
-        if isinstance(claim, DirectClaim):
-            self.events.append(claim.event(result))
+        self.events.append(self.claim.event(result))
         return True
-
-    def succeeded(self, claim: DirectClaim, result: Result) -> None:
-        """Log and collect a run that went well."""
-        taken = result.finished - result.started
-        log_success(self.logger, claim.job, claim.times[result.fire], taken)
-        self.settle(claim, result)
 
     def release(self, claim: Claim) -> None:
         pass
@@ -149,67 +144,82 @@ class _Collector:
     def hand_back(self, claim: Claim) -> bool:
         return False
 
+    def _now_us(self) -> int:
+        return base.now_us()
+
+    def _log_start(self, job: Any, fire: int) -> None:
+        log_start(self.logger, job, self.claim.times[fire])
+
+    def _log_success(self, job: Any, fire: int, started: int, finished: int) -> None:
+        log_success(self.logger, job, self.claim.times[fire], finished - started)
+
 
 def run_events(
     job: Any, jobstore: str, run_times: Sequence[datetime], logger_name: str
 ) -> list[JobExecutionEvent]:
     """Run the job once per run time in the calling thread; ``base.run_job`` documents it."""
-    collector = _Collector(logger_name)
-    claim = DirectClaim(job, jobstore, run_times, collector)
     coroutines: CoroutineRunner | None = None
-    for fire in claim.fires:
-        started = base.now_us()
-        if claim.misses(fire, started):
-            collector.settle(claim, missed(fire, started, None))
-            continue
-        log_start(collector.logger, job, claim.times[fire])
-        token = run_context.set(claim.context(fire))
-        try:
-            retval = job.func(*job.args, **job.kwargs)
-            if is_awaitable(retval):
-                from apscheduler.loops.coroutines import (
-                    CoroutineRunner,
-                )
 
-                coroutines = coroutines or CoroutineRunner()
-                retval = coroutines.run_anywhere(retval, claim.context(fire))
-        except BaseException as exc:  # noqa: BLE001 - whatever a job raises is its outcome
-            collector.settle(claim, failed(fire, started, base.now_us(), exc))
-        else:
-            collector.succeeded(claim, executed(fire, started, base.now_us(), retval))
-        finally:
-            run_context.reset(token)
-    if coroutines is not None:
-        coroutines.close()
-    return collector.events
+    async def awaited(value: Any) -> Any:
+        """Await in a loop of this thread's, and not in the caller, which nobody awaits."""
+        nonlocal coroutines
+        if coroutines is None:
+            from apscheduler.loops.coroutines import CoroutineRunner
+
+            coroutines = CoroutineRunner()
+        return coroutines.run_anywhere(value, run_context.get())
+
+    collector = _Collector(job, jobstore, run_times, logger_name)
+    try:
+        _run_all(collector, awaited).send(None)
+    except StopIteration:  # it never waits, so its first step is its last
+        return collector.events
+    finally:
+        if coroutines is not None:
+            coroutines.close()
+    raise AssertionError("it has waited")
 
 
 async def run_coroutine_events(
     job: Any, jobstore: str, run_times: Sequence[datetime], logger_name: str
 ) -> list[JobExecutionEvent]:
     """Await the job once per run time in the running loop; ``base.run_coroutine_job`` documents it."""
-    collector = _Collector(logger_name)
-    claim = DirectClaim(job, jobstore, run_times, collector)
-    for fire in claim.fires:
-        started = base.now_us()
-        if claim.misses(fire, started):
-            collector.settle(claim, missed(fire, started, None))
-            continue
-        log_start(collector.logger, job, claim.times[fire])
-        token = run_context.set(claim.context(fire))
+
+    async def awaited(value: Any) -> Any:
+        return await value
+
+    collector = _Collector(job, jobstore, run_times, logger_name)
+    await _run_all(collector, awaited, is_task=True)
+    return collector.events
+
+
+async def _run_all(
+    collector: _Collector, awaited: Callable[[Any], Awaitable[Any]], *, is_task: bool = False
+) -> None:
+    """Go through the steps of each run time.
+
+    :param awaited: awaits what the function returned, if it has to be
+    :param is_task: whether the caller is a task, which has to end if it is cancelled
+    """
+    claim = collector.claim
+    while (attempt := next_attempt(collector, claim, _unknown)) is not None:
+        token = run_context.set(claim.context(attempt.fire))
         try:
-            retval = job.func(*job.args, **job.kwargs)
-            if is_awaitable(retval):
-                retval = await retval
+            value = attempt.call()
+            if is_awaitable(value):
+                value = await awaited(value)
         except BaseException as exc:
-            collector.settle(claim, failed(fire, started, base.now_us(), exc))
-            if _is_cancellation(exc):
+            attempt.raised(exc)
+            if is_task and _is_cancellation(exc):
                 raise
         else:
-            collector.succeeded(claim, executed(fire, started, base.now_us(), retval))
+            attempt.returned(value)
         finally:
             run_context.reset(token)
-    return collector.events
+
+
+def _unknown() -> None:
+    """Return why a run comes late to ``run_job``, which is not known."""
 
 
 def _is_cancellation(exc: BaseException) -> bool:
