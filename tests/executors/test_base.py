@@ -19,7 +19,12 @@ from apscheduler.events import (
     JobExecutionEvent,
 )
 from apscheduler.executors import base
-from apscheduler.executors.base import BaseExecutor, MaxInstancesReachedError
+from apscheduler.executors.base import (
+    BaseExecutor,
+    JobTimeoutError,
+    MaxInstancesReachedError,
+    WorkerDiedError,
+)
 from apscheduler.history.outcomes import Outcome
 from apscheduler.runs.claims import ALL, Answered, Claim, Result
 from apscheduler.runs.context import current_run
@@ -337,3 +342,11 @@ def test_a_job_can_be_run_in_the_running_loop(make_job):
         base.run_coroutine_job(make_job(sample_jobs.double, 4), "mine", [now], "x")
     )
     assert (event.code, event.retval) == (EVENT_JOB_EXECUTED, 8)
+
+
+@pytest.mark.parametrize("error", [JobTimeoutError("late"), WorkerDiedError("gone")])
+def test_errors_of_runs_are_pickled_by_the_path_that_users_know(error):
+    text = pickle.dumps(error, 0)
+    assert b"capscheduler.executors.base\n" in text
+    again = pickle.loads(text)
+    assert (type(again), str(again)) == (type(error), str(error))

@@ -5,11 +5,11 @@ No module imports this one when a program runs: each does so below ``if TYPE_CHE
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from logging import Logger
 from typing import Any, Protocol
 
-from apscheduler.events import SchedulerEvent
+from apscheduler.events import JobExecutionEvent, SchedulerEvent
 from apscheduler.job import Job
 from apscheduler.runs.claims import Result
 
@@ -35,6 +35,20 @@ class Lane(Protocol):
 
     def tell(self, event: SchedulerEvent) -> None:
         """Tell the listeners. The caller has recorded the outcome itself."""
+
+
+class Answering(Protocol):
+    """What answers in 3.x's way need of the executor: they come as events."""
+
+    @property
+    def _logger(self) -> Logger:
+        """Where failures are logged."""
+
+    def _know(self, job_id: str, result: Result) -> None:
+        """Keep what became of a run until it is answered."""
+
+    def _run_job_success(self, job_id: str, events: Sequence[JobExecutionEvent] | None) -> None:
+        """Take the events of a job's runs."""
 
 
 class AttemptOwner(Protocol):

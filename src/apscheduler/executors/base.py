@@ -21,16 +21,12 @@ from threading import RLock
 from apscheduler._engine.instants import to_us
 from apscheduler.clocks import time_ns
 from apscheduler.elsewhere import names_of_3x
-from apscheduler.events import (
-    EVENT_JOB_CANCELLED,
-    EVENT_JOB_ERROR,
-    EVENT_JOB_EXECUTED,
-    EVENT_JOB_MISSED,
-    JobExecutionEvent,
-)
+from apscheduler.events import JobExecutionEvent
 from apscheduler.history.outcomes import Outcome
 from apscheduler.logs import logger_named
+from apscheduler.runs import errors
 from apscheduler.runs.claims import ALL, Answered, Claim, Result
+from apscheduler.runs.codes import OUTCOMES
 from apscheduler.runs.raised import traceback_of
 
 TYPE_CHECKING = False
@@ -42,43 +38,11 @@ if TYPE_CHECKING:
 
 _real_datetime = datetime
 
-EVENT_CODES = {
-    Outcome.EXECUTED: EVENT_JOB_EXECUTED,
-    Outcome.FAILED: EVENT_JOB_ERROR,
-    Outcome.TIMED_OUT: EVENT_JOB_ERROR,
-    Outcome.LOST: EVENT_JOB_ERROR,
-    Outcome.MISSED: EVENT_JOB_MISSED,
-    Outcome.CANCELLED: EVENT_JOB_CANCELLED,
-}
-OUTCOMES = {
-    EVENT_JOB_EXECUTED: Outcome.EXECUTED,
-    EVENT_JOB_ERROR: Outcome.FAILED,
-    EVENT_JOB_MISSED: Outcome.MISSED,
-}
-
-
-class MaxInstancesReachedError(Exception):
-    """As many instances of the job are running as its ``max_instances`` allows."""
-
-    def __init__(self, job: Job) -> None:
-        super().__init__(
-            f"job {job.id!r} has reached its maximum number of instances ({job.max_instances})"
-        )
-
-
-class JobTimeoutError(TimeoutError):
-    """The job did not end within its ``timeout``."""
-
-
-class WorkerDiedError(RuntimeError):
-    """The process that ran the job ended before the job did."""
-
-
-class InterpreterEndingError(RuntimeError):
-    """The run came when the interpreter was ending already, so it cannot be started. Nothing is wrong with it."""
-
-    def __init__(self) -> None:
-        super().__init__("the interpreter is ending")
+# Users import these errors from here, and pickles name them here.
+InterpreterEndingError = errors.InterpreterEndingError
+JobTimeoutError = errors.JobTimeoutError
+MaxInstancesReachedError = errors.MaxInstancesReachedError
+WorkerDiedError = errors.WorkerDiedError
 
 
 def cancel_interrupted(claims: Sequence[Claim], now: int) -> None:
@@ -342,7 +306,7 @@ def run_job(
     """
     from apscheduler.executors._v3.runs import run_events
 
-    return run_events(job, jobstore_alias, run_times, logger_name)
+    return run_events(job, jobstore_alias, run_times, logger_name, now_us)
 
 
 async def run_coroutine_job(
@@ -355,11 +319,9 @@ async def run_coroutine_job(
     :param run_times: the fire times (aware)
     :param logger_name: where to log what happens
     """
-    from apscheduler.executors._v3.runs import (
-        run_coroutine_events,
-    )
+    from apscheduler.executors._v3.runs import run_coroutine_events
 
-    return await run_coroutine_events(job, jobstore_alias, run_times, logger_name)
+    return await run_coroutine_events(job, jobstore_alias, run_times, logger_name, now_us)
 
 
 if not TYPE_CHECKING:

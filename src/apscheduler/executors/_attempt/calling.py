@@ -7,10 +7,10 @@ import sys
 from collections.abc import Iterable
 from contextlib import suppress
 
-from apscheduler.executors.base import JobTimeoutError
 from apscheduler.history.outcomes import Outcome, fire_id
 from apscheduler.runs.claims import Claim, Result
 from apscheduler.runs.context import RunContext, current_run, make_context
+from apscheduler.runs.errors import JobTimeoutError
 from apscheduler.runs.failures import capped, told
 from apscheduler.runs.raised import set_traceback, traceback_of
 

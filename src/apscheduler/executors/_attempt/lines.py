@@ -9,9 +9,9 @@ from __future__ import annotations
 import logging
 
 from apscheduler._engine.instants import SECOND
-from apscheduler.executors.base import InterpreterEndingError
 from apscheduler.history.outcomes import Outcome
 from apscheduler.logs import say
+from apscheduler.runs.errors import InterpreterEndingError
 from apscheduler.runs.ledger import one_line
 from apscheduler.runs.raised import traceback_of
 from apscheduler.texts import line

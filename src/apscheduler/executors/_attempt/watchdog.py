@@ -23,7 +23,7 @@ from collections.abc import Callable
 from itertools import count
 
 from apscheduler.clocks import monotonic
-from apscheduler.executors.base import JobTimeoutError
+from apscheduler.runs.errors import JobTimeoutError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

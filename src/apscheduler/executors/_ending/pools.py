@@ -6,9 +6,9 @@ from weakref import WeakSet
 
 from apscheduler import ends
 from apscheduler.executors._ending.waits import tell_at_exit
-from apscheduler.executors.base import InterpreterEndingError
 from apscheduler.forks import after_fork
 from apscheduler.logs import logger_named
+from apscheduler.runs.errors import InterpreterEndingError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -11,9 +11,40 @@ from apscheduler.runs.context import lane_workers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections import deque
+    from collections.abc import Callable
+    from typing import Any, Protocol
+
     from apscheduler.executors._attempt.watchdog import Watchdog
-    from apscheduler.executors._threads.pool import WorkerPool
+    from apscheduler.executors._contract import LaneOwner
     from apscheduler.runs.claims import Claim
+
+    class Pool(Protocol):
+        """What a worker needs of its pool."""
+
+        owner: LaneOwner
+        queue: deque[Any]
+        parked: deque[Worker]
+        closing: bool
+        initializer: Callable[..., object] | None
+        initargs: tuple[Any, ...]
+        _workers: set[Worker]
+
+        @property
+        def watchdog(self) -> Watchdog:
+            """The watchdog of the pool's timeouts."""
+
+        def why_late(self) -> str:
+            """Return why something waited in the pool's queue."""
+
+        def give_up(self, worker: Worker, rest: Claim | None) -> None:
+            """Replace a worker whose thread is stuck."""
+
+        def left(self, worker: Worker) -> None:
+            """Take note that a worker's thread is at its end."""
+
+        def _cannot_start_thread(self) -> None:
+            """Log that no thread can be started any more."""
 
 
 class Worker(Runner):
@@ -26,7 +57,7 @@ class Worker(Runner):
         "wake",
     )
 
-    def __init__(self, pool: WorkerPool, name: str) -> None:
+    def __init__(self, pool: Pool, name: str) -> None:
         super().__init__(pool.owner)
         self.pool = pool
         self.left = threading.Event()

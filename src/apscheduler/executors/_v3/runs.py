@@ -9,13 +9,13 @@ from os import getpid
 
 from apscheduler._engine.instants import NEVER, SECOND, to_us
 from apscheduler.events import JobExecutionEvent
-from apscheduler.executors import base
 from apscheduler.executors._attempt.calling import is_awaitable
 from apscheduler.executors._attempt.lines import log_outcome, log_start, log_success
 from apscheduler.executors._attempt.steps import next_attempt
 from apscheduler.history.outcomes import Outcome
 from apscheduler.logs import logger_named
 from apscheduler.runs.claims import Claim, Result
+from apscheduler.runs.codes import EVENT_CODES
 from apscheduler.runs.context import RunContext, make_context, run_context
 from apscheduler.runs.failures import forget_locals
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from typing import Any
 
-    from apscheduler.executors.base import BaseExecutor
+    from apscheduler.executors._contract import Answering
     from apscheduler.loops.coroutines import CoroutineRunner
 
 
@@ -54,7 +54,7 @@ class DirectClaim(Claim):
     def event(self, result: Result) -> JobExecutionEvent:
         """Return the result as an event for listeners; the result itself is attached to it."""
         event = JobExecutionEvent(
-            base.EVENT_CODES[result.outcome],
+            EVENT_CODES[result.outcome],
             self.job.id,
             self.jobstore,
             self.times[result.fire],
@@ -73,7 +73,7 @@ class DirectClaim(Claim):
 class EventSink:
     """Collects the events of one direct claim, and hands them to the executor when the claim is released."""
 
-    def __init__(self, executor: BaseExecutor) -> None:
+    def __init__(self, executor: Answering) -> None:
         self._executor = executor
         self._events: list[JobExecutionEvent] = []
 
@@ -120,8 +120,14 @@ class _Collector:
     """The sink of ``run_job``, and what its steps need of an owner: collects the events for its caller."""
 
     def __init__(
-        self, job: Any, jobstore: str, run_times: Sequence[datetime], logger_name: str
+        self,
+        job: Any,
+        jobstore: str,
+        run_times: Sequence[datetime],
+        logger_name: str,
+        now_us: Callable[[], int],
     ) -> None:
+        self._now_us = now_us
         self.claim = DirectClaim(job, jobstore, run_times, self)
         self.logger = logger_named(logger_name)
         self.events: list[JobExecutionEvent] = []
@@ -144,9 +150,6 @@ class _Collector:
     def hand_back(self, claim: Claim) -> bool:
         return False
 
-    def _now_us(self) -> int:
-        return base.now_us()
-
     def _log_start(self, job: Any, fire: int) -> None:
         log_start(self.logger, job, self.claim.times[fire])
 
@@ -155,7 +158,11 @@ class _Collector:
 
 
 def run_events(
-    job: Any, jobstore: str, run_times: Sequence[datetime], logger_name: str
+    job: Any,
+    jobstore: str,
+    run_times: Sequence[datetime],
+    logger_name: str,
+    now_us: Callable[[], int],
 ) -> list[JobExecutionEvent]:
     """Run the job once per run time in the calling thread; ``base.run_job`` documents it."""
     coroutines: CoroutineRunner | None = None
@@ -169,7 +176,7 @@ def run_events(
             coroutines = CoroutineRunner()
         return coroutines.run_anywhere(value, run_context.get())
 
-    collector = _Collector(job, jobstore, run_times, logger_name)
+    collector = _Collector(job, jobstore, run_times, logger_name, now_us)
     try:
         _run_all(collector, awaited).send(None)
     except StopIteration:  # it never waits, so its first step is its last
@@ -181,14 +188,18 @@ def run_events(
 
 
 async def run_coroutine_events(
-    job: Any, jobstore: str, run_times: Sequence[datetime], logger_name: str
+    job: Any,
+    jobstore: str,
+    run_times: Sequence[datetime],
+    logger_name: str,
+    now_us: Callable[[], int],
 ) -> list[JobExecutionEvent]:
     """Await the job once per run time in the running loop; ``base.run_coroutine_job`` documents it."""
 
     async def awaited(value: Any) -> Any:
         return await value
 
-    collector = _Collector(job, jobstore, run_times, logger_name)
+    collector = _Collector(job, jobstore, run_times, logger_name, now_us)
     await _run_all(collector, awaited, is_task=True)
     return collector.events
 

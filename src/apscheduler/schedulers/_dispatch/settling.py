@@ -7,9 +7,9 @@ from os import getpid
 
 from apscheduler.events import JobExecutionEvent, SchedulerEvent
 from apscheduler.executors._attempt.lines import log_outcome, named, shown
-from apscheduler.executors.base import EVENT_CODES
 from apscheduler.history.outcomes import Outcome
 from apscheduler.logs import say
+from apscheduler.runs.codes import EVENT_CODES
 from apscheduler.runs.failures import forget_locals
 from apscheduler.schedulers._dispatch.farewells import LastPage, say_farewell
 from apscheduler.schedulers._store_calls import say_trouble
