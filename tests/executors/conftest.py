@@ -12,8 +12,8 @@ import pytest
 from executors.workers_of_a_test import Pool, Starts, opened
 
 from apscheduler.events import EVENT_JOB_EXECUTED
+from apscheduler.executors._child import coroutines
 from apscheduler.executors._foreign.pool import FutureRuns
-from apscheduler.executors._wire import calls
 from apscheduler.executors.base import now_us
 from apscheduler.executors.pool import ProcessPoolExecutor
 from apscheduler.history.outcomes import Outcome
@@ -192,10 +192,10 @@ def suites_alarm():
 @pytest.fixture
 def own_runner(monkeypatch):
     """Give the test's coroutines in the main thread a loop that ends with it."""
-    monkeypatch.setattr(calls, "_runner", None)
+    monkeypatch.setattr(coroutines, "_runner", None)
     yield
-    if calls._runner is not None:
-        calls._runner.close()
+    if coroutines._runner is not None:
+        coroutines._runner.close()
 
 
 @pytest.fixture

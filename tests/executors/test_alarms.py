@@ -11,8 +11,8 @@ import pytest
 
 from apscheduler import current_run
 from apscheduler.executors._child import alarm as alarm_module
+from apscheduler.executors._child import coroutines
 from apscheduler.executors._child.alarm import call_in_time
-from apscheduler.executors._wire import calls
 from apscheduler.executors.base import JobTimeoutError
 from apscheduler.runs.context import make_context, run_context
 from tests.executors import sample_jobs
@@ -107,7 +107,7 @@ def test_a_coroutine_that_does_not_yield_is_interrupted():
 
 
 def test_a_coroutine_has_what_the_function_left_of_the_time(monkeypatch):
-    run, given = calls._run_coroutine, []
+    run, given = coroutines.run_coroutine, []
 
     def noted(awaitable, seconds):
         given.append(seconds)
@@ -117,7 +117,7 @@ def test_a_coroutine_has_what_the_function_left_of_the_time(monkeypatch):
         time.sleep(0.05)
         return sample_jobs.double(4)
 
-    monkeypatch.setattr(calls, "_run_coroutine", noted)
+    monkeypatch.setattr(coroutines, "run_coroutine", noted)
     assert call_in_time(slowly, (), {}, 30) == (8, None, True)
     (left,) = given
     assert 0 < left <= 30 - 0.05

@@ -11,6 +11,7 @@ import pytest
 from executors import sample_jobs
 from executors.pools_of_others import Keeping, OfThisHost, begun_beside
 
+from apscheduler.executors._child import calls as child_calls
 from apscheduler.executors._foreign import answers as pool_answers
 from apscheduler.executors._foreign import away, host
 from apscheduler.executors._foreign import board as call_board
@@ -190,7 +191,7 @@ def test_a_call_ends_on_the_board_whatever_is_raised_on_its_way(
     def fail(exc):
         raise SystemExit(3)
 
-    monkeypatch.setattr(calls, "pack_error", fail)
+    monkeypatch.setattr(child_calls, "pack_error", fail)
     submission = submitted(executor, make_claim(sample_jobs.fail))
     answer = pool.run_beside()
     assert submission.seen().codes == (call_board.FAILED,)

@@ -6,7 +6,7 @@ import multiprocessing
 
 import pytest
 
-from apscheduler.executors._wire import calls
+from apscheduler.executors._child import coroutines
 from apscheduler.executors.futures import FuturesExecutor
 from apscheduler.executors.pool import ProcessPoolExecutor
 from apscheduler.runs.context import run_context
@@ -38,10 +38,10 @@ def test_each_coroutine_in_one_process_sees_its_own_run():
     for said in ("first", "second"):
         token = run_context.set(said)
         try:
-            assert calls._run_coroutine(ask(), None) == said
+            assert coroutines.run_coroutine(ask(), None) == said
         finally:
             run_context.reset(token)
-    runner, calls._runner = calls._runner, None
+    runner, coroutines._runner = coroutines._runner, None
     runner.close()
 
 

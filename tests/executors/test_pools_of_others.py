@@ -16,11 +16,11 @@ from executors import sample_jobs
 from executors.pools_of_others import Keeping, OfThisHost, begun_beside
 
 from apscheduler import clocks
+from apscheduler.executors._child import coroutines
 from apscheduler.executors._child.alarm import call_in_time
 from apscheduler.executors._foreign import at_exit, away
 from apscheduler.executors._foreign import clocks as pool_clocks
 from apscheduler.executors._foreign import host as same_host
-from apscheduler.executors._wire import calls as remote
 from apscheduler.executors.base import WorkerDiedError, now_us
 from apscheduler.executors.futures import FuturesExecutor
 from apscheduler.history.outcomes import Outcome
@@ -274,7 +274,7 @@ def test_on_another_host_a_call_that_hangs_is_left_behind_in_time():
 
 def test_a_coroutine_runs_beside_a_loop_that_the_thread_runs_already():
     async def kernel():
-        return remote._run_coroutine(sample_jobs.double(21), None)
+        return coroutines.run_coroutine(sample_jobs.double(21), None)
 
     with asyncio.Runner() as runner:
         assert runner.run(kernel()) == 42
@@ -289,7 +289,7 @@ def test_coroutines_of_two_threads_do_not_share_a_loop():
         return 1
 
     threads = [
-        threading.Thread(target=lambda: said.append(remote._run_coroutine(meet(), None)))
+        threading.Thread(target=lambda: said.append(coroutines.run_coroutine(meet(), None)))
         for _ in range(2)
     ]
     for thread in threads:

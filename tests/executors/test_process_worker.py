@@ -187,8 +187,7 @@ def test_every_worker_looks_after_its_parent(pipes, board, monkeypatch):
 @pytest.fixture
 def _still(monkeypatch):
     """Let the clock stand, so that no answer is late."""
-    clock = SimpleNamespace(monotonic=lambda: 1.0)
-    monkeypatch.setattr(process_worker, "clocks", clock)
+    monkeypatch.setattr(process_worker, "monotonic", lambda: 1.0)
 
 
 @pytest.mark.usefixtures("_still")
@@ -207,7 +206,7 @@ def test_answers_of_quick_calls_travel_together(pipes, monkeypatch):
 def test_an_answer_that_comes_late_goes_at_once(pipes, monkeypatch):
     ours, theirs = pipes
     at = [1.0]
-    monkeypatch.setattr(process_worker, "clocks", SimpleNamespace(monotonic=lambda: at[0]))
+    monkeypatch.setattr(process_worker, "monotonic", lambda: at[0])
     sender = process_worker._Sender(theirs)
     monkeypatch.setattr(sender, "_start", lambda: None)
     at[0] += 0.001

@@ -14,8 +14,10 @@ from types import SimpleNamespace
 import pytest
 
 from apscheduler import current_run
-from apscheduler.executors._wire import calls
-from apscheduler.executors._wire.calls import Call, pack_call, pickled_somehow, resolve
+from apscheduler.executors._child import calls, coroutines, ctrl_c
+from apscheduler.executors._child.calls import Call, resolve
+from apscheduler.executors._foreign.away import pickled_somehow
+from apscheduler.executors._wire.calls import pack_call
 from apscheduler.executors._wire.errors import unpack_error
 from tests.executors import sample_jobs
 
@@ -261,30 +263,30 @@ async def interrupted():
 
 
 def test_the_main_threads_coroutines_share_a_loop_until_one_is_interrupted():
-    first = calls._run_coroutine(loop(), None)
-    assert calls._run_coroutine(loop(), None) is first
+    first = coroutines.run_coroutine(loop(), None)
+    assert coroutines.run_coroutine(loop(), None) is first
     with pytest.raises(KeyboardInterrupt):
-        calls._run_coroutine(interrupted(), None)
+        coroutines.run_coroutine(interrupted(), None)
     assert first.is_closed()
-    assert calls._runner is None
-    second = calls._run_coroutine(loop(), None)
+    assert coroutines._runner is None
+    second = coroutines.run_coroutine(loop(), None)
     assert second is not first
     assert not second.is_closed()
 
 
 def test_a_coroutine_has_the_time_it_is_given():
     with pytest.raises(TimeoutError):
-        calls._run_coroutine(asyncio.sleep(20), 0.01)
-    assert calls._run_coroutine(sample_jobs.double(4), 20) == 8
+        coroutines.run_coroutine(asyncio.sleep(20), 0.01)
+    assert coroutines.run_coroutine(sample_jobs.double(4), 20) == 8
 
 
 def test_a_loop_of_another_thread_is_closed_after_its_coroutine():
     made = []
-    thread = threading.Thread(target=lambda: made.append(calls._run_coroutine(loop(), None)))
+    thread = threading.Thread(target=lambda: made.append(coroutines.run_coroutine(loop(), None)))
     thread.start()
     thread.join()
     assert made[0].is_closed()
-    assert calls._runner is None
+    assert coroutines._runner is None
 
 
 # -- Ctrl-C ----------------------------------------------------------------------------------------------------
@@ -292,7 +294,7 @@ def test_a_loop_of_another_thread_is_closed_after_its_coroutine():
 
 @pytest.fixture
 def _ctrl_c(monkeypatch):
-    monkeypatch.setattr(calls, "_signals_set", False)
+    monkeypatch.setattr(ctrl_c, "_signals_set", False)
     before = signal.getsignal(signal.SIGINT)
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     yield
@@ -303,11 +305,11 @@ def _ctrl_c(monkeypatch):
 @pytest.mark.usefixtures("_ctrl_c")
 def test_ctrl_c_is_the_schedulers_unless_the_program_has_its_own_way_with_it():
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    calls.leave_ctrl_c_alone()
+    ctrl_c.leave_ctrl_c_alone()
     assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    calls.leave_ctrl_c_alone()  # once is enough: what the program sets later stays
+    ctrl_c.leave_ctrl_c_alone()  # once is enough: what the program sets later stays
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
@@ -317,7 +319,7 @@ def test_a_handler_of_the_programs_own_stays():
         raise AssertionError
 
     signal.signal(signal.SIGINT, own)
-    calls.leave_ctrl_c_alone()
+    ctrl_c.leave_ctrl_c_alone()
     assert signal.getsignal(signal.SIGINT) is own
 
 
@@ -328,7 +330,7 @@ def test_a_thread_of_a_program_leaves_its_signals_alone():
 
     def call():
         try:
-            calls.leave_ctrl_c_alone()
+            ctrl_c.leave_ctrl_c_alone()
         except ValueError as exc:
             failures.append(exc)
 

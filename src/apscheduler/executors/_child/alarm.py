@@ -12,7 +12,6 @@ from contextvars import copy_context
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from apscheduler.executors._wire import calls
 from apscheduler.executors.base import JobTimeoutError
 
 _COROUTINE_GRACE = 0.25
@@ -93,6 +92,8 @@ def _call_with_signal(
 
 def _await(awaitable: Any, left: float) -> tuple[Any, bool]:
     """Await for at most ``left`` seconds; return the value, and whether the time was over before the end."""
+    from apscheduler.executors._child.coroutines import run_coroutine
+
     inner: list[BaseException] = []
 
     async def guarded() -> Any:
@@ -103,7 +104,7 @@ def _await(awaitable: Any, left: float) -> tuple[Any, bool]:
             raise
 
     try:
-        return calls._run_coroutine(guarded(), left), False
+        return run_coroutine(guarded(), left), False
     except TimeoutError:
         if inner:
             raise

@@ -14,9 +14,9 @@ import threading
 import time
 from typing import Any
 
-from apscheduler import clocks
+from apscheduler.clocks import monotonic
+from apscheduler.executors._child.calls import Call
 from apscheduler.executors._wire.board import Board
-from apscheduler.executors._wire.calls import Call
 from apscheduler.executors._wire.errors import pack_error
 
 READY, BROKEN = "ready", "broken"
@@ -98,14 +98,14 @@ class _Sender:
         self._pipe = pipe
         self._lock = threading.Lock()
         self._answers: list[Any] = []
-        self._flushed = clocks.monotonic()
+        self._flushed = monotonic()
         self._waiting = threading.Event()
         self._thread: threading.Thread | None = None
 
     def add(self, number: int, answer: Any, *, done: bool) -> None:
         with self._lock:
             self._answers.append((number, answer, done))
-        if clocks.monotonic() - self._flushed > _FLUSH_SECONDS:
+        if monotonic() - self._flushed > _FLUSH_SECONDS:
             self.flush()
         elif not self._waiting.is_set():
             self._waiting.set()
@@ -127,7 +127,7 @@ class _Sender:
             if self._answers:
                 answers, self._answers = self._answers, []
                 self._pipe.send_bytes(pickle.dumps(answers, 5))
-            self._flushed = clocks.monotonic()
+            self._flushed = monotonic()
 
     def _send_what_waits(self) -> None:
         while True:

@@ -12,14 +12,19 @@ anywhere else                     nothing. A call that does not end in time is l
 from __future__ import annotations
 
 import os
+import pickle
+import sys
+from contextlib import suppress
 from typing import Any
 from weakref import WeakValueDictionary
 
 from apscheduler import clocks
+from apscheduler.executors._child.calls import Call
+from apscheduler.executors._child.ctrl_c import leave_ctrl_c_alone
 from apscheduler.executors._foreign import board as call_board
 from apscheduler.executors._foreign.host import host_key
 from apscheduler.executors._wire import calls
-from apscheduler.executors._wire.calls import Answer, Call, Facts
+from apscheduler.executors._wire.calls import Answer, Facts
 
 Ticket = tuple[str, str, int, str, int, int | None]
 """``(key of the executor, host, number, path of the board, slot, start by)``; ``start by`` is in microseconds UTC."""
@@ -50,12 +55,26 @@ class ObjectCall(Call):
         return (*self._brought, None)
 
     def _pickled(self, what: Any) -> bytes:
-        return calls.pickled_somehow(what)
+        return pickled_somehow(what)
+
+
+def pickled_somehow(what: Any) -> bytes:
+    """Return the object pickled: by ``pickle``, or if that fails by ``cloudpickle`` or ``dill`` if they are loaded."""
+    try:
+        return pickle.dumps(what, 5)
+    except Exception:
+        for name in ("cloudpickle", "dill"):
+            module = sys.modules.get(name)
+            if module is not None:
+                with suppress(Exception):
+                    pickled: bytes = module.dumps(what)
+                    return pickled
+        raise
 
 
 def run_pickled(blob: bytes, facts: Facts, ticket: Ticket) -> Any:
     """Run a call that travelled as bytes."""
-    calls.leave_ctrl_c_alone()
+    leave_ctrl_c_alone()
     return _run(Call(blob, facts), ticket)
 
 
