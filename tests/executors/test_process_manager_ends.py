@@ -290,7 +290,7 @@ def test_it_sleeps_until_something_comes_or_a_clock_runs_out(manager, pool, star
     pool.owner.timeout_grace = 0.5
     worker = running(manager, pool, starts, make_claim(sample_jobs.add, 1))
     assert manager._pause() is None
-    worker.sent[0].timeout = 9
+    worker.sent[0].facts = worker.sent[0].facts._replace(timeout=9)
     assert 9.0 < manager._pause() <= 9.5
 
 

@@ -195,12 +195,12 @@ def test_answers_of_quick_calls_travel_together(pipes, monkeypatch):
     ours, theirs = pipes
     sender = process_worker._Sender(theirs)
     monkeypatch.setattr(sender, "_start", lambda: None)
-    sender.add(1, "one", done=False)
-    sender.add(2, "two", done=True)
+    sender.add(1, ("one",), done=False)
+    sender.add(2, ("two",), done=True)
     assert not ours.poll()
     sender.flush()
     sender.flush()
-    assert received(ours) == [[(1, "one", False), (2, "two", True)]]
+    assert received(ours) == [[(1, ("one",), False), (2, ("two",), True)]]
 
 
 def test_an_answer_that_comes_late_goes_at_once(pipes, monkeypatch):
@@ -210,13 +210,13 @@ def test_an_answer_that_comes_late_goes_at_once(pipes, monkeypatch):
     sender = process_worker._Sender(theirs)
     monkeypatch.setattr(sender, "_start", lambda: None)
     at[0] += 0.001
-    sender.add(1, "soon", done=True)
+    sender.add(1, ("soon",), done=True)
     assert not ours.poll()
     at[0] += 0.01
-    sender.add(2, "late", done=True)
-    assert received(ours) == [[(1, "soon", True), (2, "late", True)]]
+    sender.add(2, ("late",), done=True)
+    assert received(ours) == [[(1, ("soon",), True), (2, ("late",), True)]]
     at[0] += 0.001
-    sender.add(3, "soon again", done=True)
+    sender.add(3, ("soon again",), done=True)
     assert not ours.poll()
 
 
@@ -226,15 +226,15 @@ def test_what_a_longer_call_would_hold_up_is_sent_by_a_thread_until_the_pipe_bre
     before = set(threading.enumerate())
     sender = process_worker._Sender(theirs)
     for number in range(3):
-        sender.add(number, "it", done=True)
+        sender.add(number, ("it",), done=True)
         assert ours.poll(SECONDS)
-        assert received(ours) == [[(number, "it", True)]]
+        assert received(ours) == [[(number, ("it",), True)]]
         while sender._waiting.is_set():
             time.sleep(0)
     (thread,) = set(threading.enumerate()) - before
     assert thread.daemon
     theirs.close()
-    sender.add(4, "nobody", done=True)
+    sender.add(4, ("nobody",), done=True)
     thread.join(SECONDS)
     assert not thread.is_alive()
 
@@ -250,7 +250,7 @@ def test_where_no_thread_can_be_started_answers_go_at_once(pipes, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(threading.Thread, "start", refuse)
         for number in (1, 2):
-            sender.add(number, "it", done=True)
-            assert received(ours) == [[(number, "it", True)]]
-    sender.add(3, "it", done=True)
+            sender.add(number, ("it",), done=True)
+            assert received(ours) == [[(number, ("it",), True)]]
+    sender.add(3, ("it",), done=True)
     assert ours.poll(SECONDS)

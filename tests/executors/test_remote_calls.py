@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import pickle
 import signal
 import sys
@@ -17,7 +18,17 @@ from apscheduler import current_run
 from apscheduler.executors._child import calls, coroutines, ctrl_c
 from apscheduler.executors._child.calls import Call, resolve
 from apscheduler.executors._foreign.away import pickled_somehow
-from apscheduler.executors._wire.calls import pack_call
+from apscheduler.executors._wire.calls import (
+    READY,
+    Answer,
+    Facts,
+    pack_call,
+    pack_calls,
+    pack_greeting,
+    pack_replies,
+    unpack_calls,
+    unpack_said,
+)
 from apscheduler.executors._wire.errors import unpack_error
 from tests.executors import sample_jobs
 
@@ -34,7 +45,7 @@ def _fresh(monkeypatch, suites_alarm, own_runner):
 
 def called(what, *args, fires=(NOW,), grace=LONG, timeout=None, start_by=None, zone=None, **kwargs):
     blob = pickle.dumps((what, args, kwargs, zone))
-    return Call(blob, ("me", "store", list(fires), grace, 3, timeout, 8, start_by))
+    return Call(blob, Facts("me", "store", list(fires), grace, 3, timeout, 8, start_by))
 
 
 def answers(*parts, **options):
@@ -76,7 +87,7 @@ def test_a_fire_time_has_an_answer_whatever_is_raised_on_the_way(monkeypatch):
         (NOW, "failed", NOW, NOW, None),
         (NOW + 1, "failed", NOW, NOW, None),
     ]
-    exc, _, _ = unpack_error(both[0][5])
+    exc, _, _ = unpack_error(both[0].error)
     assert str(exc) == "SystemExit: what became of the call cannot be told: SystemExit: 3"
 
 
@@ -86,7 +97,7 @@ def test_every_fire_time_fails_where_the_function_cannot_be_loaded():
         (NOW, "failed", 0, NOW, None),
         (NOW + 1, "failed", 0, NOW, None),
     ]
-    exc, frames, _ = unpack_error(both[1][5])
+    exc, frames, _ = unpack_error(both[1].error)
     assert "cannot be loaded in the worker process: RuntimeError: exploded" in str(exc)
     assert "_explode" in frames
 
@@ -103,13 +114,13 @@ def test_a_fire_time_is_missed_beyond_its_grace_and_not_at_it():
     fires = [NOW - 11, NOW - 10]
     late, in_time = answers(sample_jobs.nothing, fires=fires, grace=10)
     assert late == (NOW - 11, "missed", 0, NOW, None, None)
-    assert in_time[1] == "executed"
+    assert in_time.outcome == "executed"
 
 
 def test_no_function_is_called_once_its_lease_is_over(monkeypatch):
     monkeypatch.setattr(calls.clocks, "boot_us", lambda: 100, raising=False)
     assert answers(sample_jobs.fail, start_by=100) == [(NOW, "fenced", 0, NOW, None, None)]
-    assert answers(sample_jobs.nothing, start_by=101)[0][1] == "executed"
+    assert answers(sample_jobs.nothing, start_by=101)[0].outcome == "executed"
 
 
 def test_each_fire_time_is_announced_and_a_refused_one_ends_the_call():
@@ -161,7 +172,7 @@ def test_the_function_sees_its_own_run_and_nobody_sees_it_afterwards(func, timeo
 
 def test_each_fire_time_is_its_own_run():
     both = answers(sample_jobs.whoami, fires=[NOW, NOW + 1])
-    assert [pickle.loads(each[4])[4] for each in both] == [f"me@{NOW}", f"me@{NOW + 1}"]
+    assert [pickle.loads(each.value)[4] for each in both] == [f"me@{NOW}", f"me@{NOW + 1}"]
 
 
 def test_the_token_of_the_claim_is_with_the_run():
@@ -175,7 +186,7 @@ def test_a_call_with_a_timeout_stays_in_its_thread_unless_nobody_else_looks_afte
         call = called(sample_jobs.thread_it_runs_in, timeout=30)
         if alone:
             call.is_alone = True
-        names.extend(pickle.loads(answer[4]) for answer in call.run())
+        names.extend(pickle.loads(answer.value) for answer in call.run())
 
     for alone in (False, True):
         thread = threading.Thread(target=run, args=(alone,), name="the pool's")
@@ -225,6 +236,32 @@ def test_another_pickler_of_the_pool_is_asked_where_the_plain_one_cannot(monkeyp
     assert pickled_somehow(lock) == b"by dill"
     assert asked == [lock]
     assert pickle.loads(pickled_somehow([1])) == [1]
+
+
+class NothingOfOurs(pickle.Unpickler):
+    """Finds no class of this package."""
+
+    def find_class(self, module, name):
+        assert not module.startswith("apscheduler"), (module, name)
+        return super().find_class(module, name)
+
+
+def plainly(message):
+    return NothingOfOurs(io.BytesIO(message)).load()
+
+
+def test_what_crosses_the_pipe_has_names_at_its_ends_and_none_on_the_way():
+    facts = Facts("me", "store", [NOW], LONG, 3, None, 8, None)
+    message = pack_calls([(1, b"blob", facts)])
+    assert plainly(message) == [(1, b"blob", tuple(facts))]
+    ((number, blob, named),) = unpack_calls(message)
+    assert (number, blob, named, type(named)) == (1, b"blob", facts, Facts)
+    (failed,) = answers(sample_jobs.fail)
+    message = pack_replies([(1, failed, True), (2, None, True)])
+    assert plainly(message) == [(1, tuple(failed), True), (2, None, True)]
+    (_, answer, _), nothing = unpack_said(message)
+    assert (answer, type(answer), nothing) == (failed, Answer, (2, None, True))
+    assert unpack_said(pack_greeting(READY, 7)) == plainly(pack_greeting(READY, 7)) == (READY, 7)
 
 
 # -- functions by name ------------------------------------------------------------------------------------

@@ -10,13 +10,20 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from apscheduler import clocks
-from apscheduler.executors._wire.calls import EXECUTED, FAILED, FENCED, MISSED, TIMED_OUT
+from apscheduler.executors._wire.calls import (
+    EXECUTED,
+    FAILED,
+    FENCED,
+    MISSED,
+    TIMED_OUT,
+    Answer,
+)
 from apscheduler.executors._wire.errors import pack_error, plain_error, said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from apscheduler.executors._wire.calls import Answer, Facts
+    from apscheduler.executors._wire.calls import Facts
 
 
 class Call:
@@ -26,8 +33,7 @@ class Call:
     """
 
     def __init__(self, blob: bytes, facts: Facts) -> None:
-        self.job_id, self.jobstore, self.fires, self.grace, self.attempt, self.timeout = facts[:6]
-        self.token, self.start_by = facts[6:]
+        self.facts = facts
         self._blob = blob
         self.is_alone = False
         self.fire = 0
@@ -42,10 +48,10 @@ class Call:
             now = clocks.now_us()
             why = f"the job's function or arguments cannot be loaded in the worker process: {said(exc)}"
             error = plain_error(type(exc).__name__, why, exc)
-            for fire in self.fires:
-                yield (fire, FAILED, 0, now, None, error)
+            for fire in self.facts.fires:
+                yield Answer(fire, FAILED, 0, now, error=error)
             return
-        for index, fire in enumerate(self.fires):
+        for index, fire in enumerate(self.facts.fires):
             self.fire = fire
             if on_start is not None and on_start(index) is False:
                 return  # the scheduler's side has given this call up
@@ -59,7 +65,8 @@ class Call:
         except BaseException as exc:  # noqa: BLE001 - without an answer the scheduler's side would wait for ever
             why = f"what became of the call cannot be told: {said(exc)}"
             now = clocks.now_us()
-            return (self.fire, FAILED, begun, now, None, plain_error(type(exc).__name__, why))
+            error = plain_error(type(exc).__name__, why)
+            return Answer(self.fire, FAILED, begun, now, error=error)
 
     def _parts(self) -> tuple[Any, Any, Any, Any]:
         """Return function (or its reference), arguments and zone."""
@@ -72,18 +79,18 @@ class Call:
     def _run_fire(self, func: Any, args: Any, kwargs: Any) -> Answer:
         from apscheduler.runs.context import run_context
 
-        fire = self.fire
+        fire, facts = self.fire, self.facts
         started = clocks.now_us()
-        if started - fire > self.grace:
-            return (fire, MISSED, 0, started, None, None)
-        if self.start_by is not None and clocks.boot_us() >= self.start_by:
-            return (fire, FENCED, 0, started, None, None)
+        if started - fire > facts.grace:
+            return Answer(fire, MISSED, 0, started)
+        if facts.start_by is not None and clocks.boot_us() >= facts.start_by:
+            return Answer(fire, FENCED, 0, started)
         value: Any = None
         error: BaseException | None = None
         in_time = True
         token = run_context.set(self.context())
         try:
-            if self.timeout is None:
+            if facts.timeout is None:
                 try:
                     value = func(*args, **kwargs)
                     if value is not None and hasattr(value.__class__, "__await__"):
@@ -96,22 +103,22 @@ class Call:
                 from apscheduler.executors._child.alarm import call_in_time
 
                 value, error, in_time = call_in_time(
-                    func, args, kwargs, self.timeout, alone=self.is_alone
+                    func, args, kwargs, facts.timeout, alone=self.is_alone
                 )
         finally:
             run_context.reset(token)
         finished = clocks.now_us()
         if not in_time:
-            return (fire, TIMED_OUT, started, finished, None, None)
+            return Answer(fire, TIMED_OUT, started, finished)
         if error is not None:
-            return (fire, FAILED, started, finished, None, pack_error(error))
+            return Answer(fire, FAILED, started, finished, error=pack_error(error))
         if value is None:
-            return (fire, EXECUTED, started, finished, None, None)
+            return Answer(fire, EXECUTED, started, finished)
         try:
-            return (fire, EXECUTED, started, finished, self._pickled(value), None)
+            return Answer(fire, EXECUTED, started, finished, self._pickled(value))
         except BaseException as exc:  # noqa: BLE001 - anything can be raised by a user's __reduce__
             why = f"the function returned a {type(value).__name__}, which cannot be pickled: {said(exc)}"
-            return (fire, FAILED, started, finished, None, plain_error("TypeError", why))
+            return Answer(fire, FAILED, started, finished, error=plain_error("TypeError", why))
 
     def context(self) -> Any:
         """Return what ``current_run()`` returns in this process."""
@@ -120,8 +127,11 @@ class Call:
         from apscheduler._engine.instants import from_us
         from apscheduler.runs.context import make_context
 
+        facts = self.facts
         moment = from_us(self.fire, self.zone or UTC)
-        return make_context(self.job_id, self.jobstore, moment, self.fire, self.attempt, self.token)
+        return make_context(
+            facts.job_id, facts.jobstore, moment, self.fire, facts.attempt, facts.token
+        )
 
 
 _resolved: dict[str, Any] = {}

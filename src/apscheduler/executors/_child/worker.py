@@ -1,25 +1,32 @@
 """Runs in a worker process of our own pool: reads calls from the pipe, runs them, and writes the answers.
 
-A message to the worker is a list of ``(number, blob, facts)``; an empty one means "end". A message from the worker is a
-list of ``(number, answer, done)``, with ``(number, None, True)`` for a call that was taken back before it began.
+What the messages look like is described in ``_wire/calls.py``.
 Answers of quick calls are sent together. If a slow call follows them, they wait for a few milliseconds at most.
 """
 
 from __future__ import annotations
 
 import os
-import pickle
 import signal
 import threading
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from apscheduler.clocks import monotonic
 from apscheduler.executors._child.calls import Call
 from apscheduler.executors._wire.board import Board
+from apscheduler.executors._wire.calls import (
+    BROKEN,
+    READY,
+    pack_greeting,
+    pack_replies,
+    unpack_calls,
+)
 from apscheduler.executors._wire.errors import pack_error
 
-READY, BROKEN = "ready", "broken"
+if TYPE_CHECKING:
+    from apscheduler.executors._wire.calls import Answer, Reply
+
 _FLUSH_SECONDS = 0.002
 
 
@@ -39,10 +46,10 @@ def main(
         if initializer is not None:
             initializer(*initargs)
     except BaseException as exc:  # noqa: BLE001 - a user's function; the scheduler's side reports it
-        pipe.send_bytes(pickle.dumps((BROKEN, pack_error(exc)), 5))
+        pipe.send_bytes(pack_greeting(BROKEN, pack_error(exc)))
         return
     try:
-        pipe.send_bytes(pickle.dumps((READY, os.getpid()), 5))
+        pipe.send_bytes(pack_greeting(READY, os.getpid()))
         _serve(pipe, board, slot)
     except (EOFError, OSError):
         return  # the scheduler's side is gone or has given this process up
@@ -76,7 +83,7 @@ def _serve(pipe: Any, board: Board, slot: int) -> None:
         message = pipe.recv_bytes()
         if not message:
             return
-        for number, blob, facts in pickle.loads(message):  # noqa: S301 - from our scheduler
+        for number, blob, facts in unpack_calls(message):
             if not board.begin(slot, number):
                 sender.add(number, None, done=True)
                 continue
@@ -85,7 +92,7 @@ def _serve(pipe: Any, board: Board, slot: int) -> None:
 
 
 def _run(call: Call, number: int, board: Board, slot: int, sender: _Sender) -> None:
-    left = len(call.fires)
+    left = len(call.facts.fires)
     for answer in call.run(lambda index: board.started(slot, index)):
         left -= 1
         sender.add(number, answer, done=left == 0)
@@ -97,14 +104,14 @@ class _Sender:
     def __init__(self, pipe: Any) -> None:
         self._pipe = pipe
         self._lock = threading.Lock()
-        self._answers: list[Any] = []
+        self._replies: list[Reply] = []
         self._flushed = monotonic()
         self._waiting = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def add(self, number: int, answer: Any, *, done: bool) -> None:
+    def add(self, number: int, answer: Answer | None, *, done: bool) -> None:
         with self._lock:
-            self._answers.append((number, answer, done))
+            self._replies.append((number, answer, done))
         if monotonic() - self._flushed > _FLUSH_SECONDS:
             self.flush()
         elif not self._waiting.is_set():
@@ -124,9 +131,9 @@ class _Sender:
 
     def flush(self) -> None:
         with self._lock:
-            if self._answers:
-                answers, self._answers = self._answers, []
-                self._pipe.send_bytes(pickle.dumps(answers, 5))
+            if self._replies:
+                replies, self._replies = self._replies, []
+                self._pipe.send_bytes(pack_replies(replies))
             self._flushed = monotonic()
 
     def _send_what_waits(self) -> None:

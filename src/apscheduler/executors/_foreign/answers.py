@@ -92,13 +92,13 @@ class PoolAnswers:
                 submission.claim, submission.first
             )  # it was kept from beginning in a retired pool
         else:
-            self._take_answers(submission, answers)
+            self._take_answers(submission, [calls.Answer._make(each) for each in answers])
 
     def _take_answers(self, submission: Submission, answers: list[calls.Answer]) -> None:
         claim = submission.claim
         for answer in answers:
-            if answer[1] == calls.EXECUTED:
-                self._owner._log_success(claim.job, answer[0], answer[2], answer[3])
+            if answer.outcome == calls.EXECUTED:
+                self._owner._log_success(claim.job, answer.fire, answer.started, answer.finished)
             take_answer(claim, answer, self._runs.why_late())
         self._cancel(submission, CALLED_OFF)
         self.finish(submission)

@@ -15,7 +15,7 @@ import os
 import pickle
 import sys
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakValueDictionary
 
 from apscheduler import clocks
@@ -24,10 +24,32 @@ from apscheduler.executors._child.ctrl_c import leave_ctrl_c_alone
 from apscheduler.executors._foreign import board as call_board
 from apscheduler.executors._foreign.host import host_key
 from apscheduler.executors._wire import calls
-from apscheduler.executors._wire.calls import Answer, Facts
+from apscheduler.executors._wire.calls import Facts
 
-Ticket = tuple[str, str, int, str, int, int | None]
-"""``(key of the executor, host, number, path of the board, slot, start by)``; ``start by`` is in microseconds UTC."""
+if TYPE_CHECKING:
+    PlainFacts = tuple[Any, ...]
+    PlainTicket = tuple[Any, ...]
+    PlainAnswer = tuple[Any, ...]
+
+
+class Ticket(NamedTuple):
+    """By what a call finds its executor, or its slot on the board. It travels as a plain tuple.
+
+    :ivar key: of the ``FutureRuns`` that has submitted it
+    :ivar host: the host of that, as :func:`host_key` names it
+    :ivar number: of the submission
+    :ivar path: of the board
+    :ivar slot: on the board, -1 if it has none
+    :ivar start_by: until when the function may be called (microseconds UTC); ``None`` if at any time
+    """
+
+    key: str
+    host: str
+    number: int
+    path: str
+    slot: int
+    start_by: int | None
+
 
 AGAIN = "again"
 """The answer for a call that a pool begins a second time: the function is not called again."""
@@ -72,36 +94,44 @@ def pickled_somehow(what: Any) -> bytes:
         raise
 
 
-def run_pickled(blob: bytes, facts: Facts, ticket: Ticket) -> Any:
+def run_pickled(blob: bytes, facts: PlainFacts, ticket: PlainTicket) -> Any:
     """Run a call that travelled as bytes."""
     leave_ctrl_c_alone()
-    return _run(Call(blob, facts), ticket)
+    return _run(Call(blob, Facts._make(facts)), Ticket._make(ticket))
 
 
-def run_object(what: Any, args: Any, kwargs: Any, facts: Facts, ticket: Ticket) -> Any:
+def run_object(what: Any, args: Any, kwargs: Any, facts: PlainFacts, ticket: PlainTicket) -> Any:
     """Run a call whose function and arguments the pool itself brought here."""
-    key, _, number = ticket[:3]
-    if key.startswith(f"{os.getpid()}-") and (runs := here.get(key)) is not None:
-        return runs.run_here(number)
-    return _run(ObjectCall((what, args, kwargs), facts), ticket)
+    named = Ticket._make(ticket)
+    is_here = named.key.startswith(f"{os.getpid()}-")
+    if is_here and (runs := here.get(named.key)) is not None:
+        return runs.run_here(named.number)
+    return _run(ObjectCall((what, args, kwargs), Facts._make(facts)), named)
 
 
-def _run(call: Call, ticket: Ticket) -> list[Answer] | str:
-    _, host, number, path, slot, start_by = ticket
-    if host != host_key():
-        call.start_by = _by_own_clock(start_by)
-        call.is_alone = True
-        return list(call.run())
-    board = _board_at(path) if slot >= 0 else None
-    if board is None:
-        call.is_alone = True
-        return list(call.run())
+def _run(call: Call, ticket: Ticket) -> list[PlainAnswer] | str:
+    if ticket.host != host_key():
+        call.facts = call.facts._replace(start_by=_by_own_clock(ticket.start_by))
+        return _run_alone(call)
+    board = _board_at(ticket.path) if ticket.slot >= 0 else None
+    return _run_alone(call) if board is None else _run_by_board(call, ticket, board)
+
+
+def _run_alone(call: Call) -> list[PlainAnswer]:
+    call.is_alone = True
+    return [tuple(answer) for answer in call.run()]
+
+
+def _run_by_board(
+    call: Call, ticket: Ticket, board: call_board.WorkersBoard
+) -> list[PlainAnswer] | str:
+    slot, number = ticket.slot, ticket.number
     if not board.begin(slot, number):
         return AGAIN
     answers = []
     for index, answer in enumerate(call.run(lambda at: board.go_on(slot, number, at))):
-        board.end(slot, number, index, _CODES[answer[1]])
-        answers.append(answer)
+        board.end(slot, number, index, _CODES[answer.outcome])
+        answers.append(tuple(answer))
     return answers
 
 

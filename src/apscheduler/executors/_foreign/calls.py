@@ -45,10 +45,10 @@ class PoolCalls:
             return (self._runs.threads.run, submission)
         if not begin_all(claim):
             return None
-        facts = facts_of(claim, submission.first)
+        facts = tuple(facts_of(claim, submission.first))
         if not isinstance(submission.pool, ProcessPoolExecutor):
             self._owner._log_start(job, claim.fires[submission.first])
-            ticket = self._ticket(submission)
+            ticket = tuple(self._ticket(submission))
             return (away.run_object, job.func, job.args, job.kwargs, facts, ticket)
         try:
             blob = remote.pack_call(job, claim.fires[submission.first])
@@ -56,7 +56,7 @@ class PoolCalls:
             self._refuse_unpicklable(claim, submission.fires, exc)
             return None
         self._owner._log_start(job, claim.fires[submission.first])
-        return (away.run_pickled, blob, facts, self._ticket(submission))
+        return (away.run_pickled, blob, facts, tuple(self._ticket(submission)))
 
     def _ticket(self, submission: Submission) -> away.Ticket:
         with self._lock:
@@ -66,9 +66,14 @@ class PoolCalls:
         if place is not None:
             submission.board = self._board
             submission.slot = place
-        path = self._board.path
-        start_by = self._on_wall_clock(submission.claim.start_by)
-        return (self._runs.key, host_key(), submission.number, path, submission.slot, start_by)
+        return away.Ticket(
+            self._runs.key,
+            host_key(),
+            submission.number,
+            self._board.path,
+            submission.slot,
+            self._on_wall_clock(submission.claim.start_by),
+        )
 
     def _on_wall_clock(self, start_by: int | None) -> int | None:
         """Convert an instant from this host's boot clock to microseconds UTC, the one clock that other hosts share."""

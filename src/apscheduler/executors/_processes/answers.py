@@ -16,7 +16,7 @@ def facts_of(claim: Claim, first: int) -> calls.Facts:
     """Return what a worker process must know about the claim, besides the call itself."""
     job = claim.job
     fires = [fire for fire in claim.fires[first:] if fire in claim._open]
-    return (
+    return calls.Facts(
         str(job.id),
         job._jobstore_alias or "default",
         fires,
@@ -30,7 +30,7 @@ def facts_of(claim: Claim, first: int) -> calls.Facts:
 
 def take_answer(claim: Claim, answer: calls.Answer, why_late: str) -> None:
     """Settle the fire time that the answer is about, or give the claim back if its lease ended before the call."""
-    if answer[1] == calls.FENCED:
+    if answer.outcome == calls.FENCED:
         claim.sink.give_back(claim)
     else:
         claim.sink.settle(claim, result_of(claim, answer, why_late))

@@ -8,7 +8,6 @@ fails; the calls that it had not begun go to another worker. Only this thread ch
 from __future__ import annotations
 
 import multiprocessing
-import pickle
 import signal
 from contextlib import suppress
 from itertools import count
@@ -17,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 from apscheduler.clocks import monotonic
 from apscheduler.executors._attempt.calling import drop, failed, tell_own_error
-from apscheduler.executors._child import worker as process_worker
 from apscheduler.executors._processes.answers import facts_of, fail_rest, take_answer
 from apscheduler.executors._processes.clocks import (
     TAKE_BACK_SECONDS,
@@ -225,7 +223,7 @@ class ProcessManager:
             return
         worker.count_calls(len(batch))
         worker.sent.extend(batch)
-        message = pickle.dumps([(sent.number, sent.blob, sent.facts) for sent in batch], 5)
+        message = remote.pack_calls((sent.number, sent.blob, sent.facts) for sent in batch)
         for sent in batch:
             sent.blob = b""
         worker.write(message)
@@ -235,7 +233,7 @@ class ProcessManager:
         if not begin_all(claim):
             return None
         facts = facts_of(claim, first)
-        fires = facts[2]
+        fires = facts.fires
         if not fires:
             claim.sink.release(claim)
             return None
@@ -250,7 +248,7 @@ class ProcessManager:
             claim.sink.release(claim)
             return None
         self._pool.owner._log_start(claim.job, fires[0])
-        return Sent(next(self._numbers), claim, fires, facts[5], blob, facts)
+        return Sent(next(self._numbers), claim, facts, blob)
 
     # -- taking --------------------------------------------------------------------------------------------------
 
@@ -264,11 +262,11 @@ class ProcessManager:
             self._bury(worker)
 
     def _read(self, worker: WorkerProcess, message: bytes) -> None:
-        answers = pickle.loads(message)  # noqa: S301 - from a worker process of ours
-        if answers.__class__ is tuple:
-            self._greet(worker, *answers)
+        told = remote.unpack_said(message)
+        if isinstance(told, tuple):
+            self._greet(worker, *told)
             return
-        for number, answer, done in answers:
+        for number, answer, done in told:
             sent = worker.sent[0] if worker.sent else None
             if sent is None or sent.number != number:
                 continue
@@ -291,16 +289,17 @@ class ProcessManager:
             tell_own_error(self._pool.owner, exc)
             claim, now = sent.claim, self._pool.owner._now_us()
             with suppress(BaseException):
-                claim.sink.settle(claim, failed(answer[0], answer[2], now, exc))
+                claim.sink.settle(claim, failed(answer.fire, answer.started, now, exc))
             if done:
                 drop(claim, now, exc)
 
     def _settle(self, sent: Sent, answer: remote.Answer, *, done: bool) -> None:
         claim = sent.claim
-        if answer[1] == remote.EXECUTED:
+        if answer.outcome == remote.EXECUTED:
+            fire, started, finished = answer.fire, answer.started, answer.finished
             if self._pool.owner._info:
-                self._pool.owner._log_success(claim.job, answer[0], answer[2], answer[3])
-            self._durations.learn(claim.job, (answer[3] - answer[2]) / 1e6)
+                self._pool.owner._log_success(claim.job, fire, started, finished)
+            self._durations.learn(claim.job, (finished - started) / 1e6)
         take_answer(claim, answer, self.why_late())
         if done:
             claim.sink.release(claim)
@@ -328,7 +327,7 @@ class ProcessManager:
         self.workers.append(worker)
 
     def _greet(self, worker: WorkerProcess, word: str, answer: Any) -> None:
-        if word == process_worker.READY:
+        if word == remote.READY:
             worker.ready = True
             self._starts.failures = 0
             return

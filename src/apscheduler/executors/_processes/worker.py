@@ -7,9 +7,12 @@ from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from apscheduler.runs.claims import Claim
+
+if TYPE_CHECKING:
+    from apscheduler.executors._wire.calls import Facts
 
 _MESSAGE_BYTES = 32 * 1024
 """Bytes that fit into an empty pipe without waiting. A larger message is written by a thread of its own."""
@@ -17,15 +20,27 @@ _MESSAGE_BYTES = 32 * 1024
 
 @dataclass(slots=True)
 class Sent:
-    """One call that was sent to a worker."""
+    """One call that was sent to a worker.
+
+    :ivar facts: what the worker knows of it
+    :ivar blob: its function and arguments, until they have been sent
+    """
 
     number: int
     claim: Claim
-    fires: list[int]
-    timeout: float | None
-    blob: bytes = b""
-    facts: Any = None
+    facts: Facts
+    blob: bytes
     timed_out: bool = False
+
+    @property
+    def fires(self) -> list[int]:
+        """The fire times that were sent."""
+        return self.facts.fires
+
+    @property
+    def timeout(self) -> float | None:
+        """Seconds that each of them may run, ``None`` without a limit."""
+        return self.facts.timeout
 
 
 @dataclass(slots=True, eq=False)

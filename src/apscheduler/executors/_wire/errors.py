@@ -1,16 +1,14 @@
 """Packs an exception of a worker process in a form that always travels, and makes it an exception again afterwards.
 
-What travels is ``(link, frames, story, links)``. A link is ``(pickled exception or None, its type's name, its text)``.
-``links`` are the exception's causes, each as ``("cause" or "context", link)``. ``frames`` is the traceback as text, and
-``story`` is all that Python prints. A traceback cannot travel, so the story becomes the text of the last cause, as in
-the standard library's pools. Worker processes import this module, so it must stay cheap to import.
+What travels is an ``Error`` as plain tuples. A traceback cannot travel, so what Python prints becomes the text of the
+last cause, as in the standard library's pools. Worker processes import this module, so it must stay cheap to import.
 """
 
 from __future__ import annotations
 
 import io
 import pickle
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from apscheduler.runs.raised import (
     cause_of,
@@ -32,8 +30,43 @@ _PICKLING = ("__reduce__", "__reduce_ex__", "__setstate__")
 _CAUSE, _CONTEXT = "cause", "context"
 _SET = {_CAUSE: set_cause, _CONTEXT: set_context}
 
-Link = tuple[bytes | None, str, str]
-Error = tuple[Link, str, str, list[tuple[str, Link]]]
+PlainLink = tuple[bytes | None, str, str]
+PlainError = tuple[PlainLink, str, str, list[tuple[str, PlainLink]]]
+
+
+class Link(NamedTuple):
+    """One exception.
+
+    :ivar pickled: ``None`` if it cannot be pickled
+    :ivar kind: the name of its type
+    """
+
+    pickled: bytes | None
+    kind: str
+    text: str
+
+    def plain(self) -> PlainLink:
+        """Return it without names."""
+        return (self.pickled, self.kind, self.text)
+
+
+class Error(NamedTuple):
+    """An exception with all that belongs to it.
+
+    :ivar frames: the traceback as text
+    :ivar story: all that Python prints of it
+    :ivar causes: its causes, the nearest first, each as ``("cause" or "context", link)``
+    """
+
+    link: Link
+    frames: str
+    story: str
+    causes: list[tuple[str, Link]]
+
+    def plain(self) -> PlainError:
+        """Return it without names, as it travels."""
+        causes = [(how, link.plain()) for how, link in self.causes]
+        return (self.link.plain(), self.frames, self.story, causes)
 
 
 class RemoteError(RuntimeError):
@@ -50,21 +83,27 @@ class RemoteTraceback(Exception):  # noqa: N818 - it is no error, as its namesak
 # -- in the worker process --------------------------------------------------------------------------------
 
 
-def pack_error(exc: BaseException) -> Error:
+def pack_error(exc: BaseException) -> PlainError:
     """Return the exception in a form that always travels."""
+    return _error_of(exc).plain()
+
+
+def _error_of(exc: BaseException) -> Error:
     from apscheduler.runs.failures import told
 
     set_traceback(exc, _without_ours(exc))
     frames, story = told(exc)
-    links = [(how, _packed(each)) for how, each in _chain(exc)]
+    causes = [(how, _packed(each)) for how, each in _chain(exc)]
     set_traceback(exc, None)
-    return (_packed(exc), frames, story, links)
+    return Error(_packed(exc), frames, story, causes)
 
 
-def plain_error(kind: str, text: str, exc: BaseException | None = None) -> Error:
+def plain_error(kind: str, text: str, exc: BaseException | None = None) -> PlainError:
     """Return a failure that is described in our words; ``exc`` is the exception behind it, if there is one."""
-    frames, story = ("", "") if exc is None else pack_error(exc)[1:3]
-    return ((None, kind, text), frames, story, [])
+    link = Link(None, kind, text)
+    if exc is None:
+        return Error(link, "", "", []).plain()
+    return _error_of(exc)._replace(link=link, causes=[]).plain()
 
 
 def said(exc: BaseException, *, with_type: bool = True) -> str:
@@ -84,7 +123,7 @@ def _packed(exc: BaseException) -> Link:
         pickled: bytes | None = _pickled(exc)
     except BaseException:  # noqa: BLE001 - anything can be raised by a user's __reduce__
         pickled = None
-    return (pickled, type(exc).__name__, said(exc, with_type=False))
+    return Link(pickled, type(exc).__name__, said(exc, with_type=False))
 
 
 def _pickled(exc: BaseException) -> bytes:
@@ -140,13 +179,13 @@ def _is_ours(traceback: Any) -> bool:
 # -- on the scheduler's side ----------------------------------------------------------------------------
 
 
-def unpack_error(error: Error) -> tuple[BaseException, str, str | None]:
+def unpack_error(error: PlainError) -> tuple[BaseException, str, str | None]:
     """Return the exception (or one that says what it was) with its causes, its frames as text, and its story."""
-    packed, frames, story, links = error
-    exc = last = _unpacked(*packed)
+    link, frames, story, causes = error
+    exc = last = _unpacked(*link)
     if cause_of(exc) is None and context_of(exc) is None:
-        for how, link in links:
-            following = _unpacked(*link)
+        for how, cause in causes:
+            following = _unpacked(*cause)
             _SET[how](last, following)
             last = following
         tell_story(last, story)
