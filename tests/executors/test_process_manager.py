@@ -16,7 +16,6 @@ from executors.workers_of_a_test import (
 )
 
 from apscheduler.executors._processes import manager as process_manager
-from apscheduler.executors._threads.runner import Rest
 from apscheduler.executors._wire.board import Board
 from apscheduler.history.outcomes import Outcome
 from tests.executors import sample_jobs
@@ -188,20 +187,23 @@ def test_what_was_settled_meanwhile_is_not_sent(manager, pool, starts, make_clai
     recorder.give_back = recorder.release
     gone, rest = make_claim(sample_jobs.add, 1), make_claim(sample_jobs.add, 1, fires=2)
     gone.take(gone.fires[0])
-    rest.take(rest.fires[1])
+    for fire in rest.fires:
+        rest.take(fire)
     other = make_claim(sample_jobs.add, 2)
     pool.queue.append(other)
     worker = greeted(manager, starts)
     pool.queue.clear()
-    pool.queue.extend([gone, Rest(rest, 1)])
+    pool.queue.extend([gone, rest])
     manager._send(worker)
     manager._send(worker)
     assert recorder.released == [gone, rest]
     assert not worker.sent
-    pool.queue.append(Rest(make_claim(sample_jobs.add, 1, fires=3), 1))
+    rest = make_claim(sample_jobs.add, 1, fires=3)
+    rest.take(rest.fires[0])
+    pool.queue.append(rest)
     manager._send(worker)
     ((_, facts),) = read(starts.theirs[0])
-    assert len(facts[2]) == 2
+    assert facts[2] == rest.fires[1:]
 
 
 def test_what_does_not_pickle_has_failed(manager, pool, starts, make_claim, recorder):

@@ -17,7 +17,6 @@ from executors.workers_of_a_test import (
     turn,
 )
 
-from apscheduler.executors._threads.runner import Rest
 from apscheduler.executors._wire.board import Board
 from apscheduler.executors._wire.errors import pack_error
 from apscheduler.executors.base import WorkerDiedError
@@ -78,7 +77,7 @@ def test_a_worker_that_cannot_be_started_leaves_its_place_and_the_calls_go_on_wa
 def test_after_the_third_failure_what_waits_has_failed(manager, pool, starts, make_claim, recorder):
     claim, rest = make_claim(sample_jobs.add, 1), make_claim(sample_jobs.add, 1, fires=2)
     rest.take(rest.fires[0])
-    pool.queue.extend([claim, Rest(rest, 1)])
+    pool.queue.extend([claim, rest])
     starts.raises = OSError("no memory")
     for _ in range(3):
         assert recorder.results == []
@@ -148,7 +147,110 @@ def test_a_worker_that_ends_fails_its_run_and_its_place_is_free(
     assert starts.failures == 0
     manager._bury(worker)
     assert sorted(manager._free_slots) == [0, 1]
-    assert pool.queue[0].first == 1
+    assert list(pool.queue) == [claim]
+    assert claim.unsettled == claim.fires[1:]
+
+
+def died(manager, pool, starts, claim, *, began, answered=0):
+    """Have a worker die that has begun fire times of the claim, and whose answers to the first of them have come."""
+    pool.queue.append(claim)
+    worker = greeted(manager, starts)
+    turn(manager)
+    ((number, _),) = read(starts.theirs[0])
+    board = Board(manager._board.path)
+    board.begin(worker.slot, number)
+    for index in range(began):
+        board.started(worker.slot, index)
+    if answered:
+        answers = [(number, executed(fire), False) for fire in claim.fires[:answered]]
+        say(starts.theirs[0], *answers)
+    worker.process.end(-9)
+    turn(manager)
+    turn(manager)
+    return worker
+
+
+def test_what_had_begun_in_a_dead_worker_is_settled_before_the_rest_is_queued(
+    manager, pool, starts, make_claim, recorder
+):
+    claim = make_claim(sample_jobs.add, 1, fires=5)
+    died(manager, pool, starts, claim, began=3, answered=1)
+    first, second, third, *others = claim.fires
+    assert [(each.fire, each.outcome) for each in recorder.results] == [
+        (first, Outcome.EXECUTED),
+        (second, Outcome.LOST),
+        (third, Outcome.FAILED),
+    ]
+    assert recorder.results[1].reason == (
+        "its worker process ended (killed by SIGKILL) before it could say how the run ended"
+    )
+    assert list(pool.queue) == [claim]
+    assert claim.unsettled == others
+    assert recorder.released == []
+
+
+def test_a_claim_of_which_nothing_is_left_in_a_dead_worker_is_let_go(
+    manager, pool, starts, make_claim, recorder
+):
+    claim = make_claim(sample_jobs.add, 1, fires=2)
+    died(manager, pool, starts, claim, began=2)
+    assert recorder.outcomes == [Outcome.LOST, Outcome.FAILED]
+    assert recorder.released == [claim]
+    assert not pool.queue
+
+
+@pytest.mark.parametrize("workers", [1])
+def test_a_worker_that_dies_before_its_calls_first_fire_time_fails_that_one(
+    manager, pool, starts, make_claim, recorder
+):
+    longer = make_claim(sample_jobs.add, 1, fires=3)
+    pool.queue.append(longer)
+    worker = greeted(manager, starts)
+    turn(manager)
+    ((number, _),) = read(starts.theirs[0])
+    board = Board(manager._board.path)
+    board.begin(worker.slot, number)
+    board.started(
+        worker.slot, 2
+    )  # the board keeps this index until the next call's first fire time
+    say(
+        starts.theirs[0],
+        *((number, executed(fire), fire == longer.fires[2]) for fire in longer.fires),
+    )
+    turn(manager)
+    claim = make_claim(sample_jobs.add, 1, fires=2)
+    pool.queue.append(claim)
+    turn(manager)
+    ((number, _),) = read(starts.theirs[0])
+    board.begin(worker.slot, number)
+    worker.process.end(-9)
+    turn(manager)
+    assert [(each.fire, each.outcome) for each in recorder.results[3:]] == [
+        (claim.fires[0], Outcome.FAILED)
+    ]
+    assert list(pool.queue) == [claim]
+
+
+def test_a_run_that_was_killed_at_its_timeout_stays_timed_out_and_what_ended_before_it_is_lost(
+    manager, pool, starts, make_claim, recorder
+):
+    pool.owner.timeout_grace = 0.0
+    claim = make_claim(sample_jobs.add, 1, fires=3, timeout=1e-9)
+    pool.queue.append(claim)
+    worker = greeted(manager, starts)
+    turn(manager)
+    ((number, _),) = read(starts.theirs[0])
+    board = Board(manager._board.path)
+    board.begin(worker.slot, number)
+    board.started(worker.slot, 1)
+    turn(manager)
+    turn(manager)
+    assert [(each.fire, each.outcome) for each in recorder.results] == [
+        (claim.fires[1], Outcome.TIMED_OUT),
+        (claim.fires[0], Outcome.LOST),
+    ]
+    assert list(pool.queue) == [claim]
+    assert claim.unsettled == claim.fires[2:]
 
 
 class RaisesOnce:

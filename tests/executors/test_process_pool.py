@@ -10,7 +10,6 @@ import pytest
 
 from apscheduler.executors._processes import pool as pool_module
 from apscheduler.executors._processes.pool import ProcessPool
-from apscheduler.executors._threads.runner import Rest
 from apscheduler.executors.base import InterpreterEndingError
 
 SECONDS = 20
@@ -196,7 +195,7 @@ def test_in_a_child_nothing_of_the_parents_is_left(pool, owner):
 def test_what_runs_and_what_waits_is_listed(pool, make_claim):
     claim = make_claim(lambda: None, fires=2)
     pool._manager.workers = [Worker("a", "b"), Worker(), Worker("c")]
-    pool.queue.extend(["d", Rest(claim, 1)])
+    pool.queue.extend(["d", claim])
     assert pool.in_flight() == ["a", "b", "c", "d", claim]
     assert pool.busy_count() == 5
     assert pool.running_count() == 3

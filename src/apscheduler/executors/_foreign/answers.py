@@ -14,7 +14,7 @@ from apscheduler.executors._attempt.calling import drop, tell_own_error, timed_o
 from apscheduler.executors._foreign import away
 from apscheduler.executors._foreign import board as call_board
 from apscheduler.executors._foreign.kinds import has_our_threads, is_of_this_host, wait_for_end
-from apscheduler.executors._processes.answers import fail_rest, take_answer
+from apscheduler.executors._processes.answers import take_answer
 from apscheduler.executors._wire import calls
 from apscheduler.executors._wire.errors import RemoteError, said
 from apscheduler.executors.base import WorkerDiedError
@@ -23,6 +23,7 @@ from apscheduler.runs.claims import Result
 from apscheduler.runs.raised import set_cause
 
 if TYPE_CHECKING:
+    from apscheduler.executors._foreign.board import Seen
     from apscheduler.executors._foreign.pool import FutureRuns
     from apscheduler.executors._foreign.submission import Submission
 
@@ -88,9 +89,7 @@ class PoolAnswers:
             self._take_nothing(submission, RemoteError(why))
         elif not answers and submission.claim.unsettled and not self._runs.closed:
             self._runs.forget(submission)
-            self._runs.send(
-                submission.claim, submission.first
-            )  # it was kept from beginning in a retired pool
+            self._runs.send(submission.claim)  # it was kept from beginning in a retired pool
         else:
             self._take_answers(submission, [calls.Answer._make(each) for each in answers])
 
@@ -100,8 +99,7 @@ class PoolAnswers:
             if answer.outcome == calls.EXECUTED:
                 self._owner._log_success(claim.job, answer.fire, answer.started, answer.finished)
             take_answer(claim, answer, self._runs.why_late())
-        self._cancel(submission, CALLED_OFF)
-        self.finish(submission)
+        self._close(submission, Outcome.CANCELLED, reason=CALLED_OFF)
 
     # -- a future that does not ------------------------------------------------------------------------------
 
@@ -110,8 +108,7 @@ class PoolAnswers:
             why = "its pool gave the run up in the middle of it"
             self.orphan(submission, WorkerDiedError(why))
         elif is_of_this_host(submission.pool):
-            self._cancel(submission, CALLED_OFF)
-            self.finish(submission)
+            self._close(submission, Outcome.CANCELLED, reason=CALLED_OFF)
         else:
             self.lose(submission, "its pool gave the run up; whether it had begun is not known")
 
@@ -123,8 +120,7 @@ class PoolAnswers:
         if seen.started or seen.ended or not submission.revoke():
             self.orphan(submission, why)
         elif is_of_this_host(submission.pool):
-            self._fail(submission, why)
-            self.finish(submission)
+            self._close(submission, Outcome.FAILED, exception=why)
         else:
             self.lose(submission, f"whether it was started is not known: {said(why)}")
 
@@ -139,8 +135,7 @@ class PoolAnswers:
         if submission.seen().begun or not submission.revoke():
             self.orphan(submission, exc)
             return
-        self._fail(submission, exc)
-        self.finish(submission)
+        self._close(submission, Outcome.FAILED, exception=exc)
 
     def _send_again(self, submission: Submission) -> bool:
         """Send a claim of a broken pool to the new pool, if it certainly had not begun; return whether it was sent."""
@@ -151,7 +146,7 @@ class PoolAnswers:
         if submission.seen().begun or submission.tries >= _TRIES or not submission.revoke():
             return False
         try:
-            runs.send(submission.claim, submission.first, submission.tries + 1)
+            runs.send(submission.claim, submission.tries + 1)
         except BaseException:  # noqa: BLE001 - a pool of someone else may raise anything
             return False
         runs.forget(submission)
@@ -178,8 +173,12 @@ class PoolAnswers:
 
     def settle_as_seen(self, submission: Submission, why: BaseException) -> None:
         """Settle a call that is over by what the board says of it; ``why`` tells why nothing better is known."""
-        claim, seen = submission.claim, submission.seen()
-        now = self._owner._now_us()
+        self.settle_begun(submission, submission.seen(), why)
+        self._close(submission, Outcome.CANCELLED, reason=CALLED_OFF)
+
+    def settle_begun(self, submission: Submission, seen: Seen, why: BaseException) -> None:
+        """Settle the fire times that have begun by what the board says of each, as if the last one goes on no more."""
+        claim, now = submission.claim, self._owner._now_us()
         started = started_us(seen.started, now)
         for index, fire in enumerate(submission.fires):
             code = seen.codes[index] if index < len(seen.codes) else 0
@@ -196,40 +195,37 @@ class PoolAnswers:
                 claim.sink.settle(claim, Result(fire, Outcome.LOST, at, now, reason=reason))
             elif index <= seen.latest:  # it began and did not end, so its process is gone
                 gone = why if isinstance(why, WorkerDiedError) else died(why, _GONE)
-                fail_rest(claim, [fire], now, gone, at)
-        self._cancel(submission, CALLED_OFF)
-        self.finish(submission)
+                claim.sink.settle(claim, Result(fire, Outcome.FAILED, at, now, exception=gone))
 
     # -- the last word ------------------------------------------------------------------------------------------
 
     def lose(self, submission: Submission, reason: str) -> None:
         """Settle the open fire times as lost, and let the claim go."""
-        claim, now = submission.claim, self._owner._now_us()
-        begun = started_us(submission.seen().started, now) if submission.seen().started else 0
-        for fire in claim.unsettled:
-            claim.sink.settle(claim, Result(fire, Outcome.LOST, begun, now, reason=reason))
-        self.finish(submission)
+        begun = started_us(submission.seen().started, self._owner._now_us())
+        self._close(submission, Outcome.LOST, reason=reason, started=begun)
 
     def call_off(self, submission: Submission, reason: str) -> None:
         """Hand back a claim that is known not to have begun; if no other scheduler can run it, cancel it."""
         claim = submission.claim
-        if not claim.sink.hand_back(claim):
-            self._cancel(submission, reason)
-        self.finish(submission)
+        if claim.sink.hand_back(claim):
+            claim.sink.release(claim)
+            self._runs.forget(submission)
+        else:
+            self._close(submission, Outcome.CANCELLED, reason=reason)
 
-    def finish(self, submission: Submission) -> None:
-        """Release the claim and drop the submission."""
-        submission.claim.sink.release(submission.claim)
+    def _close(
+        self,
+        submission: Submission,
+        outcome: Outcome,
+        *,
+        reason: str | None = None,
+        exception: BaseException | None = None,
+        started: int = 0,
+    ) -> None:
+        """Give this outcome to the fire times that are left of the claim, let it go, and drop the submission."""
+        now = self._owner._now_us()
+        submission.claim.close(outcome, now, reason=reason, exception=exception, started=started)
         self._runs.forget(submission)
-
-    def _cancel(self, submission: Submission, reason: str) -> None:
-        claim, now = submission.claim, self._owner._now_us()
-        for fire in claim.unsettled:
-            claim.sink.settle(claim, Result(fire, Outcome.CANCELLED, 0, now, reason=reason))
-
-    def _fail(self, submission: Submission, exc: BaseException) -> None:
-        claim = submission.claim
-        fail_rest(claim, claim.unsettled, self._owner._now_us(), exc)
 
 
 def _are_answers(found: Any, fires: list[int]) -> bool:

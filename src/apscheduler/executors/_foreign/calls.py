@@ -11,10 +11,11 @@ from apscheduler.executors._foreign import away
 from apscheduler.executors._foreign.board import CallBoard
 from apscheduler.executors._foreign.host import host_key
 from apscheduler.executors._foreign.kinds import has_our_threads
-from apscheduler.executors._processes.answers import facts_of, fail_rest
+from apscheduler.executors._processes.answers import facts_of
 from apscheduler.executors._wire import calls as remote
 from apscheduler.executors._wire.errors import said
 from apscheduler.executors.base import begin_all
+from apscheduler.history.outcomes import Outcome
 
 if TYPE_CHECKING:
     from apscheduler.executors._foreign.pool import FutureRuns
@@ -45,17 +46,17 @@ class PoolCalls:
             return (self._runs.threads.run, submission)
         if not begin_all(claim):
             return None
-        facts = tuple(facts_of(claim, submission.first))
+        facts = tuple(facts_of(claim, submission.fires))
         if not isinstance(submission.pool, ProcessPoolExecutor):
-            self._owner._log_start(job, claim.fires[submission.first])
+            self._owner._log_start(job, submission.fires[0])
             ticket = tuple(self._ticket(submission))
             return (away.run_object, job.func, job.args, job.kwargs, facts, ticket)
         try:
-            blob = remote.pack_call(job, claim.fires[submission.first])
+            blob = remote.pack_call(job, submission.fires[0])
         except BaseException as exc:  # noqa: BLE001 - a user's __reduce__ may raise anything
-            self._refuse_unpicklable(claim, submission.fires, exc)
+            self._refuse_unpicklable(claim, exc)
             return None
-        self._owner._log_start(job, claim.fires[submission.first])
+        self._owner._log_start(job, submission.fires[0])
         return (away.run_pickled, blob, facts, tuple(self._ticket(submission)))
 
     def _ticket(self, submission: Submission) -> away.Ticket:
@@ -86,11 +87,10 @@ class PoolCalls:
         grace: float = self._owner.timeout_grace
         return (submission.timeout + 2 * grace) * len(submission.fires)
 
-    def _refuse_unpicklable(self, claim: Claim, fires: list[int], exc: BaseException) -> None:
+    def _refuse_unpicklable(self, claim: Claim, exc: BaseException) -> None:
         """Settle a claim whose function or arguments do not pickle."""
         problem = TypeError(
             f"job {claim.job.id!r} cannot be sent to another process: its function or an argument cannot "
             f"be pickled ({said(exc)}); use a function of a module and plain arguments"
         )
-        fail_rest(claim, fires, self._owner._now_us(), problem)
-        claim.sink.release(claim)
+        claim.close(Outcome.FAILED, self._owner._now_us(), exception=problem)

@@ -7,15 +7,14 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from apscheduler.clocks import monotonic
-from apscheduler.executors._attempt.calling import drop, tell_own_error, timed_out
-from apscheduler.executors._foreign.answers import started_us
+from apscheduler.executors._attempt.calling import drop, tell_own_error
 from apscheduler.executors._foreign.host import is_gone
 from apscheduler.executors._foreign.kinds import (
     end_pool,
     moved_on,
     processes_of,
 )
-from apscheduler.executors.base import WorkerDiedError
+from apscheduler.executors.base import JobTimeoutError, WorkerDiedError
 
 if TYPE_CHECKING:
     from apscheduler.executors._foreign.board import Seen
@@ -125,10 +124,10 @@ class PoolClocks:
         claim, index = submission.claim, seen.latest
         if submission.board is not None:
             submission.board.limit(submission.slot, index + 1)  # it must not go on if it comes back
-        now = self._owner._now_us()
-        for fire in submission.fires[index : index + 1]:
-            begun = started_us(seen.started, now)
-            claim.sink.settle(claim, timed_out(claim.job, fire, begun, now))
+        why = JobTimeoutError(
+            f"what followed did not end within its timeout of {claim.job.timeout} s"
+        )
+        self._runs.settling.settle_begun(submission, seen, why)
         renewed = self._retire(submission)
         self._owner._logger.error(
             "job %s was told to stop at its timeout of %s s and does not: %s",
@@ -138,12 +137,11 @@ class PoolClocks:
             if renewed
             else f"the worker of the pool that runs it, in process {seen.pid}, stays busy until it ends",
         )
-        rest = submission.fires[index + 1 :]
         submission.stuck = True
         self._runs.forget(submission)
-        if rest:
+        if claim.unsettled:
             try:
-                self._runs.send(claim, claim.fires.index(rest[0]))
+                self._runs.send(claim)
             except BaseException as exc:  # noqa: BLE001 - a pool of someone else may raise anything
                 drop(claim, self._owner._now_us(), exc)
         else:

@@ -105,7 +105,7 @@ class FutureRuns:
         refused: list[tuple[Any, BaseException]] = []
         for claim in items:
             try:
-                self.send(claim, 0)
+                self.send(claim)
             except KeyboardInterrupt:
                 first = items.index(claim) + (claim in self.in_flight())
                 cancel_interrupted(items[first:], self.owner._now_us())
@@ -114,20 +114,20 @@ class FutureRuns:
                 refused.append((claim, exc))
         return refused
 
-    def send(self, claim: Claim, first: int, tries: int = 1) -> None:
-        """Hand a claim, from the fire time at index ``first`` on, to the pool; if that is broken, to a new pool."""
+    def send(self, claim: Claim, tries: int = 1) -> None:
+        """Hand what is left of a claim to the pool; if that is broken, to a new pool."""
         pool, submit = self.source.current
         try:
-            self._send_to(pool, submit, claim, first, tries)
+            self._send_to(pool, submit, claim, tries)
         except RuntimeError as exc:  # what broken and closed pools raise
             if interpreter_is_ending():
                 raise InterpreterEndingError from exc
             if not self.source.refused(pool, exc):
                 raise
-            self._send_to(*self.source.current, claim, first, tries)
+            self._send_to(*self.source.current, claim, tries)
 
-    def _send_to(self, pool: Any, submit: Submit, claim: Claim, first: int, tries: int) -> None:
-        submission = Submission(claim, first, pool, next(self._numbers), tries)
+    def _send_to(self, pool: Any, submit: Submit, claim: Claim, tries: int) -> None:
+        submission = Submission(claim, pool, next(self._numbers), tries)
         call = self._calls.call_for(submission)
         if call is None:
             return

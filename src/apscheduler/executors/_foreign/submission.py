@@ -1,4 +1,4 @@
-"""Keeps what is known of one claim, or of the rest of one, in a pool."""
+"""Keeps what is known of one claim in a pool."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _beginning = threading.Lock()
 class Submission:
     """One claim in the pool.
 
-    :ivar fires: the fire times that were sent
+    :ivar fires: the fire times that were sent: those that were left of the claim
     :ivar number: its number, also on the board; no two submissions have the same, so a pool never sees two equal calls
     :ivar slot: its slot on the board, -1 if it has none
     :ivar here: whether a thread of this process has begun with it
@@ -28,17 +28,16 @@ class Submission:
     """
 
     __slots__ = (
-        *("board", "changed_at", "claim", "fires", "first", "future", "here", "number", "orphaned"),
+        *("board", "changed_at", "claim", "fires", "future", "here", "number", "orphaned"),
         *("pool", "revoked", "slot", "stuck", "timeout", "tries"),
     )
 
-    def __init__(self, claim: Claim, first: int, pool: Any, number: int, tries: int) -> None:
+    def __init__(self, claim: Claim, pool: Any, number: int, tries: int) -> None:
         self.claim = claim
-        self.first = first
         self.pool = pool
         self.number = number
         self.tries = tries
-        self.fires = [fire for fire in claim.fires[first:] if fire in claim._open]
+        self.fires = claim.unsettled
         self.timeout = timeout_of(claim.job)
         self.future: Any = None
         self.board: CallBoard | None = None

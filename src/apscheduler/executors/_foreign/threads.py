@@ -63,7 +63,7 @@ class PoolThreads:
             pool._max_workers += 1
         try:
             if rest is not None:
-                self._runs.send(rest, rest.fires.index(rest.unsettled[0]))
+                self._runs.send(rest)
             elif grows:
                 pool.submit(nothing)  # lets it start the thread, if something waits
         except BaseException as exc:  # noqa: BLE001 - a pool of someone else may raise anything

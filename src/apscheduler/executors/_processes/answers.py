@@ -12,10 +12,9 @@ from apscheduler.history.outcomes import Outcome
 from apscheduler.runs.claims import Claim, Result
 
 
-def facts_of(claim: Claim, first: int) -> calls.Facts:
-    """Return what a worker process must know about the claim, besides the call itself."""
+def facts_of(claim: Claim, fires: list[int]) -> calls.Facts:
+    """Return what a worker process must know about these fire times of the claim, besides the call itself."""
     job = claim.job
-    fires = [fire for fire in claim.fires[first:] if fire in claim._open]
     return calls.Facts(
         str(job.id),
         job._jobstore_alias or "default",
@@ -58,11 +57,3 @@ def result_of(claim: Claim, answer: calls.Answer, why_late: str) -> Result:
 
 def _load(value: bytes) -> Any:
     return pickle.loads(value)  # noqa: S301 - from a worker process of ours
-
-
-def fail_rest(
-    claim: Claim, fires: list[int], now: int, exc: BaseException, started: int = 0
-) -> None:
-    """Settle these fire times as failed."""
-    for fire in fires:
-        claim.sink.settle(claim, Result(fire, Outcome.FAILED, started, now, exception=exc))

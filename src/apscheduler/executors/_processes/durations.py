@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from apscheduler.executors._attempt.calling import timeout_of
-from apscheduler.executors._threads.runner import Rest
 from apscheduler.runs.claims import Claim
 
 SHORT_SECONDS = 0.001
@@ -32,11 +31,11 @@ class Durations:
         """Return how many seconds a call of this job's function takes, 1 if nothing is known of it."""
         return self._seconds.get(_function_of(job), 1.0)
 
-    def is_short(self, item: Claim | Rest) -> bool:
-        """Return whether an item is one call that will end very soon."""
-        if isinstance(item, Rest) or len(item.fires) > 1 or timeout_of(item.job) is not None:
+    def is_short(self, claim: Claim) -> bool:
+        """Return whether a claim is one call that will end very soon."""
+        if len(claim.fires) > 1 or timeout_of(claim.job) is not None:
             return False
-        return self.of(item.job) < SHORT_SECONDS
+        return self.of(claim.job) < SHORT_SECONDS
 
 
 def _function_of(job: Any) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from apscheduler.clocks import monotonic
 from apscheduler.executors._attempt.calling import drop, failed, tell_own_error
-from apscheduler.executors._processes.answers import facts_of, fail_rest, take_answer
+from apscheduler.executors._processes.answers import facts_of, take_answer
 from apscheduler.executors._processes.clocks import (
     TAKE_BACK_SECONDS,
     end_hung,
@@ -27,11 +27,12 @@ from apscheduler.executors._processes.deaths import exit_text, settle_dead
 from apscheduler.executors._processes.durations import SHORT_SECONDS, Durations
 from apscheduler.executors._processes.starts import ATTEMPTS, WorkerStarts
 from apscheduler.executors._processes.worker import Sent, WorkerProcess
-from apscheduler.executors._threads.runner import Rest, UnderWay
+from apscheduler.executors._threads.runner import UnderWay
 from apscheduler.executors._wire import calls as remote
 from apscheduler.executors._wire.board import NO_LIMIT, Board
 from apscheduler.executors._wire.errors import said, unpack_error
 from apscheduler.executors.base import WorkerDiedError, begin_all
+from apscheduler.history.outcomes import Outcome
 from apscheduler.history.reasons import all_busy
 from apscheduler.runs.claims import Claim
 from apscheduler.runs.raised import set_cause
@@ -228,15 +229,14 @@ class ProcessManager:
             sent.blob = b""
         worker.write(message)
 
-    def _packed(self, item: Claim | Rest) -> Sent | None:
-        claim, first = (item.claim, item.first) if isinstance(item, Rest) else (item, 0)
+    def _packed(self, claim: Claim) -> Sent | None:
         if not begin_all(claim):
             return None
-        facts = facts_of(claim, first)
-        fires = facts.fires
-        if not fires:
+        fires = claim.unsettled
+        if not fires:  # somebody has settled them at this moment
             claim.sink.release(claim)
             return None
+        facts = facts_of(claim, fires)
         try:
             blob = remote.pack_call(claim.job, fires[0])
         except BaseException as exc:  # noqa: BLE001 - a user's __reduce__ may raise anything
@@ -244,8 +244,7 @@ class ProcessManager:
                 f"job {claim.job.id!r} cannot be sent to another process: its function or an argument "
                 f"cannot be pickled ({said(exc)}); use a function of a module and plain arguments"
             )
-            fail_rest(claim, fires, self._pool.owner._now_us(), problem)
-            claim.sink.release(claim)
+            claim.close(Outcome.FAILED, self._pool.owner._now_us(), exception=problem)
             return None
         self._pool.owner._log_start(claim.job, fires[0])
         return Sent(next(self._numbers), claim, facts, blob)
@@ -349,10 +348,8 @@ class ProcessManager:
         problem = WorkerDiedError(f"no worker process could be started: {why}")
         set_cause(problem, exc)
         while self._queue:
-            item = self._queue.popleft()
-            claim = item.claim if isinstance(item, Rest) else item
-            fail_rest(claim, claim.unsettled, self._pool.owner._now_us(), problem)
-            claim.sink.release(claim)
+            claim = self._queue.popleft()
+            claim.close(Outcome.FAILED, self._pool.owner._now_us(), exception=problem)
 
     def _bury(self, worker: WorkerProcess) -> None:
         """Called when a worker has ended: settle or queue again each call that it had, and remove the worker."""
@@ -375,8 +372,8 @@ class ProcessManager:
                 f"a worker process ended ({exit_text(code)}) before it was ready; what it said is on stderr",
                 None,
             )
-        for item in settle_dead(self._pool.owner, worker, self._board, code):
-            self._queue.appendleft(item)
+        for claim in settle_dead(self._pool.owner, worker, self._board, code):
+            self._queue.appendleft(claim)
 
     def _end(self) -> None:
         """Tell the workers to end, and kill those that do not."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from apscheduler.executors._ending.pools import Ending
 from apscheduler.executors._processes.manager import ProcessManager
 from apscheduler.executors._processes.starts import WorkerStarts, is_reimporting
-from apscheduler.executors._threads.runner import Rest, UnderWay
+from apscheduler.executors._threads.runner import UnderWay
 from apscheduler.runs.claims import Claim
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class ProcessPool:
         self._max_workers = max_workers
         self.owner: Any = None
         self.maker = maker
-        self.queue: deque[Claim | Rest] = deque()
+        self.queue: deque[Claim] = deque()
         self.closing = False
         self._starts = WorkerStarts(mp_context, initializer, initargs, max_tasks_per_child)
         self._reset()
@@ -150,8 +150,7 @@ class ProcessPool:
         running = [
             sent.claim for worker in list(self._manager.workers) for sent in worker.sent.copy()
         ]
-        waiting = [i.claim if isinstance(i, Rest) else i for i in self.queue.copy()]
-        return running + waiting
+        return running + list(self.queue.copy())
 
     @property
     def _work_queue(self) -> WorkQueue:
