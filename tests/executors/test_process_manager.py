@@ -32,7 +32,7 @@ def test_a_call_goes_to_a_worker_that_has_greeted_and_its_answers_are_outcomes(
     claim = make_claim(sample_jobs.add, 1, fires=2)
     pool.queue.append(claim)
     worker = greeted(manager, starts)
-    assert starts.started == [("apscheduler-mine-1", 1, manager._board.path, [])]
+    assert starts.started == [("apscheduler-mine-1", 1, manager.crew.board.path, [])]
     assert not worker.sent
     turn(manager)
     ((number, facts),) = read(starts.theirs[0])
@@ -128,7 +128,7 @@ def test_a_call_that_a_worker_was_kept_from_is_given_again_first(
     assert [each.claim for each in worker.sent] == [kept, other]
     pool.queue.append(waiting)
     worker.taken_back = True
-    manager._board.limit(worker.slot, 0)
+    manager.crew.board.limit(worker.slot, 0)
     manager._read(worker, pickle.dumps([(0, None, True)]))
     assert worker.taken_back
     assert list(pool.queue) == [kept, waiting]
@@ -137,7 +137,7 @@ def test_a_call_that_a_worker_was_kept_from_is_given_again_first(
     assert list(pool.queue) == [other]
     assert not worker.sent
     assert not worker.taken_back
-    assert manager._board.begin(worker.slot, 99)
+    assert manager.crew.board.begin(worker.slot, 99)
     assert recorder.results == []
 
 
@@ -194,14 +194,14 @@ def test_what_was_settled_meanwhile_is_not_sent(manager, pool, starts, make_clai
     worker = greeted(manager, starts)
     pool.queue.clear()
     pool.queue.extend([gone, rest])
-    manager._send(worker)
-    manager._send(worker)
+    manager._giving.send(worker)
+    manager._giving.send(worker)
     assert recorder.released == [gone, rest]
     assert not worker.sent
     rest = make_claim(sample_jobs.add, 1, fires=3)
     rest.take(rest.fires[0])
     pool.queue.append(rest)
-    manager._send(worker)
+    manager._giving.send(worker)
     ((_, facts),) = read(starts.theirs[0])
     assert facts[2] == rest.fires[1:]
 
@@ -224,7 +224,7 @@ def test_what_runs_is_under_way_since_the_board_says_so(manager, pool, starts, m
     turn(manager)
     ((number, _),) = read(starts.theirs[0])
     assert manager.under_way() == []
-    board = Board(manager._board.path)
+    board = Board(manager.crew.board.path)
     board.begin(worker.slot, number)
     assert manager.under_way() == []
     board.started(worker.slot, 1)

@@ -64,10 +64,10 @@ def test_a_worker_that_cannot_be_started_leaves_its_place_and_the_calls_go_on_wa
 ):
     pool.queue.append(make_claim(sample_jobs.add, 1))
     starts.raises = OSError("no memory")
-    manager._start_worker()
-    manager._start_worker()
+    manager.crew.start_worker()
+    manager.crew.start_worker()
     assert starts.failures == 2
-    assert manager._free_slots == [0, 1]
+    assert manager.crew.free_slots == [0, 1]
     assert manager.workers == []
     assert len(pool.queue) == 1
     assert "executor 'mine': a worker process cannot be started: OSError: no memory" in caplog.text
@@ -81,7 +81,7 @@ def test_after_the_third_failure_what_waits_has_failed(manager, pool, starts, ma
     starts.raises = OSError("no memory")
     for _ in range(3):
         assert recorder.results == []
-        manager._start_worker()
+        manager.crew.start_worker()
     assert [each.fire for each in recorder.results] == [claim.fires[0], rest.fires[1]]
     problem = recorder.results[0].exception
     assert isinstance(problem, WorkerDiedError)
@@ -100,7 +100,7 @@ def test_how_long_calls_wait_for_a_worker_depends(manager, pool, starts, make_cl
     else:
         pool.is_ending = True
     starts.raises = OSError("no memory")
-    manager._start_worker()
+    manager.crew.start_worker()
     assert bool(recorder.results) is (why == "the program ends")
 
 
@@ -132,7 +132,7 @@ def test_a_worker_that_ends_fails_its_run_and_its_place_is_free(
     worker = greeted(manager, starts)
     turn(manager)
     ((number, _),) = read(starts.theirs[0])
-    board = Board(manager._board.path)
+    board = Board(manager.crew.board.path)
     board.begin(worker.slot, number)
     board.started(worker.slot, 0)
     worker.process.end(-9)
@@ -141,12 +141,12 @@ def test_a_worker_that_ends_fails_its_run_and_its_place_is_free(
     assert isinstance(result.exception, WorkerDiedError)
     assert "SIGKILL" in str(result.exception)
     assert worker.pipe.closed
-    assert sorted(manager._free_slots) == [0, 1]
+    assert sorted(manager.crew.free_slots) == [0, 1]
     assert worker not in manager.workers
     assert "kill" not in worker.process.told
     assert starts.failures == 0
     manager._bury(worker)
-    assert sorted(manager._free_slots) == [0, 1]
+    assert sorted(manager.crew.free_slots) == [0, 1]
     assert list(pool.queue) == [claim]
     assert claim.unsettled == claim.fires[1:]
 
@@ -157,7 +157,7 @@ def died(manager, pool, starts, claim, *, began, answered=0):
     worker = greeted(manager, starts)
     turn(manager)
     ((number, _),) = read(starts.theirs[0])
-    board = Board(manager._board.path)
+    board = Board(manager.crew.board.path)
     board.begin(worker.slot, number)
     for index in range(began):
         board.started(worker.slot, index)
@@ -208,7 +208,7 @@ def test_a_worker_that_dies_before_its_calls_first_fire_time_fails_that_one(
     worker = greeted(manager, starts)
     turn(manager)
     ((number, _),) = read(starts.theirs[0])
-    board = Board(manager._board.path)
+    board = Board(manager.crew.board.path)
     board.begin(worker.slot, number)
     board.started(
         worker.slot, 2
@@ -240,7 +240,7 @@ def test_a_run_that_was_killed_at_its_timeout_stays_timed_out_and_what_ended_bef
     worker = greeted(manager, starts)
     turn(manager)
     ((number, _),) = read(starts.theirs[0])
-    board = Board(manager._board.path)
+    board = Board(manager.crew.board.path)
     board.begin(worker.slot, number)
     board.started(worker.slot, 1)
     turn(manager)
@@ -276,7 +276,7 @@ def test_whatever_is_raised_while_a_dead_workers_calls_are_settled_each_is_let_g
     turn(manager)
     assert recorder.outcomes == [Outcome.FAILED]
     assert recorder.released == [claim]
-    assert sorted(manager._free_slots) == [0, 1]
+    assert sorted(manager.crew.free_slots) == [0, 1]
     assert "met an error of its own" in caplog.text
 
 
@@ -336,7 +336,7 @@ def running(manager, pool, starts, *claims, since=0.0):
     pool.queue.extend(claims)
     worker = greeted(manager, starts)
     turn(manager)
-    board = manager._board
+    board = manager.crew.board
     board.begin(worker.slot, worker.sent[0].number)
     board.started(worker.slot, 0)
     board._cells[worker.slot * 4 + 2] -= round(since * 1e9)
@@ -379,7 +379,7 @@ def test_what_waits_behind_a_slow_call_is_taken_back(manager, pool, starts, make
     assert [each.claim for each in worker.sent] == claims[:1]
     assert list(pool.queue) == claims[1:]
     assert worker.taken_back
-    assert not manager._takes_more(worker)
+    assert not manager._giving.takes_more(worker)
 
 
 def test_it_sleeps_until_something_comes_or_a_clock_runs_out(manager, pool, starts, make_claim):
@@ -432,7 +432,7 @@ def test_its_workers_end_with_it_and_who_does_not_is_killed(manager, pool, start
     turn(manager)
     one, two = manager.workers
     one.process.end(0)
-    file = Path(manager._board.path)
+    file = Path(manager.crew.board.path)
     manager._end()
     for theirs in starts.theirs:
         assert theirs.recv_bytes() == b""

@@ -162,7 +162,7 @@ def test_shutdown_leaves_no_process_behind(started, make_claim, recorder):
     executor.submit_claims([make_claim(sample_jobs.pid) for _ in range(4)])
     recorder.wait(4)
     processes = [worker.process for worker in executor._pool._manager.workers]
-    path = executor._pool._manager._board.path
+    path = executor._pool._manager.crew.board.path
     executor.shutdown(wait=True)
     assert [process.exitcode for process in processes] == [0] * len(processes)
     assert not Path(path).exists()

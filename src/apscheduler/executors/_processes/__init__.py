@@ -1,9 +1,13 @@
 """Our own pool of worker processes, as the scheduler's process sees it.
 
-``pool.py`` takes claims; ``manager.py`` is the one thread that gives calls to workers and takes their answers;
-``worker.py`` is what it knows of each worker. ``starts.py`` starts workers, ``deaths.py`` settles what a dead one had,
-``clocks.py`` handles those that take too long, ``durations.py`` remembers which functions are very short, ``answers.py``
-turns an answer into a result. What runs inside a worker is in ``_child``, what crosses the pipe in ``_wire``.
+``pool.py`` takes claims. ``manager.py`` is the one thread that has calls given to workers and takes their answers. Its
+parts: ``giving.py`` chooses who gets which calls, ``crew.py`` keeps the workers, ``starts.py`` starts them, ``deaths.py``
+settles what a dead one had, ``clocks.py`` handles those that take too long, ``durations.py`` remembers which functions
+are very short, ``answers.py`` turns an answer into a result. ``worker.py`` is what is known of one worker and its calls,
+``needs.py`` says what the parts need of the pool. What runs inside a worker is in ``_child``, what crosses the pipe in
+``_wire``.
+
+States of a claim: queued → sent → begun → settled. One that was sent and has not begun may be queued again.
 
 Easy to get wrong: a worker can die, hang or be killed between any two steps, and its calls must still be settled once.
 """

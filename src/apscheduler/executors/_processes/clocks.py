@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from apscheduler.clocks import monotonic
 from apscheduler.executors._attempt.calling import timed_out
-from apscheduler.executors._processes.worker import WorkerProcess
-from apscheduler.executors._wire.board import Board
-from apscheduler.runs.claims import Claim
+
+if TYPE_CHECKING:
+    from apscheduler.executors._contract import Owner
+    from apscheduler.executors._processes.worker import WorkerProcess
+    from apscheduler.executors._wire.board import Board
+    from apscheduler.runs.claims import Claim
 
 TAKE_BACK_SECONDS = 0.02
 """Seconds. If a call takes longer, the calls that wait behind it are taken back."""
@@ -29,7 +32,7 @@ def overdue_at(worker: WorkerProcess, board: Board | None, grace: float) -> floa
     return started + sent.timeout + grace
 
 
-def end_hung(owner: Any, worker: WorkerProcess, board: Board) -> None:
+def end_hung(owner: Owner, worker: WorkerProcess, board: Board) -> None:
     """Kill the process of the current call, and settle the call as timed out. The manager then notices the death."""
     sent = worker.sent[0]
     sent.timed_out = True

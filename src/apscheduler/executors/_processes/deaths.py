@@ -7,20 +7,25 @@ begun is settled before that, because a claim that is queued again runs with all
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING
 
 from apscheduler.executors._attempt.calling import drop, tell_own_error
-from apscheduler.executors._processes.worker import Sent, WorkerProcess
-from apscheduler.executors._wire.board import Board
 from apscheduler.executors.base import WorkerDiedError
 from apscheduler.history.outcomes import Outcome
-from apscheduler.runs.claims import Claim, Result
+from apscheduler.runs.claims import Result
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from apscheduler.executors._contract import Owner
+    from apscheduler.executors._processes.worker import Sent, WorkerProcess
+    from apscheduler.executors._wire.board import Board
+    from apscheduler.runs.claims import Claim
 
 
 def settle_dead(
-    owner: Any, worker: WorkerProcess, board: Board | None, code: int | None
+    owner: Owner, worker: WorkerProcess, board: Board | None, code: int | None
 ) -> Iterator[Claim]:
     """Settle what the dead worker had begun; yield the claims that others may still run, the last one first.
 
@@ -48,7 +53,7 @@ def settle_dead(
                 yield sent.claim
 
 
-def _settle_begun(owner: Any, sent: Sent, index: int, code: int | None) -> None:
+def _settle_begun(owner: Owner, sent: Sent, index: int, code: int | None) -> None:
     """Settle the fire times up to the one at this index, at which the worker was when it died."""
     _lose(owner, sent, sent.fires[:index], code)  # they had ended
     claim = sent.claim
@@ -61,7 +66,7 @@ def _settle_begun(owner: Any, sent: Sent, index: int, code: int | None) -> None:
             claim.sink.settle(claim, result)
 
 
-def _lose(owner: Any, sent: Sent, fires: list[int], code: int | None) -> None:
+def _lose(owner: Owner, sent: Sent, fires: list[int], code: int | None) -> None:
     """Settle fire times that had ended, if their answers did not arrive."""
     claim, now = sent.claim, owner._now_us()
     reason = f"its worker process ended ({exit_text(code)}) before it could say how the run ended"

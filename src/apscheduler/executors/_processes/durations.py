@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from apscheduler.executors._attempt.calling import timeout_of
-from apscheduler.runs.claims import Claim
+
+if TYPE_CHECKING:
+    from apscheduler.job import Job
+    from apscheduler.runs.claims import Claim
 
 SHORT_SECONDS = 0.001
 """Seconds. If a function's calls have taken less so far, several of them are sent in one message."""
@@ -18,7 +21,7 @@ class Durations:
     def __init__(self) -> None:
         self._seconds: dict[str, float] = {}
 
-    def learn(self, job: Any, seconds: float) -> None:
+    def learn(self, job: Job, seconds: float) -> None:
         """Take note of a call that ended well."""
         function = _function_of(job)
         before = self._seconds.get(function)
@@ -27,7 +30,7 @@ class Durations:
         slow = before is None or seconds > before
         self._seconds[function] = seconds if slow else 0.8 * before + 0.2 * seconds  # type: ignore[operator]
 
-    def of(self, job: Any) -> float:
+    def of(self, job: Job) -> float:
         """Return how many seconds a call of this job's function takes, 1 if nothing is known of it."""
         return self._seconds.get(_function_of(job), 1.0)
 
@@ -38,6 +41,6 @@ class Durations:
         return self.of(claim.job) < SHORT_SECONDS
 
 
-def _function_of(job: Any) -> str:
+def _function_of(job: Job) -> str:
     """Return the key for the job's function: jobs with the same function share their durations."""
     return str(job.func_ref or job.id)

@@ -1,8 +1,9 @@
-"""Manages the workers of a pool of processes in one thread: starts them, gives them calls, and takes their answers.
+"""Manages the workers of a pool of processes in one thread: has them given calls, and takes their answers.
 
-A worker gets one call at a time, unless its jobs are known to be very short. If one of those turns out slow, the calls
-that wait behind it are taken back (see ``clocks.py``). If a worker dies, only the fire time that it was running
-fails; the calls that it had not begun go to another worker. Only this thread changes the state here, except for waking.
+A worker gets one call at a time, unless its jobs are known to be very short (``giving.py``). If one of those turns out
+slow, the calls that wait behind it are taken back (``clocks.py``). If a worker dies, only the fire time that it was
+running fails; what it had not begun goes to another worker (``deaths.py``). Only this thread changes the state here,
+except for waking.
 """
 
 from __future__ import annotations
@@ -10,61 +11,56 @@ from __future__ import annotations
 import multiprocessing
 import signal
 from contextlib import suppress
-from itertools import count
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Any
 
 from apscheduler.clocks import monotonic
 from apscheduler.executors._attempt.calling import drop, failed, tell_own_error
-from apscheduler.executors._processes.answers import facts_of, take_answer
+from apscheduler.executors._processes.answers import take_answer
 from apscheduler.executors._processes.clocks import (
     TAKE_BACK_SECONDS,
     end_hung,
     overdue_at,
     taken_back,
 )
-from apscheduler.executors._processes.deaths import exit_text, settle_dead
-from apscheduler.executors._processes.durations import SHORT_SECONDS, Durations
-from apscheduler.executors._processes.starts import ATTEMPTS, WorkerStarts
-from apscheduler.executors._processes.worker import Sent, WorkerProcess
-from apscheduler.executors._threads.runner import UnderWay
-from apscheduler.executors._wire import calls as remote
-from apscheduler.executors._wire.board import NO_LIMIT, Board
-from apscheduler.executors._wire.errors import said, unpack_error
-from apscheduler.executors.base import WorkerDiedError, begin_all
-from apscheduler.history.outcomes import Outcome
+from apscheduler.executors._processes.crew import Crew
+from apscheduler.executors._processes.deaths import settle_dead
+from apscheduler.executors._processes.durations import Durations
+from apscheduler.executors._processes.giving import Giving
+from apscheduler.executors._wire.board import NO_LIMIT
+from apscheduler.executors._wire.calls import EXECUTED, unpack_said
 from apscheduler.history.reasons import all_busy
-from apscheduler.runs.claims import Claim
-from apscheduler.runs.raised import set_cause
 
 if TYPE_CHECKING:
-    from apscheduler.executors._processes.pool import ProcessPool
-
-BATCH_SECONDS = 0.004
-BATCH_CALLS = 100
-_END_SECONDS = 5.0
+    from apscheduler.executors._processes.needs import Managed
+    from apscheduler.executors._processes.starts import WorkerStarts
+    from apscheduler.executors._processes.worker import Sent, WorkerProcess
+    from apscheduler.executors._threads.runner import UnderWay
+    from apscheduler.executors._wire.calls import Answer
 
 
 class ProcessManager:
-    """Gives what its pool has queued to worker processes.
+    """Has what its pool has queued given to worker processes, and takes their answers.
 
-    :ivar workers: changed by the manager's thread only; other threads may copy it
+    :ivar crew: the workers
     :ivar warm_up: whether to start a worker even if nothing is queued
     """
 
-    def __init__(self, pool: ProcessPool, starts: WorkerStarts) -> None:
+    def __init__(self, pool: Managed, starts: WorkerStarts) -> None:
         self._pool = pool
-        self._starts = starts
         self._queue = pool.queue
-        self.workers: list[WorkerProcess] = []
         self.warm_up = False
-        self._free_slots = list(range(pool._max_workers))
-        self._numbers = count()
+        self.crew = Crew(pool, starts)
         self._durations = Durations()
-        self._board: Board | None = None
+        self._giving = Giving(pool, self.crew, self._durations)
         self._asleep = False
         self._waker: Connection | None = None
         self._wakened: Connection | None = None
+
+    @property
+    def workers(self) -> list[WorkerProcess]:
+        """The workers; other threads than the manager's may copy the list."""
+        return self.crew.workers
 
     # -- called from anywhere --------------------------------------------------------------------------
 
@@ -85,8 +81,8 @@ class ProcessManager:
     def under_way(self) -> list[UnderWay]:
         """Return what runs, each with its fire time and since when (a snapshot)."""
         found: list[UnderWay] = []
-        board, now = self._board, self._pool.owner._now_us()
-        for worker in list(self.workers):
+        board, now = self.crew.board, self._pool.owner._now_us()
+        for worker in list(self.crew.workers):
             number = -1 if board is None else board.number(worker.slot)
             for sent in worker.sent.copy():
                 if board is not None and sent.number == number:
@@ -98,7 +94,7 @@ class ProcessManager:
 
     def running_count(self) -> int:
         """Return how many workers have something to do."""
-        return sum(bool(worker.sent) for worker in list(self.workers))
+        return sum(bool(worker.sent) for worker in list(self.crew.workers))
 
     # -- the thread ----------------------------------------------------------------------------------------
 
@@ -119,7 +115,11 @@ class ProcessManager:
 
     def _turn(self) -> bool:
         """Give calls, wait, take answers; return ``True`` when the pool has closed and everything is done."""
-        self._give()
+        if self.warm_up:
+            self.warm_up = False
+            if not self.workers:
+                self.crew.start_worker()
+        self._giving.give()
         if (
             self._pool.closing
             and not self._queue
@@ -127,7 +127,7 @@ class ProcessManager:
         ):
             return True
         self._asleep = True
-        pause = 0.0 if self._queue and self._can_give() else self._pause()
+        pause = 0.0 if self._queue and self._giving.can_give() else self._pause()
         handles: list[Any] = [self._wakened]
         for worker in self.workers:
             handles += (worker.pipe, worker.process.sentinel)
@@ -146,108 +146,15 @@ class ProcessManager:
     def _pause(self) -> float | None:
         """Return for how many seconds to wait at most; ``None`` means without limit."""
         now = monotonic()
-        pauses = [self._starts.pause] if self._queue and self._starts.pause else []
+        pauses = [self.crew.pause()] if self._queue and self.crew.pause() else []
         for worker in self.workers:
             if not worker.sent:
                 continue
             if worker.sent[0].timeout is not None:
-                pauses.append(max(0.01, overdue_at(worker, self._board, self._grace) - now))
+                pauses.append(max(0.01, overdue_at(worker, self.crew.board, self._grace) - now))
             if len(worker.sent) > 1 and not worker.taken_back:
                 pauses.append(TAKE_BACK_SECONDS)
         return max(0.0, min(pauses)) if pauses else None
-
-    # -- giving ------------------------------------------------------------------------------------------------
-
-    def _can_give(self) -> bool:
-        """Return whether a queued call can be given, or a worker started for it, without waiting."""
-        return any(worker.is_free for worker in self.workers) or (
-            self._wants_worker() and not self._starts.pause
-        )
-
-    def _wants_worker(self) -> bool:
-        booting = sum(not worker.ready for worker in self.workers)
-        return bool(self._free_slots) and booting < len(self._queue)
-
-    def _give(self) -> None:
-        if self.warm_up:
-            self.warm_up = False
-            if not self.workers:
-                self._start_worker()
-        for worker in self.workers:
-            if not self._queue:
-                return
-            if worker.is_free:
-                self._send(worker)
-        if not self._queue:
-            return
-        if self._wants_worker() and not self._starts.pause:
-            self._start_worker()
-        for worker in self.workers:
-            if (
-                self._queue
-                and self._takes_more(worker)
-                and self._durations.is_short(self._queue[0])
-            ):
-                self._send(worker)
-
-    def _takes_more(self, worker: WorkerProcess) -> bool:
-        """Return whether a busy worker may get calls in advance: those that it has are short, and few are left."""
-        sent = worker.sent
-        return (
-            worker.ready
-            and not worker.leaving
-            and not worker.taken_back
-            and 0 < len(sent) <= BATCH_CALLS // 2
-            and sent[-1].timeout is None
-            and self._durations.of(sent[-1].claim.job) < SHORT_SECONDS
-            and self._durations.of(sent[0].claim.job) < SHORT_SECONDS
-        )
-
-    def _send(self, worker: WorkerProcess) -> None:
-        """Send the worker the next call, or several short ones in one message."""
-        batch: list[Sent] = []
-        share = max(1, min(BATCH_CALLS, len(self._queue) // max(1, len(self.workers))))
-        seconds = 0.0
-        while self._queue and len(batch) < share and seconds < BATCH_SECONDS:
-            short = self._durations.is_short(self._queue[0])
-            if batch and not short:
-                break
-            if worker.calls_left is not None and len(batch) >= worker.calls_left:
-                break
-            sent = self._packed(self._queue.popleft())
-            if sent is not None:
-                batch.append(sent)
-                seconds += self._durations.of(sent.claim.job)
-            if not short:
-                break
-        if not batch:
-            return
-        worker.count_calls(len(batch))
-        worker.sent.extend(batch)
-        message = remote.pack_calls((sent.number, sent.blob, sent.facts) for sent in batch)
-        for sent in batch:
-            sent.blob = b""
-        worker.write(message)
-
-    def _packed(self, claim: Claim) -> Sent | None:
-        if not begin_all(claim):
-            return None
-        fires = claim.unsettled
-        if not fires:  # somebody has settled them at this moment
-            claim.sink.release(claim)
-            return None
-        facts = facts_of(claim, fires)
-        try:
-            blob = remote.pack_call(claim.job, fires[0])
-        except BaseException as exc:  # noqa: BLE001 - a user's __reduce__ may raise anything
-            problem = TypeError(
-                f"job {claim.job.id!r} cannot be sent to another process: its function or an argument "
-                f"cannot be pickled ({said(exc)}); use a function of a module and plain arguments"
-            )
-            claim.close(Outcome.FAILED, self._pool.owner._now_us(), exception=problem)
-            return None
-        self._pool.owner._log_start(claim.job, fires[0])
-        return Sent(next(self._numbers), claim, facts, blob)
 
     # -- taking --------------------------------------------------------------------------------------------------
 
@@ -261,9 +168,9 @@ class ProcessManager:
             self._bury(worker)
 
     def _read(self, worker: WorkerProcess, message: bytes) -> None:
-        told = remote.unpack_said(message)
+        told = unpack_said(message)
         if isinstance(told, tuple):
-            self._greet(worker, *told)
+            self.crew.greeted(worker, *told)
             return
         for number, answer, done in told:
             sent = worker.sent[0] if worker.sent else None
@@ -276,11 +183,11 @@ class ProcessManager:
             if done:
                 worker.sent.popleft()
             self._settle_safely(sent, answer, done=done)
-        if not worker.sent and worker.taken_back and self._board is not None:
+        if not worker.sent and worker.taken_back and self.crew.board is not None:
             worker.taken_back = False
-            self._board.limit(worker.slot, NO_LIMIT)
+            self.crew.board.limit(worker.slot, NO_LIMIT)
 
-    def _settle_safely(self, sent: Sent, answer: remote.Answer, *, done: bool) -> None:
+    def _settle_safely(self, sent: Sent, answer: Answer, *, done: bool) -> None:
         """Settle the answer's fire time. After an error of ours, that fire time fails and the claim is let go."""
         try:
             self._settle(sent, answer, done=done)
@@ -292,9 +199,9 @@ class ProcessManager:
             if done:
                 drop(claim, now, exc)
 
-    def _settle(self, sent: Sent, answer: remote.Answer, *, done: bool) -> None:
+    def _settle(self, sent: Sent, answer: Answer, *, done: bool) -> None:
         claim = sent.claim
-        if answer.outcome == remote.EXECUTED:
+        if answer.outcome == EXECUTED:
             fire, started, finished = answer.fire, answer.started, answer.finished
             if self._pool.owner._info:
                 self._pool.owner._log_success(claim.job, fire, started, finished)
@@ -309,88 +216,21 @@ class ProcessManager:
             return all_busy(self._pool._max_workers, self._pool.owner._alias)
         return f"it waited for a worker process of executor {self._pool.owner._alias!r}"
 
-    # -- beginnings and ends of workers --------------------------------------------------------------------------------
-
-    def _start_worker(self) -> None:
-        if self._board is None:
-            self._board = Board.make(self._pool._max_workers)
-        slot = self._free_slots.pop()
-        self._board.clear(slot)
-        name = f"apscheduler-{self._pool.owner._alias}-{slot}"
-        try:
-            worker = self._starts.start(name, slot, self._board.path, self.workers)
-        except Exception as exc:  # noqa: BLE001 - whatever keeps it from starting
-            self._free_slots.append(slot)
-            self._start_failed(f"a worker process cannot be started: {said(exc)}", exc)
-            return
-        self.workers.append(worker)
-
-    def _greet(self, worker: WorkerProcess, word: str, answer: Any) -> None:
-        if word == remote.READY:
-            worker.ready = True
-            self._starts.failures = 0
-            return
-        worker.leaving = True
-        exc = unpack_error(answer)[0]
-        why = f"the initializer of the worker processes raised {said(exc)}"
-        self._start_failed(why, exc)
-
-    def _start_failed(self, why: str, exc: BaseException | None) -> None:
-        """Plan another try a little later; after a few failures in a row, fail what waits."""
-        self._starts.failed()
-        if self._pool.is_ending:
-            self._starts.failures = ATTEMPTS
-        owner = self._pool.owner
-        with suppress(BaseException):  # to show a user's exception may raise anything
-            owner._logger.error("executor %r: %s", owner._alias, why, exc_info=exc)
-        if self._starts.failures < ATTEMPTS or any(w.ready for w in self.workers):
-            return
-        problem = WorkerDiedError(f"no worker process could be started: {why}")
-        set_cause(problem, exc)
-        while self._queue:
-            claim = self._queue.popleft()
-            claim.close(Outcome.FAILED, self._pool.owner._now_us(), exception=problem)
-
     def _bury(self, worker: WorkerProcess) -> None:
-        """Called when a worker has ended: settle or queue again each call that it had, and remove the worker."""
+        """Called when a worker has ended: take its last answers, remove it, and queue again what it had not begun."""
         if worker not in self.workers:
             return
         with suppress(EOFError, OSError):
             while worker.pipe.poll():
                 self._read(worker, worker.pipe.recv_bytes())
-        self.workers.remove(worker)
-        worker.pipe.close()
-        worker.process.join(_END_SECONDS)
-        code = worker.process.exitcode
-        if code is None:
-            worker.process.kill()
-        self._free_slots.append(worker.slot)
-        if self._pool.closing and code == 0 and not self._queue and not worker.sent:
-            return  # it was still starting when the pool had nothing more to do
-        if not worker.ready and not worker.leaving:
-            self._start_failed(
-                f"a worker process ended ({exit_text(code)}) before it was ready; what it said is on stderr",
-                None,
-            )
-        for claim in settle_dead(self._pool.owner, worker, self._board, code):
+        code = self.crew.remove(worker)
+        for claim in settle_dead(self._pool.owner, worker, self.crew.board, code):
             self._queue.appendleft(claim)
 
     def _end(self) -> None:
-        """Tell the workers to end, and kill those that do not."""
+        """End the workers, and this thread."""
         self._pool.thread_ended()
-        for worker in self.workers:
-            with suppress(OSError):
-                worker.pipe.send_bytes(b"")
-        until = monotonic() + _END_SECONDS
-        for worker in self.workers:
-            worker.process.join(max(0.0, until - monotonic()))
-            if worker.process.exitcode is None:
-                worker.process.kill()
-                worker.process.join(_END_SECONDS)
-            worker.pipe.close()
-        self.workers.clear()
-        if self._board is not None:
-            self._board.remove()
+        self.crew.end()
         for end in (self._waker, self._wakened):
             if end is not None:
                 end.close()
@@ -402,7 +242,7 @@ class ProcessManager:
         return float(self._pool.owner.timeout_grace)
 
     def _check_clocks(self) -> None:
-        board = self._board
+        board = self.crew.board
         if board is None:
             return
         now = monotonic()

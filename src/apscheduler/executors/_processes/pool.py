@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any
 from apscheduler.executors._ending.pools import Ending
 from apscheduler.executors._processes.manager import ProcessManager
 from apscheduler.executors._processes.starts import WorkerStarts, is_reimporting
-from apscheduler.executors._threads.runner import UnderWay
 from apscheduler.runs.claims import Claim
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
+    from apscheduler.executors._contract import Owner
+    from apscheduler.executors._threads.runner import UnderWay
     from apscheduler.executors._v3.calls import WorkQueue
 
 _ending = Ending(wait=lambda pool: pool.shutdown(wait=True), kill=lambda pool: pool.kill())
@@ -41,10 +42,10 @@ class ProcessPool:
         initargs: tuple[Any, ...] = (),
         max_tasks_per_child: int | None = None,
         *,
-        maker: Any = None,
+        maker: Owner | None = None,
     ) -> None:
         self._max_workers = max_workers
-        self.owner: Any = None
+        self.owner: Owner = None  # type: ignore[assignment] # start() sets it
         self.maker = maker
         self.queue: deque[Claim] = deque()
         self.closing = False
@@ -57,7 +58,7 @@ class ProcessPool:
         self._starts.reset()
         self._manager = ProcessManager(self, self._starts)
 
-    def start(self, owner: Any) -> None:
+    def start(self, owner: Owner) -> None:
         """Get ready for this executor: start one process now, so that the first run need not wait; others on demand."""
         self.owner = owner
         self._starts.remember_main()
@@ -76,7 +77,7 @@ class ProcessPool:
 
         return called_in(self, function, args, kwargs)
 
-    def take(self, items: Sequence[Any]) -> None:
+    def take(self, items: Sequence[Claim]) -> None:
         """Queue the items.
 
         :raises RuntimeError: if the pool was shut down, or this process may not start processes yet
@@ -145,7 +146,7 @@ class ProcessPool:
         self.closing = True
         self._reset()
 
-    def in_flight(self) -> list[Any]:
+    def in_flight(self) -> list[Claim]:
         """Return the claims that are queued or running (a snapshot)."""
         running = [
             sent.claim for worker in list(self._manager.workers) for sent in worker.sent.copy()
