@@ -13,7 +13,7 @@ from executors.workers_of_a_test import Pool, Starts, opened
 
 from apscheduler.events import EVENT_JOB_EXECUTED
 from apscheduler.executors._child import coroutines
-from apscheduler.executors._foreign.pool import FutureRuns
+from apscheduler.executors._foreign.collecting import Collector
 from apscheduler.executors.base import now_us
 from apscheduler.executors.pool import ProcessPoolExecutor
 from apscheduler.history.outcomes import Outcome
@@ -201,7 +201,7 @@ def own_runner(monkeypatch):
 @pytest.fixture
 def answered_at_once(monkeypatch):
     """Have the answers of other people's pools taken where they come, and nobody look at the clock but the test."""
-    monkeypatch.setattr(FutureRuns, "_ensure_thread", lambda runs: None)
+    monkeypatch.setattr(Collector, "ensure_thread", lambda collector: None)
 
 
 @pytest.fixture

@@ -377,7 +377,7 @@ def test_an_end_waits_for_what_is_in_the_pool_and_takes_the_board_away(
     assert recorder.outcomes == [Outcome.EXECUTED]
     assert pool.ended == [True]
     assert board.path not in call_board._owners
-    until(lambda: runs._thread is None)
+    until(lambda: runs.collector.thread is None)
 
 
 @pytest.mark.parametrize("kind", ["in flight", "idle", "standard"])
@@ -397,7 +397,7 @@ def test_a_pool_that_is_not_waited_for_is_shut_down_when_it_is_idle(
     if kind != "idle":
         pool.answer(pool.run_beside())
         assert recorder.wait(1)[0].outcome is Outcome.EXECUTED
-    until(lambda: executor._engine._thread is None)
+    until(lambda: executor._engine.collector.thread is None)
     until(lambda: pool.ended == [False])
 
 
@@ -413,7 +413,7 @@ def test_a_pool_that_cannot_be_shut_down_late_is_a_word_in_the_log(
     pool.shutdown = fail
     executor.submit_claims([make_claim(sample_jobs.add, 1)])
     executor.shutdown(wait=False)
-    thread = executor._engine._thread
+    thread = executor._engine.collector.thread
     pool.answer(pool.run_beside())
     assert asked.wait(SECONDS)
     thread.join(SECONDS)

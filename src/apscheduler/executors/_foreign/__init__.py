@@ -2,9 +2,10 @@
 
 ``pool.py`` gives claims to a pool. ``kinds.py`` tells what sort a pool is, ``source.py`` which one is in use after one
 broke. ``calls.py`` makes what the pool is given; ``away.py`` runs it where the pool has brought it, or ``threads.py`` and
-``runner.py`` if that is a thread of this process. ``answers.py`` settles a claim when the pool's future is done.
-``clocks.py`` watches timeouts, ``board.py`` has our own word beside the pool's future (docs/decisions/0012), ``host.py``
-tells whether a process is on this host, ``at_exit.py`` settles what is left at the interpreter's end.
+``runner.py`` if that is a thread of this process. ``collecting.py`` is the thread that takes the answers of the pool's
+futures, ``answers.py`` settles their claims. ``clocks.py`` watches timeouts, ``board.py`` has our own word beside the
+pool's future (docs/decisions/0012), ``host.py`` tells whether a process is on this host, ``at_exit.py`` settles what is
+left at the interpreter's end. ``needs.py`` says what these parts need of each other.
 
 States of a submission: waiting → begun → settled. A pool's future may say "done" or "broken" in any of them.
 

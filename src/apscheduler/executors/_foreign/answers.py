@@ -24,7 +24,7 @@ from apscheduler.runs.raised import set_cause
 
 if TYPE_CHECKING:
     from apscheduler.executors._foreign.board import Seen
-    from apscheduler.executors._foreign.pool import FutureRuns
+    from apscheduler.executors._foreign.needs import RunsForAnswers
     from apscheduler.executors._foreign.submission import Submission
 
 _TRIES = 3
@@ -37,7 +37,7 @@ CALLED_OFF = "its pool called the run off before it began"
 class PoolAnswers:
     """Settles the submissions of one executor."""
 
-    def __init__(self, runs: FutureRuns) -> None:
+    def __init__(self, runs: RunsForAnswers) -> None:
         self._runs = runs
         self._owner = runs.owner
 

@@ -17,15 +17,15 @@ from apscheduler.executors._foreign.kinds import is_of_this_host
 from apscheduler.executors.base import InterpreterEndingError
 
 if TYPE_CHECKING:
-    from apscheduler.executors._foreign.pool import FutureRuns
+    from apscheduler.executors._foreign.needs import RunsAtExit
     from apscheduler.executors._foreign.submission import Submission
 
 _LEFT_SECONDS = 1.0
-_watched: WeakSet[FutureRuns] = WeakSet()
+_watched: WeakSet[RunsAtExit] = WeakSet()
 _pid = 0
 
 
-def watch(runs: FutureRuns) -> None:
+def watch(runs: RunsAtExit) -> None:
     """Settle these runs at the interpreter's end. We register after the pool does, so our turn comes before it."""
     global _pid  # noqa: PLW0603 - a fork has nothing to do with the pools of its parent
     if _pid != os.getpid():
@@ -57,7 +57,7 @@ def _reason(submission: Submission) -> str:
     return f"this program ended {where}; whether it ended is not known"
 
 
-def call_off(runs: FutureRuns) -> None:
+def call_off(runs: RunsAtExit) -> None:
     """Take nothing more, and hand back what is known not to have begun."""
     runs.closed = True
     for submission in runs.open():

@@ -18,7 +18,7 @@ from apscheduler.executors.base import begin_all
 from apscheduler.history.outcomes import Outcome
 
 if TYPE_CHECKING:
-    from apscheduler.executors._foreign.pool import FutureRuns
+    from apscheduler.executors._foreign.needs import RunsForCalls
     from apscheduler.executors._foreign.submission import Submission
     from apscheduler.runs.claims import Claim
 
@@ -28,7 +28,7 @@ _SLOTS = 4096
 class PoolCalls:
     """Makes the calls of one executor, and gives them slots on its board."""
 
-    def __init__(self, runs: FutureRuns) -> None:
+    def __init__(self, runs: RunsForCalls) -> None:
         self._runs = runs
         self._owner = runs.owner
         self._board: CallBoard | None = None

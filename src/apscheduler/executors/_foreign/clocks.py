@@ -18,7 +18,7 @@ from apscheduler.executors.base import JobTimeoutError, WorkerDiedError
 
 if TYPE_CHECKING:
     from apscheduler.executors._foreign.board import Seen
-    from apscheduler.executors._foreign.pool import FutureRuns
+    from apscheduler.executors._foreign.needs import RunsForClocks
     from apscheduler.executors._foreign.submission import Submission
 
 _TICK_SECONDS = 0.1
@@ -32,7 +32,7 @@ _SILENT_SECONDS = 30.0
 class PoolClocks:
     """Watches the submissions of one executor that have a slot on the board. The thread that takes answers calls it."""
 
-    def __init__(self, runs: FutureRuns) -> None:
+    def __init__(self, runs: RunsForClocks) -> None:
         self._runs = runs
         self._owner = runs.owner
         self._lock = threading.Lock()
@@ -174,8 +174,7 @@ class PoolClocks:
         end_pool(pool, wait=False)
 
     def _at_work(self, pool: Any) -> bool:
-        """Return whether calls are under way in the pool. The caller holds the runs' lock."""
+        """Return whether calls are under way in the pool."""
         return any(
-            each.pool is pool and (each.slot < 0 or each.seen().begun)
-            for each in list(self._runs._open.values())
+            each.pool is pool and (each.slot < 0 or each.seen().begun) for each in self._runs.open()
         )

@@ -4,9 +4,6 @@ A pool is given a function and arguments. The standard library's pool of process
 every other pool gets the objects themselves, so that its own way of pickling applies. A future may be cancelled, lost
 or silent while its call runs on. So there are two sources for what runs where: the pool's future, and our own board or
 thread (see ``away.py``).
-
-One thread of ours takes the answers of all futures, because a listener that shuts the scheduler down must not run in
-the pool's own thread. The same thread watches timeouts in processes, and notices processes that are gone.
 """
 
 from __future__ import annotations
@@ -18,13 +15,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import suppress
 from itertools import count
-from queue import Empty, SimpleQueue
 from typing import Any
 
 from apscheduler.executors._foreign import at_exit, away
 from apscheduler.executors._foreign.answers import PoolAnswers, started_us
 from apscheduler.executors._foreign.calls import PoolCalls
 from apscheduler.executors._foreign.clocks import PoolClocks
+from apscheduler.executors._foreign.collecting import Collector
 from apscheduler.executors._foreign.kinds import (
     Submit,
     end_pool,
@@ -48,6 +45,7 @@ from apscheduler.texts import name_of
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from apscheduler.executors._ending.waits import Claims
+    from apscheduler.executors._foreign.needs import PoolOwner
 
 
 class FutureRuns:
@@ -58,7 +56,7 @@ class FutureRuns:
     :ivar key: a call that runs in a thread of this process finds this object by it
     """
 
-    def __init__(self, owner: Any, pool: Any) -> None:
+    def __init__(self, owner: PoolOwner, pool: Any) -> None:
         self.owner = owner
         self.source = PoolSource(owner, pool)
         self.closed = False
@@ -67,13 +65,11 @@ class FutureRuns:
         self._calls = PoolCalls(self)
         self.settling = PoolAnswers(self)
         self.clocks = PoolClocks(self)
+        self.collector = Collector(self)
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._open: dict[int, Submission] = {}
         self._numbers = count(1)
-        self._answers: SimpleQueue[tuple[Submission, Any] | None] = SimpleQueue()
-        self._thread: threading.Thread | None = None
-        self._ends_pool = False
         away.here[self.key] = self
         at_exit.watch(self)
 
@@ -154,18 +150,18 @@ class FutureRuns:
             pool, kind = type(submission.pool).__name__, type(future).__name__
             raise TypeError(f"{pool}.submit returned a {kind}, which is no future")
         submission.future = future
-        self._ensure_thread()
-        future.add_done_callback(lambda done: self._answered(submission, done))
+        self.collector.ensure_thread()
+        future.add_done_callback(lambda done: self.collector.answered(submission, done))
         if self.clocks.expect(submission):
-            self._answers.put(None)  # the thread has to look at the clock from now on
+            self.collector.wake()  # it has to look at the clock from now on
 
     def _go_without_future(self, submission: Submission, why: BaseException) -> None:
         """Called if ``submit`` raised after the call had begun: rely on the board or the thread for its outcome."""
         submission.future = None
-        self._ensure_thread()
+        self.collector.ensure_thread()
         failed: Future[None] = Future()
         failed.set_exception(why)
-        self._answered(submission, failed)
+        self.collector.answered(submission, failed)
 
     def run_here(self, number: int) -> None:
         """Run the submission with this number in the calling thread, a thread of the pool in this process."""
@@ -174,44 +170,6 @@ class FutureRuns:
             self.threads.run(submission)
 
     # -- out ------------------------------------------------------------------------------------------------
-
-    def _answered(self, submission: Submission, future: Any) -> None:
-        if self._thread is None:
-            self.settling.take_safely(submission, future)
-        else:
-            self._answers.put((submission, future))
-
-    def _ensure_thread(self) -> None:
-        with self._lock:
-            if self._thread is not None or (self.closed and not self._open):
-                return
-            thread = threading.Thread(
-                target=self._collect, name=f"apscheduler-{self.owner._alias}-answers", daemon=True
-            )
-            try:
-                thread.start()
-            except RuntimeError:  # the interpreter is ending: whoever brings an answer takes it
-                return
-            self._thread = thread
-
-    def _collect(self) -> None:
-        while True:
-            with suppress(Empty):
-                answer = self._answers.get(timeout=self.clocks.pause())
-                if answer is not None:
-                    self.settling.take_safely(*answer)
-            answer = None  # some pools run a call again while its future is still referenced
-            self.clocks.look_safely()
-            if self.closed and self._done():
-                self._end_pool_late()
-                return
-
-    def _done(self) -> bool:
-        with self._lock:
-            if self._open or not self.closed or not self._answers.empty():
-                return False
-            self._thread = None
-            return True
 
     def forget(self, submission: Submission) -> None:
         """Drop a submission that its claim does not need any more, and free its slot on the board."""
@@ -223,7 +181,7 @@ class FutureRuns:
         if slot >= 0 and submission.board is not None:
             submission.board.take_back(slot)
         if self.closed:
-            self._answers.put(None)
+            self.collector.wake()
 
     def wait_until(self, condition: Callable[[], bool], seconds: float | None = None) -> bool:
         """Wait until the condition holds, and return whether it does; it is tested when a submission is dropped."""
@@ -243,38 +201,25 @@ class FutureRuns:
         """
         self.closed = True
         here = threading.current_thread()
-        wait = wait and here is not self._thread and not runs_here(caller_ident())
+        wait = wait and here is not self.collector.thread and not runs_here(caller_ident())
         if wait:
             self.wait_until_empty()
         self.threads.close()
-        with self._lock:
-            self._ends_pool = not wait and bool(self._open) and not is_standard(self.pool)
-            later = self._ends_pool and self._thread is not None
-        self._answers.put(None)
+        may_wait = not wait and bool(self._open) and not is_standard(self.pool)
+        later = may_wait and self.collector.takes_end_over()
+        self.collector.wake()
         if not later:
             end_pool(self.pool, wait=wait)
         if wait:
             self._calls.close()
 
-    def _end_pool_late(self) -> None:
-        with self._lock:
-            due, self._ends_pool = self._ends_pool, False
-        if due:
-            try:
-                end_pool(self.pool, wait=False)
-            except Exception:
-                self.owner._logger.exception(
-                    "the pool of executor %r could not be shut down", self.owner._alias
-                )
-
     # -- what others ask ------------------------------------------------------------------------------------------
 
     def open(self) -> list[Submission]:
-        """Return the submissions that are in the pool (a snapshot)."""
-        with self._lock:
-            return list(self._open.values())
+        """Return the submissions that are in the pool (a snapshot, taken in one step)."""
+        return list(self._open.values())
 
-    def in_flight(self) -> list[Any]:
+    def in_flight(self) -> list[Claim]:
         """Return the claims that are in the pool (a snapshot)."""
         return [submission.claim for submission in self.open()]
 

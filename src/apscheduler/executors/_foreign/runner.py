@@ -11,11 +11,28 @@ from apscheduler.texts import name_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Protocol
 
     from apscheduler.executors._attempt.watchdog import Watchdog
+    from apscheduler.executors._contract import LaneOwner
     from apscheduler.executors._ending.waits import Claims
     from apscheduler.runs.claims import Claim
+
+    class Runs(Protocol):
+        """What a runner needs of the runs that it belongs to."""
+
+        @property
+        def owner(self) -> LaneOwner:
+            """The executor."""
+
+        def why_late(self) -> str:
+            """Return why an item came late to its thread."""
+
+        def watchdog(self) -> Watchdog:
+            """Return the watchdog of these runs."""
+
+        def replace_thread(self, runner: PoolRunner, rest: Claim | None) -> str:
+            """Give up a stuck thread, and have what is left of its claim run elsewhere; return what was done, in words."""
 
 
 class PoolRunner(Runner):
@@ -23,7 +40,7 @@ class PoolRunner(Runner):
 
     __slots__ = ("_runs",)
 
-    def __init__(self, runs: Any) -> None:
+    def __init__(self, runs: Runs) -> None:
         super().__init__(runs.owner)
         self._runs = runs
 
@@ -43,12 +60,11 @@ class PoolRunner(Runner):
 
     def why_late(self) -> str:
         """Return why an item came late to this thread."""
-        return str(self._runs.why_late())
+        return self._runs.why_late()
 
     def watchdog(self) -> Watchdog:
         """Return the watchdog of this pool."""
-        watchdog: Watchdog = self._runs.watchdog()
-        return watchdog
+        return self._runs.watchdog()
 
     def in_words(self) -> str:
         """Return the name of the job that has this thread, and whether it is past its timeout."""
@@ -63,10 +79,10 @@ class PoolRunner(Runner):
 
     def replace(self, rest: Claim | None) -> str:
         """Have the pool start another thread in place of this one, if it can; return what was done, in words."""
-        return str(self._runs.replace_thread(self, rest))
+        return self._runs.replace_thread(self, rest)
 
 
-def in_threads(runs: Any) -> Claims:
+def in_threads(runs: Runs) -> Claims:
     """Return the claims that have a thread of these runs, each with its job in words; threads given up are included."""
     runners = [each for each in list(lane_workers.values()) if isinstance(each, PoolRunner)]
     return {each.current: each.in_words() for each in runners if each._runs is runs}

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import BrokenExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from apscheduler.executors._foreign.kinds import Submit, rebuilt, revived, submitter
+
+if TYPE_CHECKING:
+    from apscheduler.executors._foreign.needs import PoolOwner
 
 
 class PoolSource:
@@ -17,7 +20,7 @@ class PoolSource:
     :ivar before: the pool that the current one has replaced, if any
     """
 
-    def __init__(self, owner: Any, given: Any) -> None:
+    def __init__(self, owner: PoolOwner, given: Any) -> None:
         self._owner = owner
         self._factory = None if hasattr(given, "submit") else given
         pool = revived(given) if self._factory is None else self._factory()

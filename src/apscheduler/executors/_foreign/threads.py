@@ -11,7 +11,7 @@ from apscheduler.executors._foreign.kinds import has_our_threads, nothing
 from apscheduler.executors._foreign.runner import PoolRunner
 
 if TYPE_CHECKING:
-    from apscheduler.executors._foreign.pool import FutureRuns
+    from apscheduler.executors._foreign.needs import RunsForThreads
     from apscheduler.executors._foreign.submission import Submission
     from apscheduler.runs.claims import Claim
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class PoolThreads:
     """The runs of one executor in threads that are not ours."""
 
-    def __init__(self, runs: FutureRuns) -> None:
+    def __init__(self, runs: RunsForThreads) -> None:
         self.owner = runs.owner
         self._runs = runs
         self._dog: Watchdog | None = None
@@ -57,7 +57,7 @@ class PoolThreads:
             if submission.claim is claim and submission.here:
                 submission.stuck = True
                 self._runs.forget(submission)
-        pool = self._runs.source.pool
+        pool = self._runs.pool
         grows = has_our_threads(pool) and hasattr(pool, "_max_workers")
         if grows:
             pool._max_workers += 1

@@ -6,19 +6,29 @@ from apscheduler.executors._foreign.runner import PoolRunner
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Protocol
 
     from apscheduler.executors._attempt.watchdog import Watch
-    from apscheduler.executors._tasks.flights import Flights
+    from apscheduler.executors._foreign.runner import Runs
+    from apscheduler.loops.port import TaskPort
     from apscheduler.runs.claims import Claim
+
+    class LoopRuns(Runs, Protocol):
+        """What a thread beside the loop needs of the runs that it belongs to."""
+
+        port: TaskPort
+
+        def thread_ended(self) -> None:
+            """Called by a thread when its claim has ended."""
 
 
 class LoopRunner(PoolRunner):
     """Runs one claim's function in a thread; an awaitable that the function returns is awaited in the loop."""
 
     __slots__ = ("_turn", "is_over")
+    _runs: LoopRuns
 
-    def __init__(self, runs: Flights) -> None:
+    def __init__(self, runs: LoopRuns) -> None:
         super().__init__(runs)
         self._turn = [True]
         self.is_over = False
