@@ -164,7 +164,7 @@ def test_a_run_that_was_given_up_in_its_middle_has_the_outcome_it_comes_to(
     began = now_us()
     time.sleep(0.02)
     pool.call_off()
-    board.end(slot, number, 0, away._CODES[outcome])
+    board.end(slot, number, 0, away.CODES[outcome])
     (result,) = recorder.wait(1)
     assert result.outcome == outcome
     assert "did not arrive" in (result.reason or str(result.exception))
@@ -187,7 +187,7 @@ def test_an_answer_that_never_comes_is_not_waited_for_beyond_the_timeout(
 ):
     executor.submit_claims([make_claim(sample_jobs.nothing, timeout=0.2)])
     board, slot, number = begun_beside(pool)
-    board.end(slot, number, 0, away._CODES["executed"])
+    board.end(slot, number, 0, away.CODES["executed"])
     (result,) = recorder.wait(1)
     assert result.outcome is Outcome.EXECUTED
     assert result.finished - result.started < 1_200_000

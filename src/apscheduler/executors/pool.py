@@ -14,11 +14,33 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from concurrent.futures import Future
     from datetime import datetime
-    from typing import Any
+    from typing import Any, Protocol
 
     from apscheduler.executors._processes.pool import ProcessPool
     from apscheduler.executors._threads.pool import WorkerPool
+    from apscheduler.executors._threads.runner import UnderWay
     from apscheduler.job import Job
+
+    class Engine(Protocol):
+        """What runs the claims of an executor: a pool of ours, or the runs in a pool of others."""
+
+        def drives(self, pool: Any) -> bool:
+            """Return whether what is submitted here goes to that pool."""
+
+        def in_flight(self) -> list[Any]:
+            """Return the items that are queued or running (a snapshot)."""
+
+        def under_way(self) -> list[UnderWay]:
+            """Return what is known to run, each with its fire time and since when."""
+
+        def busy_count(self) -> int:
+            """Return how many items are running or waiting."""
+
+        def running_count(self) -> int:
+            """Return how many items are running."""
+
+        def shutdown(self, wait: bool) -> None:
+            """Take nothing more; with ``wait``, return when all of it has ended."""
 
 
 class BasePoolExecutor(OwnExecutor):
@@ -27,14 +49,14 @@ class BasePoolExecutor(OwnExecutor):
     :param pool: the pool, an object with ``submit(function, *args)`` that returns a future
     """
 
-    _engine: Any = None
+    _engine: Engine | None = None
     _runs_by = __name__
 
     def __init__(self, pool: Any) -> None:
         super().__init__()
         self._pool = pool
         self._given = None if hasattr(pool, "submit") else pool  # a function that returns pools
-        self._aside: list[Any] = []  # the engines of pools that another pool has replaced
+        self._aside: list[Engine] = []  # the engines of pools that another pool has replaced
 
     def start(self, scheduler: Any, alias: str) -> None:
         """Called by the scheduler; may be called again after :meth:`shutdown`."""
@@ -42,14 +64,31 @@ class BasePoolExecutor(OwnExecutor):
         self._start_engine()
 
     def _start_engine(self) -> None:
+        self._aside = []
+        if self._pool is not self._own_pool:
+            self._start_runs()
+            return
+        if self._pool.closing:
+            self._pool = self._own_pool = self._make_pool()
+        self._engine = self._pool
+        self._start_own_pool()
+
+    def _make_pool(self) -> Any:
+        """Return a pool of ours."""
+        raise NotImplementedError
+
+    def _start_own_pool(self) -> None:
+        """Start the pool of ours."""
+        self._own_pool.start(self)
+
+    def _start_runs(self) -> None:
         from apscheduler.executors._foreign.pool import FutureRuns
 
-        self._aside = []
         engine = self._engine
         if not isinstance(engine, FutureRuns) or engine.closed:
-            self._engine = FutureRuns(self, self._given or self._pool)
-            self._pool = self._engine.pool
-            self._engine.warm_up()
+            self._engine = runs = FutureRuns(self, self._given or self._pool)
+            self._pool = runs.pool
+            runs.warm_up()
 
     def _heed_pool(self) -> None:
         """Go on with the pool in ``_pool`` if user code has put another one there, or has put an earlier one back."""
@@ -63,12 +102,18 @@ class BasePoolExecutor(OwnExecutor):
         self._engine = known[0] if known else FutureRuns(self, self._pool)
 
     def _submit(self, items: Sequence[Any]) -> list[tuple[Any, BaseException]]:
-        self._heed_pool()
+        pool: Any = self._pool
+        if self._engine is not pool or pool is not self._own_pool:
+            self._heed_pool()
+        runs: Any = self._engine
         try:
-            refused: list[tuple[Any, BaseException]] = self._engine.submit(items)
+            if pool is not self._own_pool:
+                refused: list[tuple[Any, BaseException]] = runs.submit(items)
+                return refused
+            pool.take(items)
         except RuntimeError as exc:
             return [(item, exc) for item in items]
-        return refused
+        return []
 
     def _run_by(self, run: Any, job: Job, run_times: list[datetime]) -> None:
         def answer(future: Future[Any]) -> None:
@@ -101,15 +146,14 @@ class BasePoolExecutor(OwnExecutor):
 
     def in_flight(self) -> list[Any]:
         """Return the claims (and plain jobs) that are queued or running: a snapshot. New."""
-        items: list[Any] = [] if self._engine is None else self._engine.in_flight()
+        items = [] if self._engine is None else self._engine.in_flight()
         for engine in self._aside:
             items += engine.in_flight()
         return items
 
     def under_way(self) -> list[Any]:
         """Return what is known to run, each with its fire time and since when (microseconds UTC). New."""
-        found: list[Any] = [] if self._engine is None else self._engine.under_way()
-        return found
+        return [] if self._engine is None else self._engine.under_way()
 
     @property
     def capacity(self) -> int | None:  # type: ignore[override] # read only: the pool's
@@ -120,8 +164,7 @@ class BasePoolExecutor(OwnExecutor):
         """Return how many jobs could start at once (-2 if two wait). New."""
         if self.capacity is None or self._engine is None:
             return self.capacity
-        busy: int = self._engine.busy_count()
-        return self.capacity - busy
+        return self.capacity - self._engine.busy_count()
 
     def running_count(self) -> int:
         """Return how many jobs are running now. New."""
@@ -157,28 +200,10 @@ class ThreadPoolExecutor(BasePoolExecutor):
 
         return WorkerPool(self._max_workers, **self._options, maker=self)
 
-    def _start_engine(self) -> None:
-        if self._pool is not self._own_pool:
-            super()._start_engine()
-            return
-        if self._pool.closing:
-            self._pool = self._own_pool = self._make_pool()
-        self._engine = self._pool
-        self._aside = []
+    def _start_own_pool(self) -> None:
         # Without a daemon thread the scheduler outlives the main thread, and then no thread can be made.
         outlives = vars(self._scheduler).get("_daemon") is False
-        self._pool.start(self, all_workers=outlives)
-
-    def _submit(self, items: Sequence[Any]) -> list[tuple[Any, BaseException]]:
-        if self._pool is not self._own_pool:
-            return super()._submit(items)
-        if self._engine is not self._pool:
-            self._heed_pool()
-        try:
-            self._pool.take(items)
-        except RuntimeError as exc:
-            return [(item, exc) for item in items]
-        return []
+        self._own_pool.start(self, all_workers=outlives)
 
 
 def checked_workers(max_workers: Any) -> int:
@@ -242,27 +267,6 @@ class ProcessPoolExecutor(BasePoolExecutor):
         from apscheduler.executors._processes.pool import ProcessPool
 
         return ProcessPool(self._max_workers, **self._options, maker=self)
-
-    def _start_engine(self) -> None:
-        if self._pool is not self._own_pool:
-            super()._start_engine()
-            return
-        if self._pool.closing:
-            self._pool = self._own_pool = self._make_pool()
-        self._engine = self._pool
-        self._aside = []
-        self._pool.start(self)
-
-    def _submit(self, items: Sequence[Any]) -> list[tuple[Any, BaseException]]:
-        if self._pool is not self._own_pool:
-            return super()._submit(items)
-        if self._engine is not self._pool:
-            self._heed_pool()
-        try:
-            self._pool.take(items)
-        except RuntimeError as exc:
-            return [(item, exc) for item in items]
-        return []
 
 
 def checked_context(context: Any) -> Any:

@@ -78,20 +78,20 @@ class PoolAnswers:
 
     # -- a future that says how it went -------------------------------------------------------------------
 
-    def _take_result(self, submission: Submission, answers: Any) -> None:
-        if answers is None:  # it came to a thread of this process after it had been called off
+    def _take_result(self, submission: Submission, brought: Any) -> None:
+        if brought is None:  # it came to a thread of this process after it had been called off
             self._take_cancelled(submission)
-        elif answers.__class__ is str and answers == away.AGAIN:
+        elif brought.__class__ is str and brought == away.AGAIN:
             why = "its process ended, and its pool began with it again, which was kept from it"
             self.orphan(submission, WorkerDiedError(why))
-        elif not _are_answers(answers, submission.fires):
-            why = f"its pool's future brought a {type(answers).__name__} in place of what the call returned"
+        elif (answers := _answers_in(brought, submission.fires)) is None:
+            why = f"its pool's future brought a {type(brought).__name__} in place of what the call returned"
             self._take_nothing(submission, RemoteError(why))
         elif not answers and submission.claim.unsettled and not self._runs.closed:
             self._runs.forget(submission)
             self._runs.send(submission.claim)  # it was kept from beginning in a retired pool
         else:
-            self._take_answers(submission, [calls.Answer._make(each) for each in answers])
+            self._take_answers(submission, answers)
 
     def _take_answers(self, submission: Submission, answers: list[calls.Answer]) -> None:
         claim = submission.claim
@@ -228,12 +228,21 @@ class PoolAnswers:
         self._runs.forget(submission)
 
 
-def _are_answers(found: Any, fires: list[int]) -> bool:
-    """Return whether this is what our call returns: a pool that is not ours may bring anything in its place."""
-    return found.__class__ in _ROWS and all(
-        each.__class__ in _ROWS and len(each) == 6 and each[0] in fires and each[1] in away._CODES
-        for each in found
-    )
+def _answers_in(brought: Any, fires: list[int]) -> list[calls.Answer] | None:
+    """Return the answers that our call has returned, ``None`` if the pool has brought something else in their place."""
+    if not _is_row(brought) or not all(map(_is_answer, brought)):
+        return None
+    answers = [calls.Answer._make(each) for each in brought]
+    ours = all(each.fire in fires and each.outcome in away.CODES for each in answers)
+    return answers if ours else None
+
+
+def _is_row(what: Any) -> bool:
+    return what.__class__ in _ROWS
+
+
+def _is_answer(what: Any) -> bool:
+    return _is_row(what) and len(what) == len(calls.Answer._fields)
 
 
 def _result_of(

@@ -57,7 +57,7 @@ AGAIN = "again"
 here: WeakValueDictionary[str, Any] = WeakValueDictionary()
 """The ``FutureRuns`` of this process by key. A key begins with the process number: no key matches in a forked child."""
 
-_CODES = {
+CODES = {
     calls.EXECUTED: call_board.EXECUTED,
     calls.FAILED: call_board.FAILED,
     calls.TIMED_OUT: call_board.TIMED_OUT,
@@ -130,7 +130,7 @@ def _run_by_board(
         return AGAIN
     answers = []
     for index, answer in enumerate(call.run(lambda at: board.go_on(slot, number, at))):
-        board.end(slot, number, index, _CODES[answer.outcome])
+        board.end(slot, number, index, CODES[answer.outcome])
         answers.append(tuple(answer))
     return answers
 

@@ -26,7 +26,7 @@ def overdue_at(worker: WorkerProcess, board: Board | None, grace: float) -> floa
     sent = worker.sent[0]
     if board is None or sent.timeout is None or board.number(worker.slot) != sent.number:
         return monotonic() + _LOOK_AGAIN  # it has not begun yet
-    started = board.start(worker.slot)[1]
+    _, started = board.start(worker.slot)
     if not started:
         return monotonic() + _LOOK_AGAIN
     return started + sent.timeout + grace
@@ -54,7 +54,7 @@ def end_hung(owner: Owner, worker: WorkerProcess, board: Board) -> None:
 def taken_back(worker: WorkerProcess, board: Board, now: float) -> list[Claim]:
     """Take back the calls that wait behind a slow one; return their claims, the last one first."""
     number = board.number(worker.slot)
-    started = board.start(worker.slot)[1]
+    _, started = board.start(worker.slot)
     if not worker.sent[0].number <= number < worker.sent[-1].number:
         return []  # it has not begun with them, or nothing is left to take
     if not started or now - started < TAKE_BACK_SECONDS:

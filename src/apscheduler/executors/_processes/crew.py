@@ -72,7 +72,7 @@ class Crew:
             self._starts.failures = 0
             return
         worker.leaving = True
-        exc = unpack_error(told)[0]
+        exc, _, _ = unpack_error(told)
         why = f"the initializer of the worker processes raised {said(exc)}"
         self._start_failed(why, exc)
 
