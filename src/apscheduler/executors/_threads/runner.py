@@ -41,16 +41,6 @@ def under_way(claim: Claim) -> UnderWay | None:
     return (claim, claim.begun, claim.begun_at) if at_work else None
 
 
-class Rest:
-    """The fire times of a claim that its worker process did not begin before it was given up or died."""
-
-    __slots__ = ("claim", "first")
-
-    def __init__(self, claim: Claim, first: int) -> None:
-        self.claim = claim
-        self.first = first
-
-
 class Runner:
     """Runs items one after another; belongs to one thread.
 
