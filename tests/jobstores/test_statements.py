@@ -10,7 +10,8 @@ from databases import SHARED, Place
 from sqlalchemy import event
 
 from apscheduler.history.outcomes import Outcome
-from apscheduler.jobstores._sql.statements import SQLite, _array
+from apscheduler.jobstores._sql.statements.postgresql import array
+from apscheduler.jobstores._sql.statements.sqlite import SQLite
 from apscheduler.testing import FakeClock, ManualScheduler
 
 pytestmark = pytest.mark.slow
@@ -91,7 +92,7 @@ def test_this_sqlite_takes_lists_in_json(tmp_path):
     ],
 )
 def test_arrays_are_written_as_postgresql_reads_them(values, text):
-    assert _array(values) == text
+    assert array(values) == text
 
 
 def statements_in(engine):

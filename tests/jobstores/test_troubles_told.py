@@ -29,9 +29,9 @@ from sqlalchemy.exc import (
 from apscheduler.cli import main
 from apscheduler.jobstores._sql.connection import remedies
 from apscheduler.jobstores._sql.connection.addresses import file_address
+from apscheduler.jobstores._sql.connection.cursors import many
 from apscheduler.jobstores._sql.connection.engines import not_installed
 from apscheduler.jobstores._sql.schema.migrations import SchemaError
-from apscheduler.jobstores._sql.statements import _many
 from apscheduler.jobstores._troubles import Troubles
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.serializers.json import SignedJSONSerializer
@@ -675,6 +675,6 @@ def test_what_a_driver_raises_for_many_rows_is_an_error_of_sqlalchemy(kind, tmp_
     place = Place(kind, tmp_path)
     mark = "?" if kind == "sqlite" else "%s"
     with place.engine().connect() as connection, pytest.raises(DBAPIError) as caught:
-        _many(connection, f"INSERT INTO nonesuch VALUES ({mark})", [(1,), (2,)])
+        many(connection, f"INSERT INTO nonesuch VALUES ({mark})", [(1,), (2,)])
     assert "nonesuch" in str(caught.value.orig)
     place.close()

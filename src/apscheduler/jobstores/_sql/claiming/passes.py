@@ -31,9 +31,9 @@ from apscheduler.jobstores._sql.claiming.beyond import Beyond, Looked
 from apscheduler.jobstores._sql.claiming.catching_up import Portion
 from apscheduler.jobstores._sql.claiming.claims import StoreClaim
 from apscheduler.jobstores._sql.claiming.transaction import Candidate, Writing
+from apscheduler.jobstores._sql.connection.cursors import fetched
 from apscheduler.jobstores._sql.connection.database import is_disconnect
 from apscheduler.jobstores._sql.rows import LAST_GENERATION
-from apscheduler.jobstores._sql.statements import fetched
 from apscheduler.jobstores.base import ClaimBatch
 
 TYPE_CHECKING = False
