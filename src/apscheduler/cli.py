@@ -167,9 +167,9 @@ def _checkup() -> Any:
     :raises ImportError: without SQLAlchemy, with how to install it
     """
     import_module("apscheduler.jobstores.sqlalchemy")  # its error names the extra
-    from apscheduler.jobstores._sql.guarding import checkup
+    from apscheduler.jobstores import _checkup
 
-    return checkup
+    return _checkup
 
 
 def _moment(_: click.Context, __: click.Parameter, given: str | None) -> datetime | None:

@@ -19,8 +19,8 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
+from apscheduler.jobstores._checkup import findings
 from apscheduler.jobstores._sql.connection.database import is_retryable
-from apscheduler.jobstores._sql.guarding.checkup import findings
 from apscheduler.jobstores._sql.membership import listening
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.schedulers.background import BackgroundScheduler

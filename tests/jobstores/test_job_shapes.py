@@ -6,7 +6,7 @@ from datetime import UTC
 
 import pytest
 
-from apscheduler.jobstores._sql.rows import check_shape
+from apscheduler.jobstores._rows import check_shape
 from apscheduler.testing import ManualScheduler
 
 

@@ -8,14 +8,14 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from apscheduler._engine.instants import EARLIEST, LATEST, from_us, to_us
-from apscheduler.jobstores._sql.connection.addresses import Secrets
-from apscheduler.jobstores._sql.rows import (
+from apscheduler.jobstores._rows import (
     LAST_GENERATION,
     Times,
     bytes_of,
     check_generation,
     id_text,
 )
+from apscheduler.jobstores._sql.connection.addresses import Secrets
 
 MOMENT = datetime(2030, 1, 1, tzinfo=UTC)
 

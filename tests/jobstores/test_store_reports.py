@@ -14,9 +14,9 @@ from apscheduler.events import (
 )
 from apscheduler.history import reasons
 from apscheduler.history.outcomes import Outcome
+from apscheduler.jobstores import _checkup as checkup
 from apscheduler.jobstores import sqlalchemy as module
 from apscheduler.jobstores._sql.connection.remedies import READ_ONLY_FILE
-from apscheduler.jobstores._sql.guarding import checkup
 from apscheduler.jobstores.sqlalchemy import RunLostError
 from apscheduler.testing import FakeClock, ManualScheduler
 from apscheduler.testing._contract_jobs import INTERVAL, NOW, moment

@@ -16,7 +16,7 @@ from rethinkdb.errors import ReqlOpFailedError
 from rethinkdb.ql2_pb2 import Term
 
 from apscheduler._engine.instants import SECOND
-from apscheduler.jobstores._sql.rows import LATEST_SECONDS
+from apscheduler.jobstores._rows import LATEST_SECONDS
 from apscheduler.jobstores.rethinkdb import RethinkDBJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.testing._contract_jobs import NOW, moment

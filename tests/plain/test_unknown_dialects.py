@@ -15,8 +15,8 @@ from sqlalchemy import Column, Integer, MetaData, String, Table, create_engine
 from sqlalchemy.dialects import mssql, oracle
 from sqlalchemy.schema import CreateTable
 
+from apscheduler.jobstores import _checkup as checkup
 from apscheduler.jobstores._plain.claims import PlainStore
-from apscheduler.jobstores._sql.guarding import checkup
 from apscheduler.jobstores._sql.schema.tables import jobs_table, plain_jobs_table
 from apscheduler.jobstores.base import BaseJobStore, ConflictingIdError
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore

@@ -14,7 +14,7 @@ from apscheduler._engine.instants import NEVER, SECOND, from_us, to_us
 from apscheduler.elsewhere import names_of_3x
 from apscheduler.jobstores._pickled.connecting import or_none, port, read_arguments
 from apscheduler.jobstores._pickled.store import Entry, PickledJobStore
-from apscheduler.jobstores._sql.rows import from_float
+from apscheduler.jobstores._rows import from_float
 from apscheduler.jobstores.base import ConflictingIdError, JobLookupError, due_order
 from apscheduler.references import maybe_ref
 

@@ -23,7 +23,7 @@ from apscheduler.jobstores._pickled.connecting import (
     whole,
 )
 from apscheduler.jobstores._pickled.store import Entry, Note, PickledJobStore
-from apscheduler.jobstores._sql.rows import from_float
+from apscheduler.jobstores._rows import from_float
 from apscheduler.jobstores.base import ConflictingIdError, JobLookupError, due_order
 
 try:

@@ -16,7 +16,7 @@ from apscheduler._engine.instants import NEVER, SECOND, from_us, to_us
 from apscheduler.elsewhere import names_of_3x
 from apscheduler.jobstores._pickled.connecting import check_names, port, read_arguments, seconds
 from apscheduler.jobstores._pickled.store import Entry, PickledJobStore
-from apscheduler.jobstores._sql.rows import EARLIEST_SECONDS, LATEST_SECONDS, due_of, from_float
+from apscheduler.jobstores._rows import EARLIEST_SECONDS, LATEST_SECONDS, due_of, from_float
 from apscheduler.jobstores.base import ConflictingIdError, JobLookupError, due_order
 from apscheduler.references import maybe_ref
 from apscheduler.texts import line

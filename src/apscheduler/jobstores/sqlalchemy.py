@@ -46,6 +46,15 @@ from apscheduler.history import reasons
 from apscheduler.job import Job
 from apscheduler.jobstores._asking import Note, add_one_by_one, own_methods, revised
 from apscheduler.jobstores._outlines import outlined
+from apscheduler.jobstores._rows import (
+    EARLIEST_SECONDS,
+    LATEST_SECONDS,
+    Times,
+    as_read,
+    from_float,
+    id_text,
+    is_time,
+)
 from apscheduler.jobstores._sql.changing.editing import Editing
 from apscheduler.jobstores._sql.changing.hooks import Hooks
 from apscheduler.jobstores._sql.changing.loading import Loader, Unloadable
@@ -73,15 +82,6 @@ from apscheduler.jobstores._sql.looking import Looking
 from apscheduler.jobstores._sql.membership.leader import SQLLeaderLock
 from apscheduler.jobstores._sql.membership.listening import Listener
 from apscheduler.jobstores._sql.membership.nodes import SQLRoll
-from apscheduler.jobstores._sql.rows import (
-    EARLIEST_SECONDS,
-    LATEST_SECONDS,
-    Times,
-    as_read,
-    from_float,
-    id_text,
-    is_time,
-)
 from apscheduler.jobstores._sql.schema.migrations import prepare, statements
 from apscheduler.jobstores._sql.schema.tables import (
     Tables,
@@ -316,7 +316,8 @@ class SQLAlchemyJobStore(SharedJobStore):
 
         name = checked_table(tablename)
         jobs = plain_jobs_table(maybe_ref(metadata), name, tableschema, self.engine.dialect.name)
-        become_plain(self, jobs, read_pickle_protocol(pickle_protocol), create=create_tables)
+        protocol = read_pickle_protocol(pickle_protocol)
+        become_plain(self, SQLAlchemyJobStore, jobs, protocol, create=create_tables)
 
     @property
     def pickle_protocol(self) -> int:

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 import pytest
 import tzdata
 
-from apscheduler.jobstores._sql.guarding.checkup import findings
+from apscheduler.jobstores._checkup import findings
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.serializers.json import SignedJSONSerializer

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 from apscheduler._engine.instants import NEVER, SECOND, from_us, to_us
 from apscheduler.jobstores._pickled.store import Entry, PickledJobStore
-from apscheduler.jobstores._sql.rows import due_of, from_float, short
+from apscheduler.jobstores._rows import due_of, from_float, short
 from apscheduler.jobstores.base import due_order
 
 TYPE_CHECKING = False

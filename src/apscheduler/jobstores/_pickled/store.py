@@ -17,7 +17,7 @@ from apscheduler.amounts import read_pickle_protocol
 from apscheduler.events import EVENT_JOB_QUARANTINED, QuarantineEvent
 from apscheduler.job import Job
 from apscheduler.jobstores._outlines import outlined
-from apscheduler.jobstores._sql.rows import check_shape, from_float, is_time
+from apscheduler.jobstores._rows import check_shape, from_float, is_time
 from apscheduler.jobstores.base import KeepingJobStore
 from apscheduler.texts import line
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 from datetime import UTC
+from functools import cache
 
 from sqlalchemy import inspect, select, type_coerce
 from sqlalchemy.exc import DBAPIError
@@ -18,15 +19,14 @@ from sqlalchemy.types import NullType
 
 from apscheduler._engine.instants import SECOND, from_us, to_us
 from apscheduler.jobstores._pickled.store import Entry, PickledJobStore
+from apscheduler.jobstores._rows import as_read, from_float, id_text, is_time, to_float
 from apscheduler.jobstores._sql.connection.remedies import put
-from apscheduler.jobstores._sql.rows import as_read, from_float, id_text, is_time, to_float
 from apscheduler.jobstores.base import (
     ConflictingIdError,
     JobLookupError,
     SharedJobStore,
     due_order,
 )
-from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,15 +35,19 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sqlalchemy import Table
-    from sqlalchemy.engine import Connection
+    from sqlalchemy.engine import Connection, Engine
 
     from apscheduler.job import Job
+    from apscheduler.jobstores._sql.connection.addresses import Secrets
 
 _HALF_A_MICROSECOND = 0.5 / SECOND
 
 
-class PlainSQLAlchemyJobStore(PickledJobStore, SQLAlchemyJobStore):
-    """The class of a :class:`SQLAlchemyJobStore` on any database other than PostgreSQL, MariaDB, MySQL and SQLite."""
+class PlainWays(PickledJobStore):
+    """What a store does on any database other than PostgreSQL, MariaDB, MySQL and SQLite.
+
+    :ivar engine: of SQLAlchemy
+    """
 
     claims = False
     paced = False
@@ -59,7 +63,9 @@ class PlainSQLAlchemyJobStore(PickledJobStore, SQLAlchemyJobStore):
     waiting_for_start = SharedJobStore.waiting_for_start
     withdraw = SharedJobStore.withdraw
 
+    engine: Engine
     jobs_t: Table
+    _secrets: Secrets
     _create: bool
     _is_made = False
     _pid: int
@@ -226,23 +232,32 @@ class PlainSQLAlchemyJobStore(PickledJobStore, SQLAlchemyJobStore):
 
 
 def become_plain(
-    store: SQLAlchemyJobStore, table: Table, pickle_protocol: int, *, create: bool
+    store: Any, face: type[SharedJobStore], table: Table, pickle_protocol: int, *, create: bool
 ) -> None:
     """Turn a store into a plain one. Called by its constructor.
 
+    :param face: the class that users make a store of
     :param table: the job table
     :param create: whether its start makes the table
     """
-    made: Any = store
-    cls = type(store)
-    if cls is SQLAlchemyJobStore:
-        made.__class__ = PlainSQLAlchemyJobStore
-    else:  # a user's subclass: its overrides come before our methods
-        made.__class__ = type(
-            cls.__name__, (cls, PlainSQLAlchemyJobStore), {"__module__": cls.__module__}
-        )
-    made.pickle_protocol = pickle_protocol
-    made._notes = {}
-    made.jobs_t = table
-    made._create = create
-    made._pid = os.getpid()
+    store.__class__ = _plain_class(type(store), face)
+    store.pickle_protocol = pickle_protocol
+    store._notes = {}
+    store.jobs_t = table
+    store._create = create
+    store._pid = os.getpid()
+
+
+def _plain_class(cls: type[SharedJobStore], face: type[SharedJobStore]) -> type[SharedJobStore]:
+    """Return the class of a plain store that was made as a ``cls``."""
+    plain = _plain_face(face)
+    if cls is face:
+        return plain
+    # A user's subclass: its overrides come before our methods.
+    return type(cls.__name__, (cls, plain), {"__module__": cls.__module__})
+
+
+@cache
+def _plain_face(face: type[SharedJobStore]) -> type[SharedJobStore]:
+    """Return the class of a plain store that was made as the face itself."""
+    return type(f"Plain{face.__name__}", (PlainWays, face), {"__module__": __name__})

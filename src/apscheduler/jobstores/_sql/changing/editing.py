@@ -11,10 +11,10 @@ from sqlalchemy.types import NullType
 
 from apscheduler._engine.records import Record
 from apscheduler.cluster.points import reached
+from apscheduler.jobstores._rows import as_read, to_float
 from apscheduler.jobstores._sql.changing.exchange import ChangedMeanwhileError, Exchange, Seen
 from apscheduler.jobstores._sql.changing.loading import Loader, Unloadable
 from apscheduler.jobstores._sql.connection.database import is_disconnect
-from apscheduler.jobstores._sql.rows import as_read, to_float
 from apscheduler.jobstores.base import ConflictingIdError, JobLookupError, QuarantinedJobError
 from apscheduler.jobstores.standing import CLOCK_ERROR, EDIT_TRIES, Standing, pass_claims
 from apscheduler.triggers.wording import same_schedule

@@ -12,7 +12,7 @@ from sqlalchemy import func, select, type_coerce
 from sqlalchemy.types import NullType
 
 from apscheduler._engine.records import Record
-from apscheduler.jobstores._sql.rows import as_read, from_float, is_generation
+from apscheduler.jobstores._rows import as_read, from_float, is_generation
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from apscheduler import clocks
 from apscheduler._engine.backoff import delay
 from apscheduler._engine.records import Record
 from apscheduler.job import Job
-from apscheduler.jobstores._sql.rows import (
+from apscheduler.jobstores._rows import (
     EARLIEST_SECONDS,
     LATEST_SECONDS,
     as_read,

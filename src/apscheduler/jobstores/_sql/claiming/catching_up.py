@@ -302,10 +302,10 @@ class CatchUps:
         """Permit what follows these outcomes, in the transaction that writes them."""
         latest: dict[CatchUp, Settled] = {}
         for item in items:
-            catch_up: CatchUp | None = item.claim.catch_up
-            if catch_up is not None and item.result is not None:
-                catch_up.learn(item.result)
-                latest[catch_up] = item
+            claim = item.claim
+            if isinstance(claim, Portion) and item.result is not None:
+                claim.catch_up.learn(item.result)
+                latest[claim.catch_up] = item
         found: list[Extension] = []
         rows: list[tuple[Any, ...]] = []
         for catch_up, item in latest.items():

@@ -11,12 +11,20 @@ from apscheduler.runs.claims import Claim, Result
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Protocol
 
     from apscheduler.cluster.offset import Offset
     from apscheduler.job import Job
-    from apscheduler.jobstores._sql.claiming.catching_up import CatchUp
     from apscheduler.runs.claims import Sink
+
+    class Whole(Protocol):
+        """What a claim knows of the catch-up that it is a portion of (catching_up.py)."""
+
+        def released(self, portion: Claim) -> None:
+            """Take note that a portion has ended."""
+
+        def end(self) -> Settled | None:
+            """Hand over no more; return what is to be given back, ``None`` if nothing is."""
 
 
 class StoreClaim(Claim):
@@ -30,7 +38,7 @@ class StoreClaim(Claim):
 
     __slots__ = ("__weakref__", "_lease", "_offset", "epoch", "generation", "kind", "offset")
 
-    catch_up: CatchUp | None = None
+    catch_up: Whole | None = None
     """The catch-up that this is a portion of, if it is one."""
 
     def __init__(

@@ -100,7 +100,7 @@ class Outbox:
         rest = None if claim.catch_up is None else claim.catch_up.end()
         self.give_back_rests([] if rest is None else [rest])
 
-    def give_back_rests(self, rests: Iterable[Rest]) -> None:
+    def give_back_rests(self, rests: Iterable[Settled]) -> None:
         """Queue that these rests of catch-ups were not started, so that any node can claim them."""
         for rest in rests:
             self._add(rest)

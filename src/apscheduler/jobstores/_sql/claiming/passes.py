@@ -26,14 +26,15 @@ from apscheduler._engine.backoff import delay
 from apscheduler._engine.instants import NEVER, SECOND
 from apscheduler._engine.records import Record
 from apscheduler.cluster.points import reached
+from apscheduler.jobstores._rows import LAST_GENERATION
 from apscheduler.jobstores._sql.changing.loading import Unloadable
 from apscheduler.jobstores._sql.claiming.beyond import Beyond, Looked
+from apscheduler.jobstores._sql.claiming.candidates import Candidate
 from apscheduler.jobstores._sql.claiming.catching_up import Portion
 from apscheduler.jobstores._sql.claiming.claims import StoreClaim
-from apscheduler.jobstores._sql.claiming.transaction import Candidate, Writing
+from apscheduler.jobstores._sql.claiming.transaction import Writing
 from apscheduler.jobstores._sql.connection.cursors import fetched
 from apscheduler.jobstores._sql.connection.database import is_disconnect
-from apscheduler.jobstores._sql.rows import LAST_GENERATION
 from apscheduler.jobstores.base import ClaimBatch
 
 TYPE_CHECKING = False
@@ -47,10 +48,10 @@ if TYPE_CHECKING:
     from apscheduler.job import Job
     from apscheduler.jobstores._sql.changing.asking import Ask
     from apscheduler.jobstores._sql.changing.loading import Loader
+    from apscheduler.jobstores._sql.claiming.candidates import Onlooker
     from apscheduler.jobstores._sql.claiming.free_runs import FreeRuns
     from apscheduler.jobstores._sql.claiming.outbox import Outbox
     from apscheduler.jobstores._sql.connection.database import Database
-    from apscheduler.jobstores._sql.guarding.strangers import Strangers
     from apscheduler.jobstores._sql.statements import Statements
     from apscheduler.jobstores.base import ClaimRequest
 
@@ -100,7 +101,7 @@ class Claiming:
         outbox: Outbox,
         membership: Membership,
         free_runs: FreeRuns,
-        strangers: Strangers,
+        onlooker: Onlooker,
         note: Callable[[ClaimBatch], None],
         on_passed: Callable[[list[tuple[Job, list[int]]]], None],
     ) -> None:
@@ -112,7 +113,7 @@ class Claiming:
         self._outbox = outbox
         self._membership = membership
         self._free_runs = free_runs
-        self._strangers = strangers
+        self._onlooker = onlooker
         self._beyond = Beyond(database, statements)
         self._looked_for_free = 0.0
         self._number = 0
@@ -268,7 +269,7 @@ class Claiming:
     ) -> Looked:
         """Plan and commit what can be taken of a page."""
         reached("claim.read")
-        self._strangers.met(rows)
+        self._onlooker.met(rows)
         waiting: set[str] = set()
         found, considered = self._planned(rows, request, batch, slots, left, waiting)
         if batch.error is not None:
@@ -524,8 +525,8 @@ class Claiming:
         if self._broken or done.broken:
             self._broken_of(found, done, request)
         self.moved.update(dict.fromkeys(done.moved))
-        self._strangers.lost(done.lost)
-        self._strangers.claimed(done.running)
+        self._onlooker.lost(done.lost)
+        self._onlooker.claimed(done.running)
         lost = len(found) - done.taken
         if lost > len(found) // 8:
             self._apart = _APART_PASSES

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from apscheduler._engine.instants import NEVER
-from apscheduler._engine.records import Record
 from apscheduler.cluster.points import reached
 from apscheduler.history import reasons
 from apscheduler.history.outcomes import Outcome
+from apscheduler.jobstores._rows import as_read, to_float
 from apscheduler.jobstores._sql.changing.asking import Moved
 from apscheduler.jobstores._sql.claiming.catching_up import portion_maker
 from apscheduler.jobstores._sql.claiming.claims import StoreClaim
 from apscheduler.jobstores._sql.claiming.holders import held_by_others
-from apscheduler.jobstores._sql.rows import as_read, to_float
 from apscheduler.jobstores._sql.schema.tables import AT_LEAST_ONCE, AT_MOST_ONCE, STATES
 from apscheduler.jobstores.base import ClaimBatch
 from apscheduler.runs.claims import Result
@@ -29,24 +28,10 @@ if TYPE_CHECKING:
     from apscheduler.cluster.membership import Membership
     from apscheduler.job import Job
     from apscheduler.jobstores._sql.changing.loading import Loader
+    from apscheduler.jobstores._sql.claiming.candidates import Candidate
     from apscheduler.jobstores._sql.claiming.catching_up import CatchUps
     from apscheduler.jobstores._sql.statements import Statements
     from apscheduler.jobstores.base import ClaimRequest
-
-
-class Candidate(Record):
-    """A due job on its way to a claim."""
-
-    __slots__ = ("blob", "due", "generation", "job", "moment", "plan", "refused")
-
-    def __init__(self, job: Job, blob: Any, moment: float, generation: int) -> None:
-        self.job = job
-        self.blob = as_read(blob)
-        self.moment = moment
-        self.due = job._due  # as it was placed
-        self.generation = generation
-        self.plan: Any = None
-        self.refused = False
 
 
 class Writing:

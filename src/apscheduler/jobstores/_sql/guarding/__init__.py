@@ -3,5 +3,5 @@
 ``copies.py`` prevents claims from a store that is not the one it was, by ``identity.py``. ``alone.py`` gives a SQLite
 file to one process alone where its locks protect nothing. ``strangers.py`` and ``watching.py`` notice a scheduler that
 knows nothing of claims, usually APScheduler 3.x. ``promotion.py`` records what is in doubt after a replica has become the
-server. ``checkup.py`` examines a store for ``apscheduler doctor --store``.
+server. ``jobstores/_checkup.py`` shows what is noticed here, for ``apscheduler doctor --store``.
 """

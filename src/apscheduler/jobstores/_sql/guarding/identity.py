@@ -23,7 +23,7 @@ from sqlalchemy.exc import DBAPIError
 from apscheduler._engine.records import Record
 from apscheduler.cluster.creation import created_at
 from apscheduler.cluster.filesystems import NUMBERED_ANEW, kind_of, shared_kind
-from apscheduler.jobstores._sql.rows import short
+from apscheduler.jobstores._rows import short
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from sqlalchemy import func, select
 from apscheduler._engine.instants import SECOND, from_us
 from apscheduler._engine.planning import fire_after
 from apscheduler.history.outcomes import Outcome
+from apscheduler.jobstores._rows import as_read, from_float
 from apscheduler.jobstores._sql.changing.loading import Loader, Unloadable
 from apscheduler.jobstores._sql.guarding.copies import write_identity
-from apscheduler.jobstores._sql.rows import as_read, from_float
 from apscheduler.jobstores._sql.schema.tables import AT_MOST_ONCE, STATES
 
 TYPE_CHECKING = False

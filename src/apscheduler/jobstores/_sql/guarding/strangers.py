@@ -18,8 +18,8 @@ from apscheduler import clocks
 from apscheduler._engine.instants import SECOND
 from apscheduler._engine.planning import fire_after
 from apscheduler._engine.records import Record
+from apscheduler.jobstores._rows import as_read, from_float, is_time, to_float
 from apscheduler.jobstores._sql.changing.loading import Unloadable
-from apscheduler.jobstores._sql.rows import as_read, from_float, is_time, to_float
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from apscheduler.job import Job
     from apscheduler.jobstores._sql.changing.loading import Loader
-    from apscheduler.jobstores._sql.claiming.transaction import Candidate
+    from apscheduler.jobstores._sql.claiming.candidates import Candidate
     from apscheduler.jobstores._sql.statements import Statements
 
 WATCHED_JOBS: Final = 16

@@ -9,9 +9,9 @@ from __future__ import annotations
 from sqlalchemy import Column
 from sqlalchemy.exc import DBAPIError
 
+from apscheduler.jobstores._rows import zone_version
 from apscheduler.jobstores._sql.schema.additions import ADDITIONS
 from apscheduler.jobstores._sql.schema.tables import ZONE_DATA
-from apscheduler.jobstores._sql.zones.notes import version_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def is_complete(connection: Connection, tables: Tables, steps: int) -> bool:
     except DBAPIError:  # something is not there; or nothing works, which the long way meets again
         return False
     made = [row[1] for row in rows]
-    tables.zone_data = next((version_in(row[2]) for row in rows if row[1] == ZONE_DATA), None)
+    tables.zone_data = next((zone_version(row[2]) for row in rows if row[1] == ZONE_DATA), None)
     return {row[0] for row in rows if row[0]} == set(range(1, steps + 1)) and all(
         each.key in made for each in ADDITIONS
     )

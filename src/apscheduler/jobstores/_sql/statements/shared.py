@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import bindparam, text
 
+from apscheduler.jobstores._rows import EARLIEST_SECONDS, LAST_GENERATION, LATEST_SECONDS
 from apscheduler.jobstores._sql.connection.cursors import fetched
-from apscheduler.jobstores._sql.rows import EARLIEST_SECONDS, LAST_GENERATION, LATEST_SECONDS
 from apscheduler.jobstores._sql.schema.tables import FINAL, PENDING, PERMITTED, RUNNING
 
 TYPE_CHECKING = False

@@ -7,12 +7,10 @@ when.
 
 from __future__ import annotations
 
-import re
-
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from apscheduler.jobstores._sql.rows import short
+from apscheduler.jobstores._rows import short, zone_version
 from apscheduler.jobstores._sql.schema.tables import ZONE_DATA
 from apscheduler.zones import clocks
 
@@ -28,14 +26,8 @@ if TYPE_CHECKING:
     from apscheduler.zones.clocks import Clocks
 
 _CLOCKS: Final = "zone clocks "
-_VERSION: Final = re.compile(r"[0-9]{4}[a-z]{1,2}")
 _KEPT: Final = 3
 """Versions whose clocks are kept: processes of one store may use several side by side."""
-
-
-def version_in(text: object) -> str | None:
-    """Return the text if it is a version of the zone data, else ``None``."""
-    return text if isinstance(text, str) and _VERSION.fullmatch(text) else None
 
 
 def _silently(_: str) -> None:
@@ -56,7 +48,7 @@ class ZoneNotes:
         """
         with self._database.reading() as connection:
             text = self._text(connection, ZONE_DATA)
-        found = version_in(text)
+        found = zone_version(text)
         if text is not None and found is None:
             tell(
                 f"The zone data that this job store's fire times were planned with cannot be read ({short(text)}): none "

@@ -24,8 +24,8 @@ from sqlalchemy.types import NullType
 from apscheduler._engine.instants import SECOND
 from apscheduler.history import reasons
 from apscheduler.history.outcomes import Outcome
+from apscheduler.jobstores._rows import as_read, id_text
 from apscheduler.jobstores._sql.changing.loading import Unloadable
-from apscheduler.jobstores._sql.rows import as_read, id_text
 from apscheduler.jobstores._sql.schema.tables import AT_MOST_ONCE, STATES
 from apscheduler.jobstores._sql.zones.notes import ZoneNotes
 from apscheduler.jobstores._sql.zones.stored import names_in

@@ -9,7 +9,7 @@ from collections import Counter
 from sqlalchemy import select, type_coerce
 from sqlalchemy.types import NullType
 
-from apscheduler.jobstores._sql.rows import as_read
+from apscheduler.jobstores._rows import as_read
 from apscheduler.zones.names import known_names
 from apscheduler.zones.watching import look_at, outdated_data
 

@@ -6,6 +6,7 @@ that is not a time, bytes or a number must not reach arithmetic or a conversion 
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 
@@ -22,6 +23,7 @@ LATEST_SECONDS: Final = LATEST / SECOND
 """The first and last value of ``next_run_time`` that is a time, in seconds."""
 LAST_GENERATION: Final = 1 << 62
 _SHORT: Final = 200
+_ZONE_VERSION: Final = re.compile(r"[0-9]{4}[a-z]{1,2}")
 _ARGUMENTS: Final = (tuple, list)
 _CHECKED: Final = ("executor", "max_instances", "misfire_grace_time", "timeout", "delivery")
 
@@ -139,6 +141,11 @@ def check_shape(job: Any) -> None:
         raise TypeError(f"its name is {short(job.name)}")
     for name in _CHECKED:
         CHECKS[name](job, getattr(job, name))
+
+
+def zone_version(text: object) -> str | None:
+    """Return the text if it is a version of the zone data, such as ``"2026a"``, else ``None``."""
+    return text if isinstance(text, str) and _ZONE_VERSION.fullmatch(text) else None
 
 
 class Times:

@@ -13,6 +13,7 @@ from sqlalchemy import func, inspect, select, text
 from apscheduler import clocks
 from apscheduler._engine.instants import SECOND
 from apscheduler.history import reasons
+from apscheduler.jobstores._rows import Times
 from apscheduler.jobstores._sql.connection.addresses import read
 from apscheduler.jobstores._sql.connection.database import is_memory
 from apscheduler.jobstores._sql.connection.engines import said_of_encoding
@@ -25,7 +26,6 @@ from apscheduler.jobstores._sql.guarding.identity import (
     sqlite_file,
     unread_in,
 )
-from apscheduler.jobstores._sql.rows import Times
 from apscheduler.jobstores._sql.zones.stored import zones_named
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.texts import counted, line
