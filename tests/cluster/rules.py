@@ -34,9 +34,12 @@ from apscheduler.jobstores._sql.claiming.beyond import Beyond
 from apscheduler.jobstores._sql.claiming.catching_up import CatchUps
 from apscheduler.jobstores._sql.claiming.chains import Chains
 from apscheduler.jobstores._sql.claiming.claims import StoreClaim
+from apscheduler.jobstores._sql.claiming.committing import Committing
+from apscheduler.jobstores._sql.claiming.doubt import Doubts
 from apscheduler.jobstores._sql.claiming.free_runs import FreeRuns
 from apscheduler.jobstores._sql.claiming.outbox import Outbox
 from apscheduler.jobstores._sql.claiming.passes import Claiming
+from apscheduler.jobstores._sql.claiming.rights import Rights
 from apscheduler.jobstores._sql.claiming.transaction import Writing
 from apscheduler.jobstores._sql.connection.database import Database
 from apscheduler.jobstores._sql.membership.nodes import SQLRoll
@@ -668,8 +671,9 @@ def _leaves_at_once(self, may_leave):
 _close_membership = Membership.close
 
 
-def _no_slots(self, request, batch, slots, left):
-    _pages(self, request, batch, dict.fromkeys(slots, 1 << 30), 1 << 20)
+def _no_slots(self, current):
+    current.slots, current.left = dict.fromkeys(current.slots, 1 << 30), 1 << 20
+    _pages(self, current)
 
 
 _pages = Claiming._claim_pages
@@ -717,7 +721,7 @@ def _locks_nothing(self, connection):
 
 def _counts_nobody(self, connection, free):
     for each in free:
-        self._running.append(each)
+        self.running.append(each)
     return free
 
 
@@ -843,7 +847,7 @@ RULES = (
     Rule(2, a_run_taken_from_the_dead_changes_its_token, SQLRoll, "_take_from", _keeps_the_token),
     Rule(
         *(2, what_was_committed_is_run_though_something_raised_after_it),
-        *(Claiming, "_settle_doubts", lambda *_: False),
+        *(Doubts, "settle", lambda *_: False),
     ),
     Rule(
         *(2, what_was_committed_is_run_though_the_next_read_raised),
@@ -853,7 +857,7 @@ RULES = (
     Rule(4, trust_counts_from_before_the_heartbeat_was_sent, Lease, "renewed", _renewed_from_now),
     Rule(
         *(5, a_node_that_was_buried_meanwhile_commits_no_claim),
-        *(Claiming, "check_own", lambda *_: None),
+        *(Rights, "check", lambda *_: None),
     ),
     Rule(
         *(6, a_node_is_not_dead_before_it_was_watched_for_a_lease),
@@ -876,7 +880,7 @@ RULES = (
         *(6, runs_of_a_node_that_is_not_listed_are_recovered),
         *(SQLRoll, "adopt_orphans", lambda *_: None),
     ),
-    Rule(7, what_was_not_committed_is_not_run, Claiming, "_resolve", _believes_its_commit),
+    Rule(7, what_was_not_committed_is_not_run, Doubts, "_resolve", _believes_its_commit),
     Rule(8, a_job_that_was_moved_meanwhile_is_not_claimed, Writing, "_lock", _locks_nothing),
     Rule(9, instances_are_counted_over_all_nodes, Writing, "_sorted_by_fate", _counts_nobody),
     Rule(10, a_node_claims_what_it_can_start, Claiming, "_claim_pages", _no_slots),
@@ -902,16 +906,16 @@ RULES = (
     ),
     Rule(
         *(15, what_was_committed_is_run_though_the_answer_was_lost),
-        *(Claiming, "_resolve", lambda *_: None),
+        *(Doubts, "_resolve", lambda *_: None),
     ),
     Rule(
         *(16, a_claim_ahead_of_the_stores_clock_is_refused),
-        *(Claiming, "_latest", lambda *_: 0),
+        *(Committing, "_latest", lambda *_: 0),
     ),
     Rule(
         *(16, a_clock_that_is_set_between_heartbeats_changes_nothing),
         *(Offset, "us", property(lambda _: 0)),
-        also=(Claiming, "_latest", lambda *_: 0),
+        also=(Committing, "_latest", lambda *_: 0),
     ),
     Rule(
         *(17, a_crash_costs_a_portion_of_a_catch_up),

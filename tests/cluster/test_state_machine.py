@@ -35,7 +35,7 @@ from apscheduler.cluster import points
 from apscheduler.history.outcomes import Outcome
 from apscheduler.jobstores import sqlalchemy as sqlalchemy_module
 from apscheduler.jobstores._sql.changing.loading import from_float
-from apscheduler.jobstores._sql.claiming.passes import LeaseOverError
+from apscheduler.jobstores._sql.claiming.rights import LeaseOverError
 from apscheduler.jobstores._sql.schema.tables import AT_MOST_ONCE, FINAL, LOST, RUNNING, STATES
 from apscheduler.runs.claims import Result
 from apscheduler.testing._contract_jobs import INTERVAL, NOW, make_job, moment, once, repeating

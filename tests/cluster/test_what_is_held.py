@@ -10,7 +10,7 @@ from apscheduler._engine.instants import SECOND
 from apscheduler.cluster import lease as lease_module
 from apscheduler.cluster import membership as membership_module
 from apscheduler.history.outcomes import Outcome
-from apscheduler.jobstores._sql.claiming.passes import LeaseOverError
+from apscheduler.jobstores._sql.claiming.rights import LeaseOverError
 from apscheduler.runs.claims import Result
 from apscheduler.testing._contract_jobs import INTERVAL, NOW
 

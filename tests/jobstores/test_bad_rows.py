@@ -449,7 +449,7 @@ def test_a_value_that_the_database_refuses_costs_its_own_job_only(
     written = Writing._insert
 
     def insert(self, connection):
-        for each in self._running:
+        for each in self.running:
             if each.job.id == "bad":
                 each.plan.run[:] = [2**70]
         written(self, connection)

@@ -12,7 +12,7 @@ from apscheduler._engine.instants import SECOND
 from apscheduler.cluster import offset as offset_module
 from apscheduler.cluster.hostclock import process_us as host_now
 from apscheduler.jobstores._sql.claiming import passes
-from apscheduler.jobstores._sql.claiming.passes import LeaseOverError
+from apscheduler.jobstores._sql.claiming.rights import LeaseOverError
 from apscheduler.testing._contract_jobs import INTERVAL, NOW
 
 # -- the lease, and the store's clock ---------------------------------------------------------------------------------
@@ -48,7 +48,7 @@ def test_a_plan_that_is_ahead_of_the_stores_clock_is_put_off_a_moment_and_the_cl
     ) as measured:
         claimed = ask(node, 10, now=now, limit=2, is_real=True)
     assert claimed.ids == []
-    assert node.store._claiming.waiting_until == now + SECOND // 20
+    assert node.store._claiming.left.waiting_until == now + SECOND // 20
     assert measured.call_count == 1
     assert abs(offset.us) < SECOND
 
@@ -79,7 +79,6 @@ def seconds(monkeypatch):
 
     class Seconds:
         now = 1000.0
-        now_us = staticmethod(passes.clocks.now_us)
 
         def monotonic(self) -> float:
             return self.now

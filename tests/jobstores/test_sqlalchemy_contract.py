@@ -6,7 +6,7 @@ import pytest
 from databases import Place
 
 from apscheduler._engine.instants import SECOND
-from apscheduler.jobstores._sql.claiming.passes import PATIENCE
+from apscheduler.jobstores._sql.claiming.planning import PATIENCE
 from apscheduler.testing.contracts import StoreContract
 
 

@@ -86,9 +86,9 @@ def test_who_reads_apart_claims_its_own_part_and_then_everybodys(place, opened):
     one._claiming_store("default")._membership.sweep()
     claiming = claiming_of(one)
     assert (claiming._membership.alive, claiming._membership.place) in ((2, 0), (2, 1))
-    claiming._apart = 5
+    claiming.queue.apart = 5
     one.tick()
     runs = one.get_runs(limit=1000)
     assert sorted(run.job_id for run in runs) == sorted(IDS)
-    assert claiming._apart == 0, "its own part was done, so that it read everything"
+    assert claiming.queue.apart == 0, "its own part was done, so that it read everything"
     assert one.get_jobs() == []

@@ -17,7 +17,7 @@ from apscheduler.events import EVENT_JOB_QUARANTINED
 from apscheduler.executors.debug import DebugExecutor
 from apscheduler.history.outcomes import Outcome
 from apscheduler.jobstores._sql.changing import loading
-from apscheduler.jobstores._sql.claiming.passes import PATIENCE
+from apscheduler.jobstores._sql.claiming.planning import PATIENCE
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.serializers import SignedPickleSerializer
 from apscheduler.testing import FakeClock, ManualScheduler

@@ -277,7 +277,7 @@ def test_several_nodes_take_each_job_behind_them_once(place, nodes):
         each.ask()
     for each in (one, two):
         each.store._membership.sweep()
-        each.claiming._apart = 5  # it lost rows to the other one
+        each.claiming.queue.apart = 5  # it lost rows to the other one
     found = []
     for _ in range(10):
         for each in (one, two):

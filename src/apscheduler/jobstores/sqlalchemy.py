@@ -61,7 +61,8 @@ from apscheduler.jobstores._sql.changing.loading import Loader, Unloadable
 from apscheduler.jobstores._sql.claiming.claims import OpenClaims, StoreClaim
 from apscheduler.jobstores._sql.claiming.free_runs import FreeRuns
 from apscheduler.jobstores._sql.claiming.outbox import Outbox
-from apscheduler.jobstores._sql.claiming.passes import Claiming, LeaseOverError
+from apscheduler.jobstores._sql.claiming.passes import Claiming
+from apscheduler.jobstores._sql.claiming.rights import LeaseOverError
 from apscheduler.jobstores._sql.connection.addresses import Secrets, address_text
 from apscheduler.jobstores._sql.connection.database import (
     Database,
@@ -499,7 +500,7 @@ class SQLAlchemyJobStore(SharedJobStore):
     def _end(self) -> None:
         self._listener.stop()
         try:
-            self._claiming.close()
+            self._claiming.doubts.close()
         except Exception as exc:  # noqa: BLE001 - other nodes recover the runs as orphans
             self._troubles.tell("What became of the last claims could not be asked", exc)
         self._end_catch_ups()
@@ -779,7 +780,9 @@ class SQLAlchemyJobStore(SharedJobStore):
             self._hooks.tell(request.batch)
 
     def _claimed(self, batch: ClaimBatch) -> ClaimBatch:
-        self._wake_below = max(1, len(self._open.alive()) // 2) if self._claiming.starved else 0
+        self._wake_below = (
+            max(1, len(self._open.alive()) // 2) if self._claiming.left.starved else 0
+        )
         return batch
 
     def _tell_passed(self, passed: list[tuple[Job, list[int]]]) -> None:
@@ -851,7 +854,7 @@ class SQLAlchemyJobStore(SharedJobStore):
             moment = self._watching.earliest(claiming.claimed_at)
         due = NEVER if moment is None else from_float(moment) - offset
         due = self._hooks.next_due(due, self._asked_at, offset)
-        due = min(due, claiming.waiting_until)
+        due = min(due, claiming.left.waiting_until)
         return None if due == NEVER else due
 
     def look_within(self) -> int | None:
@@ -977,7 +980,7 @@ class SQLAlchemyJobStore(SharedJobStore):
         guard.close()
 
     def _fenced(self, epoch: int, trusted: Callable[[], bool]) -> None:
-        kept_epoch, number = self._claiming.kept
+        kept_epoch, number = self._claiming.rights.kept
         batch = number if kept_epoch == epoch else 0
         self._guard.fenced(epoch, self._roll.beats, batch, trusted)
 

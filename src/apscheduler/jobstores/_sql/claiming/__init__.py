@@ -1,11 +1,21 @@
 """The claim, and the way of outcomes back: the part of the protocol that a fire time goes through.
 
-``passes.py`` has one pass over what is due; ``transaction.py`` one try of it (lock, count, insert, move). ``beyond.py``
-looks beyond the head of the queue, ``chains.py`` and ``catching_up.py`` have catch-ups, ``free_runs.py`` claims what was
-given back or taken from a dead node, ``holders.py`` and ``passed.py`` say why something is not started. ``claims.py`` is
-what the scheduler gets; ``outbox.py`` writes outcomes into the ledger in groups.
+A pass goes down this list:
+
+    passes.py        one pass over what is due, page by page
+    queue.py         reads the head of the queue; beyond.py looks beyond a head that has to be left
+    planning.py      loads and plans each job, before anything is locked
+    committing.py    commits a page of them; rights.py checks, as the last step, that this node may
+    transaction.py   one try of it: lock, count, insert, move. closed.py makes the rows of what does not run
+    handing_over.py  makes the batch that the scheduler gets, of claims.py
+    doubt.py         keeps that batch until it is known that the transaction was committed
+
+``catching_up.py`` has catch-ups, and ``chains.py`` those that were taken from a dead node. ``free_runs.py`` claims what was
+given back or taken from a dead node. ``holders.py`` and ``passed.py`` say why something is not started. ``outbox.py``
+writes outcomes into the ledger in groups.
 
 States of a run and the rules by number: docs/explanation/claim-protocol.md.
 
-Easy to get wrong: between the commit and our knowing of it lies a doubt, and each doubt has its own step that ends it.
+Easy to get wrong: between the commit and our knowing of it lies a doubt. An error there must lose no claim, and a Ctrl-C
+is such an error.
 """

@@ -1,4 +1,4 @@
-"""Runs one try of a claim's transaction (lock, count, insert, move), and makes the batch from it."""
+"""Runs one try of a claim's transaction: lock, count, insert, move."""
 
 from __future__ import annotations
 
@@ -7,19 +7,16 @@ from apscheduler.cluster.points import reached
 from apscheduler.history import reasons
 from apscheduler.history.outcomes import Outcome
 from apscheduler.jobstores._rows import as_read, to_float
-from apscheduler.jobstores._sql.changing.asking import Moved
-from apscheduler.jobstores._sql.claiming.catching_up import portion_maker
-from apscheduler.jobstores._sql.claiming.claims import StoreClaim
+from apscheduler.jobstores._sql.claiming.closed import closed_row
 from apscheduler.jobstores._sql.claiming.holders import held_by_others
-from apscheduler.jobstores._sql.schema.tables import AT_LEAST_ONCE, AT_MOST_ONCE, STATES
-from apscheduler.jobstores.base import ClaimBatch
+from apscheduler.jobstores._sql.schema.tables import AT_LEAST_ONCE, AT_MOST_ONCE
 from apscheduler.runs.claims import Result
 from apscheduler.runs.ledger import one_line
 from apscheduler.triggers.base import SEALED, is_own
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import Any
 
     from sqlalchemy.engine import Connection
@@ -38,10 +35,20 @@ class Writing:
     """One try of a claim's transaction.
 
     :ivar number: the batch's number, within its incarnation
-    :ivar taken: how many of the candidates were still as they had been read
-    :ivar moved: jobs whose pickled next fire time is older than their column now
-    :ivar first_seq: number in the ledger of the first run that was inserted; 0 if some runs were there already
+    :ivar free: candidates that were locked, as they had been read, and of the same generation
+    :ivar taken: how many these are
     :ivar lost: candidates that others have locked, or have changed since they were read
+    :ivar broken: candidates that could not be serialized, each with what was raised
+    :ivar running: those of ``free`` that run
+    :ivar busy: those that have too many instances
+    :ivar held: by job: who else holds its instances, in words
+    :ivar refused: those that no executor takes any more, with the outcomes of their fire times
+    :ivar conflicts: id, generation and fire time of what has a row already
+    :ivar passed: jobs, and those of their fire times that have a row already
+    :ivar moved: jobs whose pickled next fire time is older than their column now
+    :ivar bytes: by job: what was written of a trigger that changes by firing
+    :ivar sizes: by job: how many fire times the first portion of its catch-up has
+    :ivar first_seq: number in the ledger of the first run that was inserted; 0 if some runs were there already
     """
 
     def __init__(
@@ -57,34 +64,32 @@ class Writing:
         number: int,
     ) -> None:
         self._found = found
+        self.request = request
         self._ask = request.ask
-        self._request = request
         self._statements = statements
-        self._loader = loader
-        self._membership = membership
+        self.loader = loader
+        self.membership = membership
         self._next_seq = next_seq
-        self._catch_ups = catch_ups
-        self._in_portions = catch_ups.are_on
-        self._sizes: dict[str, int] = {}  # of first portions, by job
-        self._offset = self._membership.offset.us
-        self._now = request.now + self._offset
-        self._epoch = epoch
+        self.catch_ups = catch_ups
+        self.offset = membership.offset.us
+        self.now = request.now + self.offset
+        self.epoch = epoch
         self.number = number
+        self.free: list[Candidate] = []
         self.taken = 0
-        self.moved: list[str] = []
         self.lost: list[Candidate] = []
-        self.first_seq = 0
-        self._running: list[Candidate] = []
-        self._busy: list[Candidate] = []
-        self._held: dict[str, str] = {}
-        self._refused: list[tuple[Candidate, list[Result]]] = []
-        self._free: list[Candidate] = []
         self.broken: list[tuple[Candidate, BaseException]] = []
-        """Jobs that could not be serialized, each with what was raised."""
-        self._conflicts: set[tuple[str, int, int]] = set()
-        self.passed: list[tuple[Job, list[int]]] = []  # fire times that have a row already
-        self._bytes: dict[str, bytes] = {}
-        self._at_work: dict[str, list[int]] = {}
+        self.running: list[Candidate] = []
+        self.busy: list[Candidate] = []
+        self.held: dict[str, str] = {}
+        self.refused: list[tuple[Candidate, list[Result]]] = []
+        self.conflicts: set[tuple[str, int, int]] = set()
+        self.passed: list[tuple[Job, list[int]]] = []
+        self.moved: list[str] = []
+        self.bytes: dict[str, bytes] = {}
+        self.sizes: dict[str, int] = {}
+        self.first_seq = 0
+        self._at_work: dict[str, list[int]] = {}  # by job: generations of its live runs
 
     def write(self, connection: Connection) -> None:
         """Lock, count, insert and move."""
@@ -93,7 +98,7 @@ class Writing:
         if not free:
             return
         free = self._sorted_by_fate(connection, free)
-        self._free = free
+        self.free = free
         self.taken = len(free)
         if not free:
             return
@@ -130,27 +135,19 @@ class Writing:
             return True  # the overriding ``update_job`` writes it
         each.job._due = NEVER if each.plan.next is None else each.plan.next
         try:
-            written = self._loader.dumps(each.job)
+            written = self.loader.dumps(each.job)
         except Exception as exc:  # noqa: BLE001 - a trigger of anyone's
             self.broken.append((each, exc))
             return False
         finally:
             each.job._due = each.due
         if written != each.blob:
-            self._bytes[each.job.id] = written
+            self.bytes[each.job.id] = written
         return True
 
     def _sorted_by_fate(self, connection: Connection, free: list[Candidate]) -> list[Candidate]:
         """Sort by what runs, has too many instances or has no executor; return all but those of changed generations."""
-        ids = [each.job.id for each in free]
-        live: dict[str, list[int]] = {}
-        generations: dict[str, tuple[int, int]] = {}
-        for kind, id, generation, more in self._statements.claimed(connection, ids):
-            if kind:
-                generations[id] = (generation, more)
-            else:
-                live.setdefault(id, []).append(generation)
-        self._at_work = live
+        generations = self._count(connection, free)
         same: list[Candidate] = []
         for each in free:
             generation, born = generations.get(each.job.id, (0, 0))
@@ -159,44 +156,45 @@ class Writing:
             same.append(each)
             if not each.plan.run:
                 continue  # calendars dropped what was due
-            numbers = live.get(each.job.id)
+            numbers = self._at_work.get(each.job.id)
             instances = sum(number >= born for number in numbers) if numbers else 0
             if each.refused:
-                self._refused.append((each, self._refusals(each)))
+                self.refused.append((each, self._refusals(each)))
             elif instances >= each.job.max_instances:
-                self._busy.append(each)
+                self.busy.append(each)
             else:
-                self._running.append(each)
-        if self._busy:
-            busy = [each.job.id for each in self._busy]
-            self._held = held_by_others(connection, self._statements, busy, self._epoch, self._now)
+                self.running.append(each)
+        if self.busy:
+            busy = [each.job.id for each in self.busy]
+            self.held = held_by_others(connection, self._statements, busy, self.epoch, self.now)
         return same
+
+    def _count(self, connection: Connection, free: list[Candidate]) -> dict[str, tuple[int, int]]:
+        """Note what is at work of these jobs, on any node (rule 9); return generation and birth of those that have one."""
+        ids = [each.job.id for each in free]
+        generations: dict[str, tuple[int, int]] = {}
+        for kind, id, generation, more in self._statements.claimed(connection, ids):
+            if kind:
+                generations[id] = (generation, more)
+            else:
+                self._at_work.setdefault(id, []).append(generation)
+        return generations
 
     def _refusals(self, each: Candidate) -> list[Result]:
         exc = reasons.no_executor(each.job.executor, paused=each.job._due == NEVER)
         return [
-            Result(fire, Outcome.FAILED, 0, self._request.now, exception=exc)
+            Result(fire, Outcome.FAILED, 0, self.request.now, exception=exc)
             for fire in each.plan.run
         ]
 
     def _insert(self, connection: Connection) -> None:
         common = {
-            "node": self._epoch,
-            "node_name": self._membership.name,
+            "node": self.epoch,
+            "node_name": self.membership.name,
             "batch": self.number,
-            "claimed_us": self._now,
+            "claimed_us": self.now,
         }
-        rows: list[tuple[Any, ...]] = []
-        kept: dict[str, bytes] = {}  # of jobs that have no further fire time
-        seq = self._next_seq(sum(len(each.plan.run) for each in self._running))
-        for each in self._running:
-            job, generation, run = each.job, each.generation, each.plan.run
-            delivery = AT_LEAST_ONCE if job.delivery == "at_least_once" else AT_MOST_ONCE
-            if each.plan.next is None:
-                kept[job.id] = each.blob
-            for fire in run:
-                rows.append((job.id, generation, fire, run[0], delivery, seq))
-                seq += 1
+        rows, kept = self._rows()
         if kept:
             rows = [(*row, kept.get(row[0])) for row in rows]
             inserted = self._statements.insert_last_runs(connection, common, rows)
@@ -206,97 +204,96 @@ class Writing:
             self.first_seq = rows[0][5]
         elif rows:
             self._find_conflicts(connection, rows)
-        if self._in_portions and len(rows) > len(self._running):
+        if self.catch_ups.are_on and len(rows) > len(self.running):
             self._permit_first(connection)
-        closed = self._closed_rows(common)
+        closed = list(self._closed_rows(common))
         if closed:
             self._statements.insert_closed(connection, closed)
 
+    def _rows(self) -> tuple[list[tuple[Any, ...]], dict[str, Any]]:
+        """Return the rows of what runs, and by id the definitions of jobs that have no further fire time."""
+        rows: list[tuple[Any, ...]] = []
+        kept: dict[str, Any] = {}
+        seq = self._next_seq(sum(len(each.plan.run) for each in self.running))
+        for each in self.running:
+            job, generation, run = each.job, each.generation, each.plan.run
+            delivery = AT_LEAST_ONCE if job.delivery == "at_least_once" else AT_MOST_ONCE
+            if each.plan.next is None:
+                kept[job.id] = each.blob
+            for fire in run:
+                rows.append((job.id, generation, fire, run[0], delivery, seq))
+                seq += 1
+        return rows, kept
+
     def _find_conflicts(self, connection: Connection, rows: list[tuple[Any, ...]]) -> None:
         """Note which fire times have a row already: somebody claimed them before (the unique key decides)."""
-        own = {"node": self._epoch, "batch": self.number}
+        own = {"node": self.epoch, "batch": self.number}
         inserted = {tuple(row) for row in connection.execute(self._statements.inserted, own)}
-        self._conflicts = {(id, generation, fire) for id, generation, fire, *_ in rows} - inserted
+        self.conflicts = {(id, generation, fire) for id, generation, fire, *_ in rows} - inserted
 
     def _permit_first(self, connection: Connection) -> None:
         """Permit the first portion of each catch-up to start."""
         rows: list[tuple[Any, ...]] = []
-        for each in self._running:
-            run = self._inserted(each)
+        for each in self.running:
+            run = self.inserted(each)
             if len(run) > 1:
-                size = min(self._catch_ups.size_for(each.job), len(run))
-                self._sizes[each.job.id] = size
+                size = min(self.catch_ups.size_for(each.job), len(run))
+                self.sizes[each.job.id] = size
                 key = (each.job.id, each.generation, 0, run[-1])
-                rows.append((*key, 1, self._epoch, run[size - 1]))
+                rows.append((*key, 1, self.epoch, run[size - 1]))
         if rows:
             self._statements.permit(connection, rows)
 
-    def _inserted(self, each: Candidate) -> list[int]:
+    def inserted(self, each: Candidate) -> list[int]:
         """Return the fire times that this transaction has made rows for."""
         run: list[int] = each.plan.run
-        if not self._conflicts:
+        if not self.conflicts:
             return run
         key = (each.job.id, each.generation)
-        return [fire for fire in run if (*key, fire) not in self._conflicts]
+        return [fire for fire in run if (*key, fire) not in self.conflicts]
 
-    def _closed_rows(self, common: dict[str, Any]) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = []
+    # -- rows of what does not run ----------------------------------------------------------------------------
 
-        def add(each: Candidate, fire: int, outcome: Outcome, **more: Any) -> None:
-            rows.append(
-                {
-                    **common,
-                    "job_id": each.job.id,
-                    "generation": each.generation,
-                    "kind": 0,
-                    "fire_us": fire,
-                    "state": STATES[outcome],
-                    "token": 1,
-                    "lead": fire,
-                    "attempt": 1,
-                    "delivery": AT_MOST_ONCE,
-                    "count": more.pop("count", 1),
-                    "last_us": more.pop("last", None),
-                    "seq": self._next_seq(1),
-                    "finished_us": self._now,
-                    "reason": more.pop("reason", None),
-                    "error": more.pop("error", None),
-                }
-            )
+    def _closed_rows(self, common: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """Yield a row for each fire time, or each group of them, that gets its outcome from this claim."""
 
-        for each in (each for each in self._free if not each.plan.is_plain):
-            for outcome, rollup in self._rollups(each):
-                add(
-                    each,
-                    rollup.first,
-                    outcome,
-                    count=rollup.count,
-                    last=rollup.last,
-                    reason=rollup.reason,
-                )
-            for drop in each.plan.dropped or ():
-                last = None if drop.count == 1 else drop.last
-                add(
-                    each,
-                    drop.first,
-                    Outcome.SKIPPED,
-                    count=drop.count,
-                    last=last,
-                    reason=drop.reason,
-                )
-        for each in self._busy:
+        def closed(each: Candidate, fire: int, outcome: Outcome, **more: Any) -> dict[str, Any]:
+            key = (each.job.id, each.generation, fire)
+            return closed_row(common, key, outcome, self._next_seq(1), **more)
+
+        for each in self.free:
+            if not each.plan.is_plain:
+                for fire, outcome, more in self._groups(each):
+                    yield closed(each, fire, outcome, **more)
+        for each in self.busy:
+            said = reasons.skipped(each.job.max_instances, self.held.get(each.job.id))
             for fire in each.plan.run:
-                add(
-                    each,
-                    fire,
-                    Outcome.SKIPPED,
-                    reason=reasons.skipped(each.job.max_instances, self._held.get(each.job.id)),
-                )
-        for each, results in self._refused:
+                yield closed(each, fire, Outcome.SKIPPED, reason=said)
+        for each, results in self.refused:
             for result in results:
                 if result.exception is not None:
-                    add(each, result.fire, Outcome.FAILED, error=one_line(result.exception))
-        return rows
+                    error = one_line(result.exception)
+                    yield closed(each, result.fire, Outcome.FAILED, error=error)
+
+    def _groups(self, each: Candidate) -> Iterator[tuple[int, Outcome, dict[str, Any]]]:
+        """Yield the groups of fire times that a plan closes: the first, the outcome, how many, the last and the reason."""
+        for outcome, group in self.rollups(each):
+            more = {"count": group.count, "last": group.last, "reason": group.reason}
+            yield group.first, outcome, more
+        for drop in each.plan.dropped or ():
+            last = None if drop.count == 1 else drop.last
+            more = {"count": drop.count, "last": last, "reason": drop.reason}
+            yield drop.first, Outcome.SKIPPED, more
+
+    def rollups(self, each: Candidate) -> list[tuple[Outcome, Rollup]]:
+        """Return the records of a plan that stand for several fire times, each with its reason."""
+        return reasons.rollups(each.plan, self.late_because(each), each.job._grace, self.now)
+
+    def late_because(self, each: Candidate) -> str | None:
+        """Return why a job's first fire time comes late, if it does."""
+        return self.request.late_because(each.due - self.offset, each.job._grace)
+
+    # -- next fire times --------------------------------------------------------------------------------------
 
     def _move(self, connection: Connection, free: list[Candidate]) -> None:
         moves: list[tuple[str, float | None]] = []
@@ -310,98 +307,22 @@ class Writing:
         if moves:
             self._statements.move_jobs(connection, moves)
         if gone:
-            these = self._statements.with_ids(gone)
-            # Runs of these jobs that are at work, on any node, may have to start again when the jobs are gone.
-            others = [id for id in gone if id in self._at_work]
-            if others:
-                connection.execute(self._statements.keep_states, self._statements.with_ids(others))
-            connection.execute(self._statements.delete_jobs, these)
-            connection.execute(self._statements.delete_meta, these)
+            self._remove(connection, gone)
         jobs = self._statements.tables.jobs
-        for id, blob in self._bytes.items():
+        for id, blob in self.bytes.items():
             connection.execute(jobs.update().where(jobs.c.id == id).values(job_state=blob))
+
+    def _remove(self, connection: Connection, gone: list[str]) -> None:
+        """Remove jobs that have no further fire time."""
+        statements = self._statements
+        these = statements.with_ids(gone)
+        # Runs of these jobs that are at work, on any node, may have to start again when the jobs are gone.
+        others = [id for id in gone if id in self._at_work]
+        if others:
+            connection.execute(statements.keep_states, statements.with_ids(others))
+        connection.execute(statements.delete_jobs, these)
+        connection.execute(statements.delete_meta, these)
 
     def _is_left(self, each: Candidate) -> bool:
         """Return whether a job that ends is left for an overriding ``remove_job`` to remove."""
         return bool(self._ask is not None and self._ask.removes and not each.refused)
-
-    @property
-    def running(self) -> list[Candidate]:
-        """The candidates that run."""
-        return self._running
-
-    # -- what came of it --------------------------------------------------------------------------------------
-
-    def result(self) -> ClaimBatch:
-        """Return the batch that this transaction made, once it is known to be committed."""
-        batch = ClaimBatch()
-        for each in self._free:
-            self._placed(each, batch)
-            if each.plan.is_plain:
-                continue
-            for outcome, rollup in self._rollups(each):
-                batch.rolled.append((each.job, outcome, rollup))
-            if each.plan.dropped:
-                batch.dropped.append((each.job, each.plan.dropped))
-        batch.broken.extend((each.job, exc) for each, exc in self.broken)
-        for each in self._busy:
-            batch.skipped.append((each.job, each.plan.run))
-        batch.held = self._held
-        for each, results in self._refused:
-            batch.refused.append((each.job, results))
-        for each in self._running:
-            run = self._inserted(each) if self._conflicts else each.plan.run
-            if run:
-                batch.claims.append(self._claim_of(each, run))
-            if len(run) < len(each.plan.run):
-                made = set(run)
-                self.passed.append((each.job, [x for x in each.plan.run if x not in made]))
-        return batch
-
-    def _claim_of(self, each: Candidate, run: list[int]) -> StoreClaim:
-        request, member = self._request, self._membership
-        late = self._late_because(each)
-        size = self._sizes.get(each.job.id)
-        if size is None:
-            return StoreClaim(
-                each.job,
-                run,
-                request.sink,
-                generation=each.generation,
-                lease=member.lease,
-                epoch=self._epoch,
-                offset=member.offset,
-                offset_us=self._offset,
-                late_because=late,
-            )
-        options: dict[str, Any] = {
-            "generation": each.generation,
-            "lease": member.lease,
-            "epoch": self._epoch,
-            "offset": member.offset,
-            "late_because": late,
-        }
-        make = portion_maker(each.job, request.sink, options)
-        return self._catch_ups.begun(make, run, each.plan.run[0], size)
-
-    def _late_because(self, each: Candidate) -> str | None:
-        return self._request.late_because(each.due - self._offset, each.job._grace)
-
-    def _rollups(self, each: Candidate) -> list[tuple[Outcome, Rollup]]:
-        return reasons.rollups(each.plan, self._late_because(each), each.job._grace, self._now)
-
-    def _placed(self, each: Candidate, batch: ClaimBatch) -> None:
-        job, following = each.job, each.plan.next
-        job._due = NEVER if following is None else following
-        if following is None and not each.refused:
-            batch.finished.append(job)
-            self._loader.forget(job.id)
-        elif each.job.id in self._bytes:
-            self._loader.forget(job.id)
-        elif self._ask is None or not self._ask.updates:
-            self.moved.append(job.id)
-        if self._ask is not None and (following is not None or each.refused or self._ask.removes):
-            blob = self._bytes.get(job.id, each.blob)
-            moment = None if following is None else to_float(following)
-            ends = following is None and not each.refused
-            batch.moved.append(Moved(job, blob, moment, each.generation, ends=ends))

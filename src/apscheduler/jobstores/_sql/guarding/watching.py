@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from apscheduler.history import reasons
 from apscheduler.history.outcomes import Outcome
-from apscheduler.jobstores._sql.guarding.strangers import Strangers
-from apscheduler.jobstores._sql.schema.tables import AT_MOST_ONCE, STATES
+from apscheduler.jobstores._sql.claiming.closed import closed_row
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, Final
+    from typing import Final
 
     from apscheduler.cluster.membership import Membership
     from apscheduler.job import Job
     from apscheduler.jobstores._sql.claiming.passes import Claiming
     from apscheduler.jobstores._sql.connection.database import Database
-    from apscheduler.jobstores._sql.guarding.strangers import Passed
+    from apscheduler.jobstores._sql.guarding.strangers import Passed, Strangers
     from apscheduler.jobstores._sql.statements import Statements
 
 SAID: Final = (
@@ -46,6 +45,7 @@ class Watching:
         self._strangers = strangers
         self._membership = membership
         self._claiming = claiming
+        self._rights = claiming.rights
         self._on_found = on_found
 
     def earliest(self, upto: int) -> float | None:
@@ -75,32 +75,25 @@ class Watching:
 
     def _write(self, passed: list[Passed]) -> None:
         """Write a row for each of these fire times, unless another node has written it."""
-        epoch, number = self._membership.lease.epoch, self._claiming.numbered()
-        rows = [self._row(each, fire, epoch, number) for each in passed for fire in each.fires]
-        with self._database.transaction() as connection:
-            self._statements.insert_closed(connection, rows)
-            self._claiming.check_own(connection, epoch, number)
-
-    def _row(self, each: Passed, fire: int, epoch: int, number: int) -> dict[str, Any]:
-        now = self._claiming.claimed_at
-        return {
+        rights, epoch = self._rights, self._membership.lease.epoch
+        number = rights.numbered()
+        common = {
             "node": epoch,
             "node_name": self._membership.name,
             "batch": number,
-            "claimed_us": now,
-            "job_id": each.job.id,
-            "generation": each.generation,
-            "kind": 0,
-            "fire_us": fire,
-            "state": STATES[Outcome.SKIPPED],
-            "token": 1,
-            "lead": fire,
-            "attempt": 1,
-            "delivery": AT_MOST_ONCE,
-            "count": 1,
-            "last_us": None,
-            "seq": self._claiming.next_seq(1),
-            "finished_us": now,
-            "reason": reasons.MOVED_BY_ANOTHER,
-            "error": None,
+            "claimed_us": self._claiming.claimed_at,
         }
+        rows = [
+            closed_row(
+                common,
+                (each.job.id, each.generation, fire),
+                Outcome.SKIPPED,
+                rights.next_seq(1),
+                reason=reasons.MOVED_BY_ANOTHER,
+            )
+            for each in passed
+            for fire in each.fires
+        ]
+        with self._database.transaction() as connection:
+            self._statements.insert_closed(connection, rows)
+            rights.check(connection, epoch, number)
