@@ -24,6 +24,7 @@ from tools import (
     option_page,
     packaging,
     slow_tests,
+    state_page,
     wheels,
 )
 
@@ -49,6 +50,7 @@ DOCUMENTATION = (
     "tests/test_why_page.py",
     "tests/test_stop_and_restart_page.py",
     "tests/tools/test_option_page.py",
+    "tests/tools/test_state_page.py",
 )
 """Tests that hold the pages against the code."""
 WORKERS = 2
@@ -320,8 +322,9 @@ def docs(_: argparse.Namespace) -> int:
 
 
 def pages(_: argparse.Namespace) -> int:
-    option_page.write()
-    print(option_page.PAGE.relative_to(ROOT))
+    for each in (option_page, state_page):
+        each.write()
+        print(each.PAGE.relative_to(ROOT))
     return 0
 
 

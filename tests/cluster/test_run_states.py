@@ -1,11 +1,11 @@
-"""The table of a run's states on the page of the protocol is what databases see (test_rules.py asks the same of each rule)."""
+"""The table of a run's states is what databases see (test_rules.py asks the same of each rule)."""
 
 from __future__ import annotations
 
 import pytest
 from cluster import rules
 from cluster.rules import Node, Rule, play, settle
-from cluster.support.states import NAMES, NOTHING, Recorder, allowed, on_the_page
+from cluster.support.states import NAMES, NOTHING, Recorder, allowed, lines
 from databases import SHARED, Place
 
 from apscheduler.jobstores._sql.membership.nodes import MAX_ATTEMPTS
@@ -69,7 +69,7 @@ def test_each_line_of_the_table_is_a_step_that_is_taken(place):
         play(Rule(0, _on_jobs_of_its_own(scenario, number), None, "", None), place, taken_out=False)
     seen = recorder.seen()
     recorder.close()
-    assert {line for line, steps in on_the_page().items() if not steps & seen} == set()
+    assert {line for line, steps in lines().items() if not steps & seen} == set()
     assert seen <= allowed()
 
 
@@ -85,7 +85,7 @@ def _on_jobs_of_its_own(scenario, number):
     return played
 
 
-def test_every_state_is_on_the_page():
+def test_every_state_is_in_the_table():
     steps = allowed()
     assert {step.before for step in steps} | {step.after for step in steps} == {
         NOTHING,

@@ -33,10 +33,11 @@ from apscheduler.cluster import lease as lease_module
 from apscheduler.cluster import membership as membership_module
 from apscheduler.cluster import points
 from apscheduler.history.outcomes import Outcome
+from apscheduler.history.states import FINAL, LOST, RUNNING, STATES
 from apscheduler.jobstores import sqlalchemy as sqlalchemy_module
 from apscheduler.jobstores._sql.changing.loading import from_float
 from apscheduler.jobstores._sql.claiming.rights import LeaseOverError
-from apscheduler.jobstores._sql.schema.tables import AT_MOST_ONCE, FINAL, LOST, RUNNING, STATES
+from apscheduler.jobstores._sql.schema.tables import AT_MOST_ONCE
 from apscheduler.runs.claims import Result
 from apscheduler.testing._contract_jobs import INTERVAL, NOW, make_job, moment, once, repeating
 

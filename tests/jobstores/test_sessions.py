@@ -10,7 +10,7 @@ from databases import Place
 
 from apscheduler.cluster.membership import Membership
 from apscheduler.history.outcomes import Outcome
-from apscheduler.jobstores._sql.schema.tables import RUNNING
+from apscheduler.history.states import RUNNING
 from apscheduler.runs.claims import Result
 from apscheduler.testing._contract_jobs import INTERVAL, NOW, once
 

@@ -1,17 +1,16 @@
-"""Which states a run goes through: what the page says, and what a database has seen, by triggers on the ledger's table."""
+"""Which states a run goes through: what is allowed, and what a database has seen, by triggers on the ledger's table."""
 
 from __future__ import annotations
 
-import re
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from apscheduler.jobstores._sql.schema.tables import OUTCOMES, PENDING, RUNNING
-from tools import ROOT
+from apscheduler.history.states import OUTCOMES, PENDING, RUNNING, STEPS, name_of
 
-PAGE = ROOT / "docs" / "explanation" / "claim-protocol.md"
-NAMES = {PENDING: "PENDING", RUNNING: "RUNNING", **{code: str(o) for code, o in OUTCOMES.items()}}
-FINAL = {str(outcome) for outcome in OUTCOMES.values()}
-NOTHING = "no row"
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+NAMES = {state: name_of(state) for state in (PENDING, RUNNING, *OUTCOMES)}
+NOTHING = name_of(None)
 WRITING = {
     "sqlite": (
         """CREATE TRIGGER {t}_begins AFTER INSERT ON {t}_runs BEGIN
@@ -66,18 +65,15 @@ class Recorder:
             self.place.change("DROP FUNCTION {t}_sees() CASCADE")
 
 
-def on_the_page() -> dict[str, set[Step]]:
-    """Return the steps that each line of the page's table allows."""
-    section = PAGE.read_text("utf-8").split("## The states of a run")[1].split("\n## ")[0]
-    lines = [line for line in section.splitlines() if line.startswith("|")][2:]
-    return {line: set(_steps(*line.strip("| ").split(" | "))) for line in lines}
+def lines() -> dict[str, set[Step]]:
+    """Return the steps that each line of the table allows."""
+    return {repr(line): set(_steps(line)) for line in STEPS}
 
 
-def _steps(before: str, after: str, _who: str, compared: str):
-    token = 1 if "the token grows" in compared else 0
-    for state in FINAL if after.startswith("final") else re.findall(r"`(\w+)`", after):
-        yield Step(before.strip("`"), state, token)
+def _steps(line) -> Iterator[Step]:
+    for state in line.after:
+        yield Step(name_of(line.before), name_of(state), int(line.grows))
 
 
 def allowed() -> set[Step]:
-    return set().union(*on_the_page().values())
+    return set().union(*lines().values())

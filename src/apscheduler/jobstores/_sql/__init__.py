@@ -28,5 +28,6 @@ The way of one fire time:
     If the process dies between 3 and 5, ``membership/nodes.py`` of another process closes the row as lost, or frees it;
     what is free, ``claiming/free_runs.py`` claims.
 
-The states of a run and the rules by number: docs/explanation/claim-protocol.md.
+The states of a run and the steps between them: ``history/states.py``. The rules by number:
+docs/explanation/claim-protocol.md.
 """

@@ -9,8 +9,8 @@ from sqlalchemy import and_, func, select
 from apscheduler._engine.instants import to_us
 from apscheduler.history.outcomes import fire_id
 from apscheduler.history.rows import CLAIMED, ENDED, WAITING, Run
+from apscheduler.history.states import FINAL, OUTCOMES, PENDING, RUNNING, STATES
 from apscheduler.jobstores._rows import Times, short
-from apscheduler.jobstores._sql.schema.tables import FINAL, OUTCOMES, PENDING, RUNNING, STATES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ A pass goes down this list:
     queue.py         reads the head of the queue; beyond.py looks beyond a head that has to be left
     planning.py      loads and plans each job, before anything is locked
     committing.py    commits a page of them; rights.py checks, as the last step, that this node may
-    transaction.py   one try of it: lock, count, insert, move. closed.py makes the rows of what does not run
+    transaction.py   one try of it: lock, count, insert, move
     handing_over.py  makes the batch that the scheduler gets, of claims.py
     doubt.py         keeps that batch until it is known that the transaction was committed
 
@@ -14,7 +14,7 @@ A pass goes down this list:
 given back or taken from a dead node. ``holders.py`` and ``passed.py`` say why something is not started. ``outbox.py``
 writes outcomes into the ledger in groups.
 
-States of a run and the rules by number: docs/explanation/claim-protocol.md.
+The states of a run: history/states.py. The rules by number: docs/explanation/claim-protocol.md.
 
 Easy to get wrong: between the commit and our knowing of it lies a doubt. An error there must lose no claim, and a Ctrl-C
 is such an error.

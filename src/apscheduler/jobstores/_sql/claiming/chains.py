@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from sqlalchemy import func, select
 
-from apscheduler.jobstores._sql.schema.tables import FINAL, PENDING, PERMITTED, RUNNING
+from apscheduler.history.states import FINAL, PENDING, RUNNING
+from apscheduler.jobstores._sql.schema.tables import PERMITTED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

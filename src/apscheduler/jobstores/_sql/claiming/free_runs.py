@@ -12,11 +12,11 @@ from contextlib import suppress
 from apscheduler._engine.instants import EARLIEST, LATEST, SECOND
 from apscheduler.cluster.points import reached
 from apscheduler.history.outcomes import Outcome
+from apscheduler.history.states import PENDING, STATES
 from apscheduler.jobstores._sql.changing.loading import Loader, Unloadable
 from apscheduler.jobstores._sql.claiming.catching_up import CatchUps, permit_row, portion_maker
 from apscheduler.jobstores._sql.claiming.chains import Chains
 from apscheduler.jobstores._sql.claiming.claims import StoreClaim
-from apscheduler.jobstores._sql.schema.tables import STATES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -236,7 +236,7 @@ class FreeRuns:
         connection.execute(
             runs.update()
             .where(*(runs.c[name] == value for name, value in key.items()))
-            .where(runs.c.state == 0, runs.c.token == row[4])
+            .where(runs.c.state == PENDING, runs.c.token == row[4])
             .values(
                 state=STATES[Outcome.CANCELLED],
                 finished_us=request.now + self._membership.offset.us,

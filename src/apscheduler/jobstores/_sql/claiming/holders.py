@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from apscheduler._engine.instants import SECOND
-from apscheduler.jobstores._sql.schema.tables import PENDING
+from apscheduler.history.states import PENDING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

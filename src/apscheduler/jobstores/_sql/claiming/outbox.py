@@ -18,11 +18,11 @@ from apscheduler import clocks
 from apscheduler.cluster.points import reached
 from apscheduler.forks import look
 from apscheduler.history.outcomes import Outcome
+from apscheduler.history.states import LOST, RUNNING, STATES
 from apscheduler.jobstores._sql.claiming.catching_up import CatchUps, Portion, Rest
 from apscheduler.jobstores._sql.claiming.claims import Settled, StoreClaim
 from apscheduler.jobstores._sql.connection.database import is_retryable
 from apscheduler.jobstores._sql.connection.remedies import cause_of
-from apscheduler.jobstores._sql.schema.tables import LOST, RUNNING, STATES
 from apscheduler.runs.failures import TEXT_LIMIT, capped, story_of
 from apscheduler.runs.ledger import one_line
 

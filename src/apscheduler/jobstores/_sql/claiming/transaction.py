@@ -7,9 +7,9 @@ from apscheduler.cluster.points import reached
 from apscheduler.history import reasons
 from apscheduler.history.outcomes import Outcome
 from apscheduler.jobstores._rows import as_read, to_float
-from apscheduler.jobstores._sql.claiming.closed import closed_row
 from apscheduler.jobstores._sql.claiming.holders import held_by_others
 from apscheduler.jobstores._sql.schema.tables import AT_LEAST_ONCE, AT_MOST_ONCE
+from apscheduler.jobstores._sql.statements.closed import closed_row
 from apscheduler.runs.claims import Result
 from apscheduler.runs.ledger import one_line
 from apscheduler.triggers.base import SEALED, is_own

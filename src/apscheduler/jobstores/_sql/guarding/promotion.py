@@ -18,7 +18,7 @@ from apscheduler.history.outcomes import Outcome
 from apscheduler.jobstores._rows import as_read, from_float
 from apscheduler.jobstores._sql.changing.loading import Loader, Unloadable
 from apscheduler.jobstores._sql.guarding.copies import write_identity
-from apscheduler.jobstores._sql.schema.tables import AT_MOST_ONCE, STATES
+from apscheduler.jobstores._sql.statements.closed import closed_row
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -112,24 +112,5 @@ def _fires(job: Job, due: int, now: int) -> list[int]:
 
 
 def _row(job: Job, generation: int, fire: int, now: int, reason: str) -> dict[str, Any]:
-    return {
-        "node": 0,
-        "node_name": "",
-        "batch": 0,
-        "claimed_us": now,
-        "job_id": job.id,
-        "generation": generation,
-        "kind": 0,
-        "fire_us": fire,
-        "state": STATES[Outcome.LOST],
-        "token": 1,
-        "lead": fire,
-        "attempt": 1,
-        "delivery": AT_MOST_ONCE,
-        "count": 1,
-        "last_us": None,
-        "seq": now,
-        "finished_us": now,
-        "reason": reason,
-        "error": None,
-    }
+    nobody = {"node": 0, "node_name": "", "batch": 0, "claimed_us": now}
+    return closed_row(nobody, (job.id, generation, fire), Outcome.LOST, now, reason=reason)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from apscheduler.history import reasons
 from apscheduler.history.outcomes import Outcome
-from apscheduler.jobstores._sql.claiming.closed import closed_row
+from apscheduler.jobstores._sql.statements.closed import closed_row
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -13,15 +13,13 @@ from apscheduler.cluster.host import Host, this_process
 from apscheduler.cluster.nodes import NodeRow
 from apscheduler.cluster.points import reached
 from apscheduler.history.outcomes import Outcome
+from apscheduler.history.states import PENDING, RUNNING, STATES
 from apscheduler.jobstores._sql.schema.additions import HOSTS, PORTIONS
 from apscheduler.jobstores._sql.schema.tables import (
     AT_LEAST_ONCE,
     AT_MOST_ONCE,
     HOST_COLUMNS,
-    PENDING,
     PERMITTED,
-    RUNNING,
-    STATES,
 )
 
 TYPE_CHECKING = False

@@ -30,32 +30,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import mysql
 
-from apscheduler.history.outcomes import Outcome
+from apscheduler.history.states import FINAL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Final
-
-PENDING: Final = 0
-"""Free to be claimed by any node: given back, or taken from a dead one."""
-RUNNING: Final = 1
-"""Claimed by a node, which may have called the function."""
-FINAL: Final = 10
-"""States from here on are outcomes."""
-
-STATES: Final = {
-    Outcome.EXECUTED: 10,
-    Outcome.FAILED: 11,
-    Outcome.TIMED_OUT: 12,
-    Outcome.MISSED: 13,
-    Outcome.SKIPPED: 14,
-    Outcome.COALESCED: 15,
-    Outcome.LOST: 16,
-    Outcome.CANCELLED: 17,
-}
-"""The number that is written for each outcome; never renumbered."""
-OUTCOMES: Final = {number: outcome for outcome, number in STATES.items()}
-LOST: Final = STATES[Outcome.LOST]
 
 ZONE_DATA: Final = "zone data"
 """Name of the state table's row: the version of the zone data that next fire times were last computed with."""

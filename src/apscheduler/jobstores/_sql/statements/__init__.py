@@ -4,6 +4,7 @@
     postgresql.py  arrays and unnest, each array as one text
     mysql.py       MariaDB and MySQL: one JSON text and JSON_TABLE
     sqlite.py      executemany; there is no round trip
+    closed.py      the row of a fire time that has an outcome from the start
 
 A statement that all databases take as it is stands in ``shared.py``. Where a batch is passed, or rows are locked, each
 database has its own form of it.

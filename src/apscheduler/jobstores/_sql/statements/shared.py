@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from sqlalchemy import bindparam, text
 
+from apscheduler.history.states import FINAL, PENDING, RUNNING
 from apscheduler.jobstores._rows import EARLIEST_SECONDS, LAST_GENERATION, LATEST_SECONDS
 from apscheduler.jobstores._sql.connection.cursors import fetched
-from apscheduler.jobstores._sql.schema.tables import FINAL, PENDING, PERMITTED, RUNNING
+from apscheduler.jobstores._sql.schema.tables import PERMITTED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

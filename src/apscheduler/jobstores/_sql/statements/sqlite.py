@@ -8,8 +8,9 @@ from functools import cached_property
 
 from sqlalchemy.dialects import sqlite
 
+from apscheduler.history.states import RUNNING
 from apscheduler.jobstores._sql.connection.cursors import fetched, many
-from apscheduler.jobstores._sql.schema.tables import PERMITTED, RUNNING
+from apscheduler.jobstores._sql.schema.tables import PERMITTED
 from apscheduler.jobstores._sql.statements.shared import (
     IDS,
     RUN_COLUMNS,

@@ -26,7 +26,7 @@ from apscheduler.history import reasons
 from apscheduler.history.outcomes import Outcome
 from apscheduler.jobstores._rows import as_read, id_text
 from apscheduler.jobstores._sql.changing.loading import Unloadable
-from apscheduler.jobstores._sql.schema.tables import AT_MOST_ONCE, STATES
+from apscheduler.jobstores._sql.statements.closed import closed_row
 from apscheduler.jobstores._sql.zones.notes import ZoneNotes
 from apscheduler.jobstores._sql.zones.stored import names_in
 from apscheduler.jobstores.base import JobLookupError, QuarantinedJobError
@@ -275,27 +275,10 @@ class _Move:
         assert self._planned is not None  # noqa: S101 - for mypy: it is being changed
         planned, right = self._planned
         epoch, name = self._on._node()
-        row = {
-            "node": epoch,
-            "node_name": name,
-            "batch": 0,
-            "claimed_us": self._now,
-            "job_id": job.id,
-            "generation": generation,
-            "kind": 0,
-            "fire_us": planned,
-            "state": STATES[Outcome.SKIPPED],
-            "token": 1,
-            "lead": planned,
-            "attempt": 1,
-            "delivery": AT_MOST_ONCE,
-            "count": 1,
-            "last_us": None,
-            "seq": self._now,
-            "finished_us": self._now,
-            "reason": self._reason(job, right),
-            "error": None,
-        }
+        common = {"node": epoch, "node_name": name, "batch": 0, "claimed_us": self._now}
+        key = (job.id, generation, planned)
+        reason = self._reason(job, right)
+        row = closed_row(common, key, Outcome.SKIPPED, self._now, reason=reason)
         self._on._statements.insert_closed(connection, [row])
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from apscheduler.jobstores._sql.schema.tables import AT_MOST_ONCE, STATES
+from apscheduler.history.states import STATES
+from apscheduler.jobstores._sql.schema.tables import AT_MOST_ONCE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
