@@ -75,7 +75,7 @@ class Node:
 
     @property
     def epoch(self) -> int:
-        return self.store._membership.lease.epoch
+        return self.store._session.membership.lease.epoch
 
     def claim(self, now: int = NOW, **options):
         return claim(self.store, now, **options)
@@ -84,8 +84,8 @@ class Node:
         self.store.add_job(make_job(self.scheduler, job_id, options.pop("due", NOW), **options))
 
     def sweep(self) -> None:
-        self.store._membership.sweep()
-        self.store._claiming.look_for_free_runs()
+        self.store._session.membership.sweep()
+        self.store._session.claiming.look_for_free_runs()
 
     def close(self) -> None:
         self.store.shutdown()
@@ -118,14 +118,14 @@ class Stage:
         by.claim(NOW - INTERVAL)  # it joins
         by.sweep()
         self.clock.now += int(LEASE * SECOND) + 1
-        by.store._membership.beat()
+        by.store._session.membership.beat()
 
     def close(self) -> None:
         points.hook = None
         for node in (self.a, self.b):
             # Claims that a failed assertion still holds would keep a node draining beyond its test.
-            node.store._open.clear()
-            node.store._outbox._waiting.clear()
+            node.store._session.open.clear()
+            node.store._session.outbox._waiting.clear()
             node.close()
 
 
@@ -156,7 +156,7 @@ def settle(claimed, outcome: Outcome = Outcome.EXECUTED) -> None:
 def a_fire_with_a_row_is_not_claimed_again(stage: Stage) -> None:
     stage.a.add("job")
     settle(stage.a.claim())
-    stage.a.store._outbox.flush()
+    stage.a.store._session.outbox.flush()
     stage.place.change("UPDATE {t} SET next_run_time = :due", due=NOW / SECOND)
     assert stage.b.claim().fires == []
 
@@ -168,10 +168,10 @@ def a_late_word_changes_nothing(stage: Stage) -> None:
     second = stage.b.claim()
     assert [each.attempt for each in second.batch.claims] == [2]
     settle(first, Outcome.FAILED)
-    stage.a.store._outbox.flush()
+    stage.a.store._session.outbox.flush()
     assert stage.rows() == [(1, 3, 2)]
     settle(second)
-    stage.b.store._outbox.flush()
+    stage.b.store._session.outbox.flush()
     assert [state for state, _, _ in stage.rows()] == [10]
 
 
@@ -187,16 +187,16 @@ def trust_counts_from_before_the_heartbeat_was_sent(stage: Stage) -> None:
     stage.a.add("job")
     stage.a.claim(NOW - INTERVAL)
     sent = stage.clock.now
-    beat = stage.a.store._roll.beat
+    beat = stage.a.store._session.roll.beat
 
     def slow(*args):
         stage.clock.now += int(LEASE * SECOND) // 2
         return beat(*args)
 
-    with patch.object(stage.a.store._roll, "beat", slow):
-        stage.a.store._membership.beat()
-    stage.clock.now = sent + int(LEASE * SECOND) - stage.a.store._membership.lease.margin
-    assert not stage.a.store._membership.lease.trusted()
+    with patch.object(stage.a.store._session.roll, "beat", slow):
+        stage.a.store._session.membership.beat()
+    stage.clock.now = sent + int(LEASE * SECOND) - stage.a.store._session.membership.lease.margin
+    assert not stage.a.store._session.membership.lease.trusted()
 
 
 def a_node_that_was_buried_meanwhile_commits_no_claim(stage: Stage) -> None:
@@ -230,7 +230,7 @@ def a_node_is_not_dead_while_the_store_says_it_lives(stage: Stage) -> None:
     stage.b.claim(NOW - INTERVAL)
     stage.b.sweep()
     stage.clock.now += int(LEASE * SECOND) + 1
-    stage.b.store._membership.beat()
+    stage.b.store._session.membership.beat()
     assert stage.rows() == [(1, 1, 1)]
 
 
@@ -282,8 +282,8 @@ def what_was_committed_is_run_though_the_next_read_raised(stage: Stage) -> None:
     stage.a.add("job", trigger=once(NOW))
     (only,) = stage.a.claim().batch.claims
     stage.a.store.give_back(only)
-    stage.a.store._outbox.flush()
-    stage.a.store._claiming.look_for_free_runs()
+    stage.a.store._session.outbox.flush()
+    stage.a.store._session.claiming.look_for_free_runs()
     with at("claim.read", _fails):
         assert _claimed_in_the_end(stage) == [("job", NOW)]
 
@@ -292,8 +292,8 @@ def the_last_run_of_a_job_keeps_its_definition(stage: Stage) -> None:
     stage.a.add("job", trigger=once(NOW))
     (only,) = stage.a.claim().batch.claims
     stage.a.store.give_back(only)
-    stage.a.store._outbox.flush()
-    stage.b.store._claiming.look_for_free_runs()
+    stage.a.store._session.outbox.flush()
+    stage.b.store._session.claiming.look_for_free_runs()
     assert stage.b.claim().fires == [("job", NOW)]
 
 
@@ -361,8 +361,10 @@ def an_edit_goes_by_the_stores_clock(stage: Stage) -> None:
     ahead = 3600 * SECOND
     for node, joins in ((stage.a, False), (stage.b, True)):
         if joins:
-            node.store._membership.ensure()
-        with patch.object(node.store._membership.offset, "_clock", lambda: host_now() + ahead):
+            node.store._session.membership.ensure()
+        with patch.object(
+            node.store._session.membership.offset, "_clock", lambda: host_now() + ahead
+        ):
             assert abs(node.store.clock_offset() + ahead) < SECOND
 
 
@@ -378,7 +380,7 @@ def a_job_that_is_set_back_by_its_user_runs_again(stage: Stage) -> None:
     stage.a.add("other", due=NOW + INTERVAL)
     stage.a.add("job")
     settle(stage.a.claim())
-    stage.a.store._outbox.flush()
+    stage.a.store._session.outbox.flush()
     job = stage.b.store.lookup_job("job")
     stage.b.store.modify_job(job, job._checked({"next_run_time": moment(NOW)}))
     assert stage.b.claim().fires == [("job", NOW)]
@@ -432,8 +434,8 @@ def what_a_node_cannot_take_hides_no_free_run(stage: Stage) -> None:
     stage.a.add("job", due=NOW + 1, trigger=once(NOW + 1))
     for each in stage.a.claim(NOW + 1, executors=("default", "elsewhere")).batch.claims:
         stage.a.store.give_back(each)
-    stage.a.store._outbox.flush()
-    stage.b.store._claiming.look_for_free_runs()
+    stage.a.store._session.outbox.flush()
+    stage.b.store._session.claiming.look_for_free_runs()
     assert stage.b.claim(NOW + 1).fires == [("job", NOW + 1)]
 
 
@@ -467,7 +469,7 @@ def a_late_word_about_a_lost_run_is_the_truth(stage: Stage) -> None:
     stage.bury(stage.a, by=stage.b)
     assert stage.rows() == [(16, 1, 1)]
     settle(first)
-    stage.a.store._outbox.flush()
+    stage.a.store._session.outbox.flush()
     assert stage.rows() == [(10, 1, 1)]
 
 
@@ -499,7 +501,7 @@ def a_free_run_is_taken_by_one(stage: Stage) -> None:
     (only,) = stage.a.claim().batch.claims
     stage.b.claim(NOW - INTERVAL)  # it joins
     stage.a.store.give_back(only)
-    stage.a.store._outbox.flush()
+    stage.a.store._session.outbox.flush()
     assert _taken_at_the_same_time(stage) == [("job", NOW)]
 
 
@@ -508,15 +510,15 @@ def _taken_at_the_same_time(stage: Stage) -> list[tuple[str, int]]:
     taken: list[Any] = []
 
     def other_takes_it() -> None:
-        stage.b.store._claiming.look_for_free_runs()
+        stage.b.store._session.claiming.look_for_free_runs()
         taken.extend(stage.b.claim().fires)
 
-    stage.a.store._claiming.look_for_free_runs()
+    stage.a.store._session.claiming.look_for_free_runs()
     read = FreeRuns._job
 
     def reads_and_waits(self, *args):
         job = read(self, *args)
-        if self is stage.a.store._claiming._free_runs and not taken:
+        if self is stage.a.store._session.claiming._free_runs and not taken:
             other_takes_it()
         return job
 
@@ -536,8 +538,8 @@ def a_claim_ahead_of_the_stores_clock_is_refused(stage: Stage) -> None:
     now = host_now()
     due = now + 30 * SECOND
     stage.a.add("job", due=due)
-    stage.a.store._membership.ensure()  # it joins
-    offset = stage.a.store._membership.offset
+    stage.a.store._session.membership.ensure()  # it joins
+    offset = stage.a.store._session.membership.offset
     offset._base += 60 * SECOND  # the server that was asked was another one, an hour ahead, say
     assert _claims_by_its_clock(stage.a, now) == []
     assert stage.rows() == []
@@ -548,9 +550,11 @@ def a_claim_ahead_of_the_stores_clock_is_refused(stage: Stage) -> None:
 def a_clock_that_is_set_between_heartbeats_changes_nothing(stage: Stage) -> None:
     now = host_now()
     stage.a.add("job", due=now + 30 * SECOND)
-    stage.a.store._membership.ensure()  # it joins
+    stage.a.store._session.membership.ensure()  # it joins
     ahead = 60 * SECOND
-    with patch.object(stage.a.store._membership.offset, "_clock", lambda: host_now() + ahead):
+    with patch.object(
+        stage.a.store._session.membership.offset, "_clock", lambda: host_now() + ahead
+    ):
         assert _claims_by_its_clock(stage.a, now + ahead) == []
     assert stage.rows() == []
 
@@ -559,7 +563,7 @@ def a_node_that_is_provably_gone_is_recovered_at_once(stage: Stage) -> None:
     stage.a.add("job")
     stage.a.claim()
     with patch.object(membership_module, "is_gone", lambda *_: True):
-        stage.b.store._membership.ensure()  # it joins
+        stage.b.store._session.membership.ensure()  # it joins
     assert stage.rows() == [(16, 1, 1)]
 
 
@@ -568,11 +572,11 @@ def a_node_that_was_taken_for_gone_and_beats_is_not_buried(stage: Stage) -> None
     claimed = stage.a.claim()
 
     def gone(*_) -> bool:
-        stage.a.store._roll.beat(stage.a.epoch, int(LEASE * SECOND))
+        stage.a.store._session.roll.beat(stage.a.epoch, int(LEASE * SECOND))
         return True
 
     with patch.object(membership_module, "is_gone", gone):
-        stage.b.store._membership.ensure()
+        stage.b.store._session.membership.ensure()
     assert stage.rows() == [(1, 1, 1)]
     settle(claimed)
 
@@ -593,7 +597,7 @@ def a_crash_costs_a_portion_of_a_catch_up(stage: Stage) -> None:
     assert claimed.fires == [("job", fire) for fire in fires[1:]]
     assert len(claimed.batch.claims) == 1
     settle(claimed)
-    stage.b.store._outbox.flush()
+    stage.b.store._session.outbox.flush()
     assert stage.rows() == [(16, 1, 1)] + [(10, 3, 1)] * 9
 
 
@@ -622,7 +626,7 @@ def a_free_catch_up_is_taken_by_one(stage: Stage) -> None:
     (first,) = stage.a.claim().batch.claims
     stage.b.claim(NOW - INTERVAL)  # it joins
     stage.a.store.give_back(first)
-    stage.a.store._outbox.flush()
+    stage.a.store._session.outbox.flush()
     assert _taken_at_the_same_time(stage) == [("job", fire) for fire in fires]
 
 
@@ -944,7 +948,7 @@ def play(rule: Rule, place, *, taken_out: bool) -> None:
         patch.object(membership_module, "boot_us", stage.clock),
     )
     with clocks[0], clocks[1]:
-        Editing._removing = staticmethod(stage.a.store._editing.remove)
+        Editing._removing = staticmethod(stage.a.store._parts.editing.remove)
         try:
             if taken_out:
                 with rule.taken_out():

@@ -305,10 +305,10 @@ def test_a_back_up_written_into_the_same_file_is_noticed_by_who_lives_through_it
     scheduler = opened(place.store())
     add(scheduler)
     scheduler.advance(10)
-    scheduler._jobstores["default"]._outbox.flush()
+    scheduler._jobstores["default"]._session.outbox.flush()
     shutil.copy2(file_of(place), tmp_path / "backup")
     scheduler.advance(10)
-    scheduler._jobstores["default"]._outbox.flush()
+    scheduler._jobstores["default"]._session.outbox.flush()
     if not lives:
         scheduler.shutdown()
     with (
@@ -368,10 +368,10 @@ def test_a_file_set_back_under_a_living_node_is_held(place, opened, tmp_path, ho
     add(scheduler)
     scheduler.advance(10)
     store = scheduler._jobstores["default"]
-    store._outbox.flush()
+    store._session.outbox.flush()
     shutil.copy(file_of(place), tmp_path / "backup")
     assert not is_held(scheduler)
-    store._outbox.flush()
+    store._session.outbox.flush()
     before = ran(scheduler)
     if how == "mv":
         (tmp_path / "backup").replace(file_of(place))
@@ -390,13 +390,13 @@ def test_rows_set_back_under_a_living_node_are_held(place, opened, clock):
     scheduler.advance(10)
     second.tick()
     names = ("", "_meta", "_runs", "_nodes", "_state")
-    scheduler._jobstores["default"]._outbox.flush()
+    scheduler._jobstores["default"]._session.outbox.flush()
     for name in names:
         place.change(f"CREATE TABLE {{t}}_backup{name} AS SELECT * FROM {{t}}{name}")
     for _ in range(3):
         scheduler.advance(10)
         second.tick()
-    scheduler._jobstores["default"]._outbox.flush()
+    scheduler._jobstores["default"]._session.outbox.flush()
     done = ran(scheduler)
     for name in names:  # a restore that leaves the tables, as TRUNCATE and COPY do
         place.change(f"DELETE FROM {{t}}{name}")
@@ -415,7 +415,7 @@ def test_a_lease_that_ended_is_no_store_set_back(place, opened):
     add(scheduler)
     scheduler.advance(10)
     store = scheduler._jobstores["default"]
-    store._membership.lease.until = 0  # it was stopped for longer than its lease
+    store._session.membership.lease.until = 0  # it was stopped for longer than its lease
     place.change("DELETE FROM {t}_nodes")
     assert not is_held(scheduler)
     assert ran(scheduler) == 2
@@ -557,7 +557,7 @@ def test_a_copied_file_runs_nothing_in_a_process_elsewhere_until_it_is_adopted(p
 
 @pytest.mark.parametrize("place", SERVERS, indirect=True)
 def test_who_is_second_to_write_the_identity_takes_the_first_ones(place, opened, monkeypatch):
-    guard = opened(place.store())._jobstores["default"]._guard
+    guard = opened(place.store())._jobstores["default"]._session.guard
     place.change("DELETE FROM {t}_state WHERE name = 'identity'")
     said = Identity.text
     left = ['{"database": "first"}']

@@ -58,7 +58,7 @@ def test_each_job_is_claimed_once_and_under_its_own_generation(place, scheduler)
     assert generations(place) == {"once": 1, "thrice": 3}
     scheduler.clock.advance(1)
     scheduler.tick()
-    scheduler._claiming_store("default")._outbox.flush()
+    scheduler._claiming_store("default")._session.outbox.flush()
     assert runs(place) == [("never", 0, NOW), ("once", 1, NOW), ("thrice", 3, NOW)]
 
 

@@ -168,12 +168,12 @@ def test_a_store_of_this_process_is_not_buried_by_another_one_and_the_one_before
         each.start()
         each.tick()
     (a,), (b,) = ([node for node in each.nodes() if node.is_self] for each in (first, second))
-    first._membership.beat()
-    second._membership.beat()
+    first._session.membership.beat()
+    second._session.membership.beat()
     assert {node.epoch for node in first.nodes()} == {a.epoch, b.epoch}
     before = b.epoch ^ 1 << 40
     place.change("UPDATE {t}_nodes SET epoch = :before WHERE epoch = :b", before=before, b=b.epoch)
-    first._membership.beat()
+    first._session.membership.beat()
     assert {node.epoch for node in first.nodes()} == {a.epoch}
     for each in schedulers:
         each.shutdown()

@@ -68,11 +68,11 @@ def test_it_is_lost_with_the_incarnation_and_never_comes_back_with_the_old_one(p
         (first_store, first), (_, second) = locks(place, 2, stack)
         assert first.take()
         assert not second.take()
-        assert second.holder() == first_store._membership.name
+        assert second.holder() == first_store._session.membership.name
         place.change("UPDATE {t}_nodes SET lease_until = 1 WHERE epoch = :epoch", epoch=first._won)
         # The store's clock alone does not make it dead: it was seen beating within a lease.
         assert not second.take()
-        first_store._membership.beat()  # fenced, and joined anew
+        first_store._session.membership.beat()  # fenced, and joined anew
         assert not first.held
         assert first.until == 0
         place.change("DELETE FROM {t}_nodes WHERE lease_until = 1")  # as whoever buries it does
@@ -92,7 +92,7 @@ def test_without_an_answer_nobody_takes_it(place):
         from apscheduler.jobstores._sql.schema.migrations import create_missing
 
         with store.engine.begin() as connection:
-            create_missing(connection, store._tables.leader)
+            create_missing(connection, store._parts.tables.leader)
         assert lock.take()
 
 

@@ -138,7 +138,7 @@ def test_notifications_are_believed_in_only_where_they_come_back(
     monkeypatch.setattr(listening, "PATIENCE_SECONDS", 1.0)
     with caplog.at_level(logging.WARNING):
         scheduler = started(pooler.url, place)
-        listener = scheduler._jobstores["default"]._listener
+        listener = scheduler._jobstores["default"]._parts.listener
         deadline = time.monotonic() + 10
         while not listener.hears and "Notifications of PostgreSQL" not in caplog.text:
             assert time.monotonic() < deadline
@@ -151,7 +151,7 @@ def test_a_listener_that_hears_itself_no_more_says_so_and_polls(
 ):
     monkeypatch.setattr(listening, "PATIENCE_SECONDS", 0.5)
     monkeypatch.setattr(listening, "ECHO_SECONDS", 0.5)
-    listener = started(place.url, place)._jobstores["default"]._listener
+    listener = started(place.url, place)._jobstores["default"]._parts.listener
     deadline = time.monotonic() + WAIT
     while not listener.hears:
         assert time.monotonic() < deadline
@@ -208,7 +208,7 @@ def test_every_statement_with_a_percent_sign_is_understood(place, called, driver
         for part in range(3):
             values = {"now": 2.0, "limit": 10, "skip": 0, "part": part, "parts": 3}
             with store._database.reading() as connection:
-                found += connection.execute(store._statements.due_of_part, values).all()
+                found += connection.execute(store._parts.statements.due_of_part, values).all()
         assert [row.id for row in found] == ["50%"]
     finally:
         scheduler.shutdown()

@@ -33,9 +33,9 @@ def a_job_is_removed_while_its_run_is_free(stage) -> None:
     (only,) = stage.a.claim().batch.claims
     stage.b.claim(NOW - INTERVAL)  # it joins
     stage.a.store.give_back(only)
-    stage.a.store._outbox.flush()
+    stage.a.store._session.outbox.flush()
     stage.a.store.remove_job("job")
-    stage.b.store._claiming.look_for_free_runs()
+    stage.b.store._session.claiming.look_for_free_runs()
     stage.b.claim()
 
 
@@ -48,7 +48,7 @@ def too_many_instances(stage) -> None:
 def a_plain_run(stage) -> None:
     stage.a.add("job")
     settle(stage.a.claim())
-    stage.a.store._outbox.flush()
+    stage.a.store._session.outbox.flush()
 
 
 EACH_LINE = (

@@ -113,14 +113,14 @@ class Process(Node):
 
     def __init__(self, place) -> None:
         super().__init__(place)
-        self.store._outbox._news.set()  # told already: no thread starts to write outcomes
-        self.store._membership._thread = current_thread()  # and none to beat
+        self.store._session.outbox._news.set()  # told already: no thread starts to write outcomes
+        self.store._session.membership._thread = current_thread()  # and none to beat
         self.works: list[Work] = []
         self.done: list[tuple[Key, int]] = []
 
     def take(self, now: int):
         """Claim what is due, pending runs too, and hold it."""
-        self.store._claiming.look_for_free_runs()
+        self.store._session.claiming.look_for_free_runs()
         claimed = self.claim(now)
         self.works += [Work(claimed.request, each) for each in claimed.batch.claims]
         return claimed
@@ -129,8 +129,8 @@ class Process(Node):
         """End without a word: what waits to be written is lost, and no row is signed off."""
         self.store._ready = False
         sqlalchemy_module._living.discard(self.store)  # it has no last word when this process ends
-        self.store._listener.stop()
-        self.store._roll.finish()
+        self.store._parts.listener.stop()
+        self.store._session.roll.finish()
         self.store.engine.dispose()  # as the kernel closes what a dead process had open
 
 
@@ -164,7 +164,7 @@ class Cluster(RuleBasedStateMachine):
         for table in ("", "_meta", "_runs", "_nodes"):
             self._sql(f"DELETE FROM {{t}}{table}")
         for node in self.nodes.values():
-            node.store._membership.beat()  # it joins
+            node.store._session.membership.beat()  # it joins
         self.series: dict[Key | tuple[str, int], Series] = {}
         self.passed: dict[tuple[str, int], list[int]] = defaultdict(list)  # before it was moved
         self.present: dict[str, int] = {}
@@ -291,30 +291,30 @@ class Cluster(RuleBasedStateMachine):
         """End a process, in whatever it does, and start another one."""
         node = self.nodes[side]
         if signs_off:
-            node.store._roll.leave(node.epoch)
+            node.store._session.roll.leave(node.epoch)
         node.close()
         self.nodes[side] = Process(self.place)
-        self.nodes[side].store._membership.beat()  # it joins
+        self.nodes[side].store._session.membership.beat()  # it joins
 
     @rule(side=SIDES)
     def beat(self, side):
-        self.nodes[side].store._membership.beat()
+        self.nodes[side].store._session.membership.beat()
 
     @rule(side=SIDES, share=st.sampled_from((0.5, 0.95)))
     def beat_and_hear_late(self, side, share):
-        beat = self.nodes[side].store._membership.beat
+        beat = self.nodes[side].store._session.membership.beat
         self._with_fault(side, "beat.committed", lambda: self.the_nodes_clock_goes_on(share), beat)
 
     @rule(side=SIDES, share=st.sampled_from((0, 0.5, 1)), ends=st.booleans())
     def watch_the_other(self, side, share, ends):
         """Part or all of what it takes to declare a living node dead: random steps seldom find the way."""
         other = self.nodes["B" if side == "A" else "A"]
-        self.nodes[side].store._membership.beat()
+        self.nodes[side].store._session.membership.beat()
         self.nodes[side].sweep()
         if ends:
             self._end_lease(other.epoch)
         self.clock.now += int(share * LEASE_US) + 1
-        self.nodes[side].store._membership.beat()
+        self.nodes[side].store._session.membership.beat()
 
     # -- claiming and running -------------------------------------------------------------------------------------
 
@@ -448,11 +448,11 @@ class Cluster(RuleBasedStateMachine):
 
     @rule(side=SIDES)
     def write_outcomes(self, side):
-        self.nodes[side].store._outbox.flush()
+        self.nodes[side].store._session.outbox.flush()
 
     @rule(side=SIDES, point=st.sampled_from(SETTLE_POINTS), fault=st.sampled_from(sorted(FAULTS)))
     def write_outcomes_with_a_fault(self, side, point, fault):
-        flush = self.nodes[side].store._outbox.flush
+        flush = self.nodes[side].store._session.outbox.flush
         self._with_fault(side, point, FAULTS[fault], flush)
 
     # -- the judge ------------------------------------------------------------------------------------------------
@@ -515,7 +515,7 @@ class Cluster(RuleBasedStateMachine):
     def _fair_round(self) -> None:
         """Let each node do what it has to."""
         for side, node in self.nodes.items():
-            node.store._membership.beat()
+            node.store._session.membership.beat()
             self._with_fault(side, None, None, lambda side=side: self._take(side))
             for work in list(node.works):
                 while work in node.works:
@@ -525,7 +525,7 @@ class Cluster(RuleBasedStateMachine):
                         self._give_back(node, work)
                     else:
                         self._finish(node, work, good=True)
-            node.store._outbox.flush()
+            node.store._session.outbox.flush()
         self.each_fire_has_one_row_and_keeps_its_outcome()
         self.the_next_time_never_moves_back()
 

@@ -196,7 +196,7 @@ def test_who_started_first_but_claims_second_claims_nothing_until_the_other_has_
         scheduler.resume()
         deadline = time.monotonic() + 5
         while time.monotonic() < deadline:
-            assert scheduler._jobstores["default"]._membership.lease.epoch == 0
+            assert scheduler._jobstores["default"]._session.membership.lease.epoch == 0
             time.sleep(0.2)
         said = [each for each in caplog.records if each.levelno >= logging.WARNING]
         assert len(said) == 1, [each.getMessage() for each in said]

@@ -37,7 +37,7 @@ def test_a_run_is_given_back_alone(stage):
         stage.a.add(job_id)
     claims = {each.job.id: each for each in stage.a.claim().batch.claims}
     stage.a.store.give_back(claims["b"])
-    stage.a.store._outbox.flush()
+    stage.a.store._session.outbox.flush()
     assert states(stage) == {"a": 1, "b": 0, "c": 1}
 
 
@@ -46,7 +46,7 @@ def test_of_several_fires_of_a_job_the_one_that_is_given_back_is_free(stage):
     first = stage.a.claim().batch.claims
     second = stage.a.claim(NOW + INTERVAL).batch.claims
     stage.a.store.give_back(second[0])
-    stage.a.store._outbox.flush()
+    stage.a.store._session.outbox.flush()
     assert [state for state, _, _ in stage.rows()] == [1, 0]
     assert first[0].unsettled == [NOW]
 
@@ -58,7 +58,7 @@ def test_who_buries_another_keeps_its_own_lease(stage):
     epoch = stage.b.epoch
     stage.bury(stage.a, by=stage.b)
     assert stage.b.epoch == epoch
-    assert stage.b.store._membership.lease.trusted()
+    assert stage.b.store._session.membership.lease.trusted()
     assert stage.rows() == [(16, 1, 1)]
 
 
@@ -69,7 +69,7 @@ def test_nobody_buries_itself(stage, monkeypatch):
     monkeypatch.setattr(membership_module, "is_gone", lambda *_: True)
     stage.b.sweep()
     assert stage.b.epoch == epoch
-    assert stage.b.store._membership.lease.trusted()
+    assert stage.b.store._session.membership.lease.trusted()
     assert stage.rows() == [(1, 1, 1)]
 
 
@@ -81,7 +81,7 @@ def test_who_has_lost_its_lease_buries_nobody(stage):
     stage.lease_ends(stage.a)
     stage.lease_ends(stage.b)
     stage.clock.now += int(LEASE * SECOND) + 1
-    stage.b.store._membership.lease.until = stage.clock.now + SECOND  # it does not know yet
+    stage.b.store._session.membership.lease.until = stage.clock.now + SECOND  # it does not know yet
     stage.b.sweep()
     assert stage.rows() == [(1, 1, 1)]
     assert stage.b.epoch == 0
@@ -90,7 +90,7 @@ def test_who_has_lost_its_lease_buries_nobody(stage):
 def seen(stage, node):
     """Return a node's row as its neighbour has read it."""
     stage.b.claim(NOW - INTERVAL)
-    rows, _ = stage.b.store._roll.listed()
+    rows, _ = stage.b.store._session.roll.listed()
     return next(row for row in rows if row.epoch == node.epoch)
 
 
@@ -105,9 +105,9 @@ def test_a_node_whose_lease_the_store_ended_early_and_that_was_buried_since_goes
     stage.b.claim(NOW - INTERVAL)
     stage.b.sweep()
     stage.clock.now += int(LEASE * SECOND) + 1
-    stage.b.store._membership.beat()
+    stage.b.store._session.membership.beat()
     assert epoch not in {each.epoch for each in stage.b.store.nodes()}
-    stage.a.store._membership.beat()
+    stage.a.store._session.membership.beat()
     assert stage.a.store.held is None
     assert stage.a.claim().fires == [("job", NOW)]
 
@@ -128,7 +128,7 @@ def test_a_node_that_came_back_is_not_buried(stage):
     stage.a.add("job")
     stage.a.claim()
     row = seen(stage, stage.a)
-    assert stage.b.store._roll.reap(row, stage.b.epoch)
+    assert stage.b.store._session.roll.reap(row, stage.b.epoch)
     assert stage.rows() == [(1, 1, 1)]
     assert stage.a.epoch in {each.epoch for each in stage.b.store.nodes()}
 
@@ -137,9 +137,9 @@ def test_a_node_that_has_beaten_meanwhile_is_not_buried(stage):
     stage.a.add("job")
     stage.a.claim()
     row = seen(stage, stage.a)
-    stage.a.store._roll.beat(stage.a.epoch, int(LEASE * SECOND))
+    stage.a.store._session.roll.beat(stage.a.epoch, int(LEASE * SECOND))
     stage.lease_ends(stage.a)
-    assert stage.b.store._roll.reap(row, stage.b.epoch)
+    assert stage.b.store._session.roll.reap(row, stage.b.epoch)
     assert stage.rows() == [(1, 1, 1)]
 
 
@@ -149,7 +149,7 @@ def test_a_node_that_has_gone_meanwhile_is_no_reason_to_rejoin(stage):
     row = seen(stage, stage.a)
     epoch = stage.b.epoch
     stage.place.change("DELETE FROM {t}_nodes WHERE epoch = :e", e=row.epoch)
-    assert stage.b.store._roll.reap(row, epoch)
+    assert stage.b.store._session.roll.reap(row, epoch)
     assert stage.rows() == [(1, 1, 1)]  # the orphans' turn comes
     stage.b.sweep()
     assert stage.rows() == [(16, 1, 1)]
@@ -167,7 +167,7 @@ def test_who_has_lost_its_lease_does_not_take_the_leaders_lock(stage):
 def test_an_outcome_that_comes_after_the_outbox_closed_is_written(stage):
     stage.a.add("job")
     claimed = stage.a.claim()
-    outbox = stage.a.store._outbox
+    outbox = stage.a.store._session.outbox
     outbox.close()
     claimed.finish(Outcome.EXECUTED)
     assert len(outbox) == 0
@@ -180,17 +180,17 @@ def test_an_outcome_is_written_after_the_shutdown_while_another_run_goes_on(stag
     ends, _goes_on = stage.a.claim().batch.claims
     store = stage.a.store
     store._session.drains = True
-    store._outbox.close()
+    store._session.outbox.close()
     ends.sink.settle(ends, Result(ends.fires[0], Outcome.EXECUTED, NOW, NOW))
-    assert len(store._outbox) == 1
+    assert len(store._session.outbox) == 1
     assert store._session.has_settled() is False
-    assert len(store._outbox) == 0
+    assert len(store._session.outbox) == 0
     assert [state for state, _, _ in stage.rows(ends.job.id)] == [10]
 
 
 def test_a_run_given_back_after_the_outbox_closed_is_free(stage):
     stage.a.add("job")
     (only,) = stage.a.claim().batch.claims
-    stage.a.store._outbox.close()
+    stage.a.store._session.outbox.close()
     stage.a.store.give_back(only)
     assert [state for state, _, _ in stage.rows()] == [0]

@@ -34,7 +34,7 @@ class Ends:
     def __init__(self, place) -> None:
         self.place = place
         self.node = Node(place)
-        self.outbox = self.node.store._outbox
+        self.outbox = self.node.store._session.outbox
         self.outbox.is_drained = lambda: False  # as of a node whose heartbeat has ended
         self.news = self.outbox._news = News()
         self.flush = self.outbox.flush
@@ -77,5 +77,5 @@ class Ends:
 
     def close(self) -> None:
         self.outbox.flush = self.flush
-        self.node.store._open.clear()
+        self.node.store._session.open.clear()
         self.node.close()

@@ -77,7 +77,7 @@ class CopiedPlace(Place):
 def staged(place):
     """Enter a stage of two nodes by a clock that the test sets; outcomes of the first are written when asked for."""
     stage = Stage(place)
-    stage.a.store._outbox._tell_thread = lambda: None
+    stage.a.store._session.outbox._tell_thread = lambda: None
     with (
         patch.object(lease_module, "boot_us", stage.clock),
         patch.object(membership_module, "boot_us", stage.clock),

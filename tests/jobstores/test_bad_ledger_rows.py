@@ -119,12 +119,12 @@ def test_a_bad_row_of_the_ledger_is_shown_with_what_is_wrong(place, scheduler):
 def test_bad_live_and_free_runs_are_listed_and_neither_run_nor_stop_anything(place, scheduler):
     ((blob,),) = place.rows("SELECT job_state FROM {t} WHERE id = 'good'")
     insert(place, "ghost", fire_us=FAR, state=0, job_state=bytes(blob), seq=1)
-    own = scheduler._jobstores["default"]._membership.lease.epoch
+    own = scheduler._jobstores["default"]._session.membership.lease.epoch
     insert(place, "live", fire_us=-FAR, state=1, seq=2, node=own)
     insert(place, "odd", state=7, seq=3)
     if place.kind == "sqlite":
         insert(place, "texts", fire_us="soon", state=0, job_state=bytes(blob), seq=4)
-    scheduler._jobstores["default"]._claiming.look_for_free_runs()
+    scheduler._jobstores["default"]._session.claiming.look_for_free_runs()
     scheduler.advance(20)
     assert ran == ["good"] * 3
     running = {run.job_id: run.reason for run in scheduler.get_running()}
@@ -147,7 +147,7 @@ def test_a_bad_row_of_a_node_stops_no_heartbeat_and_is_listed(place, scheduler, 
                 text(f"INSERT INTO {place.table}_nodes ({columns}) VALUES ({values})")
             )
     assert {"dead", "far"} <= {node.name for node in scheduler.nodes()}
-    membership: Membership = scheduler._jobstores["default"]._membership
+    membership: Membership = scheduler._jobstores["default"]._session.membership
     with caplog.at_level(logging.WARNING):
         membership.beat()
         membership.beat()
@@ -162,7 +162,7 @@ def test_a_run_of_a_dead_node_that_is_no_time_is_closed_like_the_others(place, s
     for job_id, fire in (("first", FAR), ("second", NOW)):
         insert(place, job_id, fire_us=fire, state=1, node=77, node_name="gone", started_us=None)
     with caplog.at_level(logging.ERROR):
-        scheduler._jobstores["default"]._membership.beat()
+        scheduler._jobstores["default"]._session.membership.beat()
     assert "Job 'first'" in caplog.text
     assert "Job 'second'" in caplog.text
     runs = {run.job_id: run for run in scheduler.get_runs(outcome="lost")}

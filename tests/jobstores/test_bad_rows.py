@@ -320,7 +320,9 @@ def test_a_run_of_an_odd_generation_keeps_nobody_from_adding_the_job_anew(place,
     for generation in (-5, 2**63 - 1):
         scheduler.add_job(note, "interval", seconds=10, id="bad", args=["bad"])
         scheduler.advance(11)
-        scheduler._jobstores["default"]._outbox.flush()  # else its outcome may find no row any more
+        scheduler._jobstores[
+            "default"
+        ]._session.outbox.flush()  # else its outcome may find no row any more
         change = "UPDATE {t}_runs SET generation = :generation WHERE generation >= 0"
         place.change(change, generation=generation)
         scheduler.remove_job("bad")

@@ -28,12 +28,12 @@ def test_a_burial_frees_what_was_not_permitted_of_each_catch_up_and_leaves_the_o
     claimed = stage.a.claim()
     portions = claims_of(claimed)
     claimed._finish_one(portions["permitted"], "executed")
-    stage.a.store._outbox.flush()
+    stage.a.store._session.outbox.flush()
     due(stage.b, 6, "of b")
-    stage.b.store._outbox._tell_thread = lambda: None
+    stage.b.store._session.outbox._tell_thread = lambda: None
     kept = stage.b.claim()
     told = []
-    stage.b.store._roll._on_freed = lambda: told.append("freed")
+    stage.b.store._session.roll._on_freed = lambda: told.append("freed")
     stage.bury(stage.a, by=stage.b)
     assert stage.rows() == [(16, 1, 1)] + [(0, 2, 1)] * 5
     assert stage.rows("permitted") == [(10, 1, 1)] + [(16, 1, 1)] * 5
@@ -48,7 +48,7 @@ def test_a_burial_that_frees_nothing_tells_nobody_of_free_runs(stage):
     stage.a.add("job")
     claimed = stage.a.claim()
     told = []
-    stage.b.store._roll._on_freed = lambda: told.append("freed")
+    stage.b.store._session.roll._on_freed = lambda: told.append("freed")
     stage.bury(stage.a, by=stage.b)
     assert stage.rows() == [(16, 1, 1)]
     assert told == []
@@ -59,8 +59,8 @@ def test_a_store_without_portions_takes_all_for_started(stage):
     due(stage.a, 3)
     claimed = stage.a.claim()
     told = []
-    stage.b.store._roll._on_freed = lambda: told.append("freed")
-    stage.b.store._tables.additions = frozenset()
+    stage.b.store._session.roll._on_freed = lambda: told.append("freed")
+    stage.b.store._parts.tables.additions = frozenset()
     stage.bury(stage.a, by=stage.b)
     assert stage.rows() == [(16, 1, 1)] * 3
     assert told == []
@@ -79,8 +79,8 @@ def test_a_process_that_ends_closes_what_it_runs_and_leaves_the_other_nodes(stag
     claimed = stage.a.claim()
     stage.b.claim(NOW - INTERVAL)
     closed = []
-    stage.a.store._roll._on_closed = closed.extend
-    stage.a.store._roll.abandon(stage.a.epoch, "the node")
+    stage.a.store._session.roll._on_closed = closed.extend
+    stage.a.store._session.roll.abandon(stage.a.epoch, "the node")
     assert nodes(stage) == {stage.b.epoch}
     assert stage.rows() == [(16, 1, 1)]
     assert [(job_id, fire) for job_id, fire, *_ in closed] == [("job", NOW)]
@@ -90,13 +90,13 @@ def test_a_process_that_ends_closes_what_it_runs_and_leaves_the_other_nodes(stag
 def test_who_may_join_is_asked_with_the_nodes_that_there_are(stage):
     stage.a.claim(NOW - INTERVAL)
     asked = []
-    stage.b.store._roll._may_join = lambda rows, now: asked.append(
+    stage.b.store._session.roll._may_join = lambda rows, now: asked.append(
         ([row.epoch for row in rows], now)
     )
     stage.b.claim(NOW - INTERVAL)
     ((there, now),) = asked
     assert there == [stage.a.epoch]
-    assert abs(now - stage.b.store._roll.now()) < 60_000_000
+    assert abs(now - stage.b.store._session.roll.now()) < 60_000_000
 
 
 def test_an_orphans_runs_are_recovered_though_another_is_listed_by_now(stage):
@@ -106,7 +106,7 @@ def test_an_orphans_runs_are_recovered_though_another_is_listed_by_now(stage):
     stage.b.claim(NOW - INTERVAL)
     stage.place.change("UPDATE {t}_runs SET node = 1 WHERE job_id = 'a'")
     stage.place.change("UPDATE {t}_runs SET node = 2 WHERE job_id = 'b'")
-    roll, table = stage.b.store._roll, stage.b.store._tables.nodes
+    roll, table = stage.b.store._session.roll, stage.b.store._parts.tables.nodes
     values = dict.fromkeys(("pid", "beat", "batch", "lease_us", "lease_until", "started_us"), 1)
     transaction = roll._transaction
 
@@ -114,7 +114,7 @@ def test_an_orphans_runs_are_recovered_though_another_is_listed_by_now(stage):
         """Have the first of them back in the list."""
         with stage.b.store.engine.begin() as connection:
             if connection.scalar(select(table.c.epoch).where(table.c.epoch < 3)) is None:
-                runs = stage.b.store._tables.runs
+                runs = stage.b.store._parts.tables.runs
                 order = select(runs.c.node).where(runs.c.state == 1).distinct()
                 first = connection.scalars(order).first()
                 connection.execute(insert(table).values(epoch=first, name="back", **values))

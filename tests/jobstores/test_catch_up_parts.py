@@ -24,7 +24,7 @@ def freed(stage, count: int) -> list[int]:
     fires = due(stage.a, count)
     (first,) = stage.a.claim().batch.claims
     stage.a.store.give_back(first)
-    stage.a.store._outbox.flush()
+    stage.a.store._session.outbox.flush()
     return fires
 
 
@@ -34,7 +34,7 @@ def freed(stage, count: int) -> list[int]:
 def test_a_function_that_is_known_begins_with_a_whole_portion(stage):
     due(stage.a, 40)
     stage.a.claim().finish()  # a millisecond each
-    stage.a.store._outbox.flush()
+    stage.a.store._session.outbox.flush()
     due(stage.a, 40, "other")
     (first,) = stage.a.claim().batch.claims
     assert len(first.fires) == 25
@@ -42,7 +42,7 @@ def test_a_function_that_is_known_begins_with_a_whole_portion(stage):
 
 def test_the_mean_run_time_is_kept_by_function_and_of_so_many(stage, monkeypatch):
     monkeypatch.setattr(catching_up, "_KNOWN_FUNCTIONS", 2)
-    catch_ups = stage.a.store._outbox.catch_ups
+    catch_ups = stage.a.store._session.outbox.catch_ups
     one, two, three = (SimpleNamespace(func_ref=name, id=name) for name in ("a:b", "c:d", None))
     three.id = "three"
     catch_ups._learn(one, None)
@@ -75,7 +75,7 @@ def test_what_an_executor_does_not_take_is_given_back(stage, monkeypatch):
     (first,) = claimed.batch.claims
     monkeypatch.setattr(first.sink, "takes_now", lambda job: True)
     claimed._finish_one(first, "executed")
-    stage.a.store._outbox.flush()
+    stage.a.store._session.outbox.flush()
     assert stage.rows() == [(10, 1, 1)] + [(0, 2, 1)] * 3
 
 
@@ -89,7 +89,7 @@ def test_a_catch_up_that_is_another_nodes_by_now_goes_on_here_no_more_and_others
     )
     for each in portions.values():
         claimed._finish_one(each, "executed")
-    stage.a.store._outbox.flush()
+    stage.a.store._session.outbox.flush()
     permitted = {name: each.catch_up.permitted for name, each in portions.items()}
     assert permitted == {"first": 4, "lost": 1, "last": 4}
 
@@ -109,14 +109,14 @@ def test_a_free_catch_up_is_taken_whole_and_begins_with_what_may_start(stage):
     (second,) = claimed.follow(first)
     assert second.fires == fires[1:]
     assert claimed.follow(second) == []
-    stage.b.store._outbox.flush()
+    stage.b.store._session.outbox.flush()
     assert stage.rows() == [(10, 3, 1)] * 4
 
 
 def test_a_free_catch_up_of_a_known_function_begins_with_no_more_than_there_is(stage):
     fires = freed(stage, 4)
     (job,) = stage.b.store.get_all_jobs()
-    stage.b.store._outbox.catch_ups._learn(job, 1000.0)
+    stage.b.store._session.outbox.catch_ups._learn(job, 1000.0)
     (only,) = stage.b.claim().batch.claims
     assert only.fires == fires
 
@@ -132,9 +132,9 @@ def test_the_last_one_of_a_catch_up_is_taken_as_any_run(stage):
     fires = due(stage.a, 2)
     claimed = stage.a.claim()
     (first,) = claimed.batch.claims
-    stage.a.store._outbox.give_back_rests([first.catch_up.end()])
+    stage.a.store._session.outbox.give_back_rests([first.catch_up.end()])
     claimed._finish_one(first, "executed")
-    stage.a.store._outbox.flush()
+    stage.a.store._session.outbox.flush()
     (last,) = stage.b.claim().batch.claims
     assert not isinstance(last, Portion)
     assert (last.fires, last.token) == (fires[1:], 3)
@@ -148,10 +148,10 @@ def test_of_a_buried_catch_up_what_had_begun_is_taken_first_and_alone(stage):
     (begun,) = again.batch.claims
     assert not isinstance(begun, Portion)
     assert (begun.fires, begun.attempt, begun.token) == (fires[:1], 2, 3)
-    stage.b.store._claiming.look_for_free_runs()
+    stage.b.store._session.claiming.look_for_free_runs()
     assert stage.b.claim().batch.claims == [], "one of them is at work"
     again.finish()
-    stage.b.store._outbox.flush()
-    stage.b.store._claiming.look_for_free_runs()
+    stage.b.store._session.outbox.flush()
+    stage.b.store._session.claiming.look_for_free_runs()
     (rest,) = stage.b.claim().batch.claims
     assert rest.submitted == fires[1:]

@@ -46,7 +46,7 @@ def fires_of(count: int) -> list[int]:
 
 def due(stage: Stage, count: int, **options) -> list[int]:
     """Add a job with so many due fire times, and return them; outcomes are written by passes, and when asked for."""
-    stage.a.store._outbox._tell_thread = lambda: None
+    stage.a.store._session.outbox._tell_thread = lambda: None
     fires = fires_of(count)
     stage.a.add("job", due=fires[0], **options)
     return fires
@@ -84,7 +84,7 @@ def test_permitted_and_without_an_outcome_is_never_more_than_a_portion(stage, pl
         portions = claimed.follow(portion)
     assert started == fires
     assert sizes == [1, 16, 25, 25, 23]
-    stage.a.store._outbox.flush()
+    stage.a.store._session.outbox.flush()
     assert stage.rows() == [(10, 1, 1)] * 90
 
 
@@ -135,17 +135,17 @@ def test_an_orderly_end_gives_back_what_has_not_begun(stage, delivery):
     (second,) = claimed.follow(claimed.batch.claims[0])
     second.begun = second.fires[0]
     stage.a.store.withdraw()
-    stage.a.store._outbox.flush()
+    stage.a.store._session.outbox.flush()
     assert stage.rows() == [(10, 1, 1), (1, 1, 1)] + [(0, 2, 1)] * 38
-    stage.b.store._claiming.look_for_free_runs()
+    stage.b.store._session.claiming.look_for_free_runs()
     assert stage.b.claim().fires == [], "one of them is at work"
     assert claimed.follow(second) == []
-    stage.a.store._outbox.flush()
-    stage.b.store._claiming.look_for_free_runs()
+    stage.a.store._session.outbox.flush()
+    stage.b.store._session.claiming.look_for_free_runs()
     other = stage.b.claim()
     assert other.fires == [("job", fire) for fire in fires[2:]]
     other.finish()
-    stage.b.store._outbox.flush()
+    stage.b.store._session.outbox.flush()
     assert [row[0] for row in stage.rows()] == [10] * 40
 
 
@@ -165,7 +165,7 @@ def test_a_portion_that_may_not_start_is_given_back_with_all_that_follows(stage)
     claimed = stage.a.claim()
     (first,) = claimed.batch.claims
     first.sink.give_back(first)
-    stage.a.store._outbox.flush()
+    stage.a.store._session.outbox.flush()
     assert stage.rows() == [(0, 2, 1)] * 10
     permits = "SELECT COUNT(*) FROM {t}_runs WHERE permitted_us IS NOT NULL"
     assert stage.place.rows(permits)[0][0] == 0
@@ -180,11 +180,11 @@ def test_after_a_burial_what_had_begun_is_completed_before_what_follows_it(stage
     assert stage.rows() == [(0, 2, 2)] + [(0, 2, 1)] * 9
     again = stage.b.claim()
     assert again.fires == [("job", fires[0])]
-    stage.b.store._claiming.look_for_free_runs()
+    stage.b.store._session.claiming.look_for_free_runs()
     assert stage.b.claim().fires == []
     again.finish()
-    stage.b.store._outbox.flush()
-    stage.b.store._claiming.look_for_free_runs()
+    stage.b.store._session.outbox.flush()
+    stage.b.store._session.claiming.look_for_free_runs()
     assert stage.b.claim().fires == [("job", fire) for fire in fires[1:]]
 
 
@@ -215,8 +215,8 @@ def test_the_last_catch_up_of_a_job_keeps_its_definition(stage):
 
 def as_the_first_version(node) -> None:
     """Have a node know nothing of portions."""
-    node.store._tables.additions = frozenset()
-    node.store._outbox.catch_ups.are_on = False
+    node.store._parts.tables.additions = frozenset()
+    node.store._session.outbox.catch_ups.are_on = False
 
 
 @on_each
@@ -228,7 +228,7 @@ def test_a_node_of_an_earlier_version_takes_all_for_started_and_none_starts_twic
     stage.bury(stage.a, by=stage.b)
     assert stage.b.claim().fires == []
     assert claimed.follow(second) == []
-    stage.a.store._outbox.flush()
+    stage.a.store._session.outbox.flush()
     assert stage.rows() == [(10, 1, 1)] * 10, "late words"
 
 
@@ -237,11 +237,11 @@ def test_a_node_of_an_earlier_version_takes_free_runs_one_by_one_and_each_once(s
     fires = due(stage, 10)
     (first,) = stage.a.claim().batch.claims
     stage.a.store.give_back(first)
-    stage.a.store._outbox.flush()
+    stage.a.store._session.outbox.flush()
     as_the_first_version(stage.b)
     taken = stage.b.claim()
     assert [claim.fires for claim in taken.batch.claims] == [[fire] for fire in fires]
-    stage.a.store._claiming.look_for_free_runs()
+    stage.a.store._session.claiming.look_for_free_runs()
     assert stage.a.claim().fires == []
     taken.finish()
 
@@ -269,7 +269,7 @@ def test_a_store_without_the_column_claims_whole_and_says_so(place, caplog):
         store.add_job(make_job(scheduler, "job", fires_of(10)[0]))
         assert [len(each.fires) for each in claim(store).batch.claims] == [10]
     finally:
-        store._open.clear()
+        store._session.open.clear()
         scheduler.shutdown()
 
 
@@ -282,7 +282,7 @@ def test_an_ordinary_claim_is_no_catch_up(tmp_path):
         with patch.object(CatchUps, "size_for", side_effect=AssertionError):
             claimed = stage.a.claim()
         assert len(claimed.batch.claims) == 3
-        assert not stage.a.store._outbox.catch_ups.alive
+        assert not stage.a.store._session.outbox.catch_ups.alive
         claimed.finish()
     finally:
         stage.close()

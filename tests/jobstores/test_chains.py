@@ -17,8 +17,8 @@ class Runs:
     """Rows of catch-ups."""
 
     def __init__(self, store) -> None:
-        self.chains = Chains(store._statements)
-        self._database, self._table = store._database, store._tables.runs
+        self.chains = Chains(store._parts.statements)
+        self._database, self._table = store._database, store._parts.tables.runs
 
     def add(self, fire: int, state: int = PENDING, token: int = 2, attempt: int = 1, **values):
         row = dict(zip(("job_id", "generation", "kind", "lead"), KEY, strict=True))

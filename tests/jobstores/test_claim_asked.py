@@ -32,7 +32,7 @@ def node(tmp_path, tables):
     scheduler.add_executor(DebugExecutor(), "default")
     store.start(scheduler, "default")
     yield SimpleNamespace(store=store, scheduler=scheduler)
-    store._open.clear()
+    store._session.open.clear()
     store.shutdown()
     place.close()
 
@@ -41,7 +41,7 @@ def claimed(node, slots: int, **options) -> tuple[list[str], bool, bool]:
     found = ask(node, slots, **options)
     ids = [job_id for job_id, _ in found.fires]
     found.finish()
-    return ids, found.batch.more, node.store._claiming.left.starved
+    return ids, found.batch.more, node.store._session.claiming.left.starved
 
 
 def test_what_is_chosen_is_claimed_in_the_order_of_the_answer(node):

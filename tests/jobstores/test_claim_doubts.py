@@ -33,8 +33,8 @@ def doubtful(node, **threads: int) -> list[Doubt]:
         add(node, name)
         batch = ClaimBatch()
         batch.claims.extend(ask(node, 100).batch.claims)
-        made.append(Doubt(*node.store._claiming.rights.kept, batch))
-    node.store._claiming.doubts.by_thread = dict(zip(threads.values(), made, strict=True))
+        made.append(Doubt(*node.store._session.claiming.rights.kept, batch))
+    node.store._session.claiming.doubts.by_thread = dict(zip(threads.values(), made, strict=True))
     return made
 
 
@@ -42,7 +42,7 @@ def test_a_claim_whose_answer_was_lost_is_handed_over_by_the_pass_that_asked(nod
     add(node, "a", "b")
     with at("claim.committed", cut):
         assert ask(node, 10).ids == ["a", "b"]
-    assert node.store._claiming.doubts.by_thread == {}
+    assert node.store._session.claiming.doubts.by_thread == {}
     assert ask(node, 10).ids == []
 
 
@@ -50,7 +50,7 @@ def test_a_claim_that_was_rolled_back_is_no_doubt_and_is_made_again(stage, node)
     add(node, "a")
     with at("claim.sealed", cut), pytest.raises(OperationalError):
         ask(node, 10)
-    assert node.store._claiming.doubts.by_thread == {}
+    assert node.store._session.claiming.doubts.by_thread == {}
     assert stage.rows("a") == []
     assert ask(node, 10).ids == ["a"]
 
@@ -69,12 +69,12 @@ def test_a_free_run_that_was_taken_and_has_not_begun_is_given_back_by_a_store_th
     add(node, "a")
     (only,) = ask(node, 10).batch.claims
     node.store.give_back(only)
-    node.store._outbox.flush()
-    node.store._claiming.look_for_free_runs()
+    node.store._session.outbox.flush()
+    node.store._session.claiming.look_for_free_runs()
     taken = ask(node, 10).batch.claims
     assert [state for state, _, _ in stage.rows("a")] == [1]
     node.store.withdraw()
-    node.store._outbox.flush()
+    node.store._session.outbox.flush()
     assert [state for state, _, _ in stage.rows("a")] == [0]
     assert len(taken) == 1  # held until now: a claim that nobody holds is forgotten
 
@@ -83,8 +83,8 @@ def test_a_free_run_that_was_taken_is_handed_over_though_the_next_read_raises(no
     add(node, "a")
     (only,) = ask(node, 10).batch.claims
     node.store.give_back(only)
-    node.store._outbox.flush()
-    node.store._claiming.look_for_free_runs()
+    node.store._session.outbox.flush()
+    node.store._session.claiming.look_for_free_runs()
     with at("claim.read", interrupted):
         batch = ask(node, 10).batch
     assert [each.job.id for each in batch.claims] == ["a"]
@@ -105,7 +105,7 @@ def test_what_another_threads_pass_left_is_handed_over_whole_and_more_at_once(no
         name: [f"one {name}"] for name in lists
     }
     assert batch.held == {"a": "another node"}
-    assert node.store._claiming.doubts.by_thread == {}
+    assert node.store._session.claiming.doubts.by_thread == {}
     assert ask(node, 10).ids == ["b"]
 
 
@@ -116,17 +116,17 @@ def test_what_two_threads_left_is_handed_over_by_one_pass(node):
 
 def test_a_pass_that_is_under_way_in_another_thread_keeps_its_doubt_to_itself(node):
     mine, _ = doubtful(node, a=ANOTHER, b=THIRD)
-    node.store._claiming.doubts.passing.add(ANOTHER)
+    node.store._session.claiming.doubts.passing.add(ANOTHER)
     assert ask(node, 10).ids == ["b"]
-    assert node.store._claiming.doubts.by_thread == {ANOTHER: mine}
+    assert node.store._session.claiming.doubts.by_thread == {ANOTHER: mine}
 
 
 def test_what_was_committed_under_a_lease_that_is_over_is_given_back(stage, node):
     doubtful(node, a=ANOTHER)
-    node.store._membership.lease.lost()
+    node.store._session.membership.lease.lost()
     assert ask(node, 10).ids == []
-    assert node.store._claiming.doubts.by_thread == {}
-    node.store._outbox.flush()
+    assert node.store._session.claiming.doubts.by_thread == {}
+    node.store._session.outbox.flush()
     assert stage.rows("a") == [(0, 2, 1)]
 
 
@@ -135,17 +135,17 @@ def test_what_the_store_knows_nothing_of_is_dropped_and_the_pass_goes_on(stage, 
     doubt.number += 1
     add(node, "b")
     assert ask(node, 10).ids == ["b"]
-    assert node.store._claiming.doubts.by_thread == {}
-    node.store._outbox.flush()
+    assert node.store._session.claiming.doubts.by_thread == {}
+    node.store._session.outbox.flush()
     assert stage.rows("a") == [(1, 1, 1)]
 
 
 def test_at_the_end_what_came_to_no_hand_over_is_given_back(stage, node):
     _, unknown = doubtful(node, a=ANOTHER, b=THIRD)
     unknown.number += 1
-    node.store._claiming.doubts.close()
-    assert node.store._claiming.doubts.by_thread == {}
-    node.store._outbox.flush()
+    node.store._session.claiming.doubts.close()
+    assert node.store._session.claiming.doubts.by_thread == {}
+    node.store._session.outbox.flush()
     assert stage.rows("a") == [(0, 2, 1)]
     assert stage.rows("b") == [(1, 1, 1)]
 
@@ -153,8 +153,8 @@ def test_at_the_end_what_came_to_no_hand_over_is_given_back(stage, node):
 def test_a_claim_that_is_no_stores_is_nobodys_to_give_back(stage, node):
     (doubt,) = doubtful(node, a=ANOTHER)
     doubt.batch.claims.insert(0, SimpleNamespace(job=SimpleNamespace(id="in memory")))
-    node.store._claiming.doubts.close()
-    node.store._outbox.flush()
+    node.store._session.claiming.doubts.close()
+    node.store._session.outbox.flush()
     assert stage.rows("a") == [(0, 2, 1)]
 
 
@@ -175,7 +175,7 @@ def test_a_lease_that_is_over_in_the_store_claims_nothing_and_joins_anew(stage, 
 def test_a_store_that_has_an_earlier_batch_than_was_committed_is_claimed_from_no_more(stage, node):
     add(node, "a", "b", due=NOW)
     assert ask(node, 1).ids == ["a"]
-    epoch, number = node.store._claiming.rights.kept
+    epoch, number = node.store._session.claiming.rights.kept
     stage.place.change("UPDATE {t}_nodes SET batch = :b WHERE epoch = :e", b=number - 1, e=epoch)
     with pytest.raises(LeaseOverError):
         ask(node, 10)
@@ -185,5 +185,5 @@ def test_a_store_that_has_an_earlier_batch_than_was_committed_is_claimed_from_no
 def test_what_an_earlier_incarnation_has_committed_binds_the_next_one_to_nothing(node):
     add(node, "a", "b")
     assert ask(node, 1).ids == ["a"]
-    node.store._membership.lease.lost()
+    node.store._session.membership.lease.lost()
     assert ask(node, 10).ids == ["b"]

@@ -28,7 +28,7 @@ def test_a_queue_that_is_claimed_whole_leaves_nothing_to_look_at(node):
         claimed = ask(node, 10)
     assert claimed.ids == ["a", "b"]
     assert not claimed.batch.more
-    assert not node.store._claiming.left.starved
+    assert not node.store._session.claiming.left.starved
     assert node.store.next_due() is None
     ((rows,),) = (call.args for call in met.call_args_list)
     assert [row[0] for row in rows] == ["a", "b"], "a stranger's doings are seen in these"
@@ -38,7 +38,7 @@ def test_of_a_queue_as_much_is_claimed_as_there_are_slots_for(node):
     add(node, *numbered(5))
     claimed = ask(node, 3)
     assert claimed.ids == numbered(3)
-    assert node.store._claiming.left.starved
+    assert node.store._session.claiming.left.starved
     assert not claimed.batch.more
 
 
@@ -47,17 +47,17 @@ def test_of_a_queue_no_more_is_claimed_than_the_limit_and_the_rest_at_once(node)
     first = ask(node, 10, limit=3)
     assert first.ids == numbered(3)
     assert first.batch.more
-    assert not node.store._claiming.left.starved
+    assert not node.store._session.claiming.left.starved
     assert ask(node, 10).ids == numbered(5)[3:]
 
 
 def test_what_is_due_is_told_by_the_stores_time(node):
     add(node, *numbered(20))
     add(node, "later", due=NOW + INTERVAL)
-    claiming = node.store._claiming
+    claiming = node.store._session.claiming
     claiming._membership.alive, claiming.queue.apart = 2, 5
     assert list(claiming.due(NOW)) == numbered(20)
-    node.store._membership.offset = SimpleNamespace(us=INTERVAL)
+    node.store._session.membership.offset = SimpleNamespace(us=INTERVAL)
     assert list(claiming.due(NOW)) == [*numbered(20), "later"]
     assert claiming.due(NOW)["later"][1] == (NOW + INTERVAL) / SECOND
 
@@ -69,53 +69,53 @@ def test_what_is_due_is_told_by_the_stores_time(node):
 def apart(node):
     """The node as one of two, and the ids of its own part of a queue."""
     add(node, *numbered(200))
-    node.store._membership.ensure()
-    membership = node.store._membership
+    node.store._session.membership.ensure()
+    membership = node.store._session.membership
     membership.alive, membership.place = 2, 0
-    own = {row[0] for row in node.store._claiming.queue.read(NOW, 1000, apart=True)}
+    own = {row[0] for row in node.store._session.claiming.queue.read(NOW, 1000, apart=True)}
     assert 64 < len(own) < 136
     return own
 
 
 def test_who_lost_rows_to_others_reads_its_own_part_as_long_as_that_fills_a_page(node, apart):
-    node.store._claiming.queue.apart = 9
+    node.store._session.claiming.queue.apart = 9
     first = ask(node, 40)
     assert set(first.ids) <= apart
-    assert node.store._claiming.queue.apart == 8
+    assert node.store._session.claiming.queue.apart == 8
     second = ask(node, 1000)
     assert sorted(first.ids + second.ids) == numbered(200)
-    assert node.store._claiming.queue.apart == 0, "its own part was done"
+    assert node.store._session.claiming.queue.apart == 0, "its own part was done"
 
 
 def test_who_lost_no_rows_reads_in_everybodys_order(node, apart):
-    node.store._claiming.queue.apart = 0
+    node.store._session.claiming.queue.apart = 0
     assert ask(node, 40).ids == numbered(40)
-    assert node.store._claiming.queue.apart == 0
+    assert node.store._session.claiming.queue.apart == 0
 
 
 def test_who_is_alone_reads_in_everybodys_order(node, apart):
-    node.store._membership.alive = 1
-    node.store._claiming.queue.apart = 2
+    node.store._session.membership.alive = 1
+    node.store._session.claiming.queue.apart = 2
     assert ask(node, 40).ids == numbered(40)
-    assert node.store._claiming.queue.apart == 2
+    assert node.store._session.claiming.queue.apart == 2
 
 
 def test_the_last_of_the_passes_apart_is_one_too(node, apart):
-    node.store._claiming.queue.apart = 1
+    node.store._session.claiming.queue.apart = 1
     assert set(ask(node, 40).ids) <= apart
-    assert node.store._claiming.queue.apart == 0
+    assert node.store._session.claiming.queue.apart == 0
 
 
 def test_an_own_part_that_is_stuck_hides_nothing(node):
     names = numbered(300)
     add(node, *names, executor="elsewhere")
     add(node, "mine", due=NOW + 1)
-    node.store._membership.ensure()
-    membership = node.store._membership
+    node.store._session.membership.ensure()
+    membership = node.store._session.membership
     membership.alive, membership.place = 2, 0
-    node.store._claiming.queue.apart = 200
+    node.store._session.claiming.queue.apart = 200
     assert ask(node, 2, now=NOW + 1).ids == ["mine"]
-    assert node.store._claiming.queue.apart == 0
+    assert node.store._session.claiming.queue.apart == 0
 
 
 # -- what is left, and when it is looked at again -------------------------------------------------------------------
@@ -142,7 +142,7 @@ def test_a_job_of_an_odd_generation_is_left(stage, node):
 
 
 def test_of_several_times_to_look_again_the_first_counts(node):
-    claiming = node.store._claiming
+    claiming = node.store._session.claiming
     assert claiming.left.waiting_until == NEVER
     for at in (NOW + 5, NOW + 3, NOW + 7):
         claiming.left.look_again(at)
@@ -175,8 +175,8 @@ def test_a_value_that_the_database_refuses_costs_its_own_job_only(node):
 
 def test_a_job_that_is_put_off_waits_by_the_stores_time(node):
     add(node, "a")
-    node.store._membership.ensure()
-    node.store._membership.offset = SimpleNamespace(us=5 * SECOND, slack=0)
+    node.store._session.membership.ensure()
+    node.store._session.membership.offset = SimpleNamespace(us=5 * SECOND, slack=0)
     with refusing("a"):
         ask(node, 10)
         assert node.store.next_due() == NOW + SECOND
@@ -198,7 +198,7 @@ def test_a_trigger_that_cannot_be_written_down_is_tried_later_and_forgotten_when
     assert ask(node, 10, now=NOW + SECOND - 1).batch.broken == []
     monkeypatch.setattr(Unwritable, "refuses", False)
     assert ask(node, 10, now=NOW + SECOND).ids == ["a"]
-    assert node.store._claiming.planner._broken == {}
+    assert node.store._session.claiming.planner._broken == {}
 
 
 def test_a_ctrl_c_while_a_job_is_planned_waits_behind_the_claims_and_ends_the_pass(node):

@@ -176,7 +176,7 @@ def setup(request, tmp_path):
     yield setup
     points.hook = None
     setup.finish()
-    setup.store._open.clear()  # what a failed assertion still holds must not keep the node draining
+    setup.store._session.open.clear()  # what a failed assertion still holds must not keep the node draining
     setup.scheduler.shutdown()
     assert getattr(callwatch._dialing, "call", None) is None, "this thread is in no call any more"
     place.close()
@@ -188,10 +188,10 @@ def after_the_bomb(setup, name: str, fires, bomb: Bomb) -> None:
     started = setup.finish()
     for _ in range(2):
         setup.scheduler.clock.advance(2)  # longer than a store that raised is left alone
-        setup.store._claiming.look_for_free_runs()
+        setup.store._session.claiming.look_for_free_runs()
         assert setup.tick() is None, f"call {name}"
         started += setup.finish()
-    setup.store._outbox.flush()
+    setup.store._session.outbox.flush()
     where = f"call {name} of {bomb.point}, {bomb.kind.__name__}"
     wanted = [fire for fire in fires if " default " not in fire[0]]
     assert sorted(each for each in started if each[0].startswith(name)) == sorted(wanted), where
@@ -223,8 +223,8 @@ def test_whatever_raises_after_free_runs_were_claimed_they_reach_their_executor_
             claims, executor.claims = executor.claims, []
             for claim in claims:
                 setup.store.give_back(claim)
-        setup.store._outbox.flush()
-        setup.store._claiming.look_for_free_runs()
+        setup.store._session.outbox.flush()
+        setup.store._session.claiming.look_for_free_runs()
         with Bomb("free.taken", number, kind) as bomb:
             setup.tick()
         after_the_bomb(setup, f"{number}", fires, bomb)

@@ -27,9 +27,9 @@ def made(place):
     """Make the tables; return an engine and their descriptions."""
     store = place.store()
     engine = place.engine()
-    prepare(engine, store._tables, create=True)
+    prepare(engine, store._parts.tables, create=True)
     store.engine.dispose()
-    return engine, store._tables
+    return engine, store._parts.tables
 
 
 def complete(made):
@@ -56,7 +56,7 @@ def _note(key):
 
 def added():
     """Return table and name of each column that was added; what is added otherwise needs a look of its own."""
-    tables = Place("sqlite-memory", None).store()._tables
+    tables = Place("sqlite-memory", None).store()._parts.tables
     parts = [part for each in ADDITIONS for part in each.parts(tables)]
     assert all(isinstance(part, Column) for part in parts)
     return [(part.table.name.removeprefix(tables.name), part.name) for part in parts]
@@ -102,4 +102,4 @@ def test_a_later_addition_is_no_obstacle(place, made):
 def test_where_nothing_can_be_asked_the_start_says_why(tmp_path):
     place = Place("sqlite", tmp_path / "no such folder")
     with pytest.raises(DBAPIError, match="unable to open"):
-        prepare(place.engine(), place.store()._tables, create=True)
+        prepare(place.engine(), place.store()._parts.tables, create=True)

@@ -54,17 +54,17 @@ def jobs(stage) -> list[str]:
 def give_back(node, claimed) -> None:
     for each in claimed.batch.claims:
         node.store.give_back(each)
-    node.store._outbox.flush()
+    node.store._session.outbox.flush()
 
 
 def claim_free(node, now: int = NOW):
-    node.store._claiming.look_for_free_runs()
+    node.store._session.claiming.look_for_free_runs()
     return node.claim(now)
 
 
 def settle(node, claimed) -> None:
     claimed.finish(Outcome.EXECUTED)
-    node.store._outbox.flush()
+    node.store._session.outbox.flush()
 
 
 @pytest.mark.parametrize("delivery", DELIVERIES)
@@ -259,8 +259,8 @@ def test_a_definition_that_cannot_be_loaded_here_waits_for_a_node_that_can(stage
     stage.a.add("job", trigger=once(NOW))
     give_back(stage.a, stage.a.claim())
     told = []
-    stage.b.store._loader._on_bad = lambda *words: told.append(words) or True
-    monkeypatch.setattr(stage.b.store._loader, "serializer", None)
+    stage.b.store._parts.loader._on_bad = lambda *words: told.append(words) or True
+    monkeypatch.setattr(stage.b.store._parts.loader, "serializer", None)
     for _ in range(3):
         assert claim_free(stage.b).fires == []
     assert [state for state, _, _ in stage.rows()] == [0]
@@ -274,8 +274,8 @@ def test_a_definition_that_cannot_be_loaded_is_told_once_beside_a_job_of_its_id_
     stage.place.change("UPDATE {t}_runs SET job_state = :junk", junk=b"junk")
     stage.a.add("job", due=NOW + INTERVAL, max_instances=9)
     told = []
-    stage.b.store._loader._on_bad = lambda *_: told.append("bad") or True
-    stage.b.store._loader._on_good = lambda *_: told.append("good")
+    stage.b.store._parts.loader._on_bad = lambda *_: told.append("bad") or True
+    stage.b.store._parts.loader._on_good = lambda *_: told.append("good")
     for number in range(1, 4):
         assert claim_free(stage.b, NOW + number * INTERVAL).fires == [
             ("job", NOW + number * INTERVAL)

@@ -144,10 +144,10 @@ def test_one_of_ones_own_among_those_that_were_taken_is_a_conflict(stage):
     ours, theirs = jobs(stage, "a", "b")
     store.add_jobs([ours])
     stage.b.store.add_jobs(jobs(stage, "b", name="theirs"))
-    written = store._editing._written([ours, theirs])
-    assert store._editing._are_there(written[:1]) is True
-    assert store._editing._are_there(written) is False
-    assert store._editing._are_there(store._editing._written(jobs(stage, "c"))) is False
+    written = store._parts.editing._written([ours, theirs])
+    assert store._parts.editing._are_there(written[:1]) is True
+    assert store._parts.editing._are_there(written) is False
+    assert store._parts.editing._are_there(store._parts.editing._written(jobs(stage, "c"))) is False
 
 
 # -- the pickled next fire time --------------------------------------------------------------------------------------
@@ -164,7 +164,7 @@ def test_pickles_behind_their_column_are_brought_up_to_it_past_those_that_are_no
         "UPDATE {t} SET next_run_time = :due WHERE id IN ('d', 'e')", due=later / SECOND
     )
     stage.place.change("UPDATE {t} SET job_state = :blob WHERE id = 'c'", blob=b"?")
-    assert stage.a.store._editing.write_back("abcde") == 2
+    assert stage.a.store._parts.editing.write_back("abcde") == 2
     kept = dict(stage.place.rows("SELECT id, job_state FROM {t} WHERE id <> 'c'"))
     moments = {name: pickle.loads(blob)["next_run_time"] for name, blob in kept.items()}
     assert moments == {"a": moment(NOW), "b": moment(NOW), "d": moment(later), "e": moment(later)}

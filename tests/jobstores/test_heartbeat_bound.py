@@ -22,6 +22,6 @@ def test_a_heartbeat_may_be_silent_for_a_third_of_its_lease(tmp_path, monkeypatc
         return named(what, bound)
 
     monkeypatch.setattr(store._database.watch, "named", noted)
-    assert store._membership._beat_safely()
+    assert store._session.membership._beat_safely()
     scheduler.shutdown()
     assert bounds["heartbeat"] == pytest.approx(bound)

@@ -27,7 +27,7 @@ class Promoted:
         self.scheduler = ManualScheduler(jobstores={"default": place.store()})
         self.scheduler.start()
         self.store = self.scheduler._jobstores["default"]
-        self.store._guard.write(BEFORE, None)
+        self.store._session.guard.write(BEFORE, None)
 
     def add(self, id: str, due: int, **options) -> None:
         self.store.add_job(make_job(self.scheduler, id, due, **options))
@@ -35,7 +35,11 @@ class Promoted:
     def mark(self):
         store = self.store
         return mark_in_doubt(
-            store._database, store._statements, store._loader, recorded=BEFORE, present=AFTER
+            store._database,
+            store._parts.statements,
+            store._parts.loader,
+            recorded=BEFORE,
+            present=AFTER,
         )
 
     def marked(self) -> dict[str, list[int]]:

@@ -44,18 +44,18 @@ def written(stage):
 
 
 def name(node):
-    return node.store._membership.name
+    return node.store._session.membership.name
 
 
 def joined(node):
-    assert node.store._membership.ensure()
+    assert node.store._session.membership.ensure()
 
 
 def test_who_comes_first_has_it_until_its_lease_ends(stage, locks):
     first, second = locks
     assert (first.held, first.until, second.holder()) == (False, 0, "another process")
     assert first.take() is True
-    assert first.until == stage.a.store._membership.lease.until > stage.clock.now
+    assert first.until == stage.a.store._session.membership.lease.until > stage.clock.now
     assert written(stage) == [(stage.a.epoch, name(stage.a), 1)]
     assert second.take() is False
     assert (second.held, second.until, second.holder()) == (False, 0, name(stage.a))
@@ -104,14 +104,14 @@ def test_a_leader_that_lost_it_before_its_release_gives_back_nothing(stage, lock
 def test_who_may_not_trust_its_lease_any_more_renews_that_first(stage, locks):
     joined(stage.a)
     stage.clock.now += A_LEASE
-    assert not stage.a.store._membership.lease.trusted()
+    assert not stage.a.store._session.membership.lease.trusted()
     assert locks[0].take() is True
 
 
 def test_who_gets_no_lease_in_time_does_not_take_it(stage, locks, monkeypatch):
     joined(stage.a)
     stage.clock.now += A_LEASE
-    roll = stage.a.store._roll
+    roll = stage.a.store._session.roll
     beat = roll.beat
 
     def slow(*args):
@@ -163,8 +163,8 @@ def test_a_leader_that_does_not_beat_is_followed_when_both_clocks_say_that_it_is
     stage.lease_ends(stage.a)
     assert second.take() is False, "it was not watched for a lease"
     stage.clock.now += A_LEASE + 1
-    stage.b.store._roll.beat(stage.b.epoch, A_LEASE)
-    stage.b.store._membership.lease.renewed(stage.clock.now, stage.b.epoch)
+    stage.b.store._session.roll.beat(stage.b.epoch, A_LEASE)
+    stage.b.store._session.membership.lease.renewed(stage.clock.now, stage.b.epoch)
     assert second.take() is True
     assert written(stage) == [(stage.b.epoch, name(stage.b), 2)]
 
@@ -174,13 +174,13 @@ def test_an_incarnation_that_came_back_does_not_lead_by_what_the_old_one_had(sta
     first.take()
     old = stage.a.epoch
     stage.lease_ends(stage.a)
-    stage.a.store._membership.beat()
+    stage.a.store._session.membership.beat()
     assert stage.a.epoch not in (0, old)
     assert (first.held, first.until) == (False, 0)
     assert first.take() is False
     stage.place.change("DELETE FROM {t}_nodes WHERE epoch = :e", e=old)
     assert first.take() is True
-    assert first.until == stage.a.store._membership.lease.until
+    assert first.until == stage.a.store._session.membership.lease.until
     assert written(stage) == [(stage.a.epoch, name(stage.a), 2)]
 
 
@@ -191,7 +191,7 @@ def test_who_lost_it_to_another_meanwhile_does_not_lead_when_it_has_a_lease_agai
     joined(stage.b)
     stage.place.change("UPDATE {t}_leader SET epoch = :e", e=stage.b.epoch)
     assert first.take() is False
-    assert stage.a.store._membership.lease.trusted()
+    assert stage.a.store._session.membership.lease.trusted()
     assert not first.held
     assert second.take() is True
 

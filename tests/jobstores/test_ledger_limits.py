@@ -21,7 +21,7 @@ class Ledger(SQLLedger):
     """A ledger with rows made by hand."""
 
     def __init__(self, store) -> None:
-        super().__init__(store._database, store._statements, "default")
+        super().__init__(store._database, store._parts.statements, "default")
         self.engine = store.engine
         self._store = store
 

@@ -81,7 +81,7 @@ def filled(place) -> None:
     scheduler.start()
     options = {"id": "a", "seconds": 10, "timezone": "Asia/Tokyo", "misfire_grace_time": None}
     scheduler.add_job(nothing, "interval", **options)
-    scheduler._jobstores["default"]._rezoning._notes.write(OLD, clocks())
+    scheduler._jobstores["default"]._session.rezoning._notes.write(OLD, clocks())
     place.change("INSERT INTO {t}_state (name, number) VALUES (:name, 5)", name=NAMES[-1])
     scheduler.shutdown()
 
@@ -98,7 +98,7 @@ def works(place) -> None:
     store = scheduler._jobstores["default"]
     try:
         compared(store)
-        store._rezoning.tend()
+        store._session.rezoning.tend()
         compared(store)
         before = ran(scheduler)
         scheduler.advance(20)

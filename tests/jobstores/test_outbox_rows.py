@@ -23,7 +23,7 @@ def stage(tmp_path, tables):
     place = CopiedPlace(tables, tmp_path)
     with staged(place) as stage:
         stage.told = []
-        stage.a.store._outbox._on_trouble = lambda text, exc: stage.told.append(text)
+        stage.a.store._session.outbox._on_trouble = lambda text, exc: stage.told.append(text)
         yield stage
     place.close()
 
@@ -38,7 +38,7 @@ def row(stage, columns: str, job_id: str = "job") -> tuple:
 def settle(stage, claim, outcome=Outcome.EXECUTED, *, started=NOW, **details) -> None:
     result = Result(claim.fires[0], outcome, started, NOW + 1000, **details)
     stage.a.store.settle(claim, result)
-    stage.a.store._outbox.flush()
+    stage.a.store._session.outbox.flush()
 
 
 @pytest.mark.parametrize("details", [PLAIN, TOLD], ids=["plain", "told"])
@@ -85,7 +85,7 @@ class Shy:
     ids=["a value", "a shy one", "none"],
 )
 def test_a_result_is_kept_as_text_where_results_are_kept(stage, value, kept):
-    stage.a.store._outbox._keep_results = True
+    stage.a.store._session.outbox._keep_results = True
     stage.a.add("job")
     (claim,) = stage.a.claim().batch.claims
     settle(stage, claim, retval=value)
@@ -157,7 +157,7 @@ def test_one_that_came_too_late_keeps_no_other_from_its_outcome(stage):
     for claim, details in zip(claims, (PLAIN, PLAIN, TOLD), strict=True):
         result = Result(NOW, Outcome.EXECUTED, NOW, NOW + 1000, **details)
         stage.a.store.settle(claim, result)
-    stage.a.store._outbox.flush()
+    stage.a.store._session.outbox.flush()
     assert row(stage, "state", "first") == row(stage, "state", "last") == (10,)
     assert len(stage.told) == 1
 
@@ -172,8 +172,8 @@ def test_a_run_that_was_not_started_is_free_for_others_and_what_was_settled_is_n
     claims["other"].take(NOW)
     for each in claims.values():
         stage.a.store.give_back(each)
-    stage.a.store._outbox.give_back_all(claims["other"], [NOW])
-    stage.a.store._outbox.flush()
+    stage.a.store._session.outbox.give_back_all(claims["other"], [NOW])
+    stage.a.store._session.outbox.flush()
     assert row(stage, "state, token") == (0, 2)
     assert row(stage, "state, token", "other") == (1, 1)
 
@@ -189,8 +189,8 @@ def test_of_a_catch_up_the_started_one_stays_and_what_follows_is_free(stage):
     due(stage, 3, "other")
     claims = {each.job.id: each for each in stage.a.claim().batch.claims}
     rest = claims["job"].catch_up.end()
-    stage.a.store._outbox.give_back_rests([rest])
-    stage.a.store._outbox.flush()
+    stage.a.store._session.outbox.give_back_rests([rest])
+    stage.a.store._session.outbox.flush()
     assert stage.rows() == [(1, 1, 1)] + [(0, 2, 1)] * 3
     assert stage.rows("other") == [(1, 1, 1)] * 3
 
@@ -199,7 +199,7 @@ def test_of_a_catch_up_that_is_given_back_nothing_stays(stage):
     due(stage, 4)
     (first,) = stage.a.claim().batch.claims
     stage.a.store.give_back(first)
-    stage.a.store._outbox.flush()
+    stage.a.store._session.outbox.flush()
     assert stage.rows() == [(0, 2, 1)] * 4
 
 
@@ -238,5 +238,5 @@ def test_what_follows_is_not_handed_over_where_its_permission_was_not_committed(
         settle(stage, first)
     assert stage.rows() == [(1, 1, 1)] * 4
     assert first.catch_up.permitted == 1
-    stage.a.store._outbox.flush()
+    stage.a.store._session.outbox.flush()
     assert first.catch_up.permitted == len(fires)

@@ -307,7 +307,7 @@ def test_no_secret_shows_when_a_store_fails_later(kind, whose, heard):
         scheduler.tick()
         scheduler.clock.advance(20)
         scheduler.tick()
-        scheduler._jobstores["default"]._membership._beat_safely()
+        scheduler._jobstores["default"]._session.membership._beat_safely()
         if whose == "ours":
             try:
                 scheduler.get_jobs()

@@ -21,7 +21,7 @@ class OnDatabase(StoreContract):
         self.place = Place(self.kind, tmp_path)
         super().setup_method()
         yield
-        self.store._open.clear()  # what a test leaves claimed must not keep the node draining
+        self.store._session.open.clear()  # what a test leaves claimed must not keep the node draining
         super().teardown_method()
         self.place.close()
 

@@ -585,11 +585,11 @@ def test_outcomes_that_a_failed_claim_took_along_do_not_wait_for_another_claim(
     scheduler = BackgroundScheduler(jobstores={"default": store}, timezone=UTC)
     scheduler.start()
     try:
-        with suppress(ZeroDivisionError), store._outbox.taken():
+        with suppress(ZeroDivisionError), store._session.outbox.taken():
             raise ZeroDivisionError  # with nothing to take along, and before there is a thread
         scheduler.add_job(f"{MODULE}:good", id="first")
         until(lambda: _states(store) == {"first": EXECUTED})
-        outbox = store._outbox
+        outbox = store._session.outbox
         with monkeypatch.context() as patch:
             patch.setattr(outbox, "_add", outbox._waiting.append)  # the thread has not heard of it
             scheduler.add_job(f"{MODULE}:good", id="second")
@@ -607,7 +607,7 @@ EXECUTED = 10
 
 def _states(store):
     """The state of each job's run, as the table has it."""
-    runs = store._tables.runs
+    runs = store._parts.tables.runs
     with store.engine.connect() as connection:
         return dict(connection.execute(select(runs.c.job_id, runs.c.state)).all())
 

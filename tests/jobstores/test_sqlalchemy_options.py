@@ -722,7 +722,7 @@ def test_what_one_scheduler_removes_or_changes_the_other_sees_at_once(place, ope
 
 def listens(place, scheduler):
     """Wait until the scheduler hears notifications, where there are any."""
-    listener = scheduler._jobstores["default"]._listener
+    listener = scheduler._jobstores["default"]._parts.listener
     deadline = time.monotonic() + 15
     while listener.can_hear and not listener.hears:
         assert time.monotonic() < deadline, "it does not listen"

@@ -58,7 +58,7 @@ def add_all(scheduler) -> None:
 
 
 def claiming_of(scheduler):
-    return scheduler._claiming_store("default")._claiming
+    return scheduler._claiming_store("default")._session.claiming
 
 
 @pytest.mark.parametrize("place", SHARED, indirect=True)
@@ -82,8 +82,8 @@ def test_who_reads_apart_claims_its_own_part_and_then_everybodys(place, opened):
     one, two = opened(), opened()
     add_all(one)
     for each in (one, two):
-        each._claiming_store("default")._membership.ensure()
-    one._claiming_store("default")._membership.sweep()
+        each._claiming_store("default")._session.membership.ensure()
+    one._claiming_store("default")._session.membership.sweep()
     claiming = claiming_of(one)
     assert (claiming._membership.alive, claiming._membership.place) in ((2, 0), (2, 1))
     claiming.queue.apart = 5

@@ -222,8 +222,8 @@ def test_a_failed_load_is_not_repeated_by_each_claim(place, workshop, passing, o
     lose_module(place, workshop)
     scheduler = opened()
     tried = []
-    loaded = scheduler._jobstores["default"]._loader._restored
-    scheduler._jobstores["default"]._loader._restored = lambda *args: (
+    loaded = scheduler._jobstores["default"]._parts.loader._restored
+    scheduler._jobstores["default"]._parts.loader._restored = lambda *args: (
         tried.append(args),
         loaded(*args),
     )[1]

@@ -71,7 +71,7 @@ def test_this_sqlite_takes_lists_in_json(tmp_path):
     place = Place("sqlite", tmp_path)
     scheduler, store = scheduler_on(place, FakeClock(START))
     scheduler.start()
-    assert store._statements._has_json
+    assert store._parts.statements._has_json
     scheduler.shutdown()
     place.close()
 
@@ -113,7 +113,7 @@ def test_pickles_are_brought_up_to_date_by_one_call_for_all_jobs(place):
     scheduler.shutdown()
     assert sum(" SET job_state" in each for each in seen) == 1
     (row, *_) = place.rows("SELECT job_state, next_run_time FROM {t} WHERE id = 'job-123'")
-    job, due, _ = store._loader.read("job-123", bytes(row[0]))
+    job, due, _ = store._parts.loader.read("job-123", bytes(row[0]))
     assert due == round(row[1] * 1_000_000)
     assert job.next_run_time == START + timedelta(minutes=2)
 
@@ -137,7 +137,7 @@ def test_postgresql_takes_the_first_due_jobs_off_the_index(has_statistics, tmp_p
         place.change("ANALYZE {t}")
     now = (START + timedelta(seconds=60)).timestamp()
     before = START.timestamp() - 1
-    statements = store._statements
+    statements = store._parts.statements
     asked = {
         "due": (statements.due.text, {"now": now, "limit": 100}),
         "coming": (statements.coming.text, {"now": before, "limit": 100}),

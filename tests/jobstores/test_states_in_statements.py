@@ -43,7 +43,7 @@ Found = tuple[int | None, int | str, bool]
 
 def texts(kind: str) -> dict[str, str]:
     """Return each statement of a kind of database that has a text of its own."""
-    made = vars(SQLAlchemyJobStore(DATABASES[kind])._statements)
+    made = vars(SQLAlchemyJobStore(DATABASES[kind])._parts.statements)
     return {
         name: str(each)
         for name, each in made.items()

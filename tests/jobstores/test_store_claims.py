@@ -44,8 +44,8 @@ def test_a_claim_of_another_store_is_neither_settled_nor_given_back(node):
 def test_what_is_given_back_is_free_and_released(stage, node):
     one = claimed(node, "a", "b")["a"]
     assert node.store.give_back(one) is True
-    assert one not in node.store._open.alive()
-    node.store._outbox.flush()
+    assert one not in node.store._session.open.alive()
+    node.store._session.outbox.flush()
     assert (stage.rows("a"), stage.rows("b")) == ([(0, 2, 1)], [(1, 1, 1)])
     assert one.take_release() is False
 
@@ -80,12 +80,12 @@ def test_signing_off_gives_back_what_has_not_begun(stage, node):
     claims["catch-up"].begun = claims["catch-up"].fires[0]
     node.store.withdraw()
     assert not any(each.may_start() for each in claims.values())
-    node.store._outbox.flush()
+    node.store._session.outbox.flush()
     assert stage.rows("idle") == [(0, 2, 1)]
     assert stage.rows("begun") == stage.rows("unknown") == [(1, 1, 1)]
     for name in ("catch-up", "unknown catch-up"):
         assert stage.rows(name) == [(1, 1, 1), (0, 2, 1), (0, 2, 1)]
-    alive = {each.job.id for each in node.store._open.alive()}
+    alive = {each.job.id for each in node.store._session.open.alive()}
     assert alive == set(claims) - {"idle"}
 
 
@@ -97,11 +97,11 @@ def test_a_store_that_was_never_started_has_nothing_to_give_back_and_no_last_wor
 
 def test_the_last_word_names_what_goes_on_writes_what_waits_and_signs_off(stage, node, caplog):
     claims = claimed(node, "a", "b", "c")
-    node.store._outbox.close()
-    node.store._outbox._flush_reported = lambda: False
+    node.store._session.outbox.close()
+    node.store._session.outbox._flush_reported = lambda: False
     claims["c"].take(NOW)
     node.store.settle(claims["c"], Result(NOW, Outcome.EXECUTED, NOW, NOW))
-    del node.store._outbox._flush_reported
+    del node.store._session.outbox._flush_reported
     node.store.last_word()
     assert "The process ends while jobs run: called (a), called (b)." in caplog.text
     assert stage.rows("c") == [(10, 1, 1)]
@@ -155,9 +155,9 @@ def test_a_store_that_is_held_is_asked_again_in_a_second(node):
     add(node, "a", due=NOW + INTERVAL)
     ask(node, 10)
     assert node.store.next_due() == NOW + INTERVAL
-    node.store._guard.held = "a copy"
+    node.store._session.guard.held = "a copy"
     assert node.store.next_due() == NOW + SECOND
-    node.store._guard.held = None
+    node.store._session.guard.held = None
 
 
 def test_what_waits_for_a_pass_is_asked_for_at_once(node):
@@ -173,4 +173,4 @@ def test_a_row_without_a_time_is_told_though_no_claim_reads_it(stage, node):
     add(node, "a", "b")
     stage.place.change("UPDATE {t} SET next_run_time = 'soon' WHERE id = 'a'")
     assert ask(node, 10).ids == ["b"]
-    assert "next_run_time in the table is 'soon'" in node.store._loader.reason("a")
+    assert "next_run_time in the table is 'soon'" in node.store._parts.loader.reason("a")

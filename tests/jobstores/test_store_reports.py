@@ -17,6 +17,7 @@ from apscheduler.history.outcomes import Outcome
 from apscheduler.jobstores import _checkup as checkup
 from apscheduler.jobstores import sqlalchemy as module
 from apscheduler.jobstores._sql.connection.remedies import READ_ONLY_FILE
+from apscheduler.jobstores._sql.guarding.watching import SAID
 from apscheduler.jobstores.sqlalchemy import RunLostError
 from apscheduler.testing import FakeClock, ManualScheduler
 from apscheduler.testing._contract_jobs import INTERVAL, NOW, moment
@@ -75,9 +76,9 @@ def test_a_promotion_that_left_nothing_in_doubt_is_told_to_nobody(reporting, mon
 def test_a_fire_time_that_newer_zone_data_moved_is_told_and_looked_at(reporting):
     job = reporting.job("a")
     forgotten = []
-    reporting.store._claiming.forget = forgotten.append
+    reporting.store._session.claiming.forget = forgotten.append
     looks = reporting.looks
-    reporting.store._replanned(job, NOW, "its zone's clock is moved")
+    reporting.store._sessions.replanned(job, NOW, "its zone's clock is moved")
     (event,) = reporting.events
     assert isinstance(event, JobSkippedEvent)
     assert (event.job_id, event.jobstore, event.count) == ("a", "default", 1)
@@ -89,14 +90,16 @@ def test_a_fire_time_that_newer_zone_data_moved_is_told_and_looked_at(reporting)
 
 def test_a_stranger_is_told_with_each_fire_time_that_it_took(reporting, caplog):
     fires = [NOW, NOW + INTERVAL]
-    reporting.store._strangers_found([(reporting.job("a"), fires), (reporting.job("b"), [])])
+    reporting.store._telling.strangers_found(
+        [(reporting.job("a"), fires), (reporting.job("b"), [])]
+    )
     *skipped, doubt = reporting.events
     assert [(each.job_id, each.count, each.first, each.last) for each in skipped] == [
         ("a", 1, moment(fire), moment(fire)) for fire in fires
     ]
     assert {each.reason for each in skipped} == {reasons.MOVED_BY_ANOTHER}
-    assert (doubt.alias, doubt.reason, doubt.held) == ("default", module.SAID, False)
-    assert module.SAID in caplog.text
+    assert (doubt.alias, doubt.reason, doubt.held) == ("default", SAID, False)
+    assert SAID in caplog.text
 
 
 @pytest.mark.parametrize("closed", ["the file", "its folder"])
@@ -117,6 +120,6 @@ def test_a_file_that_takes_no_writes_is_told_by_the_doctor(tmp_path, tables, mon
 def test_a_store_without_a_scheduler_reports_to_nobody(tmp_path, tables):
     place = CopiedPlace(tables, tmp_path)
     store = place.store()
-    store._tell(StoreDoubtEvent(EVENT_JOBSTORE_DOUBTED, "default", "why", False))
-    store._changed()
+    store._telling.event(StoreDoubtEvent(EVENT_JOBSTORE_DOUBTED, "default", "why", False))
+    store._telling.changed()
     place.close()

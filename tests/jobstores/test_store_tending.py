@@ -9,7 +9,7 @@ from jobstores.stages import add, ask
 
 from apscheduler._engine.instants import SECOND
 from apscheduler.history.outcomes import Outcome
-from apscheduler.jobstores import sqlalchemy as module
+from apscheduler.jobstores._sql import housekeeping as module
 from apscheduler.jobstores._sql.connection import database
 from apscheduler.runs.claims import Result
 from apscheduler.testing._contract_jobs import NOW
@@ -27,16 +27,16 @@ def test_old_rows_are_removed_by_the_stores_time(stage, node):
     store = node.store
     for claim in claimed(node, "a", "b").values():
         store.settle(claim, Result(NOW, Outcome.EXECUTED, NOW, NOW))
-    store._outbox.flush()
+    store._session.outbox.flush()
     stage.place.change("UPDATE {t}_runs SET seq = :seq WHERE job_id = 'a'", seq=NOW)
     stage.place.change("UPDATE {t}_runs SET seq = :seq WHERE job_id = 'b'", seq=NOW + SECOND)
-    store._history, store._history_age = None, None
+    store._options.history, store._options.history_age = None, None
     assert store.prune() == 0
-    store._history_age = timedelta(seconds=100)
+    store._options.history_age = timedelta(seconds=100)
     store._clock = lambda: NOW + 93 * SECOND
-    store._membership.offset = SimpleNamespace(us=7 * SECOND - 1)
+    store._session.membership.offset = SimpleNamespace(us=7 * SECOND - 1)
     assert store.prune() == 0
-    store._membership.offset = SimpleNamespace(us=7 * SECOND)
+    store._session.membership.offset = SimpleNamespace(us=7 * SECOND)
     assert store.prune() == 1
     assert stage.place.rows("SELECT job_id FROM {t}_runs") == [("b",)]
 
@@ -47,16 +47,16 @@ def test_old_rows_are_looked_for_every_thirty_seconds_and_zones_not_while_held(n
         module, "clocks", SimpleNamespace(monotonic=lambda: clock.now, now_us=lambda: 0)
     )
     done = []
-    node.store._pruned_at = 1000.0
+    node.store._housekeeping.pruned_at = 1000.0
     node.store.prune = lambda: done.append(f"rows at {clock.now:g}")
-    node.store._rezoning.tend = lambda: done.append("zones")
+    node.store._session.rezoning.tend = lambda: done.append("zones")
     for clock.now in (1029.0, 1030.0, 1059.0):
         node.store._tend()
     assert done == ["rows at 1030", "zones"]
-    node.store._guard.held = "a copy"
+    node.store._session.guard.held = "a copy"
     clock.now = 1060.0
     node.store._tend()
-    node.store._guard.held = None
+    node.store._session.guard.held = None
     assert done[2:] == ["rows at 1060"]
 
 
@@ -70,8 +70,14 @@ def test_a_child_process_has_nothing_of_its_parents_store_and_can_start_it_anew(
     monkeypatch.setattr(database, "_inherited", kept)
     store = node.store
     (claim,) = claimed(node, "a").values()
-    store._membership.ensure()
-    parents = (store._membership, store._guard, store._listener, store._open, store._outbox)
+    store._session.membership.ensure()
+    parents = (
+        store._session.membership,
+        store._session.guard,
+        store._parts.listener,
+        store._session.open,
+        store._session.outbox,
+    )
     membership, guard, listener, open_claims, outbox = parents
     claim.take(NOW)
     store.settle(claim, Result(NOW, Outcome.EXECUTED, NOW, NOW))
@@ -80,10 +86,10 @@ def test_a_child_process_has_nothing_of_its_parents_store_and_can_start_it_anew(
     store._leader_lock._won = 1
     store.forked()
     assert (store._ready, store._leader_lock._won) == (False, 0)
-    assert any(isinstance(each, dict) and each.get("_guard") is guard for each in kept)
+    assert any(isinstance(each, dict) and each["_session"].guard is guard for each in kept)
     assert not guard._is_on
-    assert store._listener is not listener
-    assert (store._open.alive(), open_claims.alive()) == ([], [])
+    assert store._parts.listener is not listener
+    assert (store._session.open.alive(), open_claims.alive()) == ([], [])
     assert len(outbox) == 0
     assert membership.lease.epoch == 0
     assert not claim.may_start()
@@ -93,9 +99,9 @@ def test_a_child_process_has_nothing_of_its_parents_store_and_can_start_it_anew(
     store.shutdown()  # it is not started here
     store.forked()
     store.start(node.scheduler, "default")
-    store._outbox._tell_thread = lambda: None
+    store._session.outbox._tell_thread = lambda: None
     assert set(claimed(node, "b")) == {"b"}
-    assert store._membership.lease.epoch != epoch
+    assert store._session.membership.lease.epoch != epoch
     guard.close()
     outbox._closed = True
     outbox._news.set()

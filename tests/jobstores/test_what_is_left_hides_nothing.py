@@ -44,7 +44,7 @@ class Node:
 
     @property
     def claiming(self):
-        return self.store._claiming
+        return self.store._session.claiming
 
     def add(self, *ids: str, due: int = NOW, step: int = 0, **options) -> None:
         """Add jobs that are due one after the other, the last of them at ``due``."""
@@ -93,7 +93,7 @@ class Node:
         raise AssertionError("there is more for ever")
 
     def close(self) -> None:
-        self.store._open.clear()  # what a failed assertion still holds
+        self.store._session.open.clear()  # what a failed assertion still holds
         self.store.shutdown()
 
 
@@ -135,7 +135,7 @@ def looked_at(monkeypatch):
 
 def spoil(node: Node) -> None:
     node.add_stuck(executor="default")
-    table = node.store._tables.name
+    table = node.store._parts.tables.name
     with node.store.engine.begin() as connection:
         connection.execute(
             text(f"UPDATE {table} SET job_state = :junk WHERE id LIKE 'stuck%'"), {"junk": b"junk"}
@@ -276,7 +276,7 @@ def test_several_nodes_take_each_job_behind_them_once(place, nodes):
     for each in (one, two):
         each.ask()
     for each in (one, two):
-        each.store._membership.sweep()
+        each.store._session.membership.sweep()
         each.claiming.queue.apart = 5  # it lost rows to the other one
     found = []
     for _ in range(10):
@@ -330,7 +330,7 @@ def free(node: Node, *ids: str, **options) -> None:
         claimed += node.ask(NOW, slots).batch.claims
     for claim in claimed:
         node.store.give_back(claim)
-    node.store._outbox.flush()
+    node.store._session.outbox.flush()
 
 
 def free_runs_taken(node: Node, looks: int, slots: dict[str, int] | None = None) -> list[str]:
@@ -367,7 +367,7 @@ def test_free_runs_of_one_instant_and_number_are_all_found(place, node):
     free(node, *(f"stuck {number:04d}" for number in range(900)), executor="elsewhere")
     free(node, "zz wanted")
     with node.store.engine.begin() as connection:
-        connection.execute(text(f"UPDATE {node.store._tables.name}_runs SET seq = 7"))
+        connection.execute(text(f"UPDATE {node.store._parts.tables.name}_runs SET seq = 7"))
     assert free_runs_taken(node, 2) == ["zz wanted"]
 
 
@@ -386,7 +386,7 @@ def test_free_runs_are_gone_through_again_and_again(node):
     (claimed,) = node.ask(slots={"later": 1}).batch.claims
     free(node, *(f"stuck {number:04d}" for number in range(600, 1200)), executor="elsewhere")
     node.store.give_back(claimed)
-    node.store._outbox.flush()
+    node.store._session.outbox.flush()
     assert free_runs_taken(node, 4) == []
     assert free_runs_taken(node, 3, {"later": 1, **FREE}) == ["wanted"]
 
@@ -398,13 +398,13 @@ def test_of_a_job_with_several_free_runs_one_can_be_taken_by_itself(nodes, place
     one.add("job", due=at[0], trigger=repeating(at[0]), max_instances=3)
     for claim in [one.ask(instant).batch.claims[0] for instant in at]:
         one.store.give_back(claim)
-    one.store._outbox.flush()
+    one.store._session.outbox.flush()
     found = []
     for node in (one, two, one):
         node.claiming.look_for_free_runs()
         claimed = node.ask(at[-1], {"default": 1})
         found += claimed.fires
         claimed.finish()
-        node.store._outbox.flush()
+        node.store._session.outbox.flush()
     assert found == [("job", instant) for instant in at]
     assert not one.store.live_runs()

@@ -137,7 +137,7 @@ def test_a_gate_holds_back_the_runs_of_others_too(started) -> None:
     assert ran == []
     store = store_of(standby)
     store.is_open = True
-    store._claiming.look_for_free_runs()
+    store._session.claiming.look_for_free_runs()
     standby._process_jobs()
     assert ran == ["a"]
 
@@ -152,7 +152,7 @@ def test_a_read_that_asks_not_ours_lets_free_runs_go_when_anything_runs(started)
     scheduler._process_jobs()
     assert ran == []
     add_due(scheduler, "b")
-    store_of(scheduler)._claiming.look_for_free_runs()
+    store_of(scheduler)._session.claiming.look_for_free_runs()
     scheduler._process_jobs()
     assert sorted(ran) == ["a", "b"]
 

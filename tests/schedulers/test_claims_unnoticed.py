@@ -129,6 +129,6 @@ def test_no_executor_is_given_more_than_its_slots_hold(kind, tmp_path):
         assert (aliases.count("few"), aliases.count("many")) == (2, 5)
         assert request.slots == {"few": 2, "many": 100}
     finally:
-        store._open.clear()
+        store._session.open.clear()
         store.shutdown()
         place.close()

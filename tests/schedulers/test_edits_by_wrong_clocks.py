@@ -53,9 +53,9 @@ def opened(place):
 
         scheduler._clock = SimpleNamespace(now_us=wrong)
         store = scheduler._jobstores["default"]
-        store._membership.offset._clock = store._clock = wrong
+        store._session.membership.offset._clock = store._clock = wrong
         if not paused:
-            store._membership.ensure()  # it joins, as a scheduler that runs does
+            store._session.membership.ensure()  # it joins, as a scheduler that runs does
         return scheduler
 
     yield open_by
@@ -207,7 +207,7 @@ def test_a_run_far_ahead_holds_no_edit_up(running, place):
     running.add_job(work, every(STEP), id="job")
     running.tick()
     store = running._jobstores["default"]
-    store._outbox.flush()
+    store._session.outbox.flush()
     ahead = NOW + 1000 * INTERVAL
     place.change("UPDATE {t}_runs SET fire_us = :ahead", ahead=ahead)
     for _ in range(2):

@@ -53,7 +53,7 @@ def started(place, *, heard=None, looked=True, **options):
 
 
 def compared(store) -> None:
-    thread = store._rezoning.thread
+    thread = store._session.rezoning.thread
     if thread is not None:
         thread.join(WAIT)
         assert not thread.is_alive()
@@ -61,13 +61,13 @@ def compared(store) -> None:
 
 def noted(store) -> str | None:
     """Return the version that is noted."""
-    found: str | None = store._rezoning._notes.version()
+    found: str | None = store._session.rezoning._notes.version()
     return found
 
 
 def tended(store) -> str | None:
     """Have the store take note of the data in use, as half a minute after its start; return the version that is noted."""
-    store._rezoning.tend()
+    store._session.rezoning.tend()
     compared(store)
     return noted(store)
 
@@ -78,7 +78,7 @@ def planned(place, *jobs, known: Clocks | None = None) -> None:
         for number, each in enumerate(jobs):
             options = {"id": f"job {number:02}", "next_run_time": PLANNED, **NINE, **each}
             scheduler.add_job(noop, "cron", **options)
-        store._rezoning._notes.write(OLD, known or clocks())
+        store._session.rezoning._notes.write(OLD, known or clocks())
 
 
 def due(scheduler) -> list[datetime | None]:

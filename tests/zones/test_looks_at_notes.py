@@ -52,7 +52,7 @@ def computed(monkeypatch):
 
 
 def note(store, version: str) -> None:
-    store._rezoning._notes.write(version, None)
+    store._session.rezoning._notes.write(version, None)
 
 
 # -- when -------------------------------------------------------------------------------------------------------
@@ -60,13 +60,13 @@ def note(store, version: str) -> None:
 
 def test_a_start_looks_where_other_data_is_noted_and_only_there(place):
     with started(place) as (_, store):
-        assert store._rezoning.thread is None  # nothing is noted
+        assert store._session.rezoning.thread is None  # nothing is noted
         assert tended(store) == NEW
     with started(place) as (_, store):
-        assert store._rezoning.thread is None
+        assert store._session.rezoning.thread is None
         note(store, OLD)
     with started(place, looked=False) as (_, store):
-        assert store._rezoning.thread.daemon
+        assert store._session.rezoning.thread.daemon
         compared(store)
         assert noted(store) == NEW
 
@@ -74,7 +74,7 @@ def test_a_start_looks_where_other_data_is_noted_and_only_there(place):
 def test_of_a_store_in_which_nothing_is_noted_todays_clocks_are_kept_without_a_word(place, caplog):
     with started(place) as (_, store):
         assert tended(store) == NEW
-        kept = store._rezoning._notes.clocks(NEW)
+        kept = store._session.rezoning._notes.clocks(NEW)
     assert kept.moves == {TOKYO: [(NOW, 9 * 3600 * 10**6)], DUBAI: [(NOW, 4 * 3600 * 10**6)]}
     assert caplog.text == ""
 
@@ -82,12 +82,12 @@ def test_of_a_store_in_which_nothing_is_noted_todays_clocks_are_kept_without_a_w
 def test_what_is_noted_is_looked_at_again_now_and_then(place):
     with started(place) as (_, store):
         assert tended(store) == NEW
-        first = store._rezoning.thread
+        first = store._session.rezoning.thread
         assert tended(store) == NEW
-        assert store._rezoning.thread is first
+        assert store._session.rezoning.thread is first
         note(store, LATER)
         assert tended(store) == NEW
-        assert store._rezoning.thread is not first
+        assert store._session.rezoning.thread is not first
 
 
 def test_older_data_that_is_noted_is_left_to_the_next_start(place):
@@ -103,7 +103,7 @@ def test_todays_clocks_are_computed_once_for_all_stores_of_a_process(place, tmp_
     for each in (place, other):
         with started(each) as (_, store):
             assert tended(store) == NEW
-            assert store._rezoning._notes.clocks(NEW) is not None
+            assert store._session.rezoning._notes.clocks(NEW) is not None
     other.close()
     assert computed == [NOW]
 
@@ -169,9 +169,9 @@ class Slow:
 def test_the_end_of_a_store_ends_a_look_and_waits_for_it(place, monkeypatch):
     slow = Slow(monkeypatch)
     with started(place) as (_, store):
-        store._rezoning.tend()
+        store._session.rezoning.tend()
         assert slow.begun.wait(WAIT)
-        store._rezoning.stop()
+        store._session.rezoning.stop()
         has_ended = slow.ended.is_set()
         slow.let_go()
         assert has_ended
@@ -182,11 +182,11 @@ def test_the_end_of_a_store_ends_a_look_and_waits_for_it(place, monkeypatch):
 def test_while_a_look_goes_on_there_is_no_other(place, monkeypatch):
     slow = Slow(monkeypatch)
     with started(place) as (_, store):
-        store._rezoning.tend()
-        first = store._rezoning.thread
+        store._session.rezoning.tend()
+        first = store._session.rezoning.thread
         assert slow.begun.wait(WAIT)
-        store._rezoning.tend()
-        second = store._rezoning.thread
+        store._session.rezoning.tend()
+        second = store._session.rezoning.thread
         slow.let_go()
         for thread in (first, second):
             thread.join(WAIT)
@@ -198,7 +198,7 @@ def test_at_the_end_the_job_at_hand_is_moved_and_no_more(place):
     planned(place, {}, {})
     store = place.store()
     scheduler = ManualScheduler(jobstores={"default": store})
-    scheduler.add_listener(lambda _: store._rezoning._stop.set(), EVENT_JOB_SKIPPED)
+    scheduler.add_listener(lambda _: store._session.rezoning._stop.set(), EVENT_JOB_SKIPPED)
     scheduler.start()
     compared(store)
     assert due(scheduler) == [RIGHT, PLANNED]
@@ -215,7 +215,7 @@ def test_who_has_computed_fire_times_with_older_data_says_so_at_its_end(
     with started(place) as (_, store):
         if before is not None:
             note(store, before)
-        store._claiming.moved["a job"] = None  # it claimed one
+        store._session.claiming.moved["a job"] = None  # it claimed one
     with started(place, follow_zone_data=False) as (_, store):
         assert noted(store) == after
     assert caplog.text == ""

@@ -12,7 +12,7 @@ from apscheduler.jobstores._sql.zones.notes import ZoneNotes
 @pytest.fixture
 def notes(place):
     with started(place) as (_, store):
-        yield ZoneNotes(store._database, store._tables)
+        yield ZoneNotes(store._database, store._parts.tables)
 
 
 def kept(notes, version: str) -> int | None:

@@ -101,7 +101,7 @@ def _missing_file(url: str) -> str | None:
 
 
 def _of(store: Any) -> Iterator[Finding]:
-    tables = store._tables
+    tables = store._parts.tables
     with store._database.reading() as connection:
         known = inspect(connection)
         if not known.has_table(tables.jobs.name, tables.schema):
@@ -210,7 +210,7 @@ def _writing(store: Any, connection: Connection) -> Iterator[Finding]:
 
 def _may_write(store: Any, connection: Connection) -> bool:
     """Return whether this role of PostgreSQL may read and write all tables of a store."""
-    tables = store._tables
+    tables = store._parts.tables
     quote = connection.dialect.identifier_preparer.format_table
     asked = text("SELECT has_table_privilege(:name, :right)")
     return all(
@@ -222,7 +222,7 @@ def _may_write(store: Any, connection: Connection) -> bool:
 
 def _identity(store: Any, connection: Any) -> Iterator[Finding]:
     """Say whether the store is in the database that it knows."""
-    state = store._tables.state
+    state = store._parts.tables.state
     kept = connection.execute(select(state.c.text).where(state.c.name == IDENTITY)).first()
     unread = None if kept is None else unread_in(kept[0])
     if unread is not None:
@@ -231,7 +231,7 @@ def _identity(store: Any, connection: Any) -> Iterator[Finding]:
     recorded = None if kept is None else from_text(kept[0])
     if recorded is None:
         return
-    different = identity_of(connection, store._database, store._tables).differs(recorded)
+    different = identity_of(connection, store._database, store._parts.tables).differs(recorded)
     if different is None:
         yield ("identity", "the database is the one that the store knows", None)
         return
@@ -257,7 +257,7 @@ def _processes(store: Any) -> Iterator[Finding]:
 
 def _neighbours(store: Any, connection: Any) -> Finding:
     """Say whether a program that knows nothing of claims took fire times."""
-    runs = store._tables.runs
+    runs = store._parts.tables.runs
     since = clocks.now_us() - _DAY
     count, first, last = connection.execute(
         select(func.count(), func.min(runs.c.fire_us), func.max(runs.c.fire_us)).where(

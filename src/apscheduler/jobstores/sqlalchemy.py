@@ -8,60 +8,29 @@ afterwards. Its column ``next_run_time`` says when a job is due; the pickled val
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from weakref import WeakSet
 
-from apscheduler import clocks
-
 try:
-    from sqlalchemy import case, literal, select, type_coerce
     from sqlalchemy.exc import DBAPIError
-    from sqlalchemy.types import NullType
 except ImportError as exc:
     raise ImportError(
         "SQLAlchemyJobStore needs SQLAlchemy 1.4 or newer: pip install 'tickwright[sqlalchemy]'"
     ) from exc
 
-from apscheduler import ends
+from apscheduler import clocks, ends
 from apscheduler._engine.instants import AT_NEXT_START, NEVER, SECOND, to_us
-from apscheduler.amounts import checked_number, read_pickle_protocol
-from apscheduler.cluster.membership import Membership
-from apscheduler.cluster.nodes import Node
+from apscheduler.amounts import read_pickle_protocol
 from apscheduler.elsewhere import names_of_3x
-from apscheduler.events import (
-    EVENT_JOB_ERROR,
-    EVENT_JOB_QUARANTINED,
-    EVENT_JOB_SKIPPED,
-    EVENT_JOBSTORE_DOUBTED,
-    JobExecutionEvent,
-    JobSkippedEvent,
-    QuarantineEvent,
-    StoreDoubtEvent,
-)
 from apscheduler.forks import after_fork, look
-from apscheduler.history import reasons
 from apscheduler.job import Job
 from apscheduler.jobstores._asking import Note, add_one_by_one, own_methods, revised
-from apscheduler.jobstores._outlines import outlined
-from apscheduler.jobstores._rows import (
-    EARLIEST_SECONDS,
-    LATEST_SECONDS,
-    Times,
-    as_read,
-    from_float,
-    id_text,
-    is_time,
-)
-from apscheduler.jobstores._sql.changing.editing import Editing
+from apscheduler.jobstores._rows import Times, from_float
 from apscheduler.jobstores._sql.changing.hooks import Hooks
-from apscheduler.jobstores._sql.changing.loading import Loader, Unloadable
-from apscheduler.jobstores._sql.claiming.claims import OpenClaims, StoreClaim
-from apscheduler.jobstores._sql.claiming.free_runs import FreeRuns
-from apscheduler.jobstores._sql.claiming.outbox import Outbox
-from apscheduler.jobstores._sql.claiming.passes import Claiming
+from apscheduler.jobstores._sql.claiming.claims import StoreClaim
 from apscheduler.jobstores._sql.claiming.rights import LeaseOverError
 from apscheduler.jobstores._sql.connection.addresses import Secrets, address_text
 from apscheduler.jobstores._sql.connection.database import (
@@ -71,90 +40,57 @@ from apscheduler.jobstores._sql.connection.database import (
     make_engine,
 )
 from apscheduler.jobstores._sql.connection.engines import as_of_2, check_engine
-from apscheduler.jobstores._sql.connection.remedies import AWAY, cause_of, put
+from apscheduler.jobstores._sql.connection.remedies import cause_of, put
 from apscheduler.jobstores._sql.ending import in_time
+from apscheduler.jobstores._sql.errors import (
+    RunLostError as RunLostError,  # noqa: PLC0414 - it is public here
+)
 from apscheduler.jobstores._sql.guarding.alone import SharingRefusedError, alone_on
 from apscheduler.jobstores._sql.guarding.copies import Guard, StoreHeldError
 from apscheduler.jobstores._sql.guarding.promotion import mark_in_doubt
-from apscheduler.jobstores._sql.guarding.strangers import Strangers
-from apscheduler.jobstores._sql.guarding.watching import SAID, Watching
-from apscheduler.jobstores._sql.ledger import SQLLedger
-from apscheduler.jobstores._sql.looking import Looking
+from apscheduler.jobstores._sql.housekeeping import Housekeeping
+from apscheduler.jobstores._sql.looking import shown
 from apscheduler.jobstores._sql.membership.leader import SQLLeaderLock
-from apscheduler.jobstores._sql.membership.listening import Listener
-from apscheduler.jobstores._sql.membership.nodes import SQLRoll
+from apscheduler.jobstores._sql.options import Options
+from apscheduler.jobstores._sql.parts import Parts
+from apscheduler.jobstores._sql.quarantine import Quarantine
+from apscheduler.jobstores._sql.reading import Reading
 from apscheduler.jobstores._sql.schema.migrations import prepare, statements
 from apscheduler.jobstores._sql.schema.tables import (
-    Tables,
     check_length,
     checked_table,
     plain_jobs_table,
 )
-from apscheduler.jobstores._sql.session import Session, Sessions
-from apscheduler.jobstores._sql.statements import statements_for
-from apscheduler.jobstores._sql.zones.rezoning import Rezoning
-from apscheduler.jobstores._sql.zones.stored import tell_outdated
+from apscheduler.jobstores._sql.session import Session
+from apscheduler.jobstores._sql.sessions import Sessions
+from apscheduler.jobstores._sql.telling import Telling
 from apscheduler.jobstores._troubles import Troubles
 from apscheduler.jobstores.base import ClaimBatch, SharedJobStore
 from apscheduler.jobstores.standing import pass_claims
 from apscheduler.references import maybe_ref
 from apscheduler.runs.claims import ALL
 from apscheduler.serializers import PickleSerializer
-from apscheduler.texts import line, name_of
+from apscheduler.texts import name_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from apscheduler.cluster.leading import LeaderLock
+    from apscheduler.cluster.nodes import Node
     from apscheduler.history.outcomes import Outcome
     from apscheduler.history.rows import Run, RunQuery
+    from apscheduler.jobstores._sql.guarding.alone import Alone
     from apscheduler.jobstores._sql.guarding.identity import Identity
     from apscheduler.jobstores.base import ClaimRequest, Quarantined
     from apscheduler.jobstores.standing import Change, Revise
     from apscheduler.runs.claims import Claim, Result
     from apscheduler.serializers.base import Serializer
 
-_PRUNE_SECONDS = 30.0
-_TIMELESS_SECONDS = 10.0
-"""Seconds between looks for rows whose next fire time is not a time. No claim reads such rows."""
 _START_SECONDS = 150.0
 """Longest time of a statement that makes or changes tables, in seconds: another process may be doing the same."""
-_END_SECONDS = 10.0
 _SLOW_POLL = 5 * SECOND
 """Microseconds between looks at the store where notifications arrive."""
-
-
-class RunLostError(RuntimeError):
-    """The node that ran the job died, or lost its lease; whether the run ended is not known."""
-
-
-def _check_amounts(
-    lease: float,
-    poll_interval: float,
-    connect_timeout: float | None,
-    answer_timeout: float | None,
-    history: int | None,
-    history_age: timedelta | None,
-) -> None:
-    """Check the options that are amounts of time or runs.
-
-    :raises TypeError, ValueError: if one is not valid; the text names the option
-    """
-    seconds = "a number of seconds"
-    if not checked_number("lease", lease, seconds) >= 1:
-        raise ValueError(f"lease must be at least 1 second, not {lease!r}")
-    if not checked_number("poll_interval", poll_interval, seconds) > 0:
-        raise ValueError(f"poll_interval must be more than 0 seconds, not {poll_interval!r}")
-    for name, value in (("connect_timeout", connect_timeout), ("answer_timeout", answer_timeout)):
-        if value is not None and not checked_number(name, value, seconds) > 0:
-            raise ValueError(f"{name} must be more than 0 seconds, not {value!r}")
-    if history is not None:
-        checked_number("history", history, "a whole number of runs, or None for no limit")
-    if history_age is not None and not isinstance(history_age, timedelta):
-        raise TypeError(
-            f"history_age must be a timedelta, or None for no limit, not {history_age!r}"
-        )
 
 
 class SQLAlchemyJobStore(SharedJobStore):
@@ -217,86 +153,83 @@ class SQLAlchemyJobStore(SharedJobStore):
         follow_zone_data: bool = True,
     ) -> None:
         super().__init__()
-        _check_amounts(lease, poll_interval, connect_timeout, answer_timeout, history, history_age)
-        connect = max(2.0, lease / 3) if connect_timeout is None else connect_timeout
-        answer = max(5.0, lease * 2 / 3) if answer_timeout is None else answer_timeout
-        if isinstance(engine, str) and "://" in engine:
-            raise LookupError("engine= was given an address: an address goes into url=")
-        if engine is not None:
-            self.engine = maybe_ref(engine)
-        elif url is not None:
-            self.engine = make_engine(url, engine_options or {}, (connect, answer))
-        else:
-            raise ValueError("SQLAlchemyJobStore needs a url or an engine")
-        check_engine(self.engine)
-        self.engine = as_of_2(self.engine)
+        options = self._options = Options(
+            *(lease, poll_interval, connect_timeout, answer_timeout, history, history_age)
+        )
+        options.create_tables = create_tables
+        options.keep_results = keep_results
+        options.follow_zone_data = follow_zone_data
+        self.engine = _engine_of(url, engine, engine_options or {}, options)
         self._secrets = Secrets(self.engine.url, engine_options or {})
         if kind_of(self.engine) is None:
             self._make_plain(
                 tablename, tableschema, metadata, pickle_protocol, serializer, create_tables
             )
             return
-        self._database = Database(
-            self.engine,
-            is_own=engine is None,
-            statement_seconds=lease / 2,
-            connect_seconds=connect,
-            answer_seconds=answer,
-        )
-        self._database.watch.on_silence = self._silent
-        self._end_seconds = min(lease, _END_SECONDS)
-        self._create_tables = create_tables
-        self._lease_us = round(lease * SECOND)
-        self._history = history
-        self._history_age = history_age
-        self._poll_us = round(poll_interval * SECOND)
         self._pickle_protocol = read_pickle_protocol(pickle_protocol)
-        self._troubles = Troubles(self._secrets.mask, cause_of)
-        self._keep_results = keep_results
-        self._follow_zone_data = follow_zone_data
-        self._ready = False
-        self._sessions = Sessions()
-        self._open = OpenClaims()
+        self._make_shared(is_own=engine is None)
         self._use_tables(
             *(tablename, tableschema, maybe_ref(metadata)),
             PickleSerializer(self._pickle_protocol) if serializer is None else serializer,
         )
-        self.jobs_t = self._tables.jobs
+        self.jobs_t = self._parts.tables.jobs
         _living.add(self)
+
+    def _make_shared(self, *, is_own: bool) -> None:
+        """Make what is the same whichever the tables are.
+
+        :param is_own: whether the engine is ours, and not the user's
+        """
+        options = self._options
+        self._ready = False
+        self._database = Database(
+            self.engine,
+            is_own=is_own,
+            statement_seconds=options.statement_seconds,
+            connect_seconds=options.connect_seconds,
+            answer_seconds=options.answer_seconds,
+        )
+        self._troubles = Troubles(self._secrets.mask, cause_of)
+        self._telling = Telling(self, self._troubles)
+        self._database.watch.on_silence = self._telling.silent
+        self._sessions = Sessions(
+            self._telling,
+            lambda: self._clock(),  # noqa: PLW0108 - a program may replace it on this object
+            self._forget,
+            self._tend,
+            lambda claim: self.give_back(claim),  # noqa: PLW0108 - likewise
+        )
 
     def _use_tables(
         self, name: str, schema: str | None, metadata: Any, serializer: Serializer
     ) -> None:
         """Make the parts that work on the tables. A job table of this name in the metadata is used as it is."""
         check_length(checked_table(name), self._database.kind)
-        partial = self._database.kind != "mysql"
-        self._tables = Tables(name, schema, metadata, partial_indexes=partial)
-        self._statements = statements_for(self._database, self._tables)
-        self._loader = Loader(serializer, name, self._link, self._quarantined, self._revived)
+        parts = self._parts = Parts(
+            *(self._database, name, schema, metadata, serializer, self._telling, self._secrets),
+            *(self._link, self._host_now, self.clock_offset),
+        )
         self._leader_lock = SQLLeaderLock(
-            self._database, self._tables, lambda: self._membership, self._lease_us
+            self._database, parts.tables, lambda: self._session.membership, self._options.lease_us
         )
         self._hooks = Hooks(self, _OWN)
-        self._loader.restorer = self._hooks.restorer
-        self._loader.writes_itself = self._hooks.may_write
-        self._ledger = SQLLedger(self._database, self._statements, "default")
-        self._looking = Looking(self._database, self._statements, self._secrets.mask_in)
-        self._listener = self._made_listener()
-        self._editing = Editing(
-            self._database,
-            self._statements,
-            self._loader,
-            self._listener.notify,
-            self._host_now,
-            self.clock_offset,
+        parts.loader.restorer = self._hooks.restorer
+        parts.loader.writes_itself = self._hooks.may_write
+        self._reading = Reading(parts, lambda: self._ready, lambda: self.jobs_t)
+        self._quarantine = Quarantine(self._reading, parts.loader)
+        self._housekeeping = Housekeeping(
+            parts,
+            self._options,
+            self._reading,
+            lambda: self.prune(),  # noqa: PLW0108 - a program may replace it on this object
         )
 
     def _heed_table(self) -> None:
         """Before the start, change to a job table that somebody has set as ``jobs_t`` instead of ours."""
         table = self.jobs_t
-        if self._ready or table is self._tables.jobs:
+        if self._ready or table is self._parts.tables.jobs:
             return
-        self._use_tables(table.name, table.schema, table.metadata, self._loader.serializer)
+        self._use_tables(table.name, table.schema, table.metadata, self._parts.loader.serializer)
 
     def _make_plain(
         self,
@@ -328,23 +261,19 @@ class SQLAlchemyJobStore(SharedJobStore):
     @pickle_protocol.setter
     def pickle_protocol(self, protocol: int) -> None:
         self._pickle_protocol = protocol
-        loader = self.__dict__.get("_loader")
-        if loader is not None and type(loader.serializer) is PickleSerializer:
-            loader.serializer.protocol = protocol
+        parts = self.__dict__.get("_parts")
+        if parts is not None and type(parts.loader.serializer) is PickleSerializer:
+            parts.loader.serializer.protocol = protocol
 
     # -- life -----------------------------------------------------------------------------------------------
-
-    def _made_listener(self) -> Listener:
-        channel = f"tickwright_{self._tables.own}"
-        return Listener(self._database, channel, self._changed, self._not_told)
 
     def look_as(self, scheduler: Any, alias: str) -> None:
         super().look_as(scheduler, alias)
         self._heed_table()
-        self._ledger.alias = str(self._alias)
+        self._parts.ledger.alias = str(self._alias)
 
     def forked(self) -> None:
-        leave_alone(self.__dict__.copy())
+        leave_alone({**self.__dict__, "_listener": self._parts.listener})
         self._database.forked()
         self._leader_lock.forked()
         self._troubles.forked()
@@ -352,8 +281,8 @@ class SQLAlchemyJobStore(SharedJobStore):
         if not self._ready:
             return
         self._ready = False
-        self._guard.close()
-        self._listener = self._made_listener()
+        self._session.guard.close()
+        self._parts.listen_anew()
 
     def start(self, scheduler: Any, alias: str) -> None:
         look()
@@ -361,9 +290,25 @@ class SQLAlchemyJobStore(SharedJobStore):
         self._heed_table()
         self._troubles.logger = self._logger
         self._database.watch.start()
+        alone = self._prepared()
+        self._parts.ledger.alias = alias
+        session = self._made_session(alone)
+        self._session = session
+        self._sessions.begin(session)
+        self._database.watch.start()  # an earlier session may have signed off meanwhile, as the last one
+        self._housekeeping.begin()
+        self._ready = True
+        with suppress(StoreHeldError):  # it is reported already
+            session.guard.check()
+        if session.guard.held is None:
+            session.rezoning.start()
+        self._parts.listener.start()
+
+    def _prepared(self) -> Alone | None:
+        """Make or check the tables; return what keeps other processes out, where a SQLite file must not be shared."""
         try:
             with self._database.watch.named("start", _START_SECONDS), self._database.watch.call():
-                said = prepare(self.engine, self._tables, create=self._create_tables)
+                said = prepare(self.engine, self._parts.tables, create=self._options.create_tables)
                 alone = alone_on(self._database)
         except BaseException as exc:
             put(exc)
@@ -374,103 +319,23 @@ class SQLAlchemyJobStore(SharedJobStore):
             said.append(alone.line)
         for each in said:
             self._logger.warning("%s", each)
-        self._outbox = Outbox(
-            self._database,
-            self._statements,
-            self._troubles.tell,
-            keep_results=self._keep_results,
-            patience=self._lease_us / SECOND,
-        )
-        self._outbox.catch_ups.on_waiting = self._changed
-        self._outbox.catch_ups.give_back = self.give_back
-        self._ledger.alias = alias
-        self._guard = self._made_guard()
-        self._roll = SQLRoll(
-            self._database,
-            self._statements,
-            self._runs_closed,
-            self._runs_freed,
-            self._tend,
-            self._guard.check,
-            None if alone is None else alone.check,
+        return alone
+
+    def _made_session(self, alone: Alone | None) -> Session:
+        """Make the parts of this start; wait until this process is alone on the store, if it has to be."""
+        guard = self._made_guard()
+        session = Session(
+            *(self._parts, self._options, self._telling, self._sessions),
+            *(guard, alone, self._logger),
         )
         if alone is not None:
             try:
-                alone.wait(self._roll.listed, self._logger.warning)
+                alone.wait(session.roll.listed, self._logger.warning)
             except BaseException:
-                self._guard.close()
+                guard.close()
                 self._database.close()
                 raise
-        self._membership = Membership(
-            self._roll,
-            self._lease_us,
-            self._lease_us / SECOND / 3,
-            self._clock,
-            self._heartbeat_trouble,
-        )
-        self._membership.on_fenced = self._fenced
-        strangers = Strangers(self._statements, self._loader)
-        self._claiming = Claiming(
-            self._database,
-            self._statements,
-            self._loader,
-            self._outbox,
-            self._membership,
-            FreeRuns(
-                self._database,
-                self._statements,
-                self._loader,
-                self._membership,
-                self._outbox.catch_ups,
-            ),
-            strangers,
-            self._note_open,
-            self._tell_passed,
-        )
-        self._watching = Watching(
-            self._database,
-            self._statements,
-            strangers,
-            self._membership,
-            self._claiming,
-            self._strangers_found,
-        )
-        self._claiming.on_committed = self._guard.committed
-        self._begin_session()
-        self._zones_seen = False
-        self._pruned_at = clocks.monotonic()
-        self._looked_for_timeless = 0.0
-        self._wake_below = 0
-        self._asked_at = 0
-        self._ready = True
-        with suppress(StoreHeldError):  # it is reported already
-            self._guard.check()
-        self._rezoning = self._made_rezoning()
-        if self._guard.held is None:
-            self._rezoning.start()
-        self._listener.start()
-
-    def _begin_session(self) -> None:
-        """Gather what this start has made: an earlier one may still have runs that go on."""
-        self._session = Session(self._outbox, self._membership, self._roll)
-        self._open = self._session.open
-        self._outbox.catch_ups.on_portion = self._open.add
-        self._sessions.begin(self._session)
-        self._database.watch.start()  # the earlier one may have signed off meanwhile, as the last one
-
-    def _made_rezoning(self) -> Rezoning:
-        made = Rezoning(
-            self._database,
-            self._statements,
-            self._loader,
-            self._editing,
-            lambda: (self._membership.lease.epoch, self._membership.name),
-            self._replanned,
-            self._troubles.tell,
-            self._logger,
-        )
-        made.is_on = made.is_on and self._follow_zone_data
-        return made
+        return session
 
     def complete_start(self, scheduler: Any, alias: str) -> None:
         """Start the store, if a subclass's ``start`` did not call this class's."""
@@ -487,29 +352,16 @@ class SQLAlchemyJobStore(SharedJobStore):
         if not self._ready:
             return
         self._ready = False
+        options, session = self._options, self._session
         if self._database.is_private:
-            self._end()  # in this thread: such a database may be this thread's only
-        elif not in_time(self._end, self._end_seconds, "APScheduler store end"):
+            session.end()  # in this thread: such a database may be this thread's only
+        elif not in_time(session.end, options.end_seconds, "APScheduler store end"):
             self._database.watch.hurry()
             self._troubles.tell(
-                f"Job store {self._alias!r} did not answer within {self._end_seconds:g} s at the shutdown; "
+                f"Job store {self._alias!r} did not answer within {options.end_seconds:g} s at the shutdown; "
                 "what could not be written is tried for a while, then other processes recover it",
                 None,
             )
-
-    def _end(self) -> None:
-        self._listener.stop()
-        try:
-            self._claiming.doubts.close()
-        except Exception as exc:  # noqa: BLE001 - other nodes recover the runs as orphans
-            self._troubles.tell("What became of the last claims could not be asked", exc)
-        self._end_catch_ups()
-        self._session.drains = not self._database.is_private
-        self._outbox.close()
-        self._guard.close()
-        self._rezoning.stop()
-        self._write_back()
-        self._membership.close(self._session.has_settled)
 
     def _session_of(self, claim: StoreClaim) -> Session:
         """Return the session that has claimed it: one that was shut down may have runs that go on."""
@@ -519,19 +371,13 @@ class SQLAlchemyJobStore(SharedJobStore):
     def withdraw(self) -> None:
         if not self._ready:
             return
-        self._membership.lease.closing = True
-        for claim in self._open_claims():
+        session = self._session
+        session.membership.lease.closing = True
+        for claim in session.open.alive():
             begun = claim.begun
             if begun != ALL:
                 self._give_back(claim, [fire for fire in claim.unsettled if fire != begun])
-        self._end_catch_ups()
-
-    def _end_catch_ups(self) -> None:
-        """Give back the fire times of catch-ups that no executor has yet."""
-        self._outbox.give_back_rests(self._outbox.catch_ups.end())
-
-    def _open_claims(self) -> list[StoreClaim]:
-        return self._open.alive()
+        session.end_catch_ups()
 
     def last_word(self) -> None:
         look()  # in a child process none of them is its own
@@ -548,20 +394,9 @@ class SQLAlchemyJobStore(SharedJobStore):
         for session in sessions:
             session.membership.leave()
 
-    def _write_back(self) -> None:
-        """Write the next fire times of the columns into the pickles, for 3.x to read."""
-        moved, self._claiming.moved = self._claiming.moved, {}
-        if not moved:
-            return
-        try:
-            self._editing.write_back(moved)
-            self._rezoning.last_look()
-        except Exception as exc:  # noqa: BLE001 - the column stays right; only 3.x would read the pickle
-            self._troubles.tell("Stored jobs could not be brought up to date for 3.x", exc)
-
     def ddl(self) -> str:
         """Return the statements that make the tables, for ``create_tables=False``. New."""
-        return statements(self.engine, self._tables)
+        return statements(self.engine, self._parts.tables)
 
     def _clock(self) -> int:
         return clocks.now_us()
@@ -571,7 +406,7 @@ class SQLAlchemyJobStore(SharedJobStore):
         return self._clock() if scheduler is None else int(scheduler._now_us())
 
     def clock_offset(self) -> int:
-        return self._membership.clock_offset() if self._ready else 0
+        return self._session.membership.clock_offset() if self._ready else 0
 
     def _link(self, job: Job) -> None:
         job._scheduler = self._scheduler
@@ -580,27 +415,11 @@ class SQLAlchemyJobStore(SharedJobStore):
     # -- 3.x's contract ----------------------------------------------------------------------------------------
 
     def lookup_job(self, job_id: str) -> Job | None:
-        row = self._row_of(job_id)
-        return None if row is None else self._loaded(*row)
-
-    def _loaded(self, job_id: str, blob: Any, moment: Any, generation: Any = 0) -> Job | None:
-        try:
-            return self._whole(job_id, blob, moment, generation)
-        except Unloadable:
-            return None
-
-    def _whole(self, id: str, blob: Any, moment: Any, generation: Any) -> Job:
-        """Return the job of a row.
-
-        :raises Unloadable: if it cannot be restored, or cannot be claimed
-        """
-        job = self._loader.load(id, blob, moment)
-        self._loader.check_generation(id, generation)
-        return job
+        return self._reading.job(job_id)
 
     def _reconstitute_job(self, job_state: bytes) -> Job:
         """Return a job from its bytes (a name of 3.x's that other code uses)."""
-        state = self._loader.state_of(job_state)
+        state = self._parts.loader.state_of(job_state)
         job = Job.__new__(Job)
         job.__setstate__(state)
         self._link(job)
@@ -611,14 +430,7 @@ class SQLAlchemyJobStore(SharedJobStore):
         return self._hooks.with_offered(jobs)
 
     def get_next_run_time(self) -> datetime | None:
-        column = self.jobs_t.c.next_run_time
-        with self._database.reading() as connection:
-            moment = connection.scalar(
-                select(column)
-                .where(column >= EARLIEST_SECONDS, column <= LATEST_SECONDS)
-                .order_by(column)
-                .limit(1)
-            )
+        moment = self._reading.earliest()
         zone = getattr(self._scheduler, "timezone", None) or UTC
         return None if moment is None else Times().shown("next_run_time", from_float(moment), zone)
 
@@ -628,56 +440,13 @@ class SQLAlchemyJobStore(SharedJobStore):
         return jobs
 
     def waiting_for_start(self) -> list[Job]:
-        table = self.engine.dialect.identifier_preparer.format_table(self.jobs_t)
-        asked = f"SELECT 1 FROM {table} WHERE next_run_time = {AT_NEXT_START / SECOND} LIMIT 1"
-        with self._database.reading() as connection:
-            if connection.exec_driver_sql(asked).first() is None:  # almost always
-                return []
-        return self._get_jobs(self.jobs_t.c.next_run_time == AT_NEXT_START / SECOND)
-
-    def _rows(self, *conditions: Any) -> list[tuple[Any, Any, Any, Any]]:
-        """Return id, state, next fire time and generation of jobs in order, as the rows have them.
-
-        Returns nothing if the store was not started and has no table of jobs.
-        """
-        if not (self._ready or self._looking.finds_jobs()):
+        if not self._reading.has_waiting_for_start():
             return []
-        columns = self.jobs_t.c
-        statement = (
-            self._selected()
-            .where(*conditions)
-            .order_by(columns.next_run_time.is_(None), columns.next_run_time, columns.id)
-        )
-        with self._database.reading(patient=True) as connection:
-            rows = connection.execute(statement)
-            return [(id, as_read(blob), *rest) for id, blob, *rest in rows]
-
-    def _selected(self) -> Any:
-        """Return the SELECT for what :meth:`_rows` returns."""
-        columns, meta = self.jobs_t.c, self._tables.meta.c
-        as_it_is = type_coerce(columns.job_state, NullType())
-        asked = (columns.id, as_it_is, columns.next_run_time)
-        if not (self._ready or self._looking.finds_history()):
-            return select(*asked, literal(0))
-        kept = type_coerce(meta.generation, NullType())
-        generation = case((meta.job_id.is_(None), 0), else_=kept)
-        joined = self.jobs_t.outerjoin(self._tables.meta, meta.job_id == columns.id)
-        return select(*asked, generation).select_from(joined)
-
-    def _row_of(self, job_id: str) -> tuple[Any, Any, Any, Any] | None:
-        if not (self._ready or self._looking.finds_history()):
-            row = self._editing._states([job_id]).get(job_id)
-            return None if row is None else (job_id, *row, 0)
-        with self._database.reading() as connection:
-            found = connection.execute(self._statements.job_of, {"id": job_id}).first()
-        if found is None or found[0] != job_id:
-            return None
-        return job_id, as_read(found[2]), found[1], found[3]
+        return self._get_jobs(self.jobs_t.c.next_run_time == AT_NEXT_START / SECOND)
 
     def _get_jobs(self, *conditions: Any) -> list[Job]:
         """Return the jobs of these rows, in order (a name of 3.x's that other code overrides)."""
-        found = (self._loaded(*row) for row in self._rows(*conditions))
-        return [job for job in found if job is not None]
+        return self._reading.jobs(*conditions)
 
     def add_job(self, job: Job) -> None:
         self._add([job])
@@ -692,9 +461,9 @@ class SQLAlchemyJobStore(SharedJobStore):
         for job in jobs:
             job._refresh()
         if replace:
-            self._editing.put(jobs)
+            self._parts.editing.put(jobs)
         else:
-            self._editing.add(jobs)
+            self._parts.editing.add(jobs)
         for job in jobs:
             self._forget(job.id)
 
@@ -703,7 +472,7 @@ class SQLAlchemyJobStore(SharedJobStore):
         if note is None:
             self._replace(job, partial(pass_claims, job))
         elif note.is_made:
-            self._editing.rewrite(job, note.left)
+            self._parts.editing.rewrite(job, note.left)
         else:
             self._replace(job, revised(note, job), by_word=note.left)
 
@@ -715,29 +484,29 @@ class SQLAlchemyJobStore(SharedJobStore):
 
     def _replace(self, job: Job, revise: Revise, *, by_word: bool = False) -> None:
         job._refresh()
-        self._editing.update(job, revise, by_word=by_word)
+        self._parts.editing.update(job, revise, by_word=by_word)
         self._forget(job.id)
 
     def modify_job(self, job: Job, approved: dict[str, Any]) -> None:
         if self._hooks.writes:
             self._hooks.modify(job, approved)
             return
-        self._editing.modify(job, approved)
+        self._parts.editing.modify(job, approved)
         self._forget(job.id)
 
     def edit_job(self, job: Job, change: Change) -> bool:
         if self._hooks.writes:
-            return self._hooks.edit(job, change, self._editing.standing)
-        changed = self._editing.change(job, change)
+            return self._hooks.edit(job, change, self._parts.editing.standing)
+        changed = self._parts.editing.change(job, change)
         self._forget(job.id)
         return changed
 
     def remove_job(self, job_id: str) -> None:
         note = self._hooks.notes.of(job_id)
         if note is not None and note.is_made:
-            self._editing.end(note.left)
+            self._parts.editing.end(note.left)
             return
-        self._editing.remove(job_id, ends=note is not None and note.ends)
+        self._parts.editing.remove(job_id, ends=note is not None and note.ends)
         self._forget(job_id)
 
     def end_job(self, job: Job) -> None:
@@ -745,67 +514,41 @@ class SQLAlchemyJobStore(SharedJobStore):
             self.remove_job(job.id)
 
     def remove_all_jobs(self) -> None:
-        self._editing.remove_all()
+        self._parts.editing.remove_all()
 
     def _forget(self, job_id: str) -> None:
         self._hooks.changed()
         if self._ready:
-            self._claiming.forget(job_id)
+            self._session.claiming.forget(job_id)
 
     # -- claims ---------------------------------------------------------------------------------------------------
 
     def claim_due(self, request: ClaimRequest) -> ClaimBatch:
-        self._asked_at = request.now
-        self._tell_of_timeless()
+        session = self._session
+        session.asked_at = request.now
+        self._housekeeping.tell_of_timeless()
         try:
             with self._database.watch.named("claim"):
-                self._guard.check()
+                session.guard.check()
                 hooks = self._hooks.found()
-                self._loader.is_asked = "_reconstitute_job" in hooks
+                self._parts.loader.is_asked = "_reconstitute_job" in hooks
                 if hooks or self._hooks.untold:
                     return self._claim_asking(request, hooks)
-                batch = self._claiming.claim_due(request)
+                batch = session.claiming.claim_due(request)
         except StoreHeldError:
             return request.batch
-        return self._claimed(batch)
+        return session.claimed(batch)
 
     def _claim_asking(self, request: ClaimRequest, hooks: frozenset[str]) -> ClaimBatch:
         """Claim where methods are overridden: ask them what may be claimed, and have them write what was."""
-        offset = self._membership.offset.us
-        if not self._hooks.ask(request, hooks, self._claiming, offset):
+        session = self._session
+        offset = session.membership.offset.us
+        if not self._hooks.ask(request, hooks, session.claiming, offset):
             return request.batch
         try:
-            return self._claimed(self._claiming.claim_due(request))
+            return session.claimed(session.claiming.claim_due(request))
         finally:
             self._hooks.tell(request.batch)
-
-    def _claimed(self, batch: ClaimBatch) -> ClaimBatch:
-        self._wake_below = (
-            max(1, len(self._open.alive()) // 2) if self._claiming.left.starved else 0
-        )
-        return batch
-
-    def _tell_passed(self, passed: list[tuple[Job, list[int]]]) -> None:
-        from apscheduler.jobstores._sql.claiming.passed import CAUSE, said_of
-
-        self._troubles.tell(said_of(passed), None, CAUSE)
-
-    def _note_open(self, batch: ClaimBatch) -> None:
-        """Take note of claims that are about to be committed: signing off waits until they are settled."""
-        for claim in batch.claims:
-            if isinstance(claim, StoreClaim):
-                self._open.add(claim)
-
-    def _tell_of_timeless(self) -> None:
-        """Now and then, report jobs whose next fire time is not a time: no claim ever reads them."""
-        now = clocks.monotonic()
-        if self._looked_for_timeless and now - self._looked_for_timeless < _TIMELESS_SECONDS:
-            return
-        self._looked_for_timeless = now
-        with self._database.reading() as connection:
-            rows = connection.execute(self._statements.timeless).all()
-        for id, moment, blob in rows:
-            self._loaded(id, as_read(blob), moment)
 
     def settle(self, claim: Claim, result: Result) -> None:
         if not isinstance(claim, StoreClaim):
@@ -825,9 +568,7 @@ class SQLAlchemyJobStore(SharedJobStore):
         catch_up = claim.catch_up if isinstance(claim, StoreClaim) else None
         if catch_up is not None:
             catch_up.released(claim)
-        if self._wake_below and len(self._open) < self._wake_below:
-            self._wake_below = 0
-            self._changed()
+        self._session.wake_if_free()
 
     def give_back(self, claim: Claim) -> bool:
         """Let any node claim what this one has claimed but not started; ``False`` if it is no SQL store's. New."""
@@ -844,44 +585,45 @@ class SQLAlchemyJobStore(SharedJobStore):
             self.release(claim)
 
     def next_due(self) -> int | None:
-        if self._guard.held is not None:
-            return self._asked_at + SECOND
-        if self._outbox.catch_ups.waits:
-            return self._asked_at
-        claiming = self._claiming
-        offset = self._membership.offset.us
+        session = self._session
+        asked_at = session.asked_at
+        if session.guard.held is not None:
+            return asked_at + SECOND
+        if session.outbox.catch_ups.waits:
+            return asked_at
+        claiming, offset = session.claiming, session.membership.offset.us
         with self._database.watch.named("next due time"):
-            moment = self._watching.earliest(claiming.claimed_at)
+            moment = session.watching.earliest(claiming.claimed_at)
         due = NEVER if moment is None else from_float(moment) - offset
-        due = self._hooks.next_due(due, self._asked_at, offset)
+        due = self._hooks.next_due(due, asked_at, offset)
         due = min(due, claiming.left.waiting_until)
         return None if due == NEVER else due
 
     def look_within(self) -> int | None:
         if self._database.is_private:
             return None
-        poll = self._poll_us
-        return max(poll, _SLOW_POLL) if self._listener.hears else poll
+        poll = self._options.poll_us
+        return max(poll, _SLOW_POLL) if self._parts.listener.hears else poll
 
     # -- the ledger ---------------------------------------------------------------------------------------------------
 
     def _may_ask(self) -> bool:
         """Write what waits to the ledger; return whether there is a ledger to ask."""
         if self._ready:
-            self._outbox.flush()
+            self._session.outbox.flush()
             return True
-        return self._looking.finds_history()
+        return self._parts.looking.finds_history()
 
     def runs(self, query: RunQuery) -> list[Run]:
-        return self._ledger.runs(query, self._zones()) if self._may_ask() else []
+        return self._parts.ledger.runs(query, self._zones()) if self._may_ask() else []
 
     def live_runs(self) -> list[Run]:
         """Return the runs that are claimed or running on any node. New."""
-        return self._ledger.live(self._zones()) if self._may_ask() else []
+        return self._parts.ledger.live(self._zones()) if self._may_ask() else []
 
     def _zones(self) -> dict[str, Any]:
         """Return the zones of the jobs that are loaded already; other times are shown in UTC."""
-        return {id: job._zone() for id, (_, job) in list(self._loader._kept.items())}
+        return {id: job._zone() for id, (_, job) in list(self._parts.loader._kept.items())}
 
     def last_run(self, job: Job) -> Run | None:
         from apscheduler.history.rows import RunQuery
@@ -889,30 +631,18 @@ class SQLAlchemyJobStore(SharedJobStore):
         if not self._may_ask():
             return None
         zones = {job.id: job._zone()}
-        return next(iter(self._ledger.runs(RunQuery(job_id=job.id, limit=1), zones)), None)
+        return next(iter(self._parts.ledger.runs(RunQuery(job_id=job.id, limit=1), zones)), None)
 
     def outcome_counts(self) -> dict[Outcome, int]:
-        return self._ledger.counts() if self._may_ask() else {}
+        return self._parts.ledger.counts() if self._may_ask() else {}
 
     def _tend(self) -> None:
-        """Called by the heartbeat: look at the zones of stored jobs once, and prune the ledger now and then."""
-        if not self._zones_seen:
-            self._zones_seen = True
-            tell_outdated(self._database, self._tables.jobs, self._logger)
-        now = clocks.monotonic()
-        if now - self._pruned_at >= _PRUNE_SECONDS:
-            self._pruned_at = now
-            self.prune()
-            if self._guard.held is None:
-                self._rezoning.tend()
+        """Called by the heartbeat."""
+        self._housekeeping.tend(self._session, self._logger)
 
     def prune(self) -> int:
         """Remove rows of the ledger beyond ``history`` and ``history_age``; return how many. New."""
-        oldest = None
-        if self._history_age is not None:
-            age = self._history_age // timedelta(microseconds=1)
-            oldest = self._clock() + self._membership.offset.us - age
-        return self._ledger.prune(self._history, oldest)
+        return self._housekeeping.prune(self._clock() + self._session.membership.offset.us)
 
     def tell_trouble(self, text: str, exc: Exception) -> bool:
         put(exc)
@@ -929,39 +659,29 @@ class SQLAlchemyJobStore(SharedJobStore):
 
     def nodes(self) -> list[Node]:
         if self._ready:
-            rows, now = self._roll.listed()
-            own = self._membership.lease.epoch
+            rows, now = self._session.roll.listed()
+            own = self._session.membership.lease.epoch
         else:
-            rows, now = self._looking.nodes()
+            rows, now = self._parts.looking.nodes()
             own = 0
-        times = Times()
-        return [
-            Node(
-                row.name,
-                str(self._alias),
-                row.epoch,
-                row.pid,
-                times.shown("started_us", row.started_us),
-                times.shown("lease_until", row.lease_until),
-                row.lease_until > now,
-                row.epoch == own,
-                row.host.version,
-            )
-            for row in rows
-        ]
+        return shown(rows, now, own, str(self._alias))
 
     # -- a store that is not the one it was ------------------------------------------------------------------
 
     def _made_guard(self) -> Guard:
-        age, count = self._history_age, self._history
-        keeps = (age is None or age >= timedelta(hours=1)) and (count is None or count >= 1000)
-        tell = self._logger.warning
-        return Guard(self._database, self._tables, self._held, self._promoted, tell, keeps=keeps)
+        return Guard(
+            self._database,
+            self._parts.tables,
+            self._sessions.held,
+            self._promoted,
+            self._logger.warning,
+            keeps=self._options.keeps_recent,
+        )
 
     @property
     def held(self) -> str | None:
         """Why nothing is claimed from this store (a copy, or set back), ``None`` if all is well. New."""
-        return self._guard.held if self._ready else None
+        return self._session.guard.held if self._ready else None
 
     def adopt(self) -> None:
         """Accept the store as it is now: all processes that had stopped claiming from it go on. New.
@@ -970,171 +690,56 @@ class SQLAlchemyJobStore(SharedJobStore):
         :raises LookupError: if the store keeps no identity
         """
         if self._ready:
-            self._guard.adopt()
+            self._session.guard.adopt()
             self._logger.warning("The job store was adopted as it is; its jobs are claimed again")
-            self._changed()
+            self._telling.changed()
             return
-        prepare(self.engine, self._tables, create=False)
+        prepare(self.engine, self._parts.tables, create=False)
         guard = self._made_guard()
         guard.adopt()
         guard.close()
 
-    def _fenced(self, epoch: int, trusted: Callable[[], bool]) -> None:
-        kept_epoch, number = self._claiming.rights.kept
-        batch = number if kept_epoch == epoch else 0
-        self._guard.fenced(epoch, self._roll.beats, batch, trusted)
-
-    def _heartbeat_trouble(self, text: str, exc: BaseException | None) -> None:
-        if not isinstance(exc, StoreHeldError):  # which is reported by itself
-            self._troubles.tell(text, exc)
-
-    def _held(self, reason: str) -> None:
-        self._membership.lease.lost()  # it joins anew once the store is adopted
-        if self._troubles.tell(reason, None):
-            self._tell(StoreDoubtEvent(EVENT_JOBSTORE_DOUBTED, self._alias, reason, True))
-
     def _promoted(self, recorded: Identity, present: Identity) -> None:
-        doubted, line = mark_in_doubt(
-            self._database, self._statements, self._loader, recorded, present
+        parts = self._parts
+        doubted, said = mark_in_doubt(
+            *(self._database, parts.statements, parts.loader, recorded, present)
         )
-        if line:
-            self._logger.error("%s", line)
-            self._tell(StoreDoubtEvent(EVENT_JOBSTORE_DOUBTED, self._alias, line, False))
-            self._runs_closed(doubted)
+        if said:
+            self._telling.promoted(said)
+            self._telling.runs_closed(doubted)
 
     # -- quarantine ---------------------------------------------------------------------------------------------------------
 
     def quarantined(self) -> list[Quarantined]:
-        found: list[Quarantined] = []
-        known = getattr(self._scheduler, "_executors", {})
-        if not self._ready:
-            known = {**known, "default": None}  # a start makes it
-        for id, blob, moment, generation in self._rows():
-            try:
-                job = self._whole(id, blob, moment, generation)
-            except Unloadable as exc:
-                reason = str(exc)
-            else:
-                calendars = getattr(self._scheduler, "_calendars", {})
-                unknown = [
-                    name for name in getattr(job.trigger, "names", ()) if name not in calendars
-                ]
-                if job.executor not in known:
-                    reason = f"this scheduler has no executor {job.executor!r}"
-                elif unknown:
-                    reason = f"this scheduler has no calendar {', '.join(map(repr, unknown))}"
-                else:
-                    continue
-            due = None if moment is None or not is_time(moment) else from_float(moment)
-            found.append(
-                outlined(
-                    self._scheduler,
-                    self._alias,
-                    id_text(id),
-                    reason,
-                    due,
-                    self._loader.state_in(id, blob),
-                    is_paused=moment is None,
-                )
-            )
-        return found
+        return self._quarantine.all(self._scheduler, self._alias, is_started=self._ready)
 
     def knows(self, job_id: str) -> bool:
         """Return whether there is a job of this id, or was one. New."""
-        if not (self._ready or self._looking.finds_history()):
-            return self._looking.finds_jobs() and bool(self._editing._states([job_id]))
-        if self._editing._states([job_id]):
-            return True
-        meta = self._tables.meta.c
-        with self._database.reading() as connection:
-            return connection.scalar(select(meta.job_id).where(meta.job_id == job_id)) is not None
+        return self._reading.knows(job_id)
 
     def why_quarantined(self, job_id: str) -> str | None:
-        row = self._row_of(job_id)
-        if row is None:
-            return None
-        try:
-            self._whole(*row)
-        except Unloadable as exc:
-            return str(exc)
-        return None
-
-    def _quarantined(self, job_id: str, reason: str) -> bool:
-        """Announce a job that cannot be restored, if this scheduler runs jobs; return whether it was announced."""
-        runs_jobs = getattr(self._scheduler, "_is_dispatching", None)
-        if runs_jobs is not None and not runs_jobs():
-            return False
-        self._logger.error(
-            "Job %r cannot be restored and is quarantined: %s. It stays in the store and is not run; "
-            "it comes back by itself when it loads again",
-            job_id,
-            reason,
-        )
-        event = QuarantineEvent(EVENT_JOB_QUARANTINED, job_id, self._alias, reason)
-        self._tell(event)
-        return True
-
-    def _revived(self, job_id: str) -> None:
-        self._logger.info("Job %r loads again and is scheduled", job_id)
-
-    # -- what other threads report ----------------------------------------------------------------------------------------------
-
-    def _changed(self) -> None:
-        """Wake the scheduler's loop: jobs were changed, or slots are free again."""
-        wakeup: Callable[[], None] | None = getattr(self._scheduler, "wakeup", None)
-        if wakeup is not None:
-            wakeup()
-
-    def _not_told(self, text: str, exc: BaseException | None) -> None:
-        """Report that notifications do not arrive, as a cause of its own if only their connection was lost."""
-        alone = exc is not None and cause_of(exc) == AWAY
-        self._troubles.tell(text, exc, cause="notifications" if alone else None)
-
-    def _silent(self, what: str, seconds: float) -> None:
-        """Report that the database has not answered so far."""
-        text = f"Job store {self._alias!r} has not answered for {seconds:.0f} s ({what})"
-        self._troubles.tell(text, None, cause="silence")
-
-    def _runs_freed(self) -> None:
-        self._claiming.look_for_free_runs()
-        self._changed()
-
-    def _runs_closed(self, closed: list[tuple[str, int, Outcome, str]]) -> None:
-        """Report runs of dead nodes; their outcome is in the ledger already."""
-        for job_id, fire, outcome, reason in closed:
-            when = Times().shown("fire_us", fire)
-            self._logger.error("Job %r, due %s: %s (%s)", job_id, when, outcome, reason)
-            error = RunLostError(f"job {job_id!r}: {line(reason)}")
-            self._tell(
-                JobExecutionEvent(EVENT_JOB_ERROR, job_id, self._alias, when, exception=error)
-            )
-
-    def _replanned(self, job: Job, planned: int, reason: str) -> None:
-        """Report a fire time that will not come, because its zone's clock differs by newer zone data."""
-        self._forget(job.id)
-        when = job._at(planned)
-        self._tell(JobSkippedEvent(EVENT_JOB_SKIPPED, job.id, self._alias, 1, when, when, reason))
-        self._changed()
-
-    def _strangers_found(self, found: list[tuple[Job, list[int]]]) -> None:
-        """Report that another program schedules these jobs too. The fire times that it took have their rows already."""
-        self._troubles.tell(SAID, None)
-        for job, fires in found:
-            for fire in fires:
-                when = job._at(fire)
-                reason = reasons.MOVED_BY_ANOTHER
-                self._tell(
-                    JobSkippedEvent(EVENT_JOB_SKIPPED, job.id, self._alias, 1, when, when, reason)
-                )
-        self._tell(StoreDoubtEvent(EVENT_JOBSTORE_DOUBTED, self._alias, SAID, False))
-
-    def _tell(self, event: Any) -> None:
-        tell: Callable[[Any], None] | None = getattr(self._scheduler, "_dispatch_event", None)
-        if tell is not None:
-            tell(event)
+        return self._quarantine.why(job_id)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} (url={address_text(self.engine.url)})>"
+
+
+def _engine_of(url: str | None, engine: Any, kept: Mapping[str, Any], options: Options) -> Any:
+    """Return the engine of a store: the one that is given, or a new one.
+
+    :param kept: the engine's options
+    :raises ValueError: without URL and engine
+    """
+    if isinstance(engine, str) and "://" in engine:
+        raise LookupError("engine= was given an address: an address goes into url=")
+    if engine is not None:
+        made = maybe_ref(engine)
+    elif url is not None:
+        made = make_engine(url, kept, (options.connect_seconds, options.answer_seconds))
+    else:
+        raise ValueError("SQLAlchemyJobStore needs a url or an engine")
+    check_engine(made)
+    return as_of_2(made)
 
 
 _OWN = own_methods(

@@ -179,7 +179,7 @@ def test_the_first_heartbeat_names_the_zones_of_stored_jobs_before_any_is_due(
         for zone in zones:
             scheduler.add_job(noop, "cron", hour=9, timezone=zone)
         for _ in range(2):  # the first may only join
-            store._membership.beat()
+            store._session.membership.beat()
         scheduler.shutdown()
 
     started([*WRONG, *RIGHT])

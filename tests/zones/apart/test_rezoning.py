@@ -74,15 +74,15 @@ def started(place, *, heard=None, **options):
 
 
 def compared(store):
-    if store._rezoning.thread is not None:
-        store._rezoning.thread.join()
+    if store._session.rezoning.thread is not None:
+        store._session.rezoning.thread.join()
 
 
 def noted(store):
     """Have the store take note of the data in use, as half a minute after its start."""
-    store._rezoning.tend()
+    store._session.rezoning.tend()
     compared(store)
-    return store._rezoning._notes.version()
+    return store._session.rezoning._notes.version()
 
 
 def stored(place, *triggers, **options):
@@ -112,7 +112,7 @@ def test_a_fire_time_whose_clock_was_changed_keeps_its_wall_time(old, place, cap
         assert job.next_run_time.hour == 9
         assert due(scheduler) == [planned - timedelta(hours=1)]
         (run,) = scheduler.get_runs("job 0")
-        assert store._rezoning._notes.version() == NEW
+        assert store._session.rezoning._notes.version() == NEW
     assert (run.outcome, run.fire_time.astimezone(UTC)) == (Outcome.SKIPPED, planned)
     assert run.reason.startswith(f"planned by zone data {OLD}; by {NEW} it is due at ")
     assert run.reason.endswith(str(job.next_run_time))
@@ -150,7 +150,7 @@ def test_a_process_that_python_was_told_other_data_for_moves_it_too(old, sqlite)
         f"store = Store({sqlite.url!r}, tablename={sqlite.table!r})\n"
         "scheduler = BackgroundScheduler(jobstores={'default': store}, timezone='UTC')\n"
         "scheduler.start(paused=True)\n"
-        "store._rezoning.thread.join()\n"
+        "store._session.rezoning.thread.join()\n"
         "print(store.get_all_jobs()[0].next_run_time.isoformat())\n"
         "scheduler.shutdown()\n"
     )
@@ -193,7 +193,7 @@ def test_a_time_that_a_user_chose_stays(old, sqlite):
     with started(sqlite) as (scheduler, store):
         assert due(scheduler) == [chosen.astimezone(UTC)]
         assert scheduler.get_runs("job 0") == []
-        assert store._rezoning._notes.version() == NEW
+        assert store._session.rezoning._notes.version() == NEW
 
 
 def test_a_job_whose_right_time_has_gone_by_runs_once_more_when_it_was_planned(
@@ -283,7 +283,7 @@ def test_a_process_with_older_data_moves_nothing_and_the_next_newer_one_looks_ag
     look_in([str(old)])
     with started(sqlite) as (scheduler, store):
         assert due(scheduler) == [right]
-        assert store._rezoning._notes.version() == OLD
+        assert store._session.rezoning._notes.version() == OLD
         # It computes by its own data, as long as it is there.
         scheduler.modify_job("job 0", next_run_time=planned)
     assert f"The zone data in use here is {OLD}" in caplog.text
@@ -291,17 +291,17 @@ def test_a_process_with_older_data_moves_nothing_and_the_next_newer_one_looks_ag
     assert data.in_use() == before
     with started(sqlite) as (scheduler, store):
         assert due(scheduler) == [right]
-        assert store._rezoning._notes.version() == NEW
+        assert store._session.rezoning._notes.version() == NEW
 
 
 def test_a_process_with_older_data_that_was_there_before_says_so_at_its_end(old, sqlite):
     with started(sqlite) as (scheduler, store):
         scheduler.add_job(noop, "cron", id="job 0", **JANUARY)
         assert noted(store) == OLD
-        ZoneNotes(store._database, store._tables).write(NEW, None)  # a newer one started
-        store._claiming.moved["job 0"] = None  # and this one claims a job
+        ZoneNotes(store._database, store._parts.tables).write(NEW, None)  # a newer one started
+        store._session.claiming.moved["job 0"] = None  # and this one claims a job
     with started(sqlite) as (scheduler, store):
-        assert store._rezoning._notes.version() == OLD
+        assert store._session.rezoning._notes.version() == OLD
 
 
 def test_jobs_are_read_in_pages_and_get_lines_up_to_a_bound(old, place, caplog, monkeypatch):
@@ -339,7 +339,7 @@ def test_a_start_with_the_data_that_is_noted_asks_nothing_more(old, place):
     event.listen(store.engine, "before_cursor_execute", lambda *args: asked.append(args[2]))
     scheduler = BackgroundScheduler(jobstores={"default": store}, timezone="UTC")
     scheduler.start(paused=True)
-    assert store._rezoning.thread is None
+    assert store._session.rezoning.thread is None
     about = [each for each in asked if "zone data" in each]
     scheduler.shutdown()
     assert len(about) == 1
@@ -352,4 +352,4 @@ def test_clocks_that_cannot_be_read_move_nothing(old, sqlite):
     look_in(())
     with started(sqlite) as (scheduler, store):
         assert due(scheduler) == [planned]
-        assert store._rezoning._notes.version() == NEW
+        assert store._session.rezoning._notes.version() == NEW

@@ -11,9 +11,18 @@ The rooms, bottom up. Each imports from those above it in this list, and from no
     claiming     the claim, and the way of outcomes back
     guarding     what could break the promises from outside, noticed
 
-Beside the rooms: ``ledger.py`` reads the runs and prunes them, ``looking.py`` reads a store that was not started,
-``session.py`` has what lives between a start and a shutdown, ``ending.py`` ends it in time, and ``plain.py`` is a store on
-a database for which there is no claim protocol. Nothing here imports the face.
+Beside the rooms, and above them:
+
+    options.py       the store's options that are amounts
+    parts.py         what a store consists of, whether it is started or not
+    reading.py       jobs as the table has them; quarantine.py those that cannot be restored; ledger.py the runs
+    looking.py       a store that was not started
+    session.py       what lives between a start and the end of its last run; sessions.py those of one store
+    housekeeping.py  what is done now and then while it is started; ending.py ends it in time
+    telling.py       what it reports, to the log and to listeners; errors.py the error that they get
+    plain.py         a store on a database for which there is no claim protocol
+
+Nothing here imports the face.
 
 The way of one fire time:
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from sqlalchemy import inspect
 
+from apscheduler.cluster.nodes import Node
+from apscheduler.jobstores._rows import Times
 from apscheduler.jobstores._sql.connection.remedies import put
 from apscheduler.jobstores._sql.membership.nodes import SQLRoll
 from apscheduler.jobstores._sql.schema.migrations import prepare
@@ -73,3 +75,26 @@ class Looking:
             return [], 0
         roll = SQLRoll(self._database, self._statements, lambda _: None, lambda: None, lambda: None)
         return roll.listed()
+
+
+def shown(rows: list[NodeRow], now: int, own: int, alias: str) -> list[Node]:
+    """Return nodes as users see them.
+
+    :param now: the store's time, microseconds UTC
+    :param own: the epoch of this process's node; 0 if it has none
+    """
+    times = Times()
+    return [
+        Node(
+            row.name,
+            alias,
+            row.epoch,
+            row.pid,
+            times.shown("started_us", row.started_us),
+            times.shown("lease_until", row.lease_until),
+            row.lease_until > now,
+            row.epoch == own,
+            row.host.version,
+        )
+        for row in rows
+    ]

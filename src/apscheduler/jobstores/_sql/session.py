@@ -6,36 +6,206 @@ shut down keeps its place among the nodes until its runs have their outcomes, wh
 
 from __future__ import annotations
 
-from functools import partial
-from threading import Lock
-
-from apscheduler.jobstores._sql.claiming.claims import OpenClaims
+from apscheduler._engine.instants import SECOND
+from apscheduler.cluster.membership import Membership
+from apscheduler.jobstores._sql.claiming.claims import OpenClaims, StoreClaim
+from apscheduler.jobstores._sql.claiming.free_runs import FreeRuns
+from apscheduler.jobstores._sql.claiming.outbox import Outbox
+from apscheduler.jobstores._sql.claiming.passes import Claiming
+from apscheduler.jobstores._sql.guarding.strangers import Strangers
+from apscheduler.jobstores._sql.guarding.watching import Watching
+from apscheduler.jobstores._sql.membership.nodes import SQLRoll
+from apscheduler.jobstores._sql.zones.rezoning import Rezoning
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from apscheduler.cluster.membership import Membership
-    from apscheduler.jobstores._sql.claiming.outbox import Outbox
-    from apscheduler.jobstores._sql.membership.nodes import SQLRoll
+    import logging
+
+    from apscheduler.jobstores._sql.guarding.alone import Alone
+    from apscheduler.jobstores._sql.guarding.copies import Guard
+    from apscheduler.jobstores._sql.options import Options
+    from apscheduler.jobstores._sql.parts import Parts
+    from apscheduler.jobstores._sql.sessions import Sessions
+    from apscheduler.jobstores._sql.telling import Telling
+    from apscheduler.jobstores.base import ClaimBatch
 
 
 class Session:
     """The parts of a store that live from a start until the last run that was claimed since has its outcome.
 
+    Nothing here speaks to the database before :meth:`begin`.
+
+    :ivar open: claims that are committed and not released
     :ivar drains: whether the heartbeat's thread writes what comes after the shutdown
     :ivar left: whether it has signed off, and speaks to the database no more
+    :ivar asked_at: ``now`` of the last pass, microseconds UTC
+    :ivar wake_below: wake the loop as soon as fewer claims are open than this
     """
 
-    __slots__ = ("drains", "left", "membership", "open", "outbox", "roll")
-
-    def __init__(self, outbox: Outbox, membership: Membership, roll: SQLRoll) -> None:
-        self.outbox = outbox
-        self.membership = membership
-        self.roll = roll
+    def __init__(
+        self,
+        parts: Parts,
+        options: Options,
+        telling: Telling,
+        sessions: Sessions,
+        guard: Guard,
+        alone: Alone | None,
+        logger: logging.Logger,
+    ) -> None:
+        self._parts = parts
+        self._options = options
+        self._telling = telling
+        self._sessions = sessions
         # Weak: nobody will settle a claim that nobody holds, and signing off must not wait for it.
         self.open = OpenClaims()
         self.drains = False
         self.left = False
-        outbox.is_drained = self.is_drained
+        self.asked_at = 0
+        self.wake_below = 0
+        self.guard = guard
+        self.outbox = self._made_outbox()
+        self.roll = self._made_roll(alone)
+        self.membership = self._made_membership()
+        strangers = Strangers(parts.statements, parts.loader)
+        self.claiming = self._made_claiming(strangers)
+        self.watching = Watching(
+            parts.database,
+            parts.statements,
+            strangers,
+            self.membership,
+            self.claiming,
+            telling.strangers_found,
+        )
+        self.rezoning = self._made_rezoning(logger)
+
+    # -- making ---------------------------------------------------------------------------------------------
+
+    def _made_outbox(self) -> Outbox:
+        made = Outbox(
+            self._parts.database,
+            self._parts.statements,
+            self._telling.troubles.tell,
+            keep_results=self._options.keep_results,
+            patience=self._options.lease_us / SECOND,
+        )
+        made.is_drained = self.is_drained
+        made.catch_ups.on_waiting = self._telling.changed
+        made.catch_ups.give_back = self._sessions.store_gives_back
+        made.catch_ups.on_portion = self.open.add
+        return made
+
+    def _made_roll(self, alone: Alone | None) -> SQLRoll:
+        return SQLRoll(
+            self._parts.database,
+            self._parts.statements,
+            self._telling.runs_closed,
+            self._sessions.runs_freed,
+            self._sessions.tend,
+            self.guard.check,
+            None if alone is None else alone.check,
+        )
+
+    def _made_membership(self) -> Membership:
+        lease = self._options.lease_us
+        made = Membership(
+            self.roll,
+            lease,
+            lease / SECOND / 3,
+            self._sessions.clock,
+            self._telling.heartbeat_trouble,
+        )
+        made.on_fenced = self._sessions.fenced
+        return made
+
+    def _made_claiming(self, strangers: Strangers) -> Claiming:
+        parts = self._parts
+        free_runs = FreeRuns(
+            parts.database,
+            parts.statements,
+            parts.loader,
+            self.membership,
+            self.outbox.catch_ups,
+        )
+        made = Claiming(
+            parts.database,
+            parts.statements,
+            parts.loader,
+            self.outbox,
+            self.membership,
+            free_runs,
+            strangers,
+            self._note_open,
+            self._telling.passed,
+        )
+        made.on_committed = self.guard.committed
+        return made
+
+    def _made_rezoning(self, logger: logging.Logger) -> Rezoning:
+        made = Rezoning(
+            self._parts.database,
+            self._parts.statements,
+            self._parts.loader,
+            self._parts.editing,
+            lambda: (self.membership.lease.epoch, self.membership.name),
+            self._sessions.replanned,
+            self._telling.troubles.tell,
+            logger,
+        )
+        made.is_on = made.is_on and self._options.follow_zone_data
+        return made
+
+    # -- claims ---------------------------------------------------------------------------------------------
+
+    def _note_open(self, batch: ClaimBatch) -> None:
+        """Take note of claims that are about to be committed: signing off waits until they are settled."""
+        for claim in batch.claims:
+            if isinstance(claim, StoreClaim):
+                self.open.add(claim)
+
+    def claimed(self, batch: ClaimBatch) -> ClaimBatch:
+        """Take note of what a pass has claimed."""
+        starved = self.claiming.left.starved
+        self.wake_below = max(1, len(self.open.alive()) // 2) if starved else 0
+        return batch
+
+    def wake_if_free(self) -> None:
+        """Wake the loop if half of the claims have ended since a pass had no slots."""
+        if self.wake_below and len(self.open) < self.wake_below:
+            self.wake_below = 0
+            self._telling.changed()
+
+    def end_catch_ups(self) -> None:
+        """Give back the fire times of catch-ups that no executor has yet."""
+        self.outbox.give_back_rests(self.outbox.catch_ups.end())
+
+    # -- the end --------------------------------------------------------------------------------------------
+
+    def end(self) -> None:
+        """Write what waits; sign off as soon as all runs that go on are settled."""
+        self._parts.listener.stop()
+        try:
+            self.claiming.doubts.close()
+        except Exception as exc:  # noqa: BLE001 - other nodes recover the runs as orphans
+            self._telling.troubles.tell("What became of the last claims could not be asked", exc)
+        self.end_catch_ups()
+        self.drains = not self._parts.database.is_private
+        self.outbox.close()
+        self.guard.close()
+        self.rezoning.stop()
+        self._write_back()
+        self.membership.close(self.has_settled)
+
+    def _write_back(self) -> None:
+        """Write the next fire times of the columns into the pickles, for 3.x to read."""
+        moved, self.claiming.moved = self.claiming.moved, {}
+        if not moved:
+            return
+        try:
+            self._parts.editing.write_back(moved)
+            self.rezoning.last_look()
+        except Exception as exc:  # noqa: BLE001 - the column stays right; only 3.x would read the pickle
+            text = "Stored jobs could not be brought up to date for 3.x"
+            self._telling.troubles.tell(text, exc)
 
     def is_drained(self) -> bool:
         """Return whether a thread goes on writing outcomes after the shutdown."""
@@ -47,45 +217,3 @@ class Session:
             self.outbox.is_empty()  # while runs go on it is tried for as long as they do
             return False
         return self.outbox.is_done()
-
-
-class Sessions:
-    """The sessions of one store that have not signed off: the one that goes on, and those that were shut down before it."""
-
-    __slots__ = ("_earlier", "_leaving", "now")
-
-    def __init__(self) -> None:
-        self.now: Session | None = None
-        self._earlier: list[Session] = []
-        self._leaving = Lock()
-
-    def begin(self, session: Session) -> None:
-        """Take note that this one goes on from now on; what earlier ones have to write is written first."""
-        self._earlier = [each for each in self.all() if not each.left]
-        for each in self._earlier:
-            each.outbox.is_empty()
-        session.roll.is_last = partial(self._leaves, session)
-        self.now = session
-
-    def all(self) -> list[Session]:
-        """Return all, the one that goes on last."""
-        return [*self._earlier, *(() if self.now is None else (self.now,))]
-
-    def of(self, lease: object, usual: Session) -> Session:
-        """Return the session that claims under a lease, or else ``usual``."""
-        return next((each for each in self._earlier if each.membership.lease is lease), usual)
-
-    def forked(self) -> None:
-        """In a child process: none of them is its own."""
-        self._leaving = Lock()
-        for each in self.all():
-            each.outbox.forked()
-            each.membership.lease.forked()
-            each.open.clear()
-            each.left = True
-
-    def _leaves(self, session: Session) -> bool:
-        """Take note that a session has signed off; return whether no other one needs the database."""
-        with self._leaving:
-            session.left = True
-            return all(each.left for each in self.all())
