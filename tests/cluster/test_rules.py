@@ -6,10 +6,11 @@ import re
 
 import pytest
 from cluster.rules import RULES, Node, play
-from cluster.support.states import PAGE, Recorder, allowed
+from cluster.support.states import Recorder, allowed
 from databases import SHARED, Place
 
 from tools import ROOT
+from tools.state_page import PAGE
 
 pytestmark = pytest.mark.slow
 

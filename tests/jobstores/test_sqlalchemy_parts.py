@@ -72,7 +72,7 @@ def test_each_due_job_is_of_exactly_one_part(place, opened):
         seen = []
         for part in range(parts):
             claiming._membership.place = part
-            seen.append({row[0] for row in claiming._read(now, 1000, apart=True)})
+            seen.append({row[0] for row in claiming.queue.read(now, 1000, apart=True)})
         assert sorted(each for part in seen for each in part) == sorted(IDS)
         assert parts == 1 or all(len(part) > len(IDS) // parts // 3 for part in seen)
 

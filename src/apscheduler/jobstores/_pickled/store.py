@@ -14,23 +14,19 @@ from apscheduler._engine.backoff import delay
 from apscheduler._engine.instants import NEVER
 from apscheduler._engine.records import Record
 from apscheduler.amounts import read_pickle_protocol
-from apscheduler.events import EVENT_JOB_QUARANTINED, QuarantineEvent
 from apscheduler.job import Job
-from apscheduler.jobstores._outlines import outlined
+from apscheduler.jobstores._outlines import announce, outlined, said_of
 from apscheduler.jobstores._rows import check_shape, from_float, is_time
 from apscheduler.jobstores.base import KeepingJobStore
-from apscheduler.texts import line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
     from apscheduler.jobstores.base import Quarantined
 
 _FIRST_RETRY, _LONGEST_RETRY = 1.0, 60.0
 """Seconds until a job in quarantine is tried again: the first time, and at most."""
-_LONGEST_TEXT = 1000
 
 
 class Note(Record):
@@ -140,7 +136,7 @@ class PickledJobStore(KeepingJobStore):
         try:
             job = self._checked(entry)
         except (Exception, SystemExit) as exc:  # noqa: BLE001 - restoring runs what the pickle names
-            self._note(entry, _said(exc))
+            self._note(entry, said_of(exc))
             return None
         if self._notes.pop(entry.id, None) is not None:
             self._logger.info("Job %r loads again and is scheduled", entry.id)
@@ -225,28 +221,8 @@ class PickledJobStore(KeepingJobStore):
         for job_id, note in list(self._notes.items()):
             if note.tries and not note.told:
                 note.told = True
-                self._tell_of(job_id, note.reason)
-
-    def _tell_of(self, job_id: str, reason: str) -> None:
-        self._logger.error(
-            "Job %r cannot be restored and is quarantined: %s. It stays in the store and is not run; "
-            "it comes back by itself when it loads again",
-            job_id,
-            reason,
-        )
-        tell: Callable[[Any], None] | None = getattr(self._scheduler, "_dispatch_event", None)
-        if tell is not None:
-            tell(QuarantineEvent(EVENT_JOB_QUARANTINED, job_id, self._alias, reason))
+                announce(self, job_id, note.reason)
 
     def retry_after(self) -> float | None:
         waits = [note.retry_at for note in self._notes.values() if note.tries]
         return max(0.0, min(waits) - clocks.monotonic()) if waits else None
-
-
-def _said(exc: BaseException) -> str:
-    kind = type(exc).__name__
-    try:
-        text = str(exc.args[0]) if isinstance(exc, LookupError) and exc.args else str(exc)
-    except Exception:  # noqa: BLE001 - raised by a class that a pickle named
-        return kind
-    return f"{kind}: {line(text[:_LONGEST_TEXT])}" if text else kind

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from apscheduler.events import (
     EVENT_JOB_ERROR,
-    EVENT_JOB_QUARANTINED,
     EVENT_JOB_SKIPPED,
     EVENT_JOBSTORE_DOUBTED,
     JobExecutionEvent,
     JobSkippedEvent,
-    QuarantineEvent,
     StoreDoubtEvent,
 )
 from apscheduler.history import reasons
+from apscheduler.jobstores._outlines import announce
 from apscheduler.jobstores._rows import Times
 from apscheduler.jobstores._sql.connection.remedies import AWAY, cause_of
 from apscheduler.jobstores._sql.errors import RunLostError
@@ -95,13 +94,7 @@ class Telling:
         runs_jobs = getattr(self._store._scheduler, "_is_dispatching", None)
         if runs_jobs is not None and not runs_jobs():
             return False
-        self._store._logger.error(
-            "Job %r cannot be restored and is quarantined: %s. It stays in the store and is not run; "
-            "it comes back by itself when it loads again",
-            job_id,
-            reason,
-        )
-        self.event(QuarantineEvent(EVENT_JOB_QUARANTINED, job_id, self._store._alias, reason))
+        announce(self._store, job_id, reason)
         return True
 
     def revived(self, job_id: str) -> None:

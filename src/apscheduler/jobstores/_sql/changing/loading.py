@@ -14,6 +14,7 @@ from apscheduler import clocks
 from apscheduler._engine.backoff import delay
 from apscheduler._engine.records import Record
 from apscheduler.job import Job
+from apscheduler.jobstores._outlines import said_of
 from apscheduler.jobstores._rows import (
     EARLIEST_SECONDS,
     LATEST_SECONDS,
@@ -26,7 +27,6 @@ from apscheduler.jobstores._rows import (
     id_text,
 )
 from apscheduler.serializers import PickleSerializer
-from apscheduler.texts import line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,7 +39,6 @@ _KEPT = 20_000
 """At most this many jobs are kept unpickled. At that number all are dropped, and loaded anew when they fire."""
 _FIRST_RETRY, _LONGEST_RETRY = 1.0, 60.0
 """Seconds until a job that cannot be loaded is tried again: after the first failure, and at most."""
-_LONGEST_TEXT = 1000
 _NOTED = 10_000
 """At most this many unloadable jobs are remembered. At that number all are forgotten, and announced again."""
 
@@ -134,7 +133,7 @@ class Loader:
         try:
             job, state = self._restored(id, bytes_of(blob))
         except (Exception, SystemExit) as exc:
-            raise Unloadable(_said(exc)) from exc
+            raise Unloadable(said_of(exc)) from exc
         due = job._due
         self._link(job)
         is_ours = not self._marks or state.get(_WRITER) == _OURS or self.writes_itself()
@@ -165,7 +164,7 @@ class Loader:
             job = self._restored(id, bytes_of(blob))[0]
         except (Exception, SystemExit) as exc:
             self._note(id, key, blob, note, exc)
-            raise Unloadable(_said(exc)) from exc
+            raise Unloadable(said_of(exc)) from exc
         if note is not None:
             self._notes.pop(key, None)
             self._on_good(id)
@@ -201,9 +200,9 @@ class Loader:
         try:
             check_generation(generation)
         except ValueError as exc:
-            if id not in self._odd_generations and self._on_bad(id_text(id), _said(exc)):
+            if id not in self._odd_generations and self._on_bad(id_text(id), said_of(exc)):
                 self._odd_generations.add(id)
-            raise Unloadable(_said(exc)) from None
+            raise Unloadable(said_of(exc)) from None
 
     def load_for_run(self, id: str, generation: int, blob: Any, moment: float) -> Job:
         """Return a run's job from the definition in the run's row, because another job may have its id now.
@@ -276,7 +275,7 @@ class Loader:
             job._refresh()
         except Exception as exc:
             self._note(job.id, job.id, None, self._notes.get(job.id), exc)
-            raise Unloadable(_said(exc)) from exc
+            raise Unloadable(said_of(exc)) from exc
         self._place(job, moment)
         return job
 
@@ -292,7 +291,7 @@ class Loader:
     def _note(self, id: str, key: str, blob: Any, note: Note | None, exc: BaseException) -> None:
         known = note is not None and note.blob == blob
         tries = note.tries + 1 if note is not None and known else 1
-        reason = _said(exc)
+        reason = said_of(exc)
         if len(self._notes) >= _NOTED:
             self._notes.clear()
         retry_at = clocks.monotonic() + delay(tries, _FIRST_RETRY, _LONGEST_RETRY)
@@ -308,12 +307,3 @@ def is_shareable(job: Job) -> bool:
         and (not job.kwargs or _SHAREABLE.issuperset(map(type, job.kwargs.values())))
         and getattr(job.func, "__self__", None) is None
     )
-
-
-def _said(exc: BaseException) -> str:
-    kind = type(exc).__name__
-    try:
-        text = str(exc.args[0]) if isinstance(exc, LookupError) and exc.args else str(exc)
-    except Exception:  # noqa: BLE001 - raised by a class that a row named
-        return kind
-    return f"{kind}: {line(text[:_LONGEST_TEXT])}" if text else kind

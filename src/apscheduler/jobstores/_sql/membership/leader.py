@@ -7,7 +7,7 @@ heartbeat.
 
 from __future__ import annotations
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from apscheduler._engine.instants import SECOND
@@ -15,7 +15,7 @@ from apscheduler.clocks import boot_us
 from apscheduler.cluster.leading import LeaderLock
 from apscheduler.cluster.nodes import NodeRow, Watch
 from apscheduler.cluster.points import reached
-from apscheduler.jobstores._sql.membership.nodes import OwnLeaseOverError
+from apscheduler.jobstores._sql.membership.own_lease import OwnLeaseOverError, check_own_lease
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ class SQLLeaderLock(LeaderLock):
                     .where(self._leader.c.name == _NAME)
                     .values(token=token, **values)
                 )
-            self._check_own_lease(connection, epoch)
+            check_own_lease(connection, self._database, self._nodes, epoch)
             reached("lead.checked")
         reached("lead.committed")
         return True
@@ -136,16 +136,6 @@ class SQLLeaderLock(LeaderLock):
         """Return whether a node's lease holds. Locks its row, and so waits for a heartbeat that is under way."""
         node = self._node(connection, epoch, lock=True)
         return node is not None and node.lease_until > self._database.now(connection)
-
-    def _check_own_lease(self, connection: Connection, epoch: int) -> None:
-        table = self._database.engine.dialect.identifier_preparer.format_table(self._nodes)
-        statement = text(
-            f"UPDATE {table} SET beat = beat WHERE epoch = :epoch "
-            f"AND lease_until > {self._database.clock}"
-        )
-        values = {"epoch": epoch, **self._database.clock_params}
-        if connection.execute(statement, values).rowcount != 1:
-            raise OwnLeaseOverError
 
     def release(self) -> None:
         won, self._won = self._won, 0

@@ -14,6 +14,7 @@ from apscheduler.cluster.nodes import NodeRow
 from apscheduler.cluster.points import reached
 from apscheduler.history.outcomes import Outcome
 from apscheduler.history.states import PENDING, RUNNING, STATES
+from apscheduler.jobstores._sql.membership.own_lease import OwnLeaseOverError, check_own_lease
 from apscheduler.jobstores._sql.schema.additions import HOSTS, PORTIONS
 from apscheduler.jobstores._sql.schema.tables import (
     AT_LEAST_ONCE,
@@ -34,10 +35,6 @@ if TYPE_CHECKING:
 
 MAX_ATTEMPTS = 5
 """Attempts after which a run that is to complete at least once ends as failed: its node died in each."""
-
-
-class OwnLeaseOverError(Exception):
-    """This process's lease is over; its transaction is rolled back."""
 
 
 _LOST_REASON = "its node {} died, or lost its lease, while it ran; whether it ended is not known"
@@ -243,7 +240,7 @@ class SQLRoll:
             freed = self._take_from(connection, dead.epoch, dead.name, closed)
             reached("reap.closed")
             connection.execute(nodes.delete().where(nodes.c.epoch == dead.epoch))
-            self._check_own_lease(connection, own_epoch)
+            check_own_lease(connection, self._database, nodes, own_epoch)
             reached("reap.checked")
         return freed
 
@@ -264,19 +261,10 @@ class SQLRoll:
                     if connection.scalar(select(nodes.c.epoch).where(nodes.c.epoch == epoch)):
                         continue
                     freed = self._take_from(connection, epoch, name, closed)
-                    self._check_own_lease(connection, own_epoch)
+                    check_own_lease(connection, self._database, nodes, own_epoch)
             except OwnLeaseOverError:
                 return
             self._tell(closed, freed)
-
-    def _check_own_lease(self, connection: Connection, own_epoch: int) -> None:
-        statement = text(
-            f"UPDATE {self._statements.nodes} SET beat = beat WHERE epoch = :epoch "
-            f"AND lease_until > {self._database.clock}"
-        )
-        values = {"epoch": own_epoch, **self._database.clock_params}
-        if connection.execute(statement, values).rowcount != 1:
-            raise OwnLeaseOverError
 
     def _take_from(
         self,
