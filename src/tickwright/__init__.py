@@ -103,6 +103,7 @@ if TYPE_CHECKING:
     from apscheduler.serializers import SignedPickleSerializer as SignedPickleSerializer
     from apscheduler.serializers import keys_from_environment as keys_from_environment
     from apscheduler.serializers import keys_from_file as keys_from_file
+    from apscheduler.testing import DictStore as DictStore
     from apscheduler.testing import FakeClock as FakeClock
     from apscheduler.testing import ManualScheduler as ManualScheduler
     from apscheduler.triggers.base import BaseTrigger as BaseTrigger
@@ -170,6 +171,7 @@ __all__ = [
     "DateTrigger",
     "DayCalendar",
     "DebugExecutor",
+    "DictStore",
     "FakeClock",
     "FuturesExecutor",
     "IntervalTrigger",
@@ -229,7 +231,7 @@ _HOMES = {
     "apscheduler.schedulers.base": "BaseScheduler STATE_PAUSED STATE_RUNNING STATE_STOPPED",
     "apscheduler.schedulers.blocking": "BlockingScheduler",
     "apscheduler.serializers": "PickleSerializer Serializer SignedJSONSerializer SignedPickleSerializer keys_from_environment keys_from_file",
-    "apscheduler.testing": "FakeClock ManualScheduler",
+    "apscheduler.testing": "DictStore FakeClock ManualScheduler",
     "apscheduler.triggers.base": "BaseTrigger",
     "apscheduler.triggers.calendarinterval": "CalendarIntervalTrigger",
     "apscheduler.triggers.combining": "AndTrigger OrTrigger",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import pickle
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 
 import pytest
 
@@ -15,9 +15,8 @@ from apscheduler.calendars import (
     UnknownCalendarError,
 )
 from apscheduler.events import EVENT_JOB_SKIPPED
-from apscheduler.jobstores.base import BaseJobStore, ConflictingIdError, JobLookupError
 from apscheduler.jobstores.memory import MemoryJobStore
-from apscheduler.testing import FakeClock, ManualScheduler
+from apscheduler.testing import DictStore, FakeClock, ManualScheduler
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.calendar import CalendarTrigger
 from apscheduler.triggers.cron import CronTrigger
@@ -32,55 +31,7 @@ def work() -> None:
     ran.append(current_run().scheduled_time)
 
 
-class Plain(BaseJobStore):
-    """A store as 3.x's authors write them: eight methods over a dictionary of pickles."""
-
-    def __init__(self):
-        self.rows = {}
-
-    def _jobs(self):
-        from apscheduler.job import Job
-
-        jobs = []
-        for blob in self.rows.values():
-            job = Job.__new__(Job)
-            job.__setstate__(pickle.loads(blob))
-            job._scheduler, job._jobstore_alias = self._scheduler, self._alias
-            jobs.append(job)
-        jobs.sort(key=lambda job: (job.next_run_time is None, job.next_run_time or FRIDAY))
-        return jobs
-
-    def lookup_job(self, job_id):
-        return next((job for job in self._jobs() if job.id == job_id), None)
-
-    def get_due_jobs(self, now):
-        return [job for job in self._jobs() if job.next_run_time and job.next_run_time <= now]
-
-    def get_next_run_time(self):
-        return next((job.next_run_time for job in self._jobs() if job.next_run_time), None)
-
-    def get_all_jobs(self):
-        return self._jobs()
-
-    def add_job(self, job):
-        if job.id in self.rows:
-            raise ConflictingIdError(job.id)
-        self.rows[job.id] = pickle.dumps(job.__getstate__())
-
-    def update_job(self, job):
-        if job.id not in self.rows:
-            raise JobLookupError(job.id)
-        self.rows[job.id] = pickle.dumps(job.__getstate__())
-
-    def remove_job(self, job_id):
-        if self.rows.pop(job_id, None) is None:
-            raise JobLookupError(job_id)
-
-    def remove_all_jobs(self):
-        self.rows.clear()
-
-
-STORES = {"memory": MemoryJobStore, "plain": Plain}
+STORES = {"memory": MemoryJobStore, "plain": partial(DictStore, copies=True)}
 
 
 @pytest.fixture(params=STORES)
@@ -187,7 +138,7 @@ def test_years_of_overdue_seconds_take_bounded_work(scheduler):
         "interval",
         seconds=1,
         calendar=ClosedDays(lambda day: asked.append(day) or day.day == 7),
-    ) if not isinstance(scheduler._jobstores["default"], Plain) else scheduler.add_job(
+    ) if not isinstance(scheduler._jobstores["default"], DictStore) else scheduler.add_job(
         work, "interval", seconds=1, calendar=BusinessDays()
     )
     scheduler.clock.set(datetime(2057, 1, 3, 12, tzinfo=UTC))

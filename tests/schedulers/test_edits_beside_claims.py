@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import pickle
 import threading
 import time
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from unittest.mock import patch
 
 import pytest
@@ -17,11 +17,10 @@ from apscheduler.events import EVENT_JOB_EXECUTED, EVENT_JOB_SUBMITTED
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.history.outcomes import Outcome
 from apscheduler.history.rows import RunQuery
-from apscheduler.jobstores.base import BaseJobStore, ConflictingIdError, JobLookupError
 from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers._api import changing
 from apscheduler.schedulers.background import BackgroundScheduler
-from apscheduler.testing import FakeClock, ManualScheduler
+from apscheduler.testing import DictStore, FakeClock, ManualScheduler
 from apscheduler.testing._contract_jobs import INTERVAL, NOW, claim, moment, repeating
 from apscheduler.triggers.calendarinterval import CalendarIntervalTrigger
 from apscheduler.triggers.interval import IntervalTrigger
@@ -31,55 +30,12 @@ OTHER = IntervalTrigger(seconds=2 * INTERVAL // SECOND, start_date=moment(NOW), 
 """Another schedule whose fire times are some of :func:`repeating`'s."""
 
 
-class PicklingStore(BaseJobStore):
-    """A plain job store as users write them."""
-
-    def __init__(self):
-        self.states = {}
-
-    def _loaded(self, state):
-        job = pickle.loads(state)
-        job._scheduler, job._jobstore_alias = self._scheduler, self._alias
-        return job
-
-    def lookup_job(self, job_id):
-        state = self.states.get(job_id)
-        return None if state is None else self._loaded(state)
-
-    def get_all_jobs(self):
-        jobs = [self._loaded(state) for state in self.states.values()]
-        return sorted(jobs, key=lambda job: (job._due, job.id))
-
-    def get_due_jobs(self, now):
-        return [job for job in self.get_all_jobs() if job._due <= to_us(now)]
-
-    def get_next_run_time(self):
-        return next((job.next_run_time for job in self.get_all_jobs()), None)
-
-    def add_job(self, job):
-        if job.id in self.states:
-            raise ConflictingIdError(job.id)
-        self.states[job.id] = pickle.dumps(job)
-
-    def update_job(self, job):
-        if job.id not in self.states:
-            raise JobLookupError(job.id)
-        self.states[job.id] = pickle.dumps(job)
-
-    def remove_job(self, job_id):
-        if self.states.pop(job_id, None) is None:
-            raise JobLookupError(job_id)
-
-    def remove_all_jobs(self):
-        self.states.clear()
-
-
 class Setting:
     """A scheduler, and whoever claims beside it."""
 
     def __init__(self, kind, folder) -> None:
         self.place = Place(kind, folder) if kind in SHARED else None
-        store = {"memory": MemoryJobStore, "plain": PicklingStore}.get(kind)
+        store = {"memory": MemoryJobStore, "plain": partial(DictStore, copies=True)}.get(kind)
         self.scheduler = ManualScheduler(
             jobstores={"default": store() if store else self.place.store()},
             clock=FakeClock(BEFORE),

@@ -18,50 +18,14 @@ from apscheduler.events import EVENT_EVERYTHING, EVENT_JOB_EXECUTED
 from apscheduler.executors.base import BaseExecutor, run_job
 from apscheduler.executors.debug import DebugExecutor
 from apscheduler.executors.pool import ProcessPoolExecutor, ThreadPoolExecutor
-from apscheduler.jobstores.base import BaseJobStore, ConflictingIdError, JobLookupError
 from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
-from apscheduler.testing import FakeClock, ManualScheduler
+from apscheduler.testing import DictStore, FakeClock, ManualScheduler
 
 PATIENCE = 30
 LONG = 160
 """Characters of a line where the job's name and id together have 24 at most."""
-
-
-class Plain(BaseJobStore):
-    """3.x's eight methods."""
-
-    def __init__(self):
-        super().__init__()
-        self.jobs = {}
-
-    def lookup_job(self, job_id):
-        return self.jobs.get(job_id)
-
-    def get_due_jobs(self, now):
-        return [job for job in self.get_all_jobs() if (job.next_run_time or now) <= now]
-
-    def get_next_run_time(self):
-        return min((job.next_run_time for job in self.jobs.values()), default=None)
-
-    def get_all_jobs(self):
-        return sorted(self.jobs.values(), key=lambda job: (job.next_run_time, job.id))
-
-    def add_job(self, job):
-        if job.id in self.jobs:
-            raise ConflictingIdError(job.id)
-        self.jobs[job.id] = job
-
-    def update_job(self, job):
-        self.jobs[job.id] = job
-
-    def remove_job(self, job_id):
-        if self.jobs.pop(job_id, None) is None:
-            raise JobLookupError(job_id)
-
-    def remove_all_jobs(self):
-        self.jobs.clear()
 
 
 class Own(BaseExecutor):
@@ -78,7 +42,7 @@ class Own(BaseExecutor):
 STORES = {
     "memory": lambda path: MemoryJobStore(),
     "rows": lambda path: SQLAlchemyJobStore(f"sqlite:///{path}/jobs.db"),
-    "plain": lambda path: Plain(),
+    "plain": lambda path: DictStore(),
 }
 EXECUTORS = {
     "debug": DebugExecutor,

@@ -9,65 +9,24 @@ from threading import Event, Thread
 import pytest
 
 from apscheduler.events import EVENT_JOBSTORE_ERROR
-from apscheduler.jobstores.base import BaseJobStore, ConflictingIdError, JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
-from apscheduler.testing import ManualScheduler
+from apscheduler.testing import DictStore, ManualScheduler
 from apscheduler.triggers.base import BaseTrigger
 
 
-class TheirStore(BaseJobStore):
-    """The eight methods of 3.x over a dictionary; ``fail`` names methods that raise, and how often."""
+class TheirStore(DictStore):
+    """``fail`` names methods that raise, and how often."""
 
     def __init__(self):
-        self.jobs = {}
+        super().__init__()
         self.fail = {}
         self.calls = []
 
-    def _called(self, name):
-        self.calls.append(name)
-        if self.fail.get(name, 0):
-            self.fail[name] -= 1
-            raise OSError(f"{name}: server has gone away")
-
-    def lookup_job(self, job_id):
-        return self.jobs.get(job_id)
-
-    def get_due_jobs(self, now):
-        self._called("get_due_jobs")
-        jobs = [job for job in self.jobs.values() if job.next_run_time]
-        return sorted(
-            (job for job in jobs if job.next_run_time <= now), key=lambda job: job.next_run_time
-        )
-
-    def get_next_run_time(self):
-        self._called("get_next_run_time")
-        return min(
-            (job.next_run_time for job in self.jobs.values() if job.next_run_time), default=None
-        )
-
-    def get_all_jobs(self):
-        return list(self.jobs.values())
-
-    def add_job(self, job):
-        self._called("add_job")
-        if job.id in self.jobs:
-            raise ConflictingIdError(job.id)
-        self.jobs[job.id] = job
-
-    def update_job(self, job):
-        self._called("update_job")
-        if job.id not in self.jobs:
-            raise JobLookupError(job.id)
-        self.jobs[job.id] = job
-
-    def remove_job(self, job_id):
-        self._called("remove_job")
-        if job_id not in self.jobs:
-            raise JobLookupError(job_id)
-        del self.jobs[job_id]
-
-    def remove_all_jobs(self):
-        self.jobs.clear()
+    def asked(self, method):
+        self.calls.append(method)
+        if self.fail.get(method, 0):
+            self.fail[method] -= 1
+            raise OSError(f"{method}: server has gone away")
 
 
 @pytest.fixture
@@ -106,7 +65,7 @@ def test_a_one_off_job_whose_removal_fails_still_runs_exactly_once(scheduler, st
     store.fail["remove_job"] = 3
     scheduler.advance(timedelta(minutes=2))
     assert [run.fire_time for run in scheduler.get_runs("job")] == [when]
-    assert store.jobs == {}
+    assert store.rows == {}
 
 
 @pytest.mark.trap(1, 2)
@@ -184,7 +143,7 @@ def test_ten_times_the_jobs_cost_ten_times_the_work_and_not_more():
 @pytest.mark.trap(5)
 def test_a_job_that_cannot_be_read_costs_the_others_nothing(scheduler, store):
     scheduler.add_job(print, "interval", minutes=1, id="good")
-    before = store.jobs.copy()
+    before = store.rows.copy()
 
     def unreadable(_now):
         raise LookupError("cannot resolve 'gone:job'")
@@ -195,5 +154,5 @@ def test_a_job_that_cannot_be_read_costs_the_others_nothing(scheduler, store):
         scheduler.advance(timedelta(minutes=3))
     finally:
         logging.getLogger("apscheduler.scheduler").disabled = False
-    assert store.jobs == before
+    assert store.rows == before
     assert scheduler.running

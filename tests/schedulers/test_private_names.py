@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import pickle
 import weakref
 from datetime import UTC, datetime, timedelta
 from threading import RLock
@@ -18,15 +17,16 @@ from apscheduler.executors.base import BaseExecutor, MaxInstancesReachedError, r
 from apscheduler.executors.debug import DebugExecutor
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.job import Job
-from apscheduler.jobstores.base import BaseJobStore, ConflictingIdError, JobLookupError
+from apscheduler.jobstores.base import ConflictingIdError, JobLookupError
 from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.base import STATE_STOPPED, BaseScheduler
-from apscheduler.testing import ManualScheduler
+from apscheduler.testing import DictStore, ManualScheduler
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 BEGIN = datetime(2030, 1, 1, tzinfo=UTC)
+EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 PATCHED_NOW = datetime(2041, 7, 4, 12, tzinfo=UTC)
 
@@ -60,54 +60,13 @@ class OneFireTime(BaseTrigger):
         return None if previous_fire_time else BEGIN + HOUR
 
 
-class PickledStore(BaseJobStore):
-    """A store as others write it: of 3.x's eight methods, keeping pickles."""
-
-    def __init__(self):
-        super().__init__()
-        self.rows = {}
-
-    def _load(self, row):
-        job = Job.__new__(Job)
-        job.__setstate__(pickle.loads(row))
-        job._scheduler, job._jobstore_alias = self._scheduler, self._alias
-        return job
-
-    def lookup_job(self, job_id):
-        return self._load(self.rows[job_id]) if job_id in self.rows else None
-
-    def get_due_jobs(self, now):
-        jobs = self.get_all_jobs()
-        return [job for job in jobs if job.next_run_time and job.next_run_time <= now]
-
-    def get_next_run_time(self):
-        times = [job.next_run_time for job in self.get_all_jobs() if job.next_run_time]
-        return min(times, default=None)
+class SortingStore(DictStore):
+    """A store as others write it: what it lists is put in order with 3.x's private method."""
 
     def get_all_jobs(self):
-        earliest = datetime(1, 1, 1, tzinfo=UTC)
-        jobs = sorted(
-            map(self._load, self.rows.values()), key=lambda job: job.next_run_time or earliest
-        )
+        jobs = sorted(super().get_all_jobs(), key=lambda job: job.next_run_time or EARLIEST)
         self._fix_paused_jobs_sorting(jobs)
         return jobs
-
-    def add_job(self, job):
-        if job.id in self.rows:
-            raise ConflictingIdError(job.id)
-        self.rows[job.id] = pickle.dumps(job.__getstate__())
-
-    def update_job(self, job):
-        if job.id not in self.rows:
-            raise JobLookupError(job.id)
-        self.rows[job.id] = pickle.dumps(job.__getstate__())
-
-    def remove_job(self, job_id):
-        if self.rows.pop(job_id, None) is None:
-            raise JobLookupError(job_id)
-
-    def remove_all_jobs(self):
-        self.rows.clear()
 
 
 class InPlaceExecutor(BaseExecutor):
@@ -441,7 +400,7 @@ def test_a_store_knows_its_scheduler_alias_and_logger():
 
 @pytest.fixture
 def third_party():
-    store = PickledStore()
+    store = SortingStore(copies=True)
     scheduler = ManualScheduler(
         jobstores={"default": store}, executors={"default": InPlaceExecutor()}
     )

@@ -2,80 +2,41 @@
 
 from __future__ import annotations
 
-import pickle
 import subprocess
 import sys
 from datetime import UTC
 
 import pytest
 
-from apscheduler._engine.instants import NEVER, to_us
-from apscheduler.job import Job
+from apscheduler._engine.instants import NEVER
 from apscheduler.jobstores._plain.claims import PlainStore
-from apscheduler.jobstores.base import BaseJobStore, ConflictingIdError, JobLookupError
+from apscheduler.testing import DictStore, ManualScheduler
 from apscheduler.testing._contract_claims import ClaimRules
+from apscheduler.testing._contract_jobs import NOW, make_job, moment
 from apscheduler.testing._contract_ledger import LedgerRules
 from apscheduler.testing._contract_plain import raised
 from apscheduler.testing._contract_shared import together
 from apscheduler.testing.contracts import PlainStoreContract, StoreContract
 
 
-class PicklingStore(BaseJobStore):
-    """Keeps jobs as bytes, as stores in databases do: what it returns are copies."""
-
-    def __init__(self):
-        self.rows = {}
-
-    def lookup_job(self, job_id):
-        return self.restored(self.rows[job_id]) if job_id in self.rows else None
-
-    def get_due_jobs(self, now):
-        return [job for job in self.get_all_jobs() if job._due <= to_us(now)]
-
-    def get_next_run_time(self):
-        jobs = self.get_all_jobs()
-        return jobs[0].next_run_time if jobs else None
-
-    def get_all_jobs(self):
-        return sorted(map(self.restored, self.rows.values()), key=lambda job: (job._due, job.id))
-
-    def add_job(self, job):
-        if job.id in self.rows:
-            raise ConflictingIdError(job.id)
-        self.rows[job.id] = pickle.dumps(job.__getstate__())
-
-    def update_job(self, job):
-        if job.id not in self.rows:
-            raise JobLookupError(job.id)
-        self.rows[job.id] = pickle.dumps(job.__getstate__())
-
-    def remove_job(self, job_id):
-        if self.rows.pop(job_id, None) is None:
-            raise JobLookupError(job_id)
-
-    def remove_all_jobs(self):
-        self.rows.clear()
-
-    def restored(self, row):
-        job = Job.__new__(Job)
-        job.__setstate__(pickle.loads(row))
-        job._scheduler, job._jobstore_alias = self._scheduler, self._alias
-        return job
-
-
-class TestThirdPartyStore(PlainStoreContract):
+class TestDictStore(PlainStoreContract):
     def make_store(self):
-        return PicklingStore()
+        return DictStore()
+
+
+class TestDictStoreOfCopies(PlainStoreContract):
+    def make_store(self):
+        return DictStore(copies=True)
 
 
 class TestThirdPartyStoreThatIsClaimedFrom(ClaimRules, LedgerRules):
     def make_store(self):
-        store = PicklingStore()
+        store = DictStore(copies=True)
         store.start(self.scheduler, "default")
         return PlainStore(store, "default", UTC)
 
 
-class Forgetful(PicklingStore):
+class Forgetful(DictStore):
     """A store with a bug for the contract to find."""
 
     def get_all_jobs(self):
@@ -123,3 +84,50 @@ def test_an_error_in_a_racing_thread_is_raised_where_it_is_waited_for():
 
     with pytest.raises(LookupError, match="in the thread"):
         together(2, fail)
+
+
+@pytest.mark.parametrize("copies", [False, True])
+def test_each_method_of_a_dict_store_asks_first_and_a_refusal_leaves_all_as_it_was(copies):
+    class Away(DictStore):
+        def __init__(self):
+            super().__init__(copies=copies)
+            self.calls, self.is_away = [], False
+
+        def asked(self, method):
+            self.calls.append(method)
+            if self.is_away:
+                raise ConnectionError("no route to host")
+
+    store = Away()
+    scheduler = ManualScheduler(jobstores={"default": store})
+    kept, other = make_job(scheduler, "kept"), make_job(scheduler, "other")
+    store.add_job(kept)
+    before = dict(store.rows)
+    store.is_away, store.calls = True, []
+    calls = {
+        store.lookup_job: ["kept"],
+        store.get_due_jobs: [moment(NOW)],
+        store.get_next_run_time: [],
+        store.get_all_jobs: [],
+        store.add_job: [other],
+        store.update_job: [kept],
+        store.remove_job: ["kept"],
+        store.remove_all_jobs: [],
+    }
+    for method, arguments in calls.items():
+        raised(ConnectionError, method, *arguments)
+    assert store.calls == [method.__name__ for method in calls]
+    assert store.rows == before
+
+
+def test_what_a_dict_store_returns_is_the_job_itself_or_a_copy():
+    for copies in (False, True):
+        store = DictStore(copies=copies)
+        scheduler = ManualScheduler(jobstores={"default": store})
+        store.start(scheduler, "kept")
+        job = make_job(scheduler, "a")
+        store.add_job(job)
+        found = store.lookup_job("a")
+        assert (found == job, found is job) == (True, not copies)
+        if copies:
+            assert (found._scheduler, found._jobstore_alias) == (scheduler, "kept")

@@ -9,55 +9,23 @@ from threading import Event
 import pytest
 
 from apscheduler.events import EVENT_JOB_EXECUTED, EVENT_JOBSTORE_ERROR
-from apscheduler.jobstores.base import BaseJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
-from apscheduler.testing import ManualScheduler
+from apscheduler.testing import DictStore, ManualScheduler
 from apscheduler.triggers.base import BaseTrigger
 
 MINUTE = timedelta(minutes=1)
 
 
-class TheirStore(BaseJobStore):
-    """3.x's eight methods over a dictionary; the methods named in ``down`` raise."""
+class TheirStore(DictStore):
+    """The methods named in ``down`` raise."""
 
     def __init__(self):
-        self.jobs = {}
+        super().__init__()
         self.down = set()
 
-    def _called(self, name):
-        if name in self.down:
-            raise ConnectionError(f"{name}: no route to host")
-
-    def lookup_job(self, job_id):
-        return self.jobs.get(job_id)
-
-    def get_due_jobs(self, now):
-        self._called("get_due_jobs")
-        jobs = [job for job in self.jobs.values() if job.next_run_time]
-        jobs.sort(key=lambda job: job.next_run_time)
-        return [job for job in jobs if job.next_run_time <= now]
-
-    def get_next_run_time(self):
-        self._called("get_next_run_time")
-        times = [job.next_run_time for job in self.jobs.values() if job.next_run_time]
-        return min(times, default=None)
-
-    def get_all_jobs(self):
-        return list(self.jobs.values())
-
-    def add_job(self, job):
-        self.jobs[job.id] = job
-
-    def update_job(self, job):
-        self._called("update_job")
-        self.jobs[job.id] = job
-
-    def remove_job(self, job_id):
-        self._called("remove_job")
-        del self.jobs[job_id]
-
-    def remove_all_jobs(self):
-        self.jobs.clear()
+    def asked(self, method):
+        if method in self.down:
+            raise ConnectionError(f"{method}: no route to host")
 
 
 class MinuteTrigger(BaseTrigger):

@@ -31,7 +31,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.schedulers.base import BaseScheduler
 from apscheduler.schedulers.blocking import BlockingScheduler
-from apscheduler.testing import FakeClock, ManualScheduler
+from apscheduler.testing import DictStore, FakeClock, ManualScheduler
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.combining import AndTrigger, OrTrigger
 from apscheduler.triggers.cron import CronTrigger
@@ -181,7 +181,7 @@ async def in_a_loop(store: BaseJobStore) -> None:
 
 def in_tests() -> None:
     clock = FakeClock(datetime(2030, 1, 1, tzinfo=UTC))
-    scheduler = ManualScheduler(clock=clock)
+    scheduler = ManualScheduler(clock=clock, jobstores={"kept": DictStore(copies=True)})
     scheduler.add_job(work, "interval", hours=1)
     scheduler.start()
 

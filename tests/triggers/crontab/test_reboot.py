@@ -8,9 +8,8 @@ import pytest
 from databases import SHARED, Place
 
 from apscheduler.calendars import ClosedDays
-from apscheduler.jobstores.base import BaseJobStore, JobLookupError
 from apscheduler.jobstores.memory import MemoryJobStore
-from apscheduler.testing import FakeClock, ManualScheduler
+from apscheduler.testing import DictStore, FakeClock, ManualScheduler
 from apscheduler.triggers.calendar import CalendarTrigger
 from apscheduler.triggers.combining import AndTrigger, OrTrigger
 from apscheduler.triggers.crontab import CrontabTrigger
@@ -21,38 +20,6 @@ runs: list[str] = []
 
 def note(name: str) -> None:
     runs.append(name)
-
-
-class Kept(BaseJobStore):
-    """A store of 3.x's contract that outlives its scheduler."""
-
-    def __init__(self):
-        self.jobs = {}
-
-    def lookup_job(self, job_id):
-        return self.jobs.get(job_id)
-
-    def get_due_jobs(self, now):
-        return [j for j in self.jobs.values() if j.next_run_time and j.next_run_time <= now]
-
-    def get_next_run_time(self):
-        return min((j.next_run_time for j in self.jobs.values() if j.next_run_time), default=None)
-
-    def get_all_jobs(self):
-        return list(self.jobs.values())
-
-    def add_job(self, job):
-        self.jobs[job.id] = job
-
-    def update_job(self, job):
-        self.jobs[job.id] = job
-
-    def remove_job(self, job_id):
-        if self.jobs.pop(job_id, None) is None:
-            raise JobLookupError(job_id)
-
-    def remove_all_jobs(self):
-        self.jobs.clear()
 
 
 @pytest.fixture(autouse=True)
@@ -71,7 +38,7 @@ def place(request, tmp_path):
 def store(request, tmp_path):
     """Return what gives the store of one start after another, all on the same jobs."""
     if request.param == "plain":
-        kept = Kept()
+        kept = DictStore()
         yield lambda: kept
     else:
         found = Place(request.param, tmp_path)
@@ -167,7 +134,7 @@ def test_each_of_several_processes_makes_it_due_at_its_start(place):
 
 
 def test_a_store_that_fails_at_the_start_is_reported_and_the_others_go_on(caplog):
-    class Failing(Kept):
+    class Failing(DictStore):
         def get_all_jobs(self):
             raise OSError("away")
 
@@ -180,20 +147,14 @@ def test_a_store_that_fails_at_the_start_is_reported_and_the_others_go_on(caplog
     scheduler.shutdown()
 
 
-class Reachable(Kept):
+class Reachable(DictStore):
     """Can be reached, or cannot."""
 
     away = False
 
-    def get_all_jobs(self):
+    def asked(self, method):
         if self.away:
             raise ConnectionRefusedError(111, "Connection refused")
-        return super().get_all_jobs()
-
-    def get_due_jobs(self, now):
-        if self.away:
-            raise ConnectionRefusedError(111, "Connection refused")
-        return super().get_due_jobs(now)
 
 
 def test_in_a_store_that_is_away_at_the_start_it_runs_once_when_that_answers(caplog):
@@ -239,7 +200,7 @@ def test_the_trigger_alone_has_no_fire_times():
 
 def test_under_a_calendar_it_runs_at_each_start_on_an_open_day():
     closed = [NOW.date() + timedelta(days=1)]
-    kept = Kept()
+    kept = DictStore()
     scheduler = started(kept)
     trigger = CalendarTrigger(CrontabTrigger("@reboot"), [ClosedDays(closed)])
     assert trigger.at_start
