@@ -17,6 +17,7 @@ from tools import (
     TESTED,
     TESTED_VARIABLE,
     changes,
+    coverage_runs,
     debian,
     environments,
     machine_names,
@@ -62,7 +63,7 @@ _NOTHING_COLLECTED = 5  # pytest's exit status
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     options, rest = _parser().parse_known_args(arguments)
-    if rest and options.command not in {"test", "bench"}:
+    if rest and options.command not in {"test", "bench", "coverage"}:
         _parser().error(f"{options.command} takes no {' '.join(rest)}")
     options.rest = rest
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # thousands of processes import the same
@@ -117,6 +118,10 @@ def _commands() -> dict[str, tuple[Callable[[argparse.Namespace], int], str]]:
         "mutants": (
             mutants,
             "break random lines of the core and say which of them no test notices",
+        ),
+        "coverage": (
+            coverage,
+            "run the tests and say which lines and branches none of them runs; what it does not know goes to pytest",
         ),
         "fuzz": (
             fuzz,
@@ -239,11 +244,10 @@ def _test(options: argparse.Namespace, python: Path, environment: dict[str, str]
         return _pytest(python, [*chosen, *options.rest], environment | {FAST_MARK: "1"})
     if options.rest:
         return _pytest(python, [*patience, *options.rest], environment)
-    apart = [place for place in SERVERS_AND_POOLS if (ROOT / place).exists()]
     groups = {
         "alone": ["-m", "serial", *patience],
         "suite": [*_suite(), *patience],
-        "servers and pools": ["-m", "not serial", *_parallel(), *patience, *apart],
+        "servers and pools": [*_servers_and_pools(), *patience],
     }
     failed = _in_groups(python, groups, environment)
     return failed or (_campaigns(python, environment) if options.long else 0)
@@ -277,6 +281,12 @@ def _suite() -> list[str]:
     """Return what chooses the tests of our own parts."""
     apart = (f"--ignore={place}" for place in SERVERS_AND_POOLS)
     return ["-m", "not serial", *_parallel(SUITE_WORKERS), *apart]
+
+
+def _servers_and_pools() -> list[str]:
+    """Return what chooses the tests of other people's programs."""
+    apart = [place for place in SERVERS_AND_POOLS if (ROOT / place).exists()]
+    return ["-m", "not serial", *_parallel(), *apart]
 
 
 def _parallel(workers: int = WORKERS) -> list[str]:
@@ -351,6 +361,17 @@ def mutants(options: argparse.Namespace) -> int:
         numbers=options.numbers,
         most=options.most,
     )
+
+
+def coverage(options: argparse.Namespace) -> int:
+    python = _environment()
+    chosen = ["-m", "not serial", *_parallel(), *options.rest]
+    groups = {"what was chosen": chosen}
+    if not options.rest:
+        _make_environments()
+        groups = {"suite": _suite(), "servers and pools": _servers_and_pools()}
+    coverage_runs.measure(python, lambda environment: _in_groups(python, groups, environment))
+    return 0
 
 
 def fuzz(options: argparse.Namespace) -> int:
