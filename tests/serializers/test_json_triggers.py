@@ -7,6 +7,7 @@ import random
 import sqlite3
 from contextlib import closing
 
+import holidays
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,13 +27,16 @@ from serializers.states import (
     state_of,
 )
 
+from apscheduler.calendars import BusinessDays, ClosedDays
 from apscheduler.serializers import (
     DeserializationError,
     SerializationError,
     SignedJSONSerializer,
 )
+from apscheduler.triggers.calendar import CalendarTrigger
 from apscheduler.triggers.combining import OrTrigger
 from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.cron.fields import DayOfMonthField
 from apscheduler.triggers.interval import IntervalTrigger
 
 
@@ -132,6 +136,15 @@ def trigger_tree(name):
         ("and", {"triggers": ["os:system"]}),
         ("and", {"triggers": [["apscheduler.triggers.date:DateTrigger", {}]]}),
         ("or of or", {"triggers": [{"$tuple": []}]}),
+        ("under calendars", {"version": 2}),
+        ("under calendars", {"extra": 1}),
+        ("under calendars", {"trigger": "os:system"}),
+        ("under calendars", {"calendars": [1]}),
+        ("under calendars", {"calendars": []}),
+        ("under calendars", {"closed": 1}),
+        ("rrule", {"rrule": "RRULE:FREQ=DAILY\n" + " " * 10_000}),
+        ("rrule", {"rrule": 1}),
+        ("rrule", {"start_date": "2030-01-01"}),
     ],
 )
 def test_a_trigger_of_wrong_values_is_refused(name, changes):
@@ -147,3 +160,57 @@ def test_a_cron_field_too_long_to_be_read_is_refused():
     tree["$trigger:cron"]["fields"][0][1] = "*" + " " * 300_000
     with pytest.raises(DeserializationError, match="more than 10000 characters"):
         SERIALIZER.loads(forged_job(trigger=tree), **HERE)
+
+
+def test_business_days_without_holidays_come_back():
+    trigger = CalendarTrigger(CronTrigger(hour=9, start_date=START, timezone="UTC"), BusinessDays())
+    found = there_and_back(trigger)
+    assert repr(found) == repr(trigger)
+    assert fires(found) == fires(trigger) != []
+
+
+def forged_calendar(tag, **changes):
+    """Return a trigger under one calendar that is written with these changes."""
+    tree = trigger_tree("under calendars")
+    calendars = tree["$trigger:calendar"]["calendars"]
+    (calendar,) = (each for each in calendars if tag in each)
+    calendar[tag].update(changes)
+    tree["$trigger:calendar"]["calendars"] = [calendar]
+    return tree
+
+
+@pytest.mark.parametrize(
+    ("tag", "changes"),
+    [
+        ("$calendar:closed", {"days": ["callable", "os:system"]}),
+        ("$calendar:closed", {"days": ["dates", [20300101]]}),
+        ("$calendar:closed", {"days": ["dates"]}),
+        ("$calendar:business", {"weekend": ["sat"]}),
+        ("$calendar:business", {"holidays": ["mapping", {"2030-01-01": "a feast"}]}),
+        ("$calendar:blackout", {"start": "2030-01-01"}),
+        ("$calendar:daily", {"days": []}),
+        ("$calendar:daily", {"timezone": "Europe/Berlin"}),
+        ("$calendar:daily", {"version": 2}),
+    ],
+)
+def test_a_calendar_of_wrong_values_is_refused(tag, changes):
+    tree = forged_calendar(tag, **changes)
+    with pytest.raises(DeserializationError, match=f"the type '{tag[1:]}' is wrong"):
+        SERIALIZER.loads(forged_job(trigger=tree), **HERE)
+
+
+class Holiday(DayOfMonthField):
+    """A field of a user's own."""
+
+
+def test_a_cron_field_of_a_class_of_its_own_cannot_be_written():
+    trigger = CronTrigger(day=1, timezone="UTC")
+    trigger.fields = [*trigger.fields[:2], Holiday("day", "1"), *trigger.fields[3:]]
+    with pytest.raises(SerializationError, match="cron field 'day' has a class or an expression"):
+        SERIALIZER.dumps(state_of(trigger=trigger), **HERE)
+
+
+def test_days_that_a_library_looks_up_cannot_be_written_and_the_way_out_is_told():
+    trigger = CalendarTrigger(CronTrigger(), ClosedDays(holidays.Germany()))
+    with pytest.raises(SerializationError, match="register the calendar with add_calendar"):
+        SERIALIZER.dumps(state_of(trigger=trigger), **HERE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import sys
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice, pairwise
 from zoneinfo import ZoneInfo
@@ -13,7 +14,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apscheduler._engine.instants import to_us
-from apscheduler.calendars import Blackout, BusinessDays, ClosedDays, DailyBlackout, OpenDays
+from apscheduler.calendars import (
+    Blackout,
+    Blackouts,
+    BusinessDays,
+    ClosedDays,
+    DailyBlackout,
+    OpenDays,
+    daysets,
+)
 from apscheduler.triggers.calendar import CalendarTrigger
 from apscheduler.triggers.combining import AndTrigger, OrTrigger
 from apscheduler.triggers.cron import CronTrigger
@@ -241,11 +250,47 @@ def test_what_may_be_dropped_is_not_combined_but_wrapped():
         (lambda: DailyBlackout("25:00", "06:00"), ValueError, "time of day"),
         (lambda: DailyBlackout("22:00", "06:00", []), ValueError, "never come"),
         (lambda: CalendarTrigger("cron", BusinessDays()), TypeError, "wraps a trigger"),
+        (lambda: CalendarTrigger(CronTrigger(), []), ValueError, "at least one calendar"),
+        (lambda: CalendarTrigger(CronTrigger(), " "), ValueError, "name of a calendar cannot be"),
+        (lambda: CalendarTrigger(CronTrigger(), 7), TypeError, "not 7"),
+        (lambda: BusinessDays(weekend="sat"), TypeError, "a list of weekdays such as"),
+        (lambda: ClosedDays(7), TypeError, "days are given as dates, .* not 7"),
+        (lambda: ClosedDays([7]), TypeError, "dates or texts like '2027-01-01', not 7"),
+        (lambda: Blackouts(BusinessDays()), TypeError, "holds Blackout objects"),
+        (lambda: Blackout(START, reason=7), TypeError, "reason is a text"),
+        (lambda: DailyBlackout(22, "06:00"), TypeError, "start is a time of day without a zone"),
+        (
+            lambda: DailyBlackout("22:00", time(6, tzinfo=UTC)),
+            TypeError,
+            r"end is a time of day without a zone .*timezone=",
+        ),
     ],
 )
 def test_wrong_arguments_are_refused(make, error, words):
     with pytest.raises(error, match=words):
         make()
+
+
+def test_a_calendar_alone_says_why_a_moment_is_closed_in_the_moments_own_zone():
+    nights = DailyBlackout("22:00", "06:00")
+    assert nights.why_closed(datetime(2027, 1, 1, 23, tzinfo=BERLIN)) == (
+        "a blackout from 22:00 to 06:00"
+    )
+    assert nights.why_closed(datetime(2027, 1, 1, 21, tzinfo=UTC)) is None
+
+
+@pytest.mark.parametrize("calendar", [ClosedDays(["2027-01-01"]), Blackout(START), BusinessDays()])
+def test_what_a_later_release_has_stored_is_not_guessed_at(calendar):
+    again = type(calendar).__new__(type(calendar))
+    with pytest.raises(ValueError, match="version"):
+        again.__setstate__({**calendar.__getstate__(), "version": 99})
+
+
+def test_where_the_library_of_holidays_is_missing_its_way_to_install_is_told(monkeypatch):
+    monkeypatch.setitem(sys.modules, "holidays", None)
+    daysets._checked_country.cache_clear()
+    with pytest.raises(ImportError, match=r"'DE' .* pip install 'tickwright\[calendars\]'"):
+        BusinessDays("DE")
 
 
 def test_fire_times_in_a_gap_are_moved_to_the_instant_after_it():
