@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib import metadata
 
 import pytest
 from click.testing import CliRunner
@@ -172,6 +173,7 @@ def test_help_shows_the_examples_line_by_line() -> None:
         (["jobs"], "known are adopt, describe, doctor, next, version"),
         (["next", "cron", "--timzone", "UTC"], "--timezone"),
         (["next", "interval", "hours=1", "--count", "0"], "--count"),
+        (["next", "crontab", "0 10 * * *", "=5"], "'=5' was given where NAME=VALUE is expected."),
     ],
 )
 def test_next_explains_what_it_cannot_read(words, complaint) -> None:
@@ -224,3 +226,13 @@ def test_version_names_our_version_and_the_api_we_speak() -> None:
     assert code == 0
     assert output.startswith("tickwright ")
     assert "APScheduler API 3.11." in output
+
+
+def test_version_is_said_of_a_copy_that_is_no_distribution(monkeypatch) -> None:
+    def none_of(name: str) -> str:
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "version", none_of)
+    code, output = asked("version")
+    assert code == 0
+    assert output.startswith("tickwright (not installed as a distribution), APScheduler API 3.11.")

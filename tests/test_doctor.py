@@ -91,6 +91,24 @@ def test_without_any_zone_data_it_says_what_to_install(monkeypatch):
     assert finding.remedy == "pip install tzdata"
 
 
+def test_without_a_folder_or_a_package_of_zone_data_it_says_so(monkeypatch):
+    monkeypatch.setattr(zoneinfo, "TZPATH", ())
+    monkeypatch.setitem(sys.modules, "tzdata", None)
+    findings = [(finding.said, finding.remedy) for finding in said("time zones")]
+    assert ("there is none", "pip install tzdata") in findings
+
+
+def test_a_library_that_we_need_is_missed_and_one_that_is_too_old_is_named(monkeypatch):
+    version = doctor._version
+    others = {"click": None, "tzlocal": "2.1", "SQLAlchemy": "1.3.24", "sqlalchemy": "1.3.24"}
+    monkeypatch.setattr(doctor, "_version", lambda name: others.get(name, version(name)))
+    findings = {finding.said: finding.remedy for finding in said("libraries")}
+    assert findings["click is missing"] == "pip install 'click'"
+    assert findings["tzlocal 2.1 is older than 3.0"] == "pip install --upgrade 'tickwright'"
+    old = "sqlalchemy 1.3.24 is older than 1.4"
+    assert findings[old] == "pip install --upgrade 'tickwright[sqlalchemy]'"
+
+
 @pytest.mark.parametrize(
     ("version", "least", "old"),
     [("2.0", "2", False), ("1.4.54", "2.0", True), ("2.0.0b1", "2.0", False), ("10.1", "9", False)],

@@ -62,7 +62,17 @@ def test_the_clocks_of_the_three_newest_versions_are_kept_and_nothing_else_goes(
     assert left == other
 
 
-@pytest.mark.parametrize("text", ["x", "{}", "[]", '{"span": [1, null], "clocks": []}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("x", "{}", "[]", '{"span": [1, null], "clocks": []}'),
+        '{"span": [0, 9], "clocks": [[["UTC"], []]]}',
+        '{"span": [0, 9], "clocks": [[["UTC"], [[1, 0]]]]}',
+        '{"span": [0, 9], "clocks": [[["UTC"], [[0, 90000]]]]}',
+        '{"span": [0, 9], "clocks": [[["UTC"], [[0, "1"]]]]}',
+        '{"span": [0, 9], "clocks": [[[7], [[0, 0]]]]}',
+    ],
+)
 def test_clocks_that_cannot_be_read_are_as_good_as_none(notes, place, text):
     notes.write("2001a", clocks())
     place.change("UPDATE {t}_state SET text = :text WHERE name = 'zone clocks 2001a'", text=text)
