@@ -240,6 +240,16 @@ def test_a_wrong_argument_is_refused_at_once(options, error, words):
         CalendarIntervalTrigger(**options)
 
 
+def test_a_start_given_with_a_time_is_its_day():
+    trigger = CalendarIntervalTrigger(
+        days=1, hour=9, start_date=datetime(2030, 1, 31, 15, 30), timezone="UTC"
+    )
+    assert trigger.start_date == date(2030, 1, 31)
+    assert trigger.get_next_fire_time(None, datetime(2030, 1, 1, tzinfo=UTC)) == datetime(
+        2030, 1, 31, 9, tzinfo=UTC
+    )
+
+
 def test_it_takes_no_positional_arguments_as_in_3x():
     with pytest.raises(TypeError, match="positional"):
         CalendarIntervalTrigger(1)

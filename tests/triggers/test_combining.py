@@ -360,6 +360,20 @@ def test_they_are_stored_as_in_3x():
     assert repr(pickle.loads(pickle.dumps(trigger))) == repr(trigger)
 
 
+class Tidal(EveryOtherHour):
+    """A trigger of another author that has attributes and says nothing about how it is stored."""
+
+    def __init__(self, place):
+        self.place = place
+
+
+def test_triggers_of_other_authors_keep_their_attributes_in_a_store():
+    trigger = AndTrigger([Tidal("Dover"), every(3 * HOUR)])
+    again = pickle.loads(pickle.dumps(trigger))
+    assert again.triggers[0].place == "Dover"
+    assert hours(series(again, 3)) == hours(series(trigger, 3))
+
+
 def test_an_empty_combination_in_a_store_never_fires():
     for cls in (AndTrigger, OrTrigger):
         trigger = cls.__new__(cls)

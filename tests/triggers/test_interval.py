@@ -248,6 +248,19 @@ def test_states_of_3x_are_read(change, wrap):
     assert again.next_us(None, 0) >= to_us(NOW)
 
 
+def test_its_attributes_can_be_set_as_in_3x():
+    trigger = IntervalTrigger(hours=1, start_date=NOW, timezone=UTC)
+    trigger.interval = timedelta(minutes=5)
+    trigger.timezone = BERLIN
+    trigger.jitter = 3
+    trigger.end_date = NOW + timedelta(days=1)
+    assert (trigger.interval, trigger.interval_length) == (timedelta(minutes=5), 300)
+    assert (trigger.jitter, trigger.end_date) == (3, NOW + timedelta(days=1))
+    trigger.jitter = trigger.end_date = None
+    found = trigger.get_next_fire_time(NOW, NOW)
+    assert (found, found.tzinfo) == (NOW + timedelta(minutes=5), BERLIN)
+
+
 def test_a_state_of_a_later_release_is_refused():
     with pytest.raises(ValueError, match=r"stored in version 3 .* reads versions up to 2"):
         IntervalTrigger.__new__(IntervalTrigger).__setstate__({"version": 3})

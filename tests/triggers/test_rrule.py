@@ -693,6 +693,9 @@ RUBBISH = [
     ("DTSTART:20270101", "says no time"),
     ("XRULE:FREQ=DAILY", "no line of a recurrence"),
     ("x" * 200_000, "more than"),
+    ("FREQ=YEARLY;BYWEEKNO=3;BYDAY=1MO", "cannot stand with BYWEEKNO"),
+    ("FREQ=DAILY;BYYEARDAY=3", "BYYEARDAY cannot stand with FREQ=DAILY"),
+    ("DTSTART:20300101T000000Z\nDTSTART:20300102T000000Z\nRRULE:FREQ=DAILY", "DTSTART is given tw"),
 ]
 
 
@@ -725,6 +728,22 @@ def test_it_comes_back_from_a_pickle_and_is_shown():
         == ("rrule[DTSTART;TZID=America/New_York:19970902T090000; RRULE:FREQ=DAILY;COUNT=10]")
     )
     assert repr(again) == repr(trigger)
+
+
+def test_what_limits_it_is_shown_and_stored():
+    text = "FREQ=DAILY"
+    options = {"start_date": "2030-01-02", "end_date": "2031-01-01", "jitter": 5, "timezone": "UTC"}
+    trigger = RRuleTrigger(text, **options)
+    assert repr(trigger) == (
+        "<RRuleTrigger ('FREQ=DAILY', start_date='2030-01-02 00:00:00 UTC', "
+        "end_date='2031-01-01 00:00:00 UTC', jitter=5, timezone='UTC')>"
+    )
+    assert repr(pickle.loads(pickle.dumps(trigger))) == repr(trigger)
+
+
+def test_an_end_before_the_start_is_refused():
+    with pytest.raises(ValueError, match=r"lies before start_date .* could never fire"):
+        RRuleTrigger("FREQ=DAILY", start_date="2030-01-02", end_date="2030-01-01")
 
 
 def test_a_later_format_is_refused():

@@ -191,6 +191,8 @@ EXAMPLES = [
         None,
     ),
     ("0 0 15W * *", None, "0 0 0 15W * ?", None),
+    # The 5th OR any weekday is every day.
+    ("0 0 5 * 1-7", {"hour": "0", "minute": "0"}, "0 0 0 * * ?", "*-*-* 00:00:00"),
 ]
 
 
@@ -204,6 +206,21 @@ def test_examples(example):
         else:
             assert convert(given_crontab, "crontab", target) == wanted
             assert convert(given_crontab, "ocps", target) == wanted
+
+
+@pytest.mark.parametrize(
+    ("expression", "source", "target", "wanted"),
+    [
+        ("0 0 12 ? * L", "quartz", "crontab", "0 12 * * SAT"),
+        ("0 0 1-10 * +MON#2", "crontab", "systemd", "Mon *-*-08..10 00:00:00"),
+        ({"day": "2nd wed", "day_of_week": "wed"}, "cron", "crontab", "0 0 * * WED#2"),
+        ({"week": "1-10", "hour": 3}, "cron", "cron", {"week": "1-10", "hour": "3", "minute": "0"}),
+    ],
+)
+def test_what_one_dialect_alone_has_is_said_in_another_where_that_can(
+    expression, source, target, wanted
+):
+    assert convert(expression, source, target) == wanted
 
 
 @pytest.mark.parametrize(
@@ -231,6 +248,11 @@ def test_examples(example):
         ("0 0 LW * *", "crontab", "quartz", "lenient=True takes it"),
         ("0 0 0 L-28 * ?", "quartz", "systemd", "28 days before the last (L-28)"),
         ("0 0 0 L-3 * ?", "quartz", "cron", "L-3"),
+        ("0 0 0 L-31 * ?", "quartz", "cron", "31 days before the last is not within 0-30"),
+        ("0 0 0 ? * MON#6", "quartz", "cron", "a month has no weekday number 6"),
+        ("0 0 L * +MON#2", "crontab", "systemd", "L or W AND the n-th of a weekday"),
+        ("0 0 1 * +MON#2", "crontab", "systemd", "never meet the n-th of a weekday"),
+        ("0 0 1 * +MON#L", "crontab", "systemd", "days of the month AND the last of a weekday"),
         ("0 0 1,L * *", "crontab", "quartz", "L together with other days"),
         ("0 0 1,L * *", "crontab", "systemd", "L together with other days"),
         ("0 0 * * MON#1,FRI#2", "crontab", "quartz", "together with other weekdays"),
