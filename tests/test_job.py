@@ -14,10 +14,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from apscheduler._engine.instants import NEVER, to_us
+from apscheduler.calendars import ClosedDays
 from apscheduler.job import Job, new_id
 from apscheduler.job_options import checked_default
 from apscheduler.testing import ManualScheduler
 from apscheduler.triggers.base import BaseTrigger
+from apscheduler.triggers.calendar import CalendarTrigger
 from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
@@ -276,6 +278,15 @@ def test_a_job_tells_its_state():
     assert repr(job) == "<Job (id=a name=plain)>"
 
 
+def test_a_job_whose_trigger_has_no_text_is_shown_all_the_same():
+    class Silent(IntervalTrigger):
+        def __str__(self):
+            raise RuntimeError("no words")
+
+    job = complete(trigger=Silent(hours=1, start_date=FIRE, timezone=UTC))
+    assert str(job).startswith("plain (trigger: a Silent whose text cannot be made, next run at: ")
+
+
 def test_jobs_are_equal_by_their_id():
     assert make(id="a") == make(id="a", name="other")
     assert make(id="a") != make(id="b")
@@ -314,6 +325,13 @@ def test_due_times_up_to_an_instant_are_listed():
     assert job._get_run_times(FIRE) == [FIRE]
     late = job._get_run_times(FIRE + timedelta(seconds=25))
     assert [(each - FIRE).total_seconds() for each in late] == [0, 10, 20]
+
+
+def test_due_times_that_calendars_close_are_not_listed():
+    every_day = IntervalTrigger(days=1, start_date=FIRE, timezone=UTC)
+    trigger = CalendarTrigger(every_day, ClosedDays([date(2030, 1, 2)]))
+    due = complete(trigger=trigger)._get_run_times(FIRE + timedelta(days=3))
+    assert [each.day for each in due] == [1, 3, 4]
 
 
 def test_a_paused_job_has_no_due_times():

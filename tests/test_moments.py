@@ -206,6 +206,12 @@ def test_pytz_zones_are_asked_by_their_own_methods():
         )
 
 
+def test_a_naive_datetime_stays_naive_as_in_3x():
+    moment = datetime(2030, 6, 1, 12, 30)
+    assert normalize(moment) == moment
+    assert datetime_utc_add(moment, timedelta(hours=1)) == datetime(2030, 6, 1, 13, 30)
+
+
 wall_times = st.datetimes(datetime(1970, 1, 3), datetime(2100, 1, 1))
 
 

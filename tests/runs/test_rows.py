@@ -18,6 +18,7 @@ from apscheduler.history.outcomes import Outcome
 from apscheduler.runs.context import current_run, lane_workers, make_context, run_context
 from apscheduler.runs.ledger import Detail, Entry
 from apscheduler.runs.shown import as_run
+from apscheduler.testing import ManualScheduler
 
 FIRE = to_us(datetime(2030, 7, 1, 12, tzinfo=UTC))
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -87,3 +88,13 @@ def test_a_lane_worker_is_asked_for_its_run(monkeypatch):
 
     monkeypatch.setitem(lane_workers, get_ident(), Worker())
     assert current_run() is context
+
+
+def test_no_run_kept_in_memory_has_a_node():
+    scheduler = ManualScheduler()
+    scheduler.start()
+    scheduler.add_job(print, id="a")
+    scheduler.tick()
+    assert [run.job_id for run in scheduler.get_runs()] == ["a"]
+    assert scheduler.get_runs(node="another process") == []
+    scheduler.shutdown()
