@@ -350,3 +350,28 @@ def test_errors_of_runs_are_pickled_by_the_path_that_users_know(error):
     assert b"capscheduler.executors.base\n" in text
     again = pickle.loads(text)
     assert (type(again), str(again)) == (type(error), str(error))
+
+
+def test_a_coroutine_job_can_be_run_in_the_calling_thread(make_job):
+    now = datetime.now(UTC)
+    job = make_job(sample_jobs.whoami_async)
+    first, second = base.run_job(job, "mine", [now, now + timedelta(seconds=1)], "x")
+    assert [event.code for event in (first, second)] == [EVENT_JOB_EXECUTED] * 2
+    assert first.retval[:3] == ("job", "mine", now)
+    assert current_run() is None
+
+
+def test_in_the_running_loop_too_a_late_run_is_missed_and_a_cancelled_one_ends_all(make_job):
+    now = datetime.now(UTC)
+    late = make_job(sample_jobs.whoami, grace=60)
+    (event,) = asyncio.run(base.run_coroutine_job(late, "mine", [now - timedelta(days=1)], "x"))
+    assert event.code == EVENT_JOB_MISSED
+
+    async def cancelled():
+        raise asyncio.CancelledError
+
+    async def both():
+        await base.run_coroutine_job(make_job(cancelled), "mine", [now, now], "x")
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(both())

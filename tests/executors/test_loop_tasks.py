@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
 from executors.loop_of_a_test import Executor, Handle, Once, wait_and_swallow, wait_once
+from tornado import gen
 
 from apscheduler import current_run
 from apscheduler.executors._attempt import steps
 from apscheduler.executors._tasks import coroutines
 from apscheduler.executors._tasks import runs as tasks
+from apscheduler.executors.asyncio import AsyncIOExecutor
 from apscheduler.executors.base import JobTimeoutError
+from apscheduler.executors.tornado import TornadoExecutor
 from apscheduler.history.outcomes import Outcome
+from apscheduler.schedulers.background import BackgroundScheduler
 from tests.executors import sample_jobs
 
 SHUT_DOWN = "the scheduler was shut down"
@@ -303,3 +308,43 @@ def test_a_job_that_goes_on_is_cancelled_once_more_and_told_of(
     assert port.timers[2].cancelled == 1
     assert recorder.outcomes == [Outcome.TIMED_OUT]
     assert port.forgiven == 1
+
+
+# -- an executor that is not in a loop ----------------------------------------------------------------------------------
+
+
+def test_an_executor_that_was_not_started_refuses_in_words(make_claim, make_job):
+    executor = AsyncIOExecutor()
+    ((_, exc),) = executor._submit([make_claim(wait_once)])
+    assert str(exc) == "this executor was not started"
+    with pytest.raises(RuntimeError, match="was not started"):
+        executor._run_by(print, make_job(wait_once), [])
+    executor.shutdown()
+    assert (executor.in_flight(), executor.running_count()) == ([], 0)
+
+
+def test_a_scheduler_without_a_loop_is_named_with_the_way_out():
+    scheduler = BackgroundScheduler(executors={"default": AsyncIOExecutor()})
+    with pytest.raises(
+        RuntimeError, match="AsyncIOExecutor needs a scheduler with an asyncio event lo"
+    ):
+        scheduler.start()
+
+
+def test_what_runs_is_counted(executor, port, make_claim):
+    executor.submit_claims([make_claim(wait_once), make_claim(wait_once)])
+    assert executor.running_count() == 2
+    while port.tasks[0].step():
+        pass
+    assert executor.running_count() == 1
+
+
+def test_a_part_of_a_coroutine_function_runs_in_tornados_loop(make_job):
+    @gen.coroutine
+    def marked(x):
+        yield x
+
+    executor = TornadoExecutor()
+    for function in (marked, sample_jobs.double):
+        assert executor.is_coroutine_job(make_job(partial(partial(function), 1)))
+    assert not executor.is_coroutine_job(make_job(partial(sample_jobs.add, 1)))

@@ -328,6 +328,17 @@ def test_a_function_is_asked_again_when_its_pool_takes_nothing_more(started, mak
     assert len(pools[1].calls) == 1
 
 
+def test_a_function_that_has_no_other_pool_is_told_of_and_what_came_is_refused(
+    started, make_claim, caplog
+):
+    left = [Shut()]
+    executor = started(FuturesExecutor(lambda: left.pop(0)))
+    ((_, exc),) = executor.submit_claims([make_claim(sample_jobs.add, 1)])
+    assert "after shutdown" in str(exc)
+    assert "asked for another pool and got none" in caplog.text
+    assert "IndexError" in caplog.text
+
+
 def test_a_pool_that_was_shut_down_by_others_refuses_in_its_own_words(started, make_claim):
     executor = started(FuturesExecutor(Shut()))
     ((_, exc),) = executor.submit_claims([make_claim(sample_jobs.add, 1)])

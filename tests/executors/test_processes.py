@@ -149,6 +149,7 @@ def test_the_options_reach_the_workers(started, make_claim, recorder):
         ({"mp_contxt": "fork"}, TypeError, "mp_context"),
         ({"mp_context": "spwan"}, ValueError, "spawn"),
         ({"max_tasks_per_child": 0}, ValueError, "at least 1"),
+        ({"max_tasks_per_child": "2"}, TypeError, "an integer or None, not '2'"),
         ({"initializer": 3}, TypeError, "callable"),
     ],
 )
