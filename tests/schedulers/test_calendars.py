@@ -358,6 +358,9 @@ def test_wrong_arguments_are_refused_and_nothing_is_added(scheduler, arguments, 
 def test_registering_is_checked(scheduler):
     with pytest.raises(TypeError, match="takes a calendar"):
         scheduler.add_calendar("x", {date(2027, 1, 1)})
+    for name in (" ", 7):
+        with pytest.raises(TypeError, match="a calendar's name is a nonempty text"):
+            scheduler.add_calendar(name, BusinessDays())
     scheduler.add_calendar("x", BusinessDays())
     with pytest.raises(ValueError, match="already is a calendar 'x'"):
         scheduler.add_calendar("x", BusinessDays())

@@ -7,6 +7,7 @@ import os
 import sys
 from datetime import timedelta
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -203,6 +204,34 @@ def test_a_lock_that_is_got_while_the_scheduler_is_shut_down_is_let_go(make):
     second.start()
     second.tick()
     assert second.is_leader
+
+
+def test_a_lock_that_does_not_answer_runs_no_job_and_is_told_of_now_and_then(make, caplog):
+    scheduler = make()
+    ran = ticking(scheduler)
+    lock = scheduler._lead._lock
+    took, lock.take = lock.take, Mock(side_effect=OSError("no answer"))
+    pass_time(scheduler, seconds=25)
+    assert (ran, scheduler.is_leader) == ([], False)
+    told = [each.message for each in caplog.records if "does not answer" in each.message]
+    assert len(told) == 3  # at its first look, and every ten seconds
+    assert "no job runs here" in told[0]
+    assert "OSError: no answer" in caplog.text
+    lock.take = took
+    pass_time(scheduler, seconds=6)
+    assert (len(ran), scheduler.is_leader) == (1, True)
+
+
+def test_a_lock_that_cannot_be_released_does_not_keep_a_scheduler_from_ending(make, caplog):
+    scheduler = make()
+    scheduler.start()
+    scheduler.tick()
+    lock = scheduler._lead._lock
+    release, lock.release = lock.release, Mock(side_effect=OSError("no answer"))
+    scheduler.shutdown()
+    assert not scheduler.running
+    assert "The leader lock could not be released" in caplog.text
+    release()
 
 
 def test_a_paused_leader_keeps_the_lock(make):

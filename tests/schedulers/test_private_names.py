@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import weakref
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from threading import RLock
 from unittest.mock import MagicMock, Mock, patch
 from zoneinfo import ZoneInfo
@@ -117,6 +118,36 @@ def test_a_subclass_needs_only_wakeup_and_shutdown():
     assert ran == [1]
     scheduler.shutdown()
     assert scheduler.state == STATE_STOPPED
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "loop", "call"),
+    [
+        ("asyncio", "run_in_event_loop", "_eventloop", "call_soon_threadsafe"),
+        ("tornado", "run_in_ioloop", "_ioloop", "add_callback"),
+        ("twisted", "run_in_reactor", "_reactor", "callFromThread"),
+    ],
+)
+def test_a_decorated_method_returns_at_once_and_the_loop_runs_it(module, name, loop, call):
+    run_in_loop = getattr(import_module(f"apscheduler.schedulers.{module}"), name)
+    calls = []
+
+    class Owner:
+        @run_in_loop
+        def method(self, *args, **kwargs):
+            """Say what it is for."""
+            calls.append((args, kwargs))
+            return "unheard"
+
+    owner = Owner()
+    setattr(owner, loop, Mock())
+    assert owner.method(1, a=2) is None
+    assert calls == []
+    (given,) = getattr(getattr(owner, loop), call).call_args_list
+    function, *args = given.args
+    function(*args, **given.kwargs)
+    assert calls == [((1,), {"a": 2})]
+    assert Owner.method.__doc__ == "Say what it is for."
 
 
 def test_the_base_class_alone_is_abstract():
