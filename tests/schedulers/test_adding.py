@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from apscheduler.calendars import BusinessDays
+from apscheduler.events import EVENT_JOB_ADDED
 from apscheduler.schedulers.base import BaseScheduler
 from apscheduler.testing import FakeClock, ManualScheduler
 from apscheduler.triggers.calendar import CalendarTrigger
@@ -48,6 +50,30 @@ def test_several_jobs_wake_the_loop_for_the_one_that_is_due_first():
     assert woken[-1:] == [jobs[1]._due]
     assert jobs[1].next_run_time == START + timedelta(hours=1)
     scheduler.shutdown()
+
+
+def test_of_several_jobs_each_is_logged_and_told(scheduler, caplog):
+    caplog.set_level(logging.INFO, "apscheduler.scheduler")
+    told = []
+    scheduler.add_listener(lambda event: told.append(event.job_id), EVENT_JOB_ADDED)
+    scheduler.add_jobs([{**HOURLY, "id": each, "name": f"job {each}"} for each in "ab"])
+    said = [each.message for each in caplog.records if "Added" in each.message]
+    assert said == [f'Added job "job {each}" to job store "default"' for each in "ab"]
+    assert told == ["a", "b"]
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_what_replaces_a_job_keeps_its_next_fire_time_where_that_is_asked_for(scheduler, several):
+    first = scheduler.add_job(**HOURLY, id="a").next_run_time
+    scheduler.clock.advance(1800)
+    asked = {"replace_existing": True, "keep_next_run_time": True}
+    given = {**HOURLY, "id": "a", "name": "another", **asked}
+    if several:
+        scheduler.add_jobs([given, {**HOURLY, "id": "b"}])
+    else:
+        scheduler.add_job(**given)
+    job = scheduler.get_job("a")
+    assert (job.name, job.next_run_time) == ("another", first)
 
 
 @pytest.mark.parametrize("given", [5, print, {}, {"trigger": "interval"}, [1, 2], None])

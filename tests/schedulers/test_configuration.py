@@ -526,6 +526,47 @@ def test_adding_and_removing_executors_and_stores_is_announced(running):
     ]
 
 
+def test_an_executor_can_be_removed_and_go_on():
+    class Kept(DebugExecutor):
+        ended = False
+
+        def shutdown(self, wait=True):
+            self.ended = True
+
+    scheduler = ManualScheduler(executors={"default": "debug", "second": Kept()})
+    executor = scheduler._executors["second"]
+    scheduler.start()
+    scheduler.remove_executor("second", shutdown=False)
+    assert not executor.ended
+    scheduler.add_executor(executor, "second")
+    scheduler.remove_executor("second")
+    assert executor.ended
+
+
+def test_an_executor_that_fails_at_its_end_is_told_and_the_others_and_the_stores_end(caplog):
+    ended = []
+
+    class Failing(DebugExecutor):
+        def shutdown(self, wait=True):
+            raise OSError("gone")
+
+    class Ending(DebugExecutor):
+        def shutdown(self, wait=True):
+            ended.append("executor")
+
+    class Store(MemoryJobStore):
+        def shutdown(self):
+            ended.append("store")
+
+    executors = {"default": Failing(), "second": Ending()}
+    scheduler = ManualScheduler(executors=executors, jobstores={"default": Store()})
+    scheduler.start()
+    scheduler.shutdown()
+    assert ended == ["executor", "store"]
+    assert "Executor 'default' could not be shut down cleanly" in caplog.text
+    assert "OSError: gone" in caplog.text
+
+
 @pytest.mark.parametrize("kind", ["executor", "jobstore"])
 def test_a_taken_alias_is_a_value_error_and_an_unknown_one_a_key_error(kind):
     scheduler = ManualScheduler()

@@ -1,4 +1,4 @@
-"""Where the further claims of a catch-up go."""
+"""Where outcomes go that a store does not take, and the further claims of a catch-up."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from apscheduler.events import EVENT_JOB_EXECUTED
+from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers._dispatch.settling import StoreSink
+from apscheduler.testing import ManualScheduler
 
 
 class Executor:
@@ -31,3 +34,24 @@ def test_a_further_claim_of_an_executor_that_is_gone_is_not_handed_on():
     scheduler = SimpleNamespace(_executors={})
     claim = SimpleNamespace(job=SimpleNamespace(executor="there"))
     assert StoreSink(scheduler, SimpleNamespace(paced=False)).hand_on(claim) is False
+
+
+class Forgetful(MemoryJobStore):
+    """A store that takes no outcome."""
+
+    def settle(self, claim, result):
+        raise OSError("disk full")
+
+
+def test_an_outcome_that_its_store_does_not_take_is_told_and_the_job_goes_on(caplog):
+    scheduler = ManualScheduler(jobstores={"default": Forgetful()})
+    told = []
+    scheduler.add_listener(lambda event: told.append(event.job_id), EVENT_JOB_EXECUTED)
+    scheduler.add_job(int, "interval", minutes=1, id="a", timeout=50)
+    scheduler.start()
+    scheduler.advance(120)
+    assert told == ["a", "a"]
+    text = "The outcome of job 'a' (executed) could not be written to its store"
+    assert caplog.text.count(text) == 2
+    assert "OSError: disk full" in caplog.text
+    scheduler.shutdown()
