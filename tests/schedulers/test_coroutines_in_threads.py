@@ -10,6 +10,7 @@ import pytest
 
 from apscheduler.events import EVENT_JOB_EXECUTED
 from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.testing import ManualScheduler
 
 
 async def answers(value):
@@ -37,3 +38,35 @@ def test_what_it_returns_is_the_outcome_each_time(function):
     assert enough.wait(30)
     scheduler.shutdown()
     assert set(told) == {42}
+
+
+kept: list[asyncio.Task] = []
+ended_by: list[str] = []
+
+
+async def leaves_a_task_behind():
+    async def goes_on():
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            ended_by.append("cancelled")
+            raise
+
+    kept.append(asyncio.create_task(goes_on()))
+    await asyncio.sleep(0)
+    return "left"
+
+
+def test_a_task_that_it_leaves_behind_is_cancelled_and_the_thread_runs_on():
+    ended_by.clear()
+    scheduler = ManualScheduler()
+    told = []
+    scheduler.add_listener(lambda event: told.append(event.retval), EVENT_JOB_EXECUTED)
+    scheduler.add_job(leaves_a_task_behind, "interval", minutes=1)
+    scheduler.start()
+    scheduler.advance(120)
+    scheduler.shutdown()
+    assert told == ["left", "left"]
+    assert ended_by == ["cancelled", "cancelled"]
+    assert all(task.cancelled() for task in kept)
+    kept.clear()
