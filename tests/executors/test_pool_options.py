@@ -8,7 +8,7 @@ import pytest
 
 from apscheduler.executors._child import coroutines
 from apscheduler.executors.futures import FuturesExecutor
-from apscheduler.executors.pool import ProcessPoolExecutor
+from apscheduler.executors.pool import ProcessPoolExecutor, ThreadPoolExecutor
 from apscheduler.runs.context import run_context
 from apscheduler.testing import ManualScheduler
 
@@ -29,6 +29,17 @@ def test_the_start_method_can_be_chosen_by_name_or_context(method):
 def test_a_misspelt_start_method_is_refused_with_a_hint():
     with pytest.raises(ValueError, match="did you mean 'forkserver'"):
         ProcessPoolExecutor(pool_kwargs={"mp_context": "forkservr"})
+
+
+@pytest.mark.parametrize("kind", [ThreadPoolExecutor, ProcessPoolExecutor])
+@pytest.mark.parametrize("workers", [0, -1, "0"])
+def test_a_pool_needs_a_worker(kind, workers):
+    with pytest.raises(ValueError, match="max_workers must be at least 1, not "):
+        kind(workers)
+
+
+def test_a_pool_that_was_not_started_has_room_for_all_its_workers():
+    assert ThreadPoolExecutor(3).free_slots() == 3
 
 
 def test_each_coroutine_in_one_process_sees_its_own_run():

@@ -104,6 +104,20 @@ def test_a_run_job_that_raises_fails_the_run() -> None:
     scheduler.shutdown()
 
 
+def test_a_run_job_that_raises_in_a_thread_fails_the_run() -> None:
+    failed = threading.Event()
+    scheduler = BackgroundScheduler()
+    scheduler.add_listener(lambda event: failed.set(), EVENT_JOB_ERROR)
+    scheduler.start()
+    with mock.patch.object(pool, "run_job", side_effect=OSError("no")):
+        scheduler.add_job(print, id="a")
+        assert failed.wait(30)
+    scheduler.shutdown()
+    assert [(run.outcome, str(run.error)) for run in scheduler.get_runs()] == [
+        ("failed", "OSError: no")
+    ]
+
+
 @pytest.mark.parametrize("host", ["asyncio", "tornado"])
 def test_runners_of_ones_own_run_the_jobs_of_event_loops(host) -> None:
     asked: list[Any] = []

@@ -17,6 +17,7 @@ from apscheduler.executors.base import BaseExecutor, MaxInstancesReachedError
 from apscheduler.history.outcomes import Outcome
 from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.runs.claims import Claim, Result
+from apscheduler.schedulers._dispatch.announcing import Announcer
 from apscheduler.schedulers._dispatch.handing_over import HandOver, is_inline
 from apscheduler.testing import FakeClock, ManualScheduler
 
@@ -223,6 +224,33 @@ def test_a_ctrl_c_in_telling_costs_no_other_outcome(make, lane):
     with pytest.raises(KeyboardInterrupt):
         scheduler.tick()
     assert found(scheduler) == [("a", "failed"), ("b", "failed")]
+
+
+@lanes
+def test_a_ctrl_c_in_telling_what_is_submitted_keeps_nothing_from_its_executor(make, lane):
+    executor, told = Taking(lambda items: [], lane=lane), []
+
+    def interrupt(event):
+        told.append(event.job_id)
+        raise KeyboardInterrupt
+
+    scheduler = make(executor, "a", "b")
+    scheduler.add_listener(interrupt, EVENT_JOB_SUBMITTED)
+    with pytest.raises(KeyboardInterrupt):
+        scheduler.tick()
+    assert [len(batch) for batch in executor.batches] == [2]
+    assert told == ["a", "b"]
+
+
+@lanes
+def test_a_ctrl_c_between_a_claim_and_its_executor_keeps_nothing_back(make, lane, monkeypatch):
+    executor = Taking(lambda items: [], lane=lane)
+    scheduler = make(executor, "a", "b")
+    scheduler.add_listener(print, EVENT_JOB_SUBMITTED)
+    monkeypatch.setattr(Announcer, "announce_removed", Mock(side_effect=KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        scheduler.tick()
+    assert [len(batch) for batch in executor.batches] == [2]
 
 
 def test_after_a_ctrl_c_the_further_fire_times_of_a_claim_have_their_outcome_too(make):
