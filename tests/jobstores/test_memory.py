@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from apscheduler._engine.instants import NEVER, SECOND, to_us
 from apscheduler.history.outcomes import Outcome
+from apscheduler.jobstores.base import JobLookupError, SharedJobStore
 from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.testing import ManualScheduler
 from apscheduler.testing._contract_jobs import INTERVAL, NOW, RaisingTrigger, claim, make_job, once
@@ -257,4 +258,88 @@ def test_a_subclass_is_told_of_a_job_that_is_paused_or_resumed(edit):
     told.clear()
     getattr(scheduler, edit)("a")
     assert told == [("a", scheduler.get_job("a").next_run_time)]
+    scheduler.shutdown()
+
+
+# -- a job that others change meanwhile -------------------------------------------------------------------
+
+
+def restless(store, times):
+    """Return a change during which somebody else moves the job, so many times."""
+    left = [times]
+
+    def change(standing):
+        if left[0]:
+            left[0] -= 1
+            store.modify_job(standing.job, {"_due": standing.job._due + SECOND, "_shown": None})
+        return {"name": "edited"}
+
+    return change
+
+
+def test_an_edit_is_made_again_where_the_job_was_moved_meanwhile(store, scheduler):
+    job = make_job(scheduler, "a", NOW)
+    store.add_job(job)
+    assert store.edit_job(job, restless(store, 2))
+    assert (store.lookup_job("a").name, job._due) == ("edited", NOW + 2 * SECOND)
+
+
+def test_an_edit_or_a_replacement_of_a_job_that_never_stands_still_is_given_up(store, scheduler):
+    job = make_job(scheduler, "a", NOW)
+    store.add_job(job)
+    always = "job 'a' is being claimed or changed all the time; it was left"
+    with pytest.raises(RuntimeError, match=always):
+        store.edit_job(job, restless(store, 1000))
+    with pytest.raises(RuntimeError, match=always):
+        store.replace_job(make_job(scheduler, "a", NOW, name="new"), restless(store, 1000))
+    assert store.lookup_job("a") is job
+    assert job.name not in ("edited", "new")
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_an_edit_of_a_job_that_goes_meanwhile_is_refused(store, scheduler, again):
+    job = make_job(scheduler, "a", NOW)
+    store.add_job(job)
+
+    def change(standing):
+        store.remove_job("a")
+        if again:
+            store.add_job(make_job(scheduler, "a", NOW, name="another"))
+        return {"name": "edited"}
+
+    with pytest.raises(JobLookupError):
+        store.edit_job(job, change)
+    assert job.name != "edited"
+
+
+# -- a shared store of someone else's that goes by the defaults -------------------------------------------
+
+
+class ByDefaults(MemoryJobStore):
+    """Has what the contract asks of every store that claims, and leaves the rest as the base class has it."""
+
+    edit_job = SharedJobStore.edit_job
+    replace_job = SharedJobStore.replace_job
+    waiting_for_start = SharedJobStore.waiting_for_start
+    live_runs = SharedJobStore.live_runs
+
+
+class TestStoreByDefaults(StoreContract):
+    racing_jobs = 50
+
+    def make_store(self):
+        return ByDefaults()
+
+
+def test_a_store_that_goes_by_the_defaults_serves_a_scheduler():
+    scheduler = ManualScheduler(jobstores={"default": ByDefaults()})
+    scheduler.add_job(print, "crontab", "@reboot", id="at start")
+    scheduler.start()
+    scheduler.add_job(print, "interval", minutes=1, id="a")
+    scheduler.tick()
+    scheduler.modify_job("a", name="edited")
+    scheduler.add_job(print, "interval", minutes=2, id="a", name="new", replace_existing=True)
+    assert scheduler.get_job("a").name == "new"
+    scheduler.advance(120)
+    assert [run.job_id for run in scheduler.get_runs()] == ["a", "at start"]
     scheduler.shutdown()
