@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from inspect import Parameter, Signature
     from typing import Any
 
-_VARARGS = 0x04  # inspect.CO_VARARGS, CO_VARKEYWORDS, CO_COROUTINE without its import time
-_VARKEYWORDS = 0x08
+_VARARGS = 0x04  # inspect.CO_VARARGS, CO_COROUTINE without its import time
 _COROUTINE = 0x80
 
 
