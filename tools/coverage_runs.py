@@ -40,6 +40,11 @@ exclude_also =
     if TYPE_CHECKING:
     @(typing\\.)?overload
     @abstractmethod
+    raise NotImplementedError$
+# Always true at run time.
+partial_also =
+    if not TYPE_CHECKING:
+    if __name__ == "__main__":
 """
 
 

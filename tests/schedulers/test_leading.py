@@ -7,12 +7,13 @@ import os
 import sys
 from datetime import timedelta
 from pathlib import Path
+from threading import Event
 from unittest.mock import Mock
 
 import pytest
 
-from apscheduler.events import EVENT_JOB_CANCELLED
-from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.events import EVENT_JOB_CANCELLED, EVENT_JOB_EXECUTED
+from apscheduler.executors.pool import ProcessPoolExecutor, ThreadPoolExecutor
 from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -162,8 +163,6 @@ def test_a_removed_file_ends_the_right_of_its_holder(make, caplog):
 
 def test_a_run_that_waits_in_a_queue_is_not_started_when_the_lock_is_lost(tmp_path):
     """The lock is asked again just before the function is called."""
-    from threading import Event
-
     hold, begun, cancelled, ran = Event(), Event(), Event(), []
 
     def block():
@@ -188,6 +187,29 @@ def test_a_run_that_waits_in_a_queue_is_not_started_when_the_lock_is_lost(tmp_pa
         hold.set()
         scheduler.shutdown()
     assert ran == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["file", "store"])
+def test_a_leader_has_its_jobs_run_in_processes_too(tmp_path, kind):
+    ended = Event()
+    store = SQLAlchemyJobStore(f"sqlite:///{tmp_path / 'jobs.db'}")
+    scheduler = BackgroundScheduler(
+        leader_lock=tmp_path / "leader" if kind == "file" else "default",
+        jobstores={"default": store},
+        executors={"default": ProcessPoolExecutor(1)},
+    )
+    told = []
+    scheduler.add_listener(
+        lambda event: (told.append(event.retval), ended.set()), EVENT_JOB_EXECUTED
+    )
+    scheduler.start()
+    try:
+        scheduler.add_job(os.getpid, misfire_grace_time=None)
+        assert ended.wait(60)
+    finally:
+        scheduler.shutdown()
+    assert told != [os.getpid()]
 
 
 def test_a_lock_that_is_got_while_the_scheduler_is_shut_down_is_let_go(make):
