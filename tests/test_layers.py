@@ -154,6 +154,50 @@ def violations(source: Path) -> list[str]:
     return found
 
 
+def arrows(source: Path) -> dict[str, set[str]]:
+    """Return which modules each module imports, for types and inside functions too."""
+    known = modules(source)
+    return {
+        name: {target for target in everything(name, path, set(known)) if target in known} - {name}
+        for name, path in known.items()
+    }
+
+
+def everything(name: str, path: Path, known: set[str]) -> Iterator[str]:
+    """Yield every module that a file imports in any way."""
+    package = name if path.stem == "__init__" else name.rpartition(".")[0]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        yield from targets(node, package, known)
+
+
+def circles(graph: dict[str, set[str]]) -> list[list[str]]:
+    """Return the sets of names that reach each other."""
+    reached = {name: reachable(graph, name) for name in graph}
+    found = {
+        tuple(sorted(other for other in reached[name] if name in reached.get(other, ())))
+        for name in graph
+        if name in reached[name]
+    }
+    return sorted(map(list, found))
+
+
+def reachable(graph: dict[str, set[str]], start: str) -> set[str]:
+    """Return the names that a name reaches in one step or more."""
+    found: set[str] = set()
+    waiting = [start]
+    while waiting:
+        new = graph.get(waiting.pop(), set()) - found
+        found |= new
+        waiting += new
+    return found
+
+
+def room(module: str, packages: set[str]) -> str:
+    """Return the folder of a module that lies in a folder of a folder; any other module is a room of its own."""
+    is_deep = module.count(".") > 2 and module not in packages
+    return module.rpartition(".")[0] if is_deep else module
+
+
 def objections(name: str, target: str, lazy: bool) -> Iterator[str]:
     """Yield why ``name`` must not import ``target``."""
     owner = target.partition(".")[0]
@@ -186,6 +230,43 @@ def time_readings(name: str, path: Path) -> list[str]:
 
 def test_every_module_imports_its_own_layer_and_below_only() -> None:
     assert violations(ROOT / "src") == []
+
+
+def test_no_files_import_each_other_in_a_circle_not_even_for_types() -> None:
+    assert circles(arrows(ROOT / "src")) == []
+
+
+def test_no_rooms_import_each_other_in_a_circle() -> None:
+    known = modules(ROOT / "src")
+    packages = {name for name, path in known.items() if path.stem == "__init__"}
+    rooms: dict[str, set[str]] = {}
+    for name, imported in arrows(ROOT / "src").items():
+        if name.split(".")[1:2] == ["triggers"]:
+            continue  # its files and folders are one room, in which no files import each other
+        targets_of = rooms.setdefault(room(name, packages), set())
+        targets_of.update(room(target, packages) for target in imported)
+    assert circles({name: targets - {name} for name, targets in rooms.items()}) == []
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "circle"),
+    [
+        ("import apscheduler.b", "import apscheduler.a", True),
+        ("def f():\n    from apscheduler import b", "from apscheduler.a import x", True),
+        (
+            "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from apscheduler.b import B",
+            "from apscheduler import a",
+            True,
+        ),
+        ("import apscheduler.b", "", False),
+    ],
+)
+def test_the_check_itself_finds_a_circle(tmp_path, a, b, circle) -> None:
+    (tmp_path / PACKAGE).mkdir()
+    for name, code in {"__init__": "", "a": a, "b": b}.items():
+        (tmp_path / PACKAGE / f"{name}.py").write_text(code)
+    found = circles(arrows(tmp_path))
+    assert found == ([["apscheduler.a", "apscheduler.b"]] if circle else [])
 
 
 def test_every_lazy_exception_is_still_needed() -> None:

@@ -64,10 +64,14 @@ class DayCalendar(Calendar):
 
     def span(self, instant: int, line: ZoneLine) -> Span:
         number = (instant + line.offset(instant)) // DAY
-        why = self._why_number_closed(number)
+        why = self.why_number_closed(number)
         return clipped(line, instant, number * DAY, (number + 1) * DAY, why)
 
-    def _why_number_closed(self, number: int) -> str | None:
+    def why_number_closed(self, number: int) -> str | None:
+        """Return why a day is closed, in words; ``None`` if it is open.
+
+        :param number: the day, counted from 1970-01-01
+        """
         ordinal = number + EPOCH_DAY
         if not 1 <= ordinal <= date.max.toordinal():
             return None

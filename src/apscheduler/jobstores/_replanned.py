@@ -56,7 +56,7 @@ class _Fires:
 
     def __init__(self, job: Job) -> None:
         series: Any = job._series()
-        self._plain: Any = series._without_jitter()
+        self._plain: Any = series.without_jitter()
         self._jitter = round((getattr(series, "jitter", None) or 0) * SECOND)
         self.known = (
             series.native and self._plain.native and (self._plain is series or self._jitter > 0)

@@ -190,7 +190,7 @@ class BaseTrigger(metaclass=ABCMeta):
 
         return self if self.native else deepcopy(self)
 
-    def _without_jitter(self) -> BaseTrigger:
+    def without_jitter(self) -> BaseTrigger:
         """Return a trigger of ours without its jitter; others as they are."""
         if not self.native or not getattr(self, "jitter", None):
             return self

@@ -279,8 +279,8 @@ class CalendarTrigger(BaseTrigger):
     def _untouched(self) -> CalendarTrigger:
         return self.around(self.trigger._untouched())
 
-    def _without_jitter(self) -> CalendarTrigger:
-        plain = self.trigger._without_jitter()
+    def without_jitter(self) -> CalendarTrigger:
+        plain = self.trigger.without_jitter()
         return self if plain is self.trigger else self.around(plain)
 
     def _remarks(self, instant: int, line: ZoneLine) -> list[RemarkSaid]:
@@ -290,7 +290,7 @@ class CalendarTrigger(BaseTrigger):
         if (
             self.trigger.native
         ):  # a foreign trigger would be asked about the past, and that may change it
-            source = self._without_jitter().moved_from(self.at(instant))
+            source = self.without_jitter().moved_from(self.at(instant))
         if source is None:
             return self.trigger._remarks(instant, line)
         return [("moved", (str(source.date()),)), *twice(instant, line)]
@@ -333,7 +333,7 @@ class CalendarTrigger(BaseTrigger):
 def _why(calendar: Calendar, number: int, line: ZoneLine) -> str | None:
     """Return why a day is closed by a calendar of days."""
     if isinstance(calendar, DayCalendar):
-        return calendar._why_number_closed(number)
+        return calendar.why_number_closed(number)
     return calendar.span(number * DAY, line).reason  # a name that is not known raises here
 
 

@@ -164,7 +164,7 @@ class AndTrigger(BaseCombiningTrigger):
     def says(self) -> Said:
         return self._said(together=True)
 
-    def _without_jitter(self) -> BaseTrigger:
+    def without_jitter(self) -> BaseTrigger:
         return type(self)(self.triggers) if self.native and self.jitter else self
 
     def _firing_at(self, instant: int) -> list[Any]:
@@ -221,8 +221,8 @@ class OrTrigger(BaseCombiningTrigger):
     def says(self) -> Said:
         return self._said(together=False)
 
-    def _without_jitter(self) -> BaseTrigger:
-        children = [child._without_jitter() for child in self.triggers]
+    def without_jitter(self) -> BaseTrigger:
+        children = [child.without_jitter() for child in self.triggers]
         moved = any(new is not old for new, old in zip(children, self.triggers, strict=True))
         return type(self)(children) if moved or self.jitter else self
 

@@ -74,7 +74,7 @@ class Asked:
 
         return deepcopy(self)
 
-    def _without_jitter(self) -> Asked:
+    def without_jitter(self) -> Asked:
         return self
 
     def _remarks(self, instant: int, line: ZoneLine) -> list[RemarkSaid]:

@@ -20,14 +20,30 @@ from apscheduler.jobstores._sql.zones.rezoning import Rezoning
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import logging
+    from collections.abc import Callable
+    from typing import Protocol
 
+    from apscheduler.job import Job
     from apscheduler.jobstores._sql.guarding.alone import Alone
     from apscheduler.jobstores._sql.guarding.copies import Guard
     from apscheduler.jobstores._sql.options import Options
     from apscheduler.jobstores._sql.parts import Parts
-    from apscheduler.jobstores._sql.sessions import Sessions
     from apscheduler.jobstores._sql.telling import Telling
     from apscheduler.jobstores.base import ClaimBatch
+    from apscheduler.runs.claims import Claim
+
+    class Sessions(Protocol):
+        """The sessions of one store, as one of them sees them (``sessions.py``)."""
+
+        clock: Callable[[], int]
+        tend: Callable[[], None]
+        store_gives_back: Callable[[Claim], object]
+
+        def runs_freed(self) -> None: ...
+
+        def fenced(self, epoch: int, trusted: Callable[[], bool]) -> None: ...
+
+        def replanned(self, job: Job, planned: int, reason: str) -> None: ...
 
 
 class Session:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     class Jittered(Trigger, Protocol):
         """A trigger that can be had without its jitter."""
 
-        def _without_jitter(self) -> Trigger:
+        def without_jitter(self) -> Trigger:
             """Return a trigger of ours without its jitter; others as they are."""
 
 
@@ -36,7 +36,7 @@ def fires_at(trigger: Jittered, instant: int) -> bool:
     """Return whether a trigger of ours fires at the instant, jitter left aside."""
     if not trigger.native:
         return False
-    return after(trigger._without_jitter(), instant - 1, instant) == instant
+    return after(trigger.without_jitter(), instant - 1, instant) == instant
 
 
 def jittered(trigger: Jittered, instant: int) -> list[RemarkSaid]:
@@ -80,7 +80,7 @@ def end_of(trigger: Jittered, instant: int, shown: datetime) -> list[RemarkSaid]
 
 def _goes_on(trigger: Jittered, instant: int) -> bool:
     """Return whether a trigger of ours would fire after this instant if it had no end date."""
-    plain = trigger._without_jitter()
+    plain = trigger.without_jitter()
     free = with_state(plain, end_date=None) if hasattr(plain, "end_date") else plain
     return after(free, instant, instant) is not None
 
