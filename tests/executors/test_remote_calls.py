@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
+import inspect
 import io
 import pickle
 import signal
@@ -18,10 +20,13 @@ from apscheduler import current_run
 from apscheduler.executors._child import calls, coroutines, ctrl_c
 from apscheduler.executors._child.calls import Call, resolve
 from apscheduler.executors._foreign.away import pickled_somehow
+from apscheduler.executors._wire import calls as wire_calls
+from apscheduler.executors._wire import errors
 from apscheduler.executors._wire.calls import (
     READY,
     Answer,
     Facts,
+    answer_from,
     pack_call,
     pack_calls,
     pack_greeting,
@@ -255,13 +260,30 @@ def test_what_crosses_the_pipe_has_names_at_its_ends_and_none_on_the_way():
     message = pack_calls([(1, b"blob", facts)])
     assert plainly(message) == [(1, b"blob", tuple(facts))]
     ((number, blob, named),) = unpack_calls(message)
-    assert (number, blob, named, type(named)) == (1, b"blob", facts, Facts)
+    assert (number, blob, named) == (1, b"blob", tuple(facts))
+    assert (Call(blob, named).facts, type(Call(blob, named).facts)) == (facts, Facts)
     (failed,) = answers(sample_jobs.fail)
     message = pack_replies([(1, failed, True), (2, None, True)])
     assert plainly(message) == [(1, tuple(failed), True), (2, None, True)]
     (_, answer, _), nothing = unpack_said(message)
-    assert (answer, type(answer), nothing) == (failed, Answer, (2, None, True))
+    assert (answer_from(answer), type(answer_from(answer))) == (failed, Answer)
+    assert nothing == (2, None, True)
     assert unpack_said(pack_greeting(READY, 7)) == plainly(pack_greeting(READY, 7)) == (READY, 7)
+
+
+@pytest.mark.parametrize(
+    ("module", "names"), [(wire_calls, ("Facts", "Answer")), (errors, ("Link", "Error"))]
+)
+def test_the_names_on_the_pipe_are_those_that_type_checkers_see(module, names):
+    tree = ast.parse(inspect.getsource(module))
+    declared = {
+        node.name: tuple(each.target.id for each in node.body if isinstance(each, ast.AnnAssign))
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+    }
+    assert {name: getattr(module, name)._fields for name in names} == {
+        name: declared[name] for name in names
+    }
 
 
 # -- functions by name ------------------------------------------------------------------------------------

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import pickle
 import sys
-from typing import TYPE_CHECKING, Any
 
 from apscheduler import clocks
 from apscheduler.executors._wire.calls import (
@@ -17,13 +16,16 @@ from apscheduler.executors._wire.calls import (
     MISSED,
     TIMED_OUT,
     Answer,
+    facts_from,
 )
 from apscheduler.executors._wire.errors import pack_error, plain_error, said
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
-    from apscheduler.executors._wire.calls import Facts
+    from apscheduler.executors._wire.calls import PlainFacts
 
 
 class Call:
@@ -32,8 +34,8 @@ class Call:
     :ivar is_alone: whether no other process watches its timeout
     """
 
-    def __init__(self, blob: bytes, facts: Facts) -> None:
-        self.facts = facts
+    def __init__(self, blob: bytes, facts: PlainFacts) -> None:
+        self.facts = facts_from(facts)
         self._blob = blob
         self.is_alone = False
         self.fire = 0

@@ -10,7 +10,6 @@ import os
 import signal
 import threading
 import time
-from typing import TYPE_CHECKING, Any
 
 from apscheduler.clocks import monotonic
 from apscheduler.executors._child.calls import Call
@@ -24,7 +23,10 @@ from apscheduler.executors._wire.calls import (
 )
 from apscheduler.executors._wire.errors import pack_error
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from apscheduler.executors._wire.calls import Answer, Reply
 
 _FLUSH_SECONDS = 0.002

@@ -232,7 +232,7 @@ def _answers_in(brought: Any, fires: list[int]) -> list[calls.Answer] | None:
     """Return the answers that our call has returned, ``None`` if the pool has brought something else in their place."""
     if not _is_row(brought) or not all(map(_is_answer, brought)):
         return None
-    answers = [calls.Answer._make(each) for each in brought]
+    answers = [calls.answer_from(each) for each in brought]
     ours = all(each.fire in fires and each.outcome in away.CODES for each in answers)
     return answers if ours else None
 

@@ -24,12 +24,11 @@ from apscheduler.executors._child.ctrl_c import leave_ctrl_c_alone
 from apscheduler.executors._foreign import board as call_board
 from apscheduler.executors._foreign.host import host_key
 from apscheduler.executors._wire import calls
-from apscheduler.executors._wire.calls import Facts
 
 if TYPE_CHECKING:
-    PlainFacts = tuple[Any, ...]
+    from apscheduler.executors._wire.calls import PlainAnswer, PlainFacts
+
     PlainTicket = tuple[Any, ...]
-    PlainAnswer = tuple[Any, ...]
 
 
 class Ticket(NamedTuple):
@@ -69,7 +68,7 @@ CODES = {
 class ObjectCall(Call):
     """A call whose function and arguments the pool itself brought here, in its own way."""
 
-    def __init__(self, parts: tuple[Any, Any, Any], facts: Facts) -> None:
+    def __init__(self, parts: tuple[Any, Any, Any], facts: PlainFacts) -> None:
         super().__init__(b"", facts)
         self._brought = parts
 
@@ -97,7 +96,7 @@ def pickled_somehow(what: Any) -> bytes:
 def run_pickled(blob: bytes, facts: PlainFacts, ticket: PlainTicket) -> Any:
     """Run a call that travelled as bytes."""
     leave_ctrl_c_alone()
-    return _run(Call(blob, Facts._make(facts)), Ticket._make(ticket))
+    return _run(Call(blob, facts), Ticket._make(ticket))
 
 
 def run_object(what: Any, args: Any, kwargs: Any, facts: PlainFacts, ticket: PlainTicket) -> Any:
@@ -106,7 +105,7 @@ def run_object(what: Any, args: Any, kwargs: Any, facts: PlainFacts, ticket: Pla
     is_here = named.key.startswith(f"{os.getpid()}-")
     if is_here and (runs := here.get(named.key)) is not None:
         return runs.run_here(named.number)
-    return _run(ObjectCall((what, args, kwargs), Facts._make(facts)), named)
+    return _run(ObjectCall((what, args, kwargs), facts), named)
 
 
 def _run(call: Call, ticket: Ticket) -> list[PlainAnswer] | str:

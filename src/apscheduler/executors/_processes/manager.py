@@ -28,7 +28,7 @@ from apscheduler.executors._processes.deaths import settle_dead
 from apscheduler.executors._processes.durations import Durations
 from apscheduler.executors._processes.giving import Giving
 from apscheduler.executors._wire.board import NO_LIMIT
-from apscheduler.executors._wire.calls import EXECUTED, unpack_said
+from apscheduler.executors._wire.calls import EXECUTED, answer_from, unpack_said
 from apscheduler.history.reasons import all_busy
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ class ProcessManager:
                 continue
             if done:
                 worker.sent.popleft()
-            self._settle_safely(sent, answer, done=done)
+            self._settle_safely(sent, answer_from(answer), done=done)
         if not worker.sent and worker.taken_back and self.crew.board is not None:
             worker.taken_back = False
             self.crew.board.limit(worker.slot, NO_LIMIT)

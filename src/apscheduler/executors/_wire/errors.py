@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import pickle
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections import namedtuple
 
 from apscheduler.runs.raised import (
     cause_of,
@@ -20,8 +20,40 @@ from apscheduler.runs.raised import (
     traceback_of,
 )
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any, NamedTuple
+
+    PlainError = tuple[Any, ...]
+
+    class Link(NamedTuple):
+        """One exception.
+
+        :ivar pickled: ``None`` if it cannot be pickled
+        :ivar kind: the name of its type
+        """
+
+        pickled: bytes | None
+        kind: str
+        text: str
+
+    class Error(NamedTuple):
+        """An exception with all that belongs to it.
+
+        :ivar frames: the traceback as text
+        :ivar story: all that Python prints of it
+        :ivar causes: its causes, the nearest first, each as ``("cause" or "context", link)``
+        """
+
+        link: Link
+        frames: str
+        story: str
+        causes: list[tuple[str, Link]]
+
+else:  # as in calls.py
+    Link = namedtuple("Link", ("pickled", "kind", "text"))  # noqa: PYI024 - see there
+    Error = namedtuple("Error", ("link", "frames", "story", "causes"))  # noqa: PYI024 - see there
 
 TEXT_LIMIT = 64 * 1024
 _LINKS = 16
@@ -29,44 +61,6 @@ _LINKS = 16
 _PICKLING = ("__reduce__", "__reduce_ex__", "__setstate__")
 _CAUSE, _CONTEXT = "cause", "context"
 _SET = {_CAUSE: set_cause, _CONTEXT: set_context}
-
-PlainLink = tuple[bytes | None, str, str]
-PlainError = tuple[PlainLink, str, str, list[tuple[str, PlainLink]]]
-
-
-class Link(NamedTuple):
-    """One exception.
-
-    :ivar pickled: ``None`` if it cannot be pickled
-    :ivar kind: the name of its type
-    """
-
-    pickled: bytes | None
-    kind: str
-    text: str
-
-    def plain(self) -> PlainLink:
-        """Return it without names."""
-        return (self.pickled, self.kind, self.text)
-
-
-class Error(NamedTuple):
-    """An exception with all that belongs to it.
-
-    :ivar frames: the traceback as text
-    :ivar story: all that Python prints of it
-    :ivar causes: its causes, the nearest first, each as ``("cause" or "context", link)``
-    """
-
-    link: Link
-    frames: str
-    story: str
-    causes: list[tuple[str, Link]]
-
-    def plain(self) -> PlainError:
-        """Return it without names, as it travels."""
-        causes = [(how, link.plain()) for how, link in self.causes]
-        return (self.link.plain(), self.frames, self.story, causes)
 
 
 class RemoteError(RuntimeError):
@@ -85,7 +79,7 @@ class RemoteTraceback(Exception):  # noqa: N818 - it is no error, as its namesak
 
 def pack_error(exc: BaseException) -> PlainError:
     """Return the exception in a form that always travels."""
-    return _error_of(exc).plain()
+    return _plain(_error_of(exc))
 
 
 def _error_of(exc: BaseException) -> Error:
@@ -98,12 +92,18 @@ def _error_of(exc: BaseException) -> Error:
     return Error(_packed(exc), frames, story, causes)
 
 
+def _plain(error: Error) -> PlainError:
+    """Return it without names, as it travels."""
+    causes = [(how, tuple(link)) for how, link in error.causes]
+    return (tuple(error.link), error.frames, error.story, causes)
+
+
 def plain_error(kind: str, text: str, exc: BaseException | None = None) -> PlainError:
     """Return a failure that is described in our words; ``exc`` is the exception behind it, if there is one."""
     link = Link(None, kind, text)
     if exc is None:
-        return Error(link, "", "", []).plain()
-    return _error_of(exc)._replace(link=link, causes=[]).plain()
+        return _plain(Error(link, "", "", []))
+    return _plain(_error_of(exc)._replace(link=link, causes=[]))
 
 
 def said(exc: BaseException, *, with_type: bool = True) -> str:
