@@ -59,3 +59,9 @@ def test_a_start_looks_for_foreign_copies_without_reading_metadata():
     )
     assert "apscheduler.installation" in loaded
     assert not loaded & {"apscheduler.doctor", "email", "importlib.metadata", "json.decoder"}
+
+
+def test_asking_the_package_for_a_module_of_ours_loads_no_words_about_other_releases():
+    loaded = loaded_by("from apscheduler import clocks, calendars")
+    assert "apscheduler.clocks" in loaded
+    assert "apscheduler.other_releases" not in loaded

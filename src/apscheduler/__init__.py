@@ -6,6 +6,7 @@ third-party code compares them. Tickwright's own version is that of its distribu
 
 from __future__ import annotations
 
+import os.path
 import sys
 
 TYPE_CHECKING = False
@@ -33,12 +34,20 @@ def __getattr__(name: str) -> object:
 def _missing(package: str, name: str) -> Exception:
     """Return the error for a name that is not there; an import statement shows the words of an ImportError only."""
     said = None
-    if not name.startswith("_"):
+    if not name.startswith("_") and not _is_file_of_ours(package, name):
         from apscheduler.other_releases import advice, is_import
 
         said = advice(name, package)
     error: type[Exception] = ImportError if said and is_import(sys._getframe(2)) else AttributeError
     return error(said or f"module {package!r} has no attribute {name!r}")
+
+
+def _is_file_of_ours(package: str, name: str) -> bool:
+    """Return whether there is such a module, which Python is about to import: ``from package import name`` asks first."""
+    if package != __name__:
+        return False
+    path = os.path.join(os.path.dirname(__file__), name)  # noqa: PTH118, PTH120 - pathlib is not cheap to import
+    return os.path.exists(path) or os.path.exists(f"{path}.py")  # noqa: PTH110 - as above
 
 
 class _OtherReleases:
