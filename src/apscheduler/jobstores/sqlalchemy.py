@@ -568,7 +568,9 @@ class SQLAlchemyJobStore(SharedJobStore):
         catch_up = claim.catch_up if isinstance(claim, StoreClaim) else None
         if catch_up is not None:
             catch_up.released(claim)
-        self._session.wake_if_free()
+        session = self._session
+        if session.wake_below:
+            session.wake_if_free()
 
     def give_back(self, claim: Claim) -> bool:
         """Let any node claim what this one has claimed but not started; ``False`` if it is no SQL store's. New."""

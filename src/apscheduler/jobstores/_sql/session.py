@@ -186,7 +186,7 @@ class Session:
 
     def wake_if_free(self) -> None:
         """Wake the loop if half of the claims have ended since a pass had no slots."""
-        if self.wake_below and len(self.open) < self.wake_below:
+        if len(self.open) < self.wake_below:
             self.wake_below = 0
             self._telling.changed()
 

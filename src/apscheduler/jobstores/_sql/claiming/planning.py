@@ -108,6 +108,7 @@ class Planner:
     ) -> Candidate | None:
         """Load and plan a job; return ``None`` if it is left."""
         id, moment, blob, generation = row
+        request, slots = current.request, current.slots
         broken = self._broken.get(id)
         if broken is not None and self._is_put_off(broken, moment, current):
             return None
@@ -116,19 +117,19 @@ class Planner:
                 self._loader.check_generation(id, generation)
             job = load(id, blob, moment)
         except Unloadable:
-            self._left.look_again(current.request.now + SECOND)
+            self._left.look_again(request.now + SECOND)
             return None
         found = Candidate(job, blob, moment, generation)
-        if not current.request.has_executor(job.executor):
+        if not request.has_executor(job.executor):
             if self._is_for_others(found, current):
                 return None
             found.refused = True
-        elif current.slots.get(job.executor, 1) <= 0:
+        elif slots.get(job.executor, 1) <= 0:
             self._left.starved = True
             waiting.add(job.executor)
             return None
         try:
-            found.plan = current.request.plan(job, found.due, current.now)
+            found.plan = request.plan(job, found.due, current.now)
         except Exception as exc:  # noqa: BLE001 - whatever a trigger raises costs this job only
             self.put_off(id, moment, current.now, current.offset)
             current.batch.broken.append((job, exc))
@@ -136,8 +137,8 @@ class Planner:
         except BaseException as exc:  # noqa: BLE001 - a Ctrl-C: raised when the claims so far are handed over
             current.batch.error = exc
             return None
-        if found.plan.run and not found.refused and job.executor in current.slots:
-            current.slots[job.executor] -= 1
+        if found.plan.run and not found.refused and job.executor in slots:
+            slots[job.executor] -= 1
         return found
 
     def _is_for_others(self, found: Candidate, current: Pass) -> bool:
