@@ -17,6 +17,7 @@ NOT_NEEDED = {
     "inspect",
     "multiprocessing",
     "random",
+    "typing",
     "tzlocal",
     "uuid",
     "zoneinfo",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, tzinfo
-from typing import Any
 
 from apscheduler._engine.instants import SECOND
 from apscheduler.moments import (
@@ -14,6 +13,10 @@ from apscheduler.moments import (
     local_zone,
     zone_named,
 )
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _LONGEST_JITTER = 9999 * 366 * 86_400
 """In seconds: longer than all the years that a datetime can have."""

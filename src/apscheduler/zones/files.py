@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from io import BytesIO
 from pathlib import Path
-from typing import Final
 
 from apscheduler.zones.names import SEASONS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
 
 _LARGEST: Final = 1_000_000
 """The most bytes of a file that are read; the largest file of the tz database has 4,000."""

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import TypeAlias
 
 from apscheduler._engine.instants import to_us
 from apscheduler._engine.zones import ZoneLine
 from apscheduler.zones.names import known_names
 
-Span: TypeAlias = tuple[datetime, datetime]
-Clock: TypeAlias = list[tuple[datetime, timedelta | None, str | None]]
+Span = tuple[datetime, datetime]
+Clock = list[tuple[datetime, timedelta | None, str | None]]
 
 SPAN_OF_FILES: Span = (datetime(1970, 1, 1, tzinfo=UTC), datetime(2041, 1, 1, tzinfo=UTC))
 """The span for files: the tz database tells zones apart by their clocks since 1970."""

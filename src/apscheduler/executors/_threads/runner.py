@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
 
 from apscheduler.events import EVENT_JOB_EXECUTED, JobExecutionEvent
 from apscheduler.executors._attempt.calling import (
@@ -24,6 +23,8 @@ from apscheduler.texts import Block
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from apscheduler.executors._attempt.steps import Attempt
     from apscheduler.executors._attempt.watchdog import Watch, Watchdog
     from apscheduler.executors._contract import LaneOwner
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from apscheduler.runs.context import RunContext
 
 
-UnderWay = tuple[Any, int, int]
+UnderWay = tuple["Any", int, int]
 """A claim or plain job, its fire time that is running, and since when (both in microseconds UTC)."""
 
 
