@@ -10,6 +10,7 @@ from unittest.mock import Mock
 import pytest
 
 from apscheduler.events import EVENT_JOB_EXECUTED, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED
+from apscheduler.executors.debug import DebugExecutor
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers._hosts.waiting import LONGEST_WAIT
@@ -185,6 +186,23 @@ def test_each_miss_names_its_cause(scheduler, before, reason):
     scheduler.tick()
     (missed,) = scheduler.get_runs("job", outcome="missed")
     assert missed.reason == reason
+
+
+@pytest.mark.parametrize("batches", [1, 16], ids=["in the next pass", "in the same pass"])
+def test_what_comes_due_while_a_pass_goes_on_waited_for_the_loop(batches):
+    clock = FakeClock()
+    scheduler = ManualScheduler(clock=clock, executors={"default": DebugExecutor()})
+    scheduler.start()
+    scheduler._dispatcher.batches = batches
+    scheduler.add_job(print, "interval", seconds=10, id="job", misfire_grace_time=1)
+    scheduler.add_job(clock.advance, "date", args=[6], run_date=clock.now() + timedelta(seconds=7))
+    scheduler.tick()
+    clock.advance(7)
+    scheduler.tick()
+    scheduler.tick()
+    (missed,) = scheduler.get_runs("job", outcome="missed")
+    assert missed.reason == "the scheduler's loop was busy"
+    scheduler.shutdown()
 
 
 def test_a_job_that_was_added_in_time_was_not_added_too_late(scheduler):

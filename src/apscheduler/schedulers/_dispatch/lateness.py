@@ -21,14 +21,18 @@ class Lateness:
         self._started_at = 0
         self._resumed_at = 0
         self._led_at = 0
+        self._began_at = 0
         self._looked_at = 0
+        self._ended_at = 0
         self._wake_at = 0
+        self._overslept = False
         self._stores_down: set[str] = set()
         self._stores_back: set[str] = set()
 
     def started(self, now: int) -> None:
         """Called when the scheduler starts."""
         self._started_at, self._looked_at, self._resumed_at = now, 0, 0
+        self._ended_at = 0
 
     def resumed(self, now: int) -> None:
         """Called when the scheduler goes on after a pause."""
@@ -38,9 +42,14 @@ class Lateness:
         """Called when the scheduler begins to lead, after others did."""
         self._led_at = now
 
+    def pass_began(self, now: int) -> None:
+        """Called when a pass begins. A pass that took long is no sleep: what came due meanwhile waited for the loop."""
+        self._began_at = now
+        self._overslept = now - max(self._wake_at, self._ended_at) > _OVERSLEPT
+
     def pass_ended(self, now: int, wake_at: int) -> None:
-        """Called after a pass that found everything due at ``now``; the next one is planned for ``wake_at``."""
-        self._looked_at, self._wake_at = now, wake_at
+        """Called after a pass that found all that was due as it began; the next one is planned for ``wake_at``."""
+        self._looked_at, self._ended_at, self._wake_at = self._began_at, now, wake_at
         self._stores_back.clear()
 
     def asked_to_look(self, now: int) -> None:
@@ -60,11 +69,11 @@ class Lateness:
         """Return a function for this pass, from (fire time, grace) to the cause, ``None`` if the claim is not late."""
 
         def cause(instant: int, grace: int) -> str | None:
-            return self._cause(instant, now, alias) if now - instant > grace else None
+            return self._cause(instant, alias) if now - instant > grace else None
 
         return cause
 
-    def _cause(self, instant: int, now: int, alias: str) -> str:
+    def _cause(self, instant: int, alias: str) -> str:
         if alias in self._stores_down or alias in self._stores_back:
             return f"job store {alias!r} was not reachable"
         if instant < self._started_at:
@@ -77,6 +86,6 @@ class Lateness:
             instant <= self._looked_at or instant < self._wake_at
         ):  # else the loop would have woken for it
             return "its time had passed when it was added, changed or resumed"
-        if now - self._wake_at > _OVERSLEPT:
+        if self._overslept and instant < self._began_at:
             return "the process was asleep or held up, or the clock was set forward"
         return "the scheduler's loop was busy"

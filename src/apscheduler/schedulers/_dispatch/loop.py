@@ -101,6 +101,7 @@ class Dispatcher:
         self._is_real = scheduler._has_real_time()
         self._is_fresh = True
         steps.pass_began(now, is_real=self._is_real)
+        self.lateness.pass_began(now)
         for alias, store in scheduler._claiming_stores():
             wake_at = min(wake_at, self.stores.serve(alias, store, now, self._serve))
             if steps.step and not store.paced:
