@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
+import subprocess
+import sys
 
 import pytest
 from test_layers import layer
 
-from tools import ROOT
+from tools import ROOT, TESTED
 
 SOURCE = ROOT / "src" / "apscheduler"
 PAGE = (ROOT / "docs" / "explanation" / "architecture.md").read_text("utf-8")
@@ -81,3 +84,33 @@ def test_every_path_on_the_page_exists() -> None:
         for name in sorted(named)
         if not (SOURCE / name).exists() and not (ROOT / name).exists()
     ] == []
+
+
+def walk(title: str) -> list[str]:
+    """Return the files of a walk, in its order."""
+    section = PAGE.split(f"\n### {title}\n")[1].split("\n#")[0]
+    return re.findall(r"^\d+\. `([^`]+)`", section, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("title", "kind", "place", "most"),
+    [
+        ("In memory, in threads", "threadpool", "memory", 9),
+        ("On SQL, in processes", "processpool", "jobs.sqlite", 16),
+        ("On SQL, in an asyncio loop", "asyncio", "jobs.sqlite", 12),
+    ],
+)
+def test_one_fire_time_goes_through_the_files_of_its_walk(
+    tmp_path, title, kind, place, most
+) -> None:
+    listed = walk(title)
+    assert len(listed) == len(set(listed)) <= most
+    where = place if place == "memory" else str(tmp_path / place)
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "tests" / "walked.py"), kind, where],
+        env={"PYTHONPATH": str(TESTED)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert [path for path in listed if path not in json.loads(done.stdout)] == []
