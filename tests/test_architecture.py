@@ -114,3 +114,26 @@ def test_one_fire_time_goes_through_the_files_of_its_walk(
     )
     assert done.returncode == 0, done.stderr
     assert [path for path in listed if path not in json.loads(done.stdout)] == []
+
+
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+LONG_FILE, FULL_FOLDER = 350, 14
+
+
+def named_as(kind: str) -> set[str]:
+    """Return what the table of large files, or that of large folders, names."""
+    section = CONTRIBUTING.split("\n## Sizes\n")[1].split(f"| {kind} | one concept |")[1]
+    return {listed(line)[0] for line in section.split("\n\n")[0].splitlines() if "`" in line}
+
+
+def test_what_is_large_has_a_sentence_that_says_why() -> None:
+    lines = {path: len(path.read_text("utf-8").splitlines()) for path in SOURCE.rglob("*.py")}
+    long = {str(path.relative_to(SOURCE)) for path, count in lines.items() if count > LONG_FILE}
+    assert named_as("file") == long
+    folders = {path.parent for path in lines}
+    full = {
+        f"{each.relative_to(SOURCE)}/"
+        for each in folders
+        if len(list(each.glob("*.py"))) > FULL_FOLDER
+    }
+    assert named_as("folder") == full
