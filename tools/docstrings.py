@@ -69,7 +69,7 @@ def documented(docstring: str) -> dict[str, str]:
 def as_markdown(text: str) -> str:
     """Return a docstring's text as Markdown, on one line, fit for a table."""
     text = _ROLE.sub(_code, " ".join(text.split())).replace("``", "`")
-    return re.sub(r" New\.$", " **New.**", text.replace("|", "\\|"))
+    return re.sub(r" Added in 1\.0\.$", " **Added in 1.0.**", text.replace("|", "\\|"))
 
 
 def _code(role: re.Match[str]) -> str:

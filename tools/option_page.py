@@ -47,7 +47,7 @@ _INTRODUCTION = """\
 <!-- Made by `python3 dev.py pages` from the docstrings and signatures of the source: change them, not this page. -->
 # Options
 
-Every option of schedulers, jobs, triggers, job stores and executors. **New** marks what APScheduler 3 has not; all others
+Every option of schedulers, jobs, triggers, job stores and executors. **Added in 1.0** marks what APScheduler 3 has not; all others
 mean what they mean there. How to choose a schedule is a page of its own: [date, interval and cron](../how-to/schedules.md).
 
 - [The scheduler](#the-scheduler)

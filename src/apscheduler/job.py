@@ -67,9 +67,9 @@ class Job:
     :ivar str executor: alias of the executor that runs it
     :ivar misfire_grace_time: how many seconds late it may start (``None``: no limit)
     :ivar int max_instances: how many instances of it may run at a time
-    :ivar timeout: after how many seconds a run is ended as timed out (``None``: never). New.
+    :ivar timeout: after how many seconds a run is ended as timed out (``None``: never). Added in 1.0.
     :ivar str delivery: ``"at_most_once"`` or ``"at_least_once"``: what a shared store does with a run whose process
-        died. New.
+        died. Added in 1.0.
     :ivar datetime.datetime next_run_time: the next fire time (``None`` while paused)
     """
 
@@ -187,7 +187,7 @@ class Job:
 
     @property
     def last_run(self) -> Run | None:
-        """The newest outcome of this job that the ledger still holds, ``None`` if there is none. New."""
+        """The newest outcome of this job that the ledger still holds, ``None`` if there is none. Added in 1.0."""
         run: Run | None = self._scheduler._last_run(self)
         return run
 

@@ -36,7 +36,7 @@ def taken(function) -> dict[str, inspect.Parameter]:
 
 
 def is_new(text: str) -> bool:
-    return text.endswith("**New.**")
+    return text.endswith("**Added in 1.0.**")
 
 
 def known_by_reference(where: str, method: str = "__init__") -> set[str] | None:
@@ -176,7 +176,7 @@ def test_the_tests_of_the_pages_are_there() -> None:
 
 
 def test_a_docstring_becomes_markdown() -> None:
-    text = "a :class:`~x.y.Z` or ``None``,\n    see :meth:`go` | :mod:`a.b`. New."
-    assert as_markdown(text) == "a `Z` or `None`, see `go()` \\| `a.b`. **New.**"
+    text = "a :class:`~x.y.Z` or ``None``,\n    see :meth:`go` | :mod:`a.b`. Added in 1.0."
+    assert as_markdown(text) == "a `Z` or `None`, see `go()` \\| `a.b`. **Added in 1.0.**"
     fields = documented("One.\n\n:param a, b: first\n    and more\n:param c: third\n:raises E: no")
     assert fields == {"a": "first and more", "b": "first and more", "c": "third"}

@@ -21,7 +21,7 @@ class OwnExecutor(BaseExecutor):
     """An executor that takes claims directly, unless user code hooks into 3.x's way of running jobs."""
 
     timeout_grace: float = 0.5
-    """How many seconds a run has to stop after its timeout, before its worker is replaced. New."""
+    """How many seconds a run has to stop after its timeout, before its worker is replaced. Added in 1.0."""
 
     _hooked = False
     _runs_by = ""

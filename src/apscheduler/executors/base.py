@@ -111,7 +111,7 @@ class BaseExecutor(metaclass=ABCMeta):
         """
 
     def leave_behind(self) -> None:
-        """Have the program's end not wait for what still runs here, as far as this can be prevented. New."""
+        """Have the program's end not wait for what still runs here, as far as this can be prevented. Added in 1.0."""
 
     def _heed_hooks(self) -> bool:
         """Return whether user code hooks into 3.x's way; ``True`` here, because the base class has no other way."""
@@ -200,11 +200,11 @@ class BaseExecutor(metaclass=ABCMeta):
     """How many jobs can run at a time, ``None`` where the executor does not say."""
 
     def free_slots(self) -> int | None:
-        """Return how many jobs could start at once (-2 if two wait), ``None`` if there is no limit. New."""
+        """Return how many jobs could start at once (-2 if two wait), ``None`` if there is no limit. Added in 1.0."""
         return None
 
     def under_way(self) -> list[tuple[Any, int, int]]:
-        """Return what is known to run: each claim or plain job, its fire time, since when (microseconds UTC). New."""
+        """Return what is known to run: each claim or plain job, its fire time, since when (microseconds UTC). Added in 1.0."""
         return []
 
     # -- the engine's way in ------------------------------------------------------------------------

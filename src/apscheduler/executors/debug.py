@@ -112,15 +112,15 @@ class DebugExecutor(OwnExecutor):
         return self._dog
 
     def in_flight(self) -> list[Any]:
-        """Return the claims and plain jobs that are running: a snapshot. New."""
+        """Return the claims and plain jobs that are running: a snapshot. Added in 1.0."""
         return [item for runner in self._runners if (item := runner.current) is not None]
 
     def under_way(self) -> list[Any]:
-        """Return what runs, each with its fire time and since when (microseconds UTC). New."""
+        """Return what runs, each with its fire time and since when (microseconds UTC). Added in 1.0."""
         return [found for runner in list(self._runners) if (found := runner.under_way())]
 
     def running_count(self) -> int:
-        """Return how many jobs are running now. New."""
+        """Return how many jobs are running now. Added in 1.0."""
         return len(self._runners)
 
 

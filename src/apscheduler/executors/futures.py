@@ -6,7 +6,7 @@ from apscheduler.executors.pool import BasePoolExecutor
 
 
 class FuturesExecutor(BasePoolExecutor):
-    """Runs jobs in a pool you bring: the standard library's, or any object with its ``submit`` method. New.
+    """Runs jobs in a pool you bring: the standard library's, or any object with its ``submit`` method. Added in 1.0.
 
     In the standard library's ``ProcessPoolExecutor`` functions travel by reference, arguments and results by pickle,
     and what does not pickle fails its own run only. When one of its processes dies, the runs in the pool fail, and a

@@ -213,15 +213,15 @@ class GeventExecutor(OwnExecutor):
         ended.acquire()
 
     def in_flight(self) -> list[Any]:
-        """Return the claims that are queued or running: a snapshot. New."""
+        """Return the claims that are queued or running: a snapshot. Added in 1.0."""
         return list(self._greenlets.values())
 
     def under_way(self) -> list[Any]:
-        """Return what runs, each with its fire time and since when (microseconds UTC). New."""
+        """Return what runs, each with its fire time and since when (microseconds UTC). Added in 1.0."""
         return [found for claim in self.in_flight() if (found := under_way(claim))]
 
     def running_count(self) -> int:
-        """Return how many jobs are running now. New."""
+        """Return how many jobs are running now. Added in 1.0."""
         return len(self._greenlets)
 
 

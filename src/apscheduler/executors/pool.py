@@ -137,7 +137,7 @@ class BasePoolExecutor(OwnExecutor):
                 engine.shutdown(wait)
 
     def leave_behind(self) -> None:
-        """Have the program's end not wait for what still runs here; a standard library's pool waits anyway. New."""
+        """Have the program's end not wait for what still runs here; a standard library's pool waits anyway. Added in 1.0."""
         leave = getattr(self._engine, "leave_behind", None)
         if leave is not None:
             leave()
@@ -145,29 +145,29 @@ class BasePoolExecutor(OwnExecutor):
     # -- what the scheduler asks ---------------------------------------------------------------------
 
     def in_flight(self) -> list[Any]:
-        """Return the claims (and plain jobs) that are queued or running: a snapshot. New."""
+        """Return the claims (and plain jobs) that are queued or running: a snapshot. Added in 1.0."""
         items = [] if self._engine is None else self._engine.in_flight()
         for engine in self._aside:
             items += engine.in_flight()
         return items
 
     def under_way(self) -> list[Any]:
-        """Return what is known to run, each with its fire time and since when (microseconds UTC). New."""
+        """Return what is known to run, each with its fire time and since when (microseconds UTC). Added in 1.0."""
         return [] if self._engine is None else self._engine.under_way()
 
     @property
     def capacity(self) -> int | None:  # type: ignore[override] # read only: the pool's
-        """How many jobs can run at a time, ``None`` where the pool does not say. New."""
+        """How many jobs can run at a time, ``None`` where the pool does not say. Added in 1.0."""
         return getattr(self._pool, "_max_workers", None)
 
     def free_slots(self) -> int | None:
-        """Return how many jobs could start at once (-2 if two wait). New."""
+        """Return how many jobs could start at once (-2 if two wait). Added in 1.0."""
         if self.capacity is None or self._engine is None:
             return self.capacity
         return self.capacity - self._engine.busy_count()
 
     def running_count(self) -> int:
-        """Return how many jobs are running now. New."""
+        """Return how many jobs are running now. Added in 1.0."""
         return 0 if self._engine is None else self._engine.running_count()
 
 

@@ -38,7 +38,7 @@ class TornadoExecutor(AsyncioLoopExecutor):
         super().start(scheduler, alias)
 
     def is_coroutine_job(self, job: Any) -> bool:
-        """Return whether the job's function is to be called in the loop rather than in a thread. New."""
+        """Return whether the job's function is to be called in the loop rather than in a thread. Added in 1.0."""
         function = job.func
         while isinstance(function, partial):
             function = function.func

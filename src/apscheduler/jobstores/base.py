@@ -45,7 +45,7 @@ class JobLookupError(KeyError):
 
 
 class QuarantinedJobError(JobLookupError):
-    """The job is in the store, but cannot be restored now, so it cannot be changed. New.
+    """The job is in the store, but cannot be restored now, so it cannot be changed. Added in 1.0.
 
     :ivar reason: why, in words
     """
@@ -61,7 +61,7 @@ class QuarantinedJobError(JobLookupError):
 
 
 class UnknownJobError(JobLookupError):
-    """There is no job of this id, and no run of one that had it is kept. New."""
+    """There is no job of this id, and no run of one that had it is kept. Added in 1.0."""
 
     def __init__(self, job_id: str, near: str | None = None) -> None:
         meant = f"; did you mean {near!r}?" if near else ""
@@ -214,7 +214,7 @@ class Quarantined(Record):
 
 
 class KeepingJobStore(BaseJobStore):
-    """A plain store that keeps the jobs it cannot restore, in quarantine. New."""
+    """A plain store that keeps the jobs it cannot restore, in quarantine. Added in 1.0."""
 
     def look_as(self, scheduler: Any, alias: str) -> None:
         """Take note of whose store this is before it is started, because it may be read before."""
@@ -330,7 +330,7 @@ class SharedJobStore(BaseJobStore):
         self.remove_job(job.id)
 
     def knows(self, job_id: str) -> bool:
-        """Return whether there is a job of this id, or the store remembers that there was. New."""
+        """Return whether there is a job of this id, or the store remembers that there was. Added in 1.0."""
         return self.lookup_job(job_id) is not None or self.why_quarantined(job_id) is not None
 
     def clock_offset(self) -> int:

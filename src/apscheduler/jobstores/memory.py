@@ -54,7 +54,7 @@ _ALWAYS_CHANGED = "job {!r} is being claimed or changed all the time; it was lef
 class MemoryJobStore(QueueClaims, SharedJobStore):
     """Stores jobs in an array in RAM.
 
-    :param history: how many outcomes of runs the ledger keeps. New.
+    :param history: how many outcomes of runs the ledger keeps. Added in 1.0.
     """
 
     def __init__(self, *, history: int = DEFAULT_CAPACITY) -> None:

@@ -108,19 +108,19 @@ class SQLAlchemyJobStore(SharedJobStore):
     :param tableschema: schema of the tables
     :param engine_options: keyword arguments of ``create_engine()``
     :param serializer: how jobs become bytes (see :mod:`apscheduler.serializers`); pickles as 3.x writes them, if not
-        given. New.
-    :param create_tables: whether to create and migrate the tables at start; without, they are checked. New.
-    :param lease: seconds without a heartbeat after which other nodes take over what this one held. New.
-    :param history: how many finished runs the ledger keeps (``None``: no limit). New.
-    :param history_age: how old they may become (``None``: no limit). New.
-    :param keep_results: whether the ledger keeps what functions returned, as text. New.
-    :param poll_interval: seconds until changes by other processes are seen where the database does not tell. New.
+        given. Added in 1.0.
+    :param create_tables: whether to create and migrate the tables at start; without, they are checked. Added in 1.0.
+    :param lease: seconds without a heartbeat after which other nodes take over what this one held. Added in 1.0.
+    :param history: how many finished runs the ledger keeps (``None``: no limit). Added in 1.0.
+    :param history_age: how old they may become (``None``: no limit). Added in 1.0.
+    :param keep_results: whether the ledger keeps what functions returned, as text. Added in 1.0.
+    :param poll_interval: seconds until changes by other processes are seen where the database does not tell. Added in 1.0.
     :param connect_timeout: seconds within which a connection must be made; default: a third of the lease, at least 2.
-        An ``engine`` of one's own keeps its driver's value, and so does what ``engine_options`` or the URL say. New.
+        An ``engine`` of one's own keeps its driver's value, and so does what ``engine_options`` or the URL say. Added in 1.0.
     :param answer_timeout: seconds of silence after which a connection is broken, so that whoever asked gets an error;
-        default: two thirds of the lease, at least 5. Calls that list jobs or runs wait six times as long. New.
+        default: two thirds of the lease, at least 5. Calls that list jobs or runs wait six times as long. Added in 1.0.
     :param follow_zone_data: whether a start with newer zone data than jobs were planned with moves their next fire times
-        where a zone's clock differs, and notes in the store which data is in use. New.
+        where a zone's clock differs, and notes in the store which data is in use. Added in 1.0.
     :raises ValueError: without URL and engine, for a table's name that statements cannot contain, or for a schema's
         name that is not a plain identifier
     :raises ImportError: if no driver for the database is installed
@@ -395,7 +395,7 @@ class SQLAlchemyJobStore(SharedJobStore):
             session.membership.leave()
 
     def ddl(self) -> str:
-        """Return the statements that make the tables, for ``create_tables=False``. New."""
+        """Return the statements that make the tables, for ``create_tables=False``. Added in 1.0."""
         return statements(self.engine, self._parts.tables)
 
     def _clock(self) -> int:
@@ -573,7 +573,7 @@ class SQLAlchemyJobStore(SharedJobStore):
             session.wake_if_free()
 
     def give_back(self, claim: Claim) -> bool:
-        """Let any node claim what this one has claimed but not started; ``False`` if it is no SQL store's. New."""
+        """Let any node claim what this one has claimed but not started; ``False`` if it is no SQL store's. Added in 1.0."""
         if not isinstance(claim, StoreClaim):
             return False
         self._give_back(claim, claim.unsettled)
@@ -620,7 +620,7 @@ class SQLAlchemyJobStore(SharedJobStore):
         return self._parts.ledger.runs(query, self._zones()) if self._may_ask() else []
 
     def live_runs(self) -> list[Run]:
-        """Return the runs that are claimed or running on any node. New."""
+        """Return the runs that are claimed or running on any node. Added in 1.0."""
         return self._parts.ledger.live(self._zones()) if self._may_ask() else []
 
     def _zones(self) -> dict[str, Any]:
@@ -643,7 +643,7 @@ class SQLAlchemyJobStore(SharedJobStore):
         self._housekeeping.tend(self._session, self._logger)
 
     def prune(self) -> int:
-        """Remove rows of the ledger beyond ``history`` and ``history_age``; return how many. New."""
+        """Remove rows of the ledger beyond ``history`` and ``history_age``; return how many. Added in 1.0."""
         return self._housekeeping.prune(self._clock() + self._session.membership.offset.us)
 
     def tell_trouble(self, text: str, exc: Exception) -> bool:
@@ -682,11 +682,11 @@ class SQLAlchemyJobStore(SharedJobStore):
 
     @property
     def held(self) -> str | None:
-        """Why nothing is claimed from this store (a copy, or set back), ``None`` if all is well. New."""
+        """Why nothing is claimed from this store (a copy, or set back), ``None`` if all is well. Added in 1.0."""
         return self._session.guard.held if self._ready else None
 
     def adopt(self) -> None:
-        """Accept the store as it is now: all processes that had stopped claiming from it go on. New.
+        """Accept the store as it is now: all processes that had stopped claiming from it go on. Added in 1.0.
 
         :raises apscheduler.jobstores._sql.schema.migrations.SchemaError: if the tables are not there
         :raises LookupError: if the store keeps no identity
@@ -716,7 +716,7 @@ class SQLAlchemyJobStore(SharedJobStore):
         return self._quarantine.all(self._scheduler, self._alias, is_started=self._ready)
 
     def knows(self, job_id: str) -> bool:
-        """Return whether there is a job of this id, or was one. New."""
+        """Return whether there is a job of this id, or was one. Added in 1.0."""
         return self._reading.knows(job_id)
 
     def why_quarantined(self, job_id: str) -> str | None:

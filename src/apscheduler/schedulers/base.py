@@ -95,10 +95,10 @@ class BaseScheduler(Stopping, metaclass=ABCMeta):
         give none
     :param jobstores: job stores by alias (default: a memory store as ``"default"``)
     :param executors: executors by alias (default: that of the host as ``"default"``, with 10 threads where it has threads)
-    :param executor: the default executor: an executor, its name, or a ``concurrent.futures.Executor``. New.
+    :param executor: the default executor: an executor, its name, or a ``concurrent.futures.Executor``. Added in 1.0.
     :param leader_lock: a file's path, or a job store that processes share (or its alias): of the schedulers with the
-        same lock only one runs jobs at a time, and another takes over when it ends. New.
-    :param clock: an object with ``now_us()``, the time in microseconds UTC, instead of the system's clock. New.
+        same lock only one runs jobs at a time, and another takes over when it ends. Added in 1.0.
+    :param clock: an object with ``now_us()``, the time in microseconds UTC, instead of the system's clock. Added in 1.0.
     """
 
     def __init__(self, gconfig: Mapping[str, Any] = {}, **options: Any) -> None:
@@ -232,7 +232,7 @@ class BaseScheduler(Stopping, metaclass=ABCMeta):
         :param wait: whether to wait until running jobs have ended
         :param timeout: for how many seconds (or a timedelta) to wait at most. What has not begun is given back at once
             if others share the job store. What still runs after this time is logged, goes on, and is not waited for at
-            the program's end. New.
+            the program's end. Added in 1.0.
         :raises SchedulerNotRunningError: if the scheduler is not running
         :raises TypeError, ValueError: if ``timeout`` is no number of seconds
         """
@@ -279,7 +279,7 @@ class BaseScheduler(Stopping, metaclass=ABCMeta):
 
     @property
     def is_leader(self) -> bool:
-        """Whether the scheduler is running and is the one that runs the jobs (always without ``leader_lock``). New."""
+        """Whether the scheduler is running and is the one that runs the jobs (always without ``leader_lock``). Added in 1.0."""
         return self.running and (self._lead is None or self._lead.held)
 
     @abstractmethod

@@ -40,7 +40,7 @@ class BlockingScheduler(BaseScheduler):
         claimed, what has not begun is given back, and running jobs are waited for at most 8 seconds. ``None``
         (default): where nobody else handles it, and :meth:`start` is called in the main thread; ``False``: never;
         ``True``: though there is a handler, which comes back when :meth:`start` returns. Nothing is done on Windows.
-        New.
+        Added in 1.0.
     """
 
     _event: Any = None

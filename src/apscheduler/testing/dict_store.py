@@ -13,7 +13,7 @@ _PAUSED = datetime.max.replace(tzinfo=UTC)  # sorts behind every fire time
 
 
 class DictStore(BaseJobStore):
-    """A plain job store to test with: 3.x's eight methods over a dictionary, and nothing else. New.
+    """A plain job store to test with: 3.x's eight methods over a dictionary, and nothing else. Added in 1.0.
 
     It knows nothing of claims and runs, so a scheduler treats it as it treats every store that someone else wrote.
     ``MemoryJobStore`` is none: claims and runs are its own. It passes

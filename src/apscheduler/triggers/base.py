@@ -144,7 +144,7 @@ class BaseTrigger(metaclass=ABCMeta):
         return count_by_steps(self, first, last, limit)
 
     def says(self) -> Said:
-        """Return what the trigger does, as a value that each language puts into words. New.
+        """Return what the trigger does, as a value that each language puts into words. Added in 1.0.
 
         :meth:`describe` asks for it. A trigger of your own says its ``repr`` (or ``str``) until its class overrides this;
         the values are those of :mod:`apscheduler.triggers.parts`, or what another trigger ``says()``. They are exact:
@@ -156,7 +156,7 @@ class BaseTrigger(metaclass=ABCMeta):
         return named(self)
 
     def describe(self, locale: str = "en") -> str:
-        """Return what the trigger does in words, exact: triggers with equal words fire alike. New.
+        """Return what the trigger does in words, exact: triggers with equal words fire alike. Added in 1.0.
 
         A trigger of your own is described by its ``repr`` (or ``str``); override :meth:`says` to say it in each language,
         or this to say it in your own words.
@@ -171,7 +171,7 @@ class BaseTrigger(metaclass=ABCMeta):
     def preview(
         self, n: int = 10, start: datetime | None = None, *, locale: str = "en"
     ) -> list[FireTime]:
-        """Return the fire times of a job that is added at ``start``, with remarks. New.
+        """Return the fire times of a job that is added at ``start``, with remarks. Added in 1.0.
 
         :param n: how many at most; fewer say that the trigger has no more
         :param start: the (aware) time; a naive one is read in the trigger's zone; now if left out

@@ -1,4 +1,4 @@
-"""The values that ``says()`` returns, for triggers of your own: what a trigger does, in no language yet. New.
+"""The values that ``says()`` returns, for triggers of your own: what a trigger does, in no language yet. Added in 1.0.
 
 >>> OnClock(Days(weekdays=Weekdays((0, 4))), Listed(("10:00",)), limits(zone))
 

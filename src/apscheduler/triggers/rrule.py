@@ -40,7 +40,7 @@ _VERSION = 1
 
 
 class RRuleTrigger(BaseTrigger):
-    """Fires as a recurrence rule of RFC 5545 says. New.
+    """Fires as a recurrence rule of RFC 5545 says. Added in 1.0.
 
     :param rrule: the rule, ``"FREQ=MONTHLY;BYDAY=-1FR"``, or several lines of DTSTART, RRULE, EXRULE, RDATE and EXDATE; or
         an ``rrule`` or ``rruleset`` of dateutil, which keeps the zone of its dtstart. A date without a time takes out its

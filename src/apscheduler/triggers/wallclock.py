@@ -146,7 +146,7 @@ class WallClockTrigger(BaseTrigger):
     def get_previous_fire_time(
         self, next_fire_time: datetime | None, now: datetime
     ) -> datetime | None:
-        """Return the last fire time up to ``now``, ``None`` if there is none; jitter is left aside. New.
+        """Return the last fire time up to ``now``, ``None`` if there is none; jitter is left aside. Added in 1.0.
 
         :param next_fire_time: the fire time after it, for walking back: the one found lies before it; or ``None``
         :param now: the latest time that it may have
@@ -158,7 +158,7 @@ class WallClockTrigger(BaseTrigger):
         return None if found is None else self._line.at(found)
 
     def fire_times(self, start: datetime, *, backwards: bool = False) -> Iterator[datetime]:
-        """Yield the fire times at or after ``start``, or, ``backwards``, those at or before it, latest first. New.
+        """Yield the fire times at or after ``start``, or, ``backwards``, those at or before it, latest first. Added in 1.0.
 
         Jitter is left aside. The iterator ends where the trigger does.
 
@@ -173,7 +173,7 @@ class WallClockTrigger(BaseTrigger):
                 instant += -1 if backwards else 1
 
     def previous_us(self, until: int) -> int | None:
-        """Return the last fire time up to ``until``, in microseconds, jitter left aside. New."""
+        """Return the last fire time up to ``until``, in microseconds, jitter left aside. Added in 1.0."""
         base, _, high, marks = self._window
         if base < until <= high:
             index = bisect_right(marks, until - base)

@@ -44,7 +44,7 @@ class LoopExecutor(OwnExecutor):
         """Return the engine for this scheduler's loop."""
 
     def is_coroutine_job(self, job: Any) -> bool:
-        """Return whether the job's function is to be called in the loop rather than in a thread. New."""
+        """Return whether the job's function is to be called in the loop rather than in a thread. Added in 1.0."""
         return iscoroutinefunction_partial(job.func)
 
     def _runner_of(self, job: Any) -> str:
@@ -96,20 +96,20 @@ class LoopExecutor(OwnExecutor):
             self._runs.shutdown(wait)
 
     def loop_ends(self) -> None:
-        """Start nothing more: the loop is about to end, and waits for nothing but its threads. New."""
+        """Start nothing more: the loop is about to end, and waits for nothing but its threads. Added in 1.0."""
         if self._runs is not None:
             self._runs.loop_ends = True
 
     def in_flight(self) -> list[Any]:
-        """Return the claims that are queued or running: a snapshot. New."""
+        """Return the claims that are queued or running: a snapshot. Added in 1.0."""
         return [] if self._runs is None else list(self._runs.in_flight())
 
     def under_way(self) -> list[Any]:
-        """Return what runs, each with its fire time and since when (microseconds UTC). New."""
+        """Return what runs, each with its fire time and since when (microseconds UTC). Added in 1.0."""
         return [found for claim in self.in_flight() if (found := under_way(claim))]
 
     def running_count(self) -> int:
-        """Return how many jobs are running now. New."""
+        """Return how many jobs are running now. Added in 1.0."""
         return len(self.in_flight())
 
 

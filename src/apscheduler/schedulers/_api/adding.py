@@ -72,13 +72,13 @@ class JobAdding(JobStoring):
         :param executor: alias of the executor
         :param replace_existing: whether to replace a job of the same id instead of raising
         :param keep_next_run_time: whether a job that is replaced by one with an equal trigger hands on its next
-            fire time, overdue runs included (3.x computes it anew, and so does the default). New.
+            fire time, overdue runs included (3.x computes it anew, and so does the default). Added in 1.0.
         :param trigger_args: arguments of a trigger that is given by name; and with every trigger ``calendar=``, one
             calendar or a list (see :class:`~apscheduler.triggers.calendar.CalendarTrigger`), and ``closed=``, which is
             ``"drop"``, ``"next"`` or ``"previous"`` (these two are new)
-        :param timeout: seconds (or timedelta) after which a run is ended as timed out; ``None``: never. New.
+        :param timeout: seconds (or timedelta) after which a run is ended as timed out; ``None``: never. Added in 1.0.
         :param delivery: what a shared store does with a run whose process dies: ``"at_most_once"`` (recorded as lost,
-            the default) or ``"at_least_once"`` (run again). New.
+            the default) or ``"at_least_once"`` (run again). Added in 1.0.
         :raises TypeError, ValueError, LookupError: for arguments that are not right; nothing was added
         :raises ConflictingIdError: if the id is taken
         """
@@ -193,7 +193,7 @@ class JobAdding(JobStoring):
             )
 
     def add_jobs(self, jobs: Iterable[Mapping[str, Any]]) -> list[Job]:
-        """Add several jobs in one step and return them; those of one store all or none, in one transaction. New.
+        """Add several jobs in one step and return them; those of one store all or none, in one transaction. Added in 1.0.
 
         Before the scheduler's start they are pending, like those of :meth:`add_job`.
 

@@ -37,7 +37,7 @@ class Questions(JobOperations):
         node: str | None = None,
         limit: int = 100,
     ) -> list[Run]:
-        """Return what became of past fire times, newest first. New.
+        """Return what became of past fire times, newest first. Added in 1.0.
 
         :param job_id: only those of this job
         :param jobstore: only those of this store's jobs
@@ -58,7 +58,7 @@ class Questions(JobOperations):
         return runs_of(self, job_id, jobstore, wanted, (since, until), node, limit)
 
     def get_running(self) -> list[Run]:
-        """Return the runs that are queued or running now (their outcome is ``None``). New.
+        """Return the runs that are queued or running now (their outcome is ``None``). Added in 1.0.
 
         Runs of shared stores are returned wherever they run, runs of other stores if they are in this process. Their
         ``state`` is ``"queued"`` or ``"running"`` (since ``started_at``) in this process, and ``"claimed"`` in another.
@@ -68,7 +68,7 @@ class Questions(JobOperations):
         return running(self)
 
     def nodes(self, jobstore: str | None = None) -> list[Node]:
-        """Return the scheduler processes that share this scheduler's stores. New.
+        """Return the scheduler processes that share this scheduler's stores. Added in 1.0.
 
         :param jobstore: alias of the store to ask (default: all)
         """
@@ -100,7 +100,7 @@ class Questions(JobOperations):
             ) from None
 
     def adopt_store(self, alias: str = "default") -> None:
-        """Work on a store that is held, because it seems to be a copy or to be set back to an earlier state. New.
+        """Work on a store that is held, because it seems to be a copy or to be set back to an earlier state. Added in 1.0.
 
         Call this once it is certain that no other scheduler runs the same jobs. Fire times that are overdue then are
         treated as after any other outage, by ``misfire_grace_time`` and ``coalesce``.
@@ -113,7 +113,7 @@ class Questions(JobOperations):
             store.adopt()
 
     def get_quarantined(self, jobstore: str | None = None) -> list[Quarantined]:
-        """Return the stored jobs that cannot be restored, shown or run here now, each with its reason. New.
+        """Return the stored jobs that cannot be restored, shown or run here now, each with its reason. Added in 1.0.
 
         They stay in their store and come back by themselves when what is missing is there again.
 
@@ -122,7 +122,7 @@ class Questions(JobOperations):
         return [each for _, store in self._stores_asked(jobstore) for each in store.quarantined()]
 
     def outcome_counts(self) -> dict[Outcome, int]:
-        """Return, by outcome, how many fire times the kept history accounts for. New."""
+        """Return, by outcome, how many fire times the kept history accounts for. Added in 1.0."""
         totals: dict[Outcome, int] = {}
         for _, store in self._claiming_stores():
             for outcome, count in store.outcome_counts().items():
@@ -146,7 +146,7 @@ class Questions(JobOperations):
         limit: int = 1000,
         locale: str = "en",
     ) -> SchedulePreview:
-        """Return the fire times to come of all jobs, in order of time, with remarks. New.
+        """Return the fire times to come of all jobs, in order of time, with remarks. Added in 1.0.
 
         Before the scheduler's start they are those of the pending jobs. While it is paused, they are those that it
         would run if it were resumed. Jobs without any (paused jobs, jobs that wait for a start, jobs that cannot be
@@ -189,7 +189,7 @@ class Questions(JobOperations):
 
         :param infile: a path or a text file object
         :param jobstore: alias of the store to put them into
-        :param replace_existing: whether they take the places of jobs with the same ids. New.
+        :param replace_existing: whether they take the places of jobs with the same ids. Added in 1.0.
         :raises ConflictingIdError: if an id is taken; nothing was imported
         """
         from apscheduler.schedulers._api.transfer import import_jobs
@@ -204,7 +204,7 @@ class Questions(JobOperations):
         *,
         limit: int = 1000,
     ) -> str:
-        """Return the coming runs as a calendar file (iCalendar, RFC 5545): write it as UTF-8. New.
+        """Return the coming runs as a calendar file (iCalendar, RFC 5545): write it as UTF-8. Added in 1.0.
 
         Runs that calendars drop, and those of paused jobs, are not in it.
 

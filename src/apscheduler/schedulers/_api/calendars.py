@@ -26,7 +26,7 @@ class CalendarRegistry(Registry):
     def add_calendar(
         self, name: Any, calendar: Calendar, *, replace_existing: bool = False
     ) -> None:
-        """Register a calendar under a name; jobs of this scheduler that name it obey it. New.
+        """Register a calendar under a name; jobs of this scheduler that name it obey it. Added in 1.0.
 
         Jobs keep the name, not the calendar: register it on each scheduler process that shares a job store. A job
         whose calendar is not registered is not run there; it stays due, which is logged.
@@ -55,7 +55,7 @@ class CalendarRegistry(Registry):
             self.wakeup()  # jobs may have waited for it
 
     def remove_calendar(self, name: str) -> None:
-        """Forget a calendar. Jobs that name it are not run from then on, and stay due. New.
+        """Forget a calendar. Jobs that name it are not run from then on, and stay due. Added in 1.0.
 
         To lift a freeze, use :meth:`clear_blackouts`.
 
@@ -66,13 +66,13 @@ class CalendarRegistry(Registry):
             self._calendars = {key: each for key, each in self._calendars.items() if key != name}
 
     def get_calendars(self) -> dict[str, Calendar]:
-        """Return the registered calendars by name. New."""
+        """Return the registered calendars by name. Added in 1.0."""
         return dict(self._calendars)
 
     def add_blackout(
         self, name: str, start: Any = None, end: Any = None, *, reason: str | None = None
     ) -> None:
-        """Add a blackout window to the calendar of this name; the calendar is made if there is none. New.
+        """Add a blackout window to the calendar of this name; the calendar is made if there is none. Added in 1.0.
 
         :param start: datetime, date or text in the scheduler's zone; ``None``: from now on
         :param end: likewise; ``None``: until :meth:`clear_blackouts`
@@ -91,7 +91,7 @@ class CalendarRegistry(Registry):
         self.add_calendar(name, Blackouts(*known.windows, window), replace_existing=True)
 
     def clear_blackouts(self, name: str) -> None:
-        """Remove the blackout windows of this name; it stays registered, as a calendar that closes nothing. New.
+        """Remove the blackout windows of this name; it stays registered, as a calendar that closes nothing. Added in 1.0.
 
         :raises KeyError: if there is no calendar of this name
         :raises TypeError: if it is no :class:`~apscheduler.calendars.Blackouts`

@@ -62,7 +62,7 @@ class AsyncioHost(CallbackScheduler):
         *,
         timeout: float | timedelta | None = None,  # noqa: ASYNC109 - it cancels the jobs, asyncio.timeout would not
     ) -> None:
-        """Shut down without holding up the loop, and wait for running jobs. New.
+        """Shut down without holding up the loop, and wait for running jobs. Added in 1.0.
 
         :param wait: whether to wait for running jobs; if not, they are cancelled and recorded as such
         :param timeout: after how many seconds running jobs are cancelled. They get up to a second to end; then

@@ -59,7 +59,7 @@ class CallbackScheduler(BaseScheduler):
 
         :param wait: whether running jobs come to their end (waited for only where that does not hold up the loop)
         :param timeout: after how many seconds coroutine jobs that still run are cancelled and recorded as such. Called
-            in the loop's own thread, this method returns at once, and the jobs are cancelled later. New.
+            in the loop's own thread, this method returns at once, and the jobs are cancelled later. Added in 1.0.
         """
         seconds = self._begin_shutdown(timeout)
         if self._timer is not None:

@@ -38,7 +38,7 @@ DST_CHOICES: Final = ("debian", "ocps", "utc-line")
 
 
 class CrontabTrigger(WallClockTrigger):
-    """Fires when crontab would: Open Cron Pattern Specification 1.0 to 1.4. New.
+    """Fires when crontab would: Open Cron Pattern Specification 1.0 to 1.4. Added in 1.0.
 
     Five fields (minute, hour, day of month, month, day of week; Sunday is 0 or 7), six with seconds first,
     seven with the year (1970-2199) last; or a nickname such as ``@daily``. If day of month and day of week are both
