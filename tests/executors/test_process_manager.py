@@ -15,7 +15,9 @@ from executors.workers_of_a_test import (
     turn,
 )
 
+from apscheduler.executors._processes import giving
 from apscheduler.executors._processes import manager as process_manager
+from apscheduler.executors._processes.answers import facts_of
 from apscheduler.executors._wire.board import Board
 from apscheduler.history.outcomes import Outcome
 from tests.executors import sample_jobs
@@ -215,6 +217,35 @@ def test_what_does_not_pickle_has_failed(manager, pool, starts, make_claim, reco
     assert "cannot be sent to another process" in str(recorder.results[0].exception)
     assert recorder.released == [claim]
     assert not worker.sent
+
+
+def test_an_error_while_a_message_is_made_costs_that_call_only(
+    manager, pool, starts, make_claim, recorder, monkeypatch
+):
+    sound, odd, last = (make_claim(sample_jobs.add, number) for number in range(3))
+    short(manager, sound.job)
+    pool.queue.append(sound)
+    worker = greeted(manager, starts)
+    turn(manager)
+    read(starts.theirs[0])
+    worker.sent.clear()
+
+    def failing(claim, fires):
+        if claim is odd:
+            raise MemoryError
+        return facts_of(claim, fires)
+
+    monkeypatch.setattr(giving, "facts_of", failing)
+    pool.queue.extend([sound, odd, last])
+    with pytest.raises(MemoryError):
+        manager._giving.send(worker)
+    assert [(each.fire, each.outcome) for each in recorder.results] == [
+        (odd.fires[0], Outcome.FAILED)
+    ]
+    assert recorder.released == [odd]
+    ((_, facts),) = read(starts.theirs[0])
+    assert facts[2] == sound.fires
+    assert list(pool.queue) == [last]
 
 
 def test_what_runs_is_under_way_since_the_board_says_so(manager, pool, starts, make_claim):

@@ -69,6 +69,14 @@ class Giving:
     def send(self, worker: WorkerProcess) -> None:
         """Send the worker the next call, or several short ones in one message."""
         batch: list[Sent] = []
+        try:
+            self._take(worker, batch)
+        finally:  # what was taken off the queue before an error is sent all the same
+            if batch:
+                self._write(worker, batch)
+
+    def _take(self, worker: WorkerProcess, batch: list[Sent]) -> None:
+        """Take the calls of the next message off the queue, into ``batch``."""
         share = max(1, min(BATCH_CALLS, len(self._queue) // max(1, len(self._crew.workers))))
         seconds = 0.0
         while self._queue and len(batch) < share and seconds < BATCH_SECONDS:
@@ -77,14 +85,19 @@ class Giving:
                 break
             if worker.calls_left is not None and len(batch) >= worker.calls_left:
                 break
-            sent = self._packed(self._queue.popleft())
+            claim = self._queue.popleft()
+            try:
+                sent = self._packed(claim)
+            except BaseException as exc:
+                claim.close(Outcome.FAILED, self._pool.owner._now_us(), exception=exc)
+                raise
             if sent is not None:
                 batch.append(sent)
-                seconds += self._durations.of(sent.claim.job)
+                seconds += self._durations.of(claim.job)
             if not short:
                 break
-        if not batch:
-            return
+
+    def _write(self, worker: WorkerProcess, batch: list[Sent]) -> None:
         worker.count_calls(len(batch))
         worker.sent.extend(batch)
         message = pack_calls((sent.number, sent.blob, sent.facts) for sent in batch)
