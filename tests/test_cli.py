@@ -9,6 +9,7 @@ from importlib import metadata
 import pytest
 from click.testing import CliRunner
 
+from apscheduler import jobstores
 from apscheduler.cli import main
 from apscheduler.testing import ManualScheduler
 
@@ -211,8 +212,12 @@ def test_the_option_version_says_what_the_command_says() -> None:
 
 
 def test_a_store_without_sqlalchemy_is_told_which_extra_is_missing(monkeypatch) -> None:
+    for name in [name for name in sys.modules if name.startswith("sqlalchemy.")]:
+        monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "sqlalchemy", None)
-    monkeypatch.delitem(sys.modules, "apscheduler.jobstores.sqlalchemy", raising=False)
+    for name in ("sqlalchemy", "_checkup"):  # another test of this process may have loaded them
+        monkeypatch.delitem(sys.modules, f"apscheduler.jobstores.{name}", raising=False)
+        monkeypatch.delattr(jobstores, name, raising=False)
     code, output = asked("doctor", "--store", "sqlite:///jobs.db")
     assert code == 1
     assert "pip install 'tickwright[sqlalchemy]'" in output

@@ -362,6 +362,8 @@ def test_a_run_that_goes_on_is_never_pruned(place, opened, work):
     scheduler.add_job(f"{MODULE}:good", id="done")
     scheduler.add_job(f"{MODULE}:hold", id="held")
     assert work.entered.wait(WAIT)
+    written = "SELECT COUNT(*) FROM {t}_runs WHERE job_id = 'done' AND state = 10"
+    until(lambda: place.rows(written) == [(1,)])
     place.change("UPDATE {t}_runs SET seq = seq - :age", age=86400 * SECOND)
     store_of(scheduler).prune()
     assert place.rows("SELECT job_id FROM {t}_runs WHERE state < 10") == [("held",)]
