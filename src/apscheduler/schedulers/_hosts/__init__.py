@@ -1,6 +1,7 @@
 """What waits between two passes: a thread, or an event loop of the program's.
 
-``waiting.py`` is the flag for which schedulers with a thread wait. ``callback.py`` is the base of schedulers in any event
+``waiting.py`` is the flag for which schedulers with a thread wait; how long they sleep is in ``_main_loop`` of
+``schedulers/blocking.py``. ``callback.py`` is the base of schedulers in any event
 loop, through a port (``apscheduler/loops``), ``loop_timer.py`` their timer, ``pass_thread.py`` the thread beside the loop.
 ``asyncio.py`` adds what only asyncio has.
 

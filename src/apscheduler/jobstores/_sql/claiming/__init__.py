@@ -11,8 +11,8 @@ A pass goes down this list:
     doubt.py         keeps that batch until it is known that the transaction was committed
 
 ``catching_up.py`` has catch-ups, and ``chains.py`` those that were taken from a dead node. ``free_runs.py`` claims what was
-given back or taken from a dead node. ``holders.py`` and ``passed.py`` say why something is not started. ``outbox.py``
-writes outcomes into the ledger in groups.
+given back or taken from a dead node. ``holders.py`` and ``passed.py`` have the words for why something is not started;
+``../telling.py`` tells them, a lasting trouble once in ten seconds. ``outbox.py`` writes outcomes into the ledger in groups.
 
 The states of a run: history/states.py. The rules by number: docs/explanation/claim-protocol.md.
 
