@@ -20,7 +20,9 @@ CHOICE = (
     "in docs/how-to/time-zones.md"
 )
 _AHEAD = timedelta(days=5 * 366)
-_VERSION = re.compile(r"(?:# version )?(\d{4}[a-z]{1,2})\b")
+_VERSION = (
+    r"(?:# version )?(\d{4}[a-z]{1,2})\b"  # compiled where it is used: most starts do not ask
+)
 
 
 TYPE_CHECKING = False
@@ -148,7 +150,7 @@ def _version_in(folder: Path) -> str | None:
     for name in ("tzdata.zi", "+VERSION", "version"):
         try:
             with (folder / name).open(encoding="ascii") as file:
-                match = _VERSION.match(file.readline(100))
+                match = re.match(_VERSION, file.readline(100))
         except (OSError, UnicodeDecodeError):
             continue
         if match is not None:

@@ -18,7 +18,6 @@ from itertools import count
 from apscheduler.executors._ending.pools import Ending
 from apscheduler.executors._threads.runner import UnderWay
 from apscheduler.executors._threads.worker import Worker
-from apscheduler.history.reasons import all_busy
 from apscheduler.runs.context import caller_ident
 
 TYPE_CHECKING = False
@@ -227,6 +226,8 @@ class WorkerPool:
     def why_late(self) -> str:
         """Return why something waited in this pool's queue."""
         if self.running_count() >= self._max_workers:
+            from apscheduler.history.reasons import all_busy
+
             return all_busy(self._max_workers, self.owner._alias)
         return f"it waited in the queue of executor {self.owner._alias!r}"
 
