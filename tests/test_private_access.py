@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from typing import TYPE_CHECKING
 
 import pytest
@@ -68,6 +69,7 @@ def read(tree: ast.AST) -> Iterator[tuple[int, str, str]]:
                 yield node.lineno, owner, node.attr
 
 
+@cache
 def trespasses(source: Path) -> list[tuple[str, str]]:
     """Return each reading of a private name that the reader's room does not define: the name, and where."""
     trees = {
