@@ -23,7 +23,12 @@ from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.schedulers import SchedulerAlreadyRunningError, SchedulerNotRunningError
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.schedulers.background import BackgroundScheduler
-from apscheduler.schedulers.base import STATE_PAUSED, STATE_RUNNING, STATE_STOPPED
+from apscheduler.schedulers.base import (
+    STATE_PAUSED,
+    STATE_RUNNING,
+    STATE_STOPPED,
+    BaseScheduler,
+)
 from apscheduler.schedulers.blocking import BlockingScheduler
 
 PATIENCE = 20
@@ -573,3 +578,30 @@ def test_a_child_that_was_forked_meanwhile_may_start(gate, at_work):
     assert os.waitstatus_to_exitcode(status) == STATE_RUNNING
     gate.may_end.set()
     ended(thread)
+
+
+class Bare(BaseScheduler):
+    """A scheduler with a host of someone else's, which does not wait for a shutdown itself."""
+
+    def shutdown(self, wait=True):
+        super().shutdown(wait)
+
+    def wakeup(self):
+        """Do nothing: the test makes the passes."""
+
+
+def test_a_host_of_someone_else_starts_after_the_shutdown_too(gate, waits):
+    scheduler = Bare(executor=ThreadPoolExecutor(1), timezone="UTC")
+    scheduler.start()
+    run_job(scheduler, gate)
+    scheduler._process_jobs()
+    assert gate.begun.wait(PATIENCE)
+    ending = in_thread(scheduler.shutdown)
+    is_stopped(scheduler)
+    starting = in_thread(scheduler.start)
+    assert waits.wait(PATIENCE)
+    assert scheduler.state == STATE_STOPPED
+    gate.may_end.set()
+    ended(ending, starting)
+    assert scheduler.state == STATE_RUNNING
+    scheduler.shutdown()
