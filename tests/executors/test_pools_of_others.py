@@ -10,6 +10,7 @@ import time
 import weakref
 from concurrent.futures import BrokenExecutor
 from concurrent.futures import ThreadPoolExecutor as Threads
+from functools import partial
 
 import pytest
 from executors import sample_jobs
@@ -259,7 +260,7 @@ def test_on_another_host_a_call_that_hangs_is_left_behind_in_time():
     ended = []
 
     def beside():
-        ended.append(call_in_time(time.sleep, (1.5,), {}, 0.1, alone=True))
+        ended.append(call_in_time(partial(time.sleep, 1.5), 0.1, alone=True))
 
     thread = threading.Thread(target=beside)
     began = time.monotonic()
@@ -303,7 +304,7 @@ def test_a_coroutine_in_a_workers_thread_is_timed_out():
     said = []
 
     def call():
-        said.append(call_in_time(asyncio.sleep, (5,), {}, 0.1))
+        said.append(call_in_time(partial(asyncio.sleep, 5), 0.1))
 
     thread = threading.Thread(target=call)
     thread.start()

@@ -181,7 +181,8 @@ def test_each_fire_time_is_its_own_run():
 
 
 def test_the_token_of_the_claim_is_with_the_run():
-    assert called(sample_jobs.nothing).context().token == 8
+    attempt = calls.attempt_at(called(sample_jobs.nothing), NOW)
+    assert attempt.context().token == 8
 
 
 def test_a_call_with_a_timeout_stays_in_its_thread_unless_nobody_else_looks_after_it():

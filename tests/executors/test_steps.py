@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import pickle
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -12,7 +14,10 @@ from executors.loop_of_a_test import Executor
 from apscheduler import current_run
 from apscheduler.executors._attempt import steps
 from apscheduler.executors._attempt.steps import next_attempt
-from apscheduler.executors.base import run_coroutine_job, run_job
+from apscheduler.executors._child import calls
+from apscheduler.executors._child.calls import Call
+from apscheduler.executors._wire.calls import Facts
+from apscheduler.executors.base import now_us, run_coroutine_job, run_job
 from apscheduler.executors.debug import DebugExecutor
 from apscheduler.history.outcomes import Outcome
 
@@ -150,3 +155,66 @@ def test_no_driver_calls_what_may_not_start_here(driver, started, make_claim, re
     claim.lead = SimpleNamespace(held=False)
     driver(started, claim, recorder)
     assert (called, given, recorder.results) == ([], [claim], [])
+
+
+# -- a worker process --------------------------------------------------------------------------------------
+
+
+def public(attempt):
+    return {name for name in dir(attempt) if not name.startswith("_")}
+
+
+def test_an_attempt_has_the_same_names_in_a_worker_process():
+    assert public(steps.Attempt) - public(calls.Attempt) == {"cancelled", "claim", "owner"}
+    assert public(calls.Attempt) <= public(steps.Attempt)
+
+
+seen: list[object] = []
+
+
+async def seen_run():
+    seen.append("job")
+
+
+def raises():
+    seen.append("job")
+    raise ValueError("boom")
+
+
+@pytest.mark.parametrize(
+    ("job", "timeout", "end"),
+    [
+        (seen_run, None, "returned"),
+        (seen_run, 30, "returned"),
+        (raises, None, "raised"),
+        (raises, 30, "raised"),
+        (partial(asyncio.sleep, 20), 0.01, "time_out"),
+    ],
+)
+def test_a_worker_process_goes_through_the_steps_in_order(
+    job, timeout, end, monkeypatch, suites_alarm, own_runner
+):
+    seen.clear()
+
+    def noted(name):
+        step = getattr(calls.Attempt, name)
+
+        def note(self, *args):
+            seen.append(name)
+            assert (current_run() is None) == (name != "call")
+            return step(self, *args)
+
+        return note
+
+    names = ("context", "call", "returned", "raised", "time_out")
+    monkeypatch.setattr(
+        calls, "Attempt", type("Noted", (calls.Attempt,), {name: noted(name) for name in names})
+    )
+    fires = [now_us(), now_us() - 5_000_000, now_us() + 1]
+    facts = Facts("me", "store", fires, 4_000_000, 1, timeout, 1, None)
+    call = Call(pickle.dumps((job, (), {}, None), 5), facts)
+    answers = list(call.run(seen.append))
+    asked = [] if end == "time_out" else ["job"]
+    first = [0, "context", "call", *asked, end]
+    assert seen == [*first, 1, 2, *first[1:]]
+    assert answers[1].outcome == "missed"

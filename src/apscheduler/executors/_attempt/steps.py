@@ -20,10 +20,13 @@ A driver differs from the others only in how it calls, awaits and watches:
     greenlet    ``gevent.py``               awaits in a thread of gevent's; a timer raises in the greenlet
     3.x's way   ``_v3/runs.py``             in a thread or in a loop; nobody watches
 
-Two go through the same steps in code of their own. A worker process (``_child``) has no claim: it gets the facts of one,
-and its answers become results here. Plain jobs of threads have no claim either (``Runner.take_items``).
+A worker process has no claim, and must start in a few milliseconds. Its ``_child/calls.py`` has ``attempt_at`` and an
+``Attempt`` of the same names whose ends are answers on the pipe; the scheduler's process makes results of them.
 
-What a feature adds around a call has its place here: a timeout, a context, a retry, a trace.
+One goes through the steps in code of its own: plain jobs of threads, which have no claim (``Runner.take_items``).
+
+What a feature adds around a call has its place in ``Attempt``: a context, a trace. What comes before a call has it in
+``next_attempt``, and what comes after it in the four ends.
 """
 
 from __future__ import annotations

@@ -10,16 +10,20 @@ import signal
 import threading
 from contextvars import copy_context
 from queue import Empty, SimpleQueue
-from typing import Any
 
-from apscheduler.executors.base import JobTimeoutError
+from apscheduler.runs.errors import JobTimeoutError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 _COROUTINE_GRACE = 0.25
 _BESIDE_GRACE = 0.5
 
 
 def call_in_time(
-    func: Any, args: Any, kwargs: Any, timeout: float, *, alone: bool = False
+    func: Callable[[], Any], timeout: float, *, alone: bool = False
 ) -> tuple[Any, BaseException | None, bool]:
     """Call the function; return its value, its exception, and whether it ended in time. Never raises.
 
@@ -27,21 +31,19 @@ def call_in_time(
     """
     on_main = threading.current_thread() is threading.main_thread()
     if on_main and hasattr(signal, "setitimer"):
-        return _call_with_signal(func, args, kwargs, timeout)
+        return _call_with_signal(func, timeout)
     if alone:
-        return _call_beside(func, args, kwargs, timeout)
-    return _call_with_watchdog(func, args, kwargs, timeout)
+        return _call_beside(func, timeout)
+    return _call_with_watchdog(func, timeout)
 
 
-def _call_beside(
-    func: Any, args: Any, kwargs: Any, timeout: float
-) -> tuple[Any, BaseException | None, bool]:
+def _call_beside(func: Callable[[], Any], timeout: float) -> tuple[Any, BaseException | None, bool]:
     """Call the function in a new thread; leave the thread behind if it does not end when it is told to."""
     said: SimpleQueue[tuple[Any, BaseException | None, bool]] = SimpleQueue()
     context = copy_context()
 
     def call() -> None:
-        said.put(context.run(_call_with_watchdog, func, args, kwargs, timeout))
+        said.put(context.run(_call_with_watchdog, func, timeout))
 
     threading.Thread(target=call, name="apscheduler-call", daemon=True).start()
     try:
@@ -64,7 +66,7 @@ class _Alarm:
 
 
 def _call_with_signal(
-    func: Any, args: Any, kwargs: Any, timeout: float
+    func: Callable[[], Any], timeout: float
 ) -> tuple[Any, BaseException | None, bool]:
     alarm = _Alarm()
     value: Any = None
@@ -74,7 +76,7 @@ def _call_with_signal(
     try:
         signal.setitimer(signal.ITIMER_REAL, timeout)
         try:
-            value = func(*args, **kwargs)
+            value = func()
             if value is not None and hasattr(value.__class__, "__await__"):
                 # The deadline cancels the coroutine; the signal comes a little later, for one that does not yield.
                 left = signal.setitimer(signal.ITIMER_REAL, timeout + _COROUTINE_GRACE)[0]
@@ -112,7 +114,7 @@ def _await(awaitable: Any, left: float) -> tuple[Any, bool]:
 
 
 def _call_with_watchdog(
-    func: Any, args: Any, kwargs: Any, timeout: float
+    func: Callable[[], Any], timeout: float
 ) -> tuple[Any, BaseException | None, bool]:
     from apscheduler.executors._attempt.watchdog import (
         Watch,
@@ -128,7 +130,7 @@ def _call_with_watchdog(
 
     def call() -> Any:
         dog.add(watch)
-        value = func(*args, **kwargs)
+        value = func()
         if value is not None and hasattr(value.__class__, "__await__"):
             value = coroutines.run_anywhere(value, run_context.get(), watch)
         return value

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import pickle
 import sys
+from datetime import UTC
 
 from apscheduler import clocks
+from apscheduler._engine.instants import from_us
 from apscheduler.executors._wire.calls import (
     EXECUTED,
     FAILED,
@@ -19,6 +21,7 @@ from apscheduler.executors._wire.calls import (
     facts_from,
 )
 from apscheduler.executors._wire.errors import pack_error, plain_error, said
+from apscheduler.runs.context import make_context, run_context
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,12 +29,14 @@ if TYPE_CHECKING:
     from typing import Any
 
     from apscheduler.executors._wire.calls import PlainFacts
+    from apscheduler.runs.context import RunContext
 
 
 class Call:
     """One call in this process; its fire times run one after another.
 
     :ivar is_alone: whether no other process watches its timeout
+    :ivar fire: the fire time that is running (microseconds UTC)
     """
 
     def __init__(self, blob: bytes, facts: PlainFacts) -> None:
@@ -39,13 +44,16 @@ class Call:
         self._blob = blob
         self.is_alone = False
         self.fire = 0
+        self.func: Any = None
+        self.args: Any = ()
+        self.kwargs: Any = {}
         self.zone: Any = None
 
     def run(self, on_start: Any = None) -> Iterator[Answer]:
         """Run all fire times and yield one answer for each. Never raises."""
         try:
-            what, args, kwargs, self.zone = self._parts()
-            func = resolve(what)
+            what, self.args, self.kwargs, self.zone = self._parts()
+            self.func = resolve(what)
         except BaseException as exc:  # noqa: BLE001 - a user's module may raise anything at import
             now = clocks.now_us()
             why = f"the job's function or arguments cannot be loaded in the worker process: {said(exc)}"
@@ -57,13 +65,13 @@ class Call:
             self.fire = fire
             if on_start is not None and on_start(index) is False:
                 return  # the scheduler's side has given this call up
-            yield self._answer(func, args, kwargs)
+            yield self._answer()
 
-    def _answer(self, func: Any, args: Any, kwargs: Any) -> Answer:
+    def _answer(self) -> Answer:
         """Run the fire time and return its answer, even if an exception, a value or a context misbehaves on the way."""
         begun = clocks.now_us()
         try:
-            return self._run_fire(func, args, kwargs)
+            return self._run_fire()
         except BaseException as exc:  # noqa: BLE001 - without an answer the scheduler's side would wait for ever
             why = f"what became of the call cannot be told: {said(exc)}"
             now = clocks.now_us()
@@ -75,26 +83,24 @@ class Call:
         parts: tuple[Any, Any, Any, Any] = pickle.loads(self._blob)  # noqa: S301 - from our scheduler
         return parts
 
-    def _pickled(self, what: Any) -> bytes:
+    def pickled(self, what: Any) -> bytes:
+        """Return a return value as bytes.
+
+        :raises BaseException: whatever pickling raises
+        """
         return pickle.dumps(what, 5)
 
-    def _run_fire(self, func: Any, args: Any, kwargs: Any) -> Answer:
-        from apscheduler.runs.context import run_context
-
-        fire, facts = self.fire, self.facts
-        started = clocks.now_us()
-        if started - fire > facts.grace:
-            return Answer(fire, MISSED, 0, started)
-        if facts.start_by is not None and clocks.boot_us() >= facts.start_by:
-            return Answer(fire, FENCED, 0, started)
-        value: Any = None
+    def _run_fire(self) -> Answer:
+        attempt = attempt_at(self, self.fire)
+        if isinstance(attempt, Answer):
+            return attempt
         error: BaseException | None = None
         in_time = True
-        token = run_context.set(self.context())
+        token = run_context.set(attempt.context())
         try:
-            if facts.timeout is None:
+            if attempt.timeout is None:
                 try:
-                    value = func(*args, **kwargs)
+                    value = attempt.call()
                     if value is not None and hasattr(value.__class__, "__await__"):
                         from apscheduler.executors._child.coroutines import run_coroutine
 
@@ -105,35 +111,84 @@ class Call:
                 from apscheduler.executors._child.alarm import call_in_time
 
                 value, error, in_time = call_in_time(
-                    func, args, kwargs, facts.timeout, alone=self.is_alone
+                    attempt.call, attempt.timeout, alone=self.is_alone
                 )
         finally:
             run_context.reset(token)
-        finished = clocks.now_us()
         if not in_time:
-            return Answer(fire, TIMED_OUT, started, finished)
+            return attempt.time_out()
         if error is not None:
-            return Answer(fire, FAILED, started, finished, error=pack_error(error))
-        if value is None:
-            return Answer(fire, EXECUTED, started, finished)
-        try:
-            return Answer(fire, EXECUTED, started, finished, self._pickled(value))
-        except BaseException as exc:  # noqa: BLE001 - anything can be raised by a user's __reduce__
-            why = f"the function returned a {type(value).__name__}, which cannot be pickled: {said(exc)}"
-            return Answer(fire, FAILED, started, finished, error=plain_error("TypeError", why))
+            return attempt.raised(error)
+        return attempt.returned(value)
 
-    def context(self) -> Any:
-        """Return what ``current_run()`` returns in this process."""
-        from datetime import UTC
 
-        from apscheduler._engine.instants import from_us
-        from apscheduler.runs.context import make_context
+class Attempt:
+    """One call of the function for one fire time: what ``_attempt/steps.Attempt`` is where the claim is.
 
-        facts = self.facts
-        moment = from_us(self.fire, self.zone or UTC)
+    Whatever it comes to is an answer here, which the scheduler's process settles.
+
+    :ivar fire: the fire time (microseconds UTC)
+    :ivar started: when the function is called (microseconds UTC)
+    :ivar timeout: after how many seconds the call is interrupted, ``None`` if it never is
+    """
+
+    __slots__ = ("_whole", "fire", "started", "timeout")
+
+    def __init__(self, whole: Call, fire: int, started: int) -> None:
+        self._whole = whole
+        self.fire = fire
+        self.started = started
+        self.timeout = whole.facts.timeout
+
+    def context(self) -> RunContext:
+        """Return what ``current_run()`` returns inside this run."""
+        facts = self._whole.facts
+        moment = from_us(self.fire, self._whole.zone or UTC)
         return make_context(
             facts.job_id, facts.jobstore, moment, self.fire, facts.attempt, facts.token
         )
+
+    def call(self) -> Any:
+        """Call the function and return its value, which may have to be awaited.
+
+        :raises BaseException: what the function raises
+        """
+        whole = self._whole
+        return whole.func(*whole.args, **whole.kwargs)
+
+    # -- what it came to -------------------------------------------------------------------------------
+
+    def returned(self, value: Any) -> Answer:
+        """Return the answer that the function returned, or that its value cannot be sent."""
+        finished = clocks.now_us()
+        if value is None:
+            return Answer(self.fire, EXECUTED, self.started, finished)
+        try:
+            return Answer(self.fire, EXECUTED, self.started, finished, self._whole.pickled(value))
+        except BaseException as exc:  # noqa: BLE001 - anything can be raised by a user's __reduce__
+            why = f"the function returned a {type(value).__name__}, which cannot be pickled: {said(exc)}"
+            error = plain_error("TypeError", why)
+            return Answer(self.fire, FAILED, self.started, finished, error=error)
+
+    def raised(self, exc: BaseException) -> Answer:
+        """Return the answer that the function raised."""
+        finished = clocks.now_us()
+        return Answer(self.fire, FAILED, self.started, finished, error=pack_error(exc))
+
+    def time_out(self) -> Answer:
+        """Return the answer that it did not end in time. The function may still run."""
+        return Answer(self.fire, TIMED_OUT, self.started, clocks.now_us())
+
+
+def attempt_at(whole: Call, fire: int) -> Attempt | Answer:
+    """Return the attempt at a fire time of the call, or the answer that it comes too late or may not start here."""
+    started = clocks.now_us()
+    facts = whole.facts
+    if started - fire > facts.grace:
+        return Answer(fire, MISSED, 0, started)
+    if facts.start_by is not None and clocks.boot_us() >= facts.start_by:
+        return Answer(fire, FENCED, 0, started)
+    return Attempt(whole, fire, started)
 
 
 _resolved: dict[str, Any] = {}

@@ -75,7 +75,7 @@ class ObjectCall(Call):
     def _parts(self) -> tuple[Any, Any, Any, Any]:
         return (*self._brought, None)
 
-    def _pickled(self, what: Any) -> bytes:
+    def pickled(self, what: Any) -> bytes:
         return pickled_somehow(what)
 
 
