@@ -6,8 +6,8 @@ return. So here it reads the file with line ends added behind its end, as many a
 
 from __future__ import annotations
 
+import os.path
 from io import BytesIO
-from pathlib import Path
 
 from apscheduler.zones.names import SEASONS
 
@@ -19,12 +19,12 @@ _LARGEST: Final = 1_000_000
 """The most bytes of a file that are read; the largest file of the tz database has 4,000."""
 
 
-def is_whole(file: Path) -> bool | None:
+def is_whole(file: str) -> bool | None:
     """Return whether this is a whole file of zone data; ``None`` if it is no file that can be opened."""
     try:
-        if not file.is_file():
+        if not os.path.isfile(file):
             return None
-        with file.open("rb") as opened:
+        with open(file, "rb") as opened:
             content = opened.read(_LARGEST)
     except OSError:
         return None

@@ -10,7 +10,6 @@ import os
 from collections import namedtuple
 from datetime import UTC, tzinfo
 from functools import lru_cache
-from pathlib import Path
 
 from apscheduler.zones.names import SEASONS, plain, suggestions, zone_called
 
@@ -109,11 +108,11 @@ def _damaged(given: str) -> str | None:
 
     named = given.removeprefix(":")
     if given:
-        return named if Path(named).is_absolute() and is_whole(Path(named)) is False else None
-    file = next((file for file in _FILES if Path(file).exists()), None)
-    if file is None or is_whole(Path(file)) is not False:
+        return named if os.path.isabs(named) and is_whole(named) is False else None
+    file = next((file for file in _FILES if os.path.exists(file)), None)
+    if file is None or is_whole(file) is not False:
         return None
-    is_needed = Path(file).is_symlink() or get_localzone_name() is None
+    is_needed = os.path.islink(file) or get_localzone_name() is None
     return file if is_needed else None
 
 
@@ -131,7 +130,7 @@ def _named(zone: tzinfo, given: str, how: str) -> Found:
     if not (is_nameless or is_false):
         return Found(zone, how)
     file = given.removeprefix(":")
-    file = file if Path(file).is_absolute() else "/etc/localtime"
+    file = file if os.path.isabs(file) else "/etc/localtime"
     named = _by_content(zone, _UTC_NAMES if is_false else frozenset())
     if named is not None:
         return Found(named, f"by the content of {file}")
