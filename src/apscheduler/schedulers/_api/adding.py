@@ -273,7 +273,7 @@ def _job_class() -> Any:
 
     :raises TypeError: if it is a class that is no subclass of our ``Job``
     """
-    found = sys.modules["apscheduler.schedulers.base"].Job
+    found = vars(sys.modules["apscheduler.schedulers.base"]).get("Job", Job)
     if found is not Job and isinstance(found, type) and not issubclass(found, Job):
         raise TypeError(
             f"schedulers.base.Job is {found!r}, which is no subclass of apscheduler.job.Job: stores and executors need one"
