@@ -70,8 +70,6 @@ def pass_claims(job: Job, standing: Standing) -> None:
     """Move a job that is to replace the stored one past what was claimed, unless a user said when it runs first."""
     if job._shown is not None or job._due == NEVER or job._due > standing.claimed:
         return
-    from apscheduler.triggers.wording import same_schedule
-
     same = same_schedule(standing.job.trigger, job.trigger)
     following = _not_claimed(job._series(), job._due, standing.claimed, same=same)
     if following is not None:
@@ -80,12 +78,22 @@ def pass_claims(job: Job, standing: Standing) -> None:
 
 def hand_on_time(job: Job, standing: Standing) -> None:
     """Give a job the next fire time of the one that it replaces, if both have the same schedule."""
-    from apscheduler.triggers.wording import same_schedule
-
     if same_schedule(standing.job.trigger, job.trigger):
         job._due, job._shown = standing.job._due, standing.job._shown
     else:
         pass_claims(job, standing)
+
+
+def same_schedule(one: BaseTrigger, other: BaseTrigger) -> bool:
+    """Return whether users said the same about both triggers; the moments at which they were made do not count."""
+    if one is other:
+        return True
+    return type(one) is type(other) and str(one) == str(other) and _limits(one) == _limits(other)
+
+
+def _limits(trigger: BaseTrigger) -> list[str]:
+    """Return what a trigger was given and does not always say in its own text."""
+    return [str(getattr(trigger, name, None)) for name in ("timezone", "end_date", "jitter")]
 
 
 def _not_claimed(series: Series, first: int | None, claimed: int, *, same: bool) -> int | None:

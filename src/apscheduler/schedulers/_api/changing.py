@@ -15,7 +15,7 @@ from apscheduler.events import (
 from apscheduler.job import Job
 from apscheduler.job_hooks import approved, is_own_modify
 from apscheduler.jobstores.base import JobLookupError
-from apscheduler.jobstores.standing import Standing, begin_by_store, first_after
+from apscheduler.jobstores.standing import Standing, begin_by_store, first_after, same_schedule
 from apscheduler.schedulers._api.adding import JobAdding
 from apscheduler.schedulers._api.calendars import with_calendars_of
 from apscheduler.schedulers._overridden import is_ours
@@ -67,8 +67,6 @@ class JobOperations(JobAdding):
 
     def _first(self, standing: Standing, trigger: BaseTrigger) -> dict[str, Any]:
         """Return the change by which a job gets the next fire time that a trigger gives from now on."""
-        from apscheduler.triggers.wording import same_schedule
-
         job = standing.job
         series = series_of(trigger.for_job(job.id), self)
         same = same_schedule(job.trigger, trigger)

@@ -16,8 +16,13 @@ from apscheduler.jobstores._sql.changing.exchange import ChangedMeanwhileError, 
 from apscheduler.jobstores._sql.changing.loading import Loader, Unloadable
 from apscheduler.jobstores._sql.connection.database import is_disconnect
 from apscheduler.jobstores.base import ConflictingIdError, JobLookupError, QuarantinedJobError
-from apscheduler.jobstores.standing import CLOCK_ERROR, EDIT_TRIES, Standing, pass_claims
-from apscheduler.triggers.wording import same_schedule
+from apscheduler.jobstores.standing import (
+    CLOCK_ERROR,
+    EDIT_TRIES,
+    Standing,
+    pass_claims,
+    same_schedule,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
