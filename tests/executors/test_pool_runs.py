@@ -17,6 +17,7 @@ from apscheduler.executors._foreign import board as call_board
 from apscheduler.executors._foreign import pool as pool_module
 from apscheduler.executors._foreign import threads as pool_threads
 from apscheduler.executors._foreign.kinds import nothing
+from apscheduler.executors._wire import cells
 from apscheduler.executors.base import InterpreterEndingError
 from apscheduler.executors.futures import FuturesExecutor
 from apscheduler.history.outcomes import Outcome
@@ -376,7 +377,7 @@ def test_an_end_waits_for_what_is_in_the_pool_and_takes_the_board_away(
     executor.shutdown(wait=True)
     assert recorder.outcomes == [Outcome.EXECUTED]
     assert pool.ended == [True]
-    assert board.path not in call_board._owners
+    assert board.path not in cells._owners
     until(lambda: runs.collector.thread is None)
 
 

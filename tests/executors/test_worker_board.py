@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from apscheduler.executors._wire import board as board_module
-from apscheduler.executors._wire.board import NO_LIMIT, Board
+from apscheduler.executors._wire import cells
+from apscheduler.executors._wire.board import Board
+from apscheduler.executors._wire.cells import NO_LIMIT
 
 
 @pytest.fixture
@@ -93,10 +94,10 @@ def test_the_file_is_this_users_alone_and_goes_with_its_removal(board, worker):
     assert file.name.startswith("apscheduler-")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert file.stat().st_size == 3 * 4 * 8
-    assert board.path in board_module._owners
+    assert board.path in cells._owners
     board.remove()
     assert not file.exists()
-    assert board.path not in board_module._owners
+    assert board.path not in cells._owners
     assert worker.begin(0, 1)
     assert board.number(0) == 1
     board.remove()
@@ -141,9 +142,9 @@ def test_a_fork_deletes_no_file_of_its_parent(board, monkeypatch):
     here = os.getpid()
     with monkeypatch.context() as patched:
         patched.setattr(os, "getpid", lambda: here + 1)
-        board_module._delete(board.path, here)
+        cells._delete(board.path, here)
     assert Path(board.path).exists()
-    assert board.path not in board_module._owners
+    assert board.path not in cells._owners
 
 
 def test_the_end_of_the_program_deletes_the_files_that_are_left(monkeypatch, tmp_path):
@@ -152,8 +153,8 @@ def test_the_end_of_the_program_deletes_the_files_that_are_left(monkeypatch, tmp
         file.touch()
     gone = tmp_path / "gone"
     owners = {str(gone): os.getpid(), str(mine): os.getpid(), str(parents): os.getpid() + 1}
-    monkeypatch.setattr(board_module, "_owners", owners)
-    board_module._delete_all()
+    monkeypatch.setattr(cells, "_owners", owners)
+    cells._delete_all()
     assert owners == {}
     assert not mine.exists()
     assert parents.exists()

@@ -8,19 +8,14 @@ one that was given up, the board refuses it.
 
 from __future__ import annotations
 
-import atexit
-import mmap
 import os
-import tempfile
 import threading
-import weakref
 from collections import deque
-from contextlib import suppress
 from typing import NamedTuple
 
 from apscheduler import clocks
+from apscheduler.executors._wire.cells import NO_LIMIT, Cells, make_file
 
-NO_LIMIT = (1 << 63) - 1
 EXECUTED, FAILED, TIMED_OUT, MISSED, FENCED, REFUSED = range(1, 7)
 """How a fire time ended; the function was not called for the last three."""
 
@@ -59,17 +54,7 @@ class Seen(NamedTuple):
         return bool(self.codes) and self.codes[-1] == REFUSED
 
 
-class _Cells:
-    """The shared file, as both sides open it."""
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-        with open(path, "r+b") as file:  # noqa: PTH123 - pathlib is not cheap to import
-            self._map = mmap.mmap(file.fileno(), 0)
-        self._cells = memoryview(self._map).cast("q")
-
-
-class WorkersBoard(_Cells):
+class WorkersBoard(Cells):
     """The board as it is used by the process that has a call."""
 
     def begin(self, slot: int, number: int) -> bool:
@@ -104,19 +89,14 @@ class WorkersBoard(_Cells):
         cells[at + _ENDED] = index + 1
 
 
-class CallBoard(_Cells):
+class CallBoard(Cells):
     """The board as the scheduler's side uses it. Its own lock guards the list of free slots."""
 
     def __init__(self, slots: int) -> None:
-        handle, path = tempfile.mkstemp(prefix="apscheduler-")
-        os.truncate(handle, slots * _FIELDS * 8)
-        os.close(handle)
-        super().__init__(path)
+        super().__init__(make_file(slots * _FIELDS))
         self._free = deque(range(slots))
         self._lock = threading.Lock()
-        # Not called at exit: pools still finish their work then, and start processes that open the board.
-        weakref.finalize(self, _delete, path, os.getpid()).atexit = False
-        _owners[path] = os.getpid()
+        self.own()
 
     def hand_out(self, number: int) -> int | None:
         """Return a slot for the call with this number (above 0), or ``None`` if all slots are taken."""
@@ -154,28 +134,3 @@ class CallBoard(_Cells):
             ended,
             tuple(codes >> (_CODE_BITS * index) & 7 for index in kept),
         )
-
-    def remove(self) -> None:
-        """Delete the file; a process that has it open can still use it."""
-        _delete(self.path, os.getpid())
-
-
-_owners: dict[str, int] = {}
-"""The path of each board that exists, with the number of the process that made it."""
-
-
-def _delete_all() -> None:
-    for path, owner in list(_owners.items()):
-        _delete(path, owner)
-
-
-# Registered before the pools' exit handlers, so it runs after them.
-atexit.register(_delete_all)
-
-
-def _delete(path: str, owner: int) -> None:
-    """Delete the file, unless this is a fork of the process that made it."""
-    _owners.pop(path, None)
-    if os.getpid() == owner:
-        with suppress(OSError):
-            os.unlink(path)  # noqa: PTH108 - see above

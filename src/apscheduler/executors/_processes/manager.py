@@ -27,8 +27,8 @@ from apscheduler.executors._processes.crew import Crew
 from apscheduler.executors._processes.deaths import settle_dead
 from apscheduler.executors._processes.durations import Durations
 from apscheduler.executors._processes.giving import Giving
-from apscheduler.executors._wire.board import NO_LIMIT
 from apscheduler.executors._wire.calls import EXECUTED, answer_from, unpack_said
+from apscheduler.executors._wire.cells import NO_LIMIT
 from apscheduler.history.reasons import all_busy
 
 if TYPE_CHECKING:

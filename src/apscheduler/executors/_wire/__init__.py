@@ -1,7 +1,8 @@
 """What crosses the pipe between the scheduler's process and a process that runs jobs.
 
-``calls.py`` has the form of a call on its way there and of its answers on the way back, ``errors.py`` an exception in a form that always
-travels, ``board.py`` the small file in which a worker says which call it runs and since when.
+``calls.py`` has the form of a call on its way there and of its answers on the way back, ``errors.py`` an exception in a
+form that always travels, ``board.py`` the small file in which a worker says which call it runs and since when.
+``cells.py`` makes and deletes such files.
 
 Both sides import this package, so it imports little. It knows neither pools nor workers: ``_child`` runs the calls.
 

@@ -7,43 +7,22 @@ number on.
 
 from __future__ import annotations
 
-import atexit
-import mmap
-import os
-import tempfile
-import weakref
-from contextlib import suppress
-
 from apscheduler import clocks
+from apscheduler.executors._wire.cells import NO_LIMIT, Cells, make_file
 
-NO_LIMIT = (1 << 63) - 1
 _FIELDS = 4
 
 
-class Board:
+class Board(Cells):
     """The shared file. Both sides use this class."""
-
-    def __init__(self, path: str, slots: int = 0) -> None:
-        """Open the board at ``path``; if ``slots`` is given, size the file for that many slots first."""
-        self.path = path
-        if slots:
-            with open(path, "r+b") as file:  # noqa: PTH123 - pathlib is not cheap to import
-                file.truncate(slots * _FIELDS * 8)
-        with open(path, "r+b") as file:  # noqa: PTH123 - see above
-            self._map = mmap.mmap(file.fileno(), 0)
-        self._cells = memoryview(self._map).cast("q")
 
     @classmethod
     def make(cls, slots: int) -> Board:
         """Make a board with ``slots`` slots, readable by this user only."""
-        handle, path = tempfile.mkstemp(prefix="apscheduler-")
-        os.close(handle)
-        board = cls(path, slots)
+        board = cls(make_file(slots * _FIELDS))
         for slot in range(slots):
             board.clear(slot)
-        # Not called at exit: pools still finish their work then, and start processes that open the board.
-        weakref.finalize(board, _delete, path, os.getpid()).atexit = False
-        _owners[path] = os.getpid()
+        board.own()
         return board
 
     def clear(self, slot: int) -> None:
@@ -85,28 +64,3 @@ class Board:
     def limit(self, slot: int, number: int) -> None:
         """Called by the scheduler's side: the worker must skip calls from this number on."""
         self._cells[slot * _FIELDS + 3] = number
-
-    def remove(self) -> None:
-        """Delete the file; a process that has it open can still use it."""
-        _delete(self.path, os.getpid())
-
-
-_owners: dict[str, int] = {}
-"""The path of each board that exists, with the number of the process that made it."""
-
-
-def _delete_all() -> None:
-    for path, owner in list(_owners.items()):
-        _delete(path, owner)
-
-
-# Registered before the pools' exit handlers, so it runs after them.
-atexit.register(_delete_all)
-
-
-def _delete(path: str, owner: int) -> None:
-    """Delete the file, unless this is a fork of the process that made it."""
-    _owners.pop(path, None)
-    if os.getpid() == owner:
-        with suppress(OSError):
-            os.unlink(path)  # noqa: PTH108 - see above
