@@ -62,7 +62,13 @@ class _Taken(BaseException):
 
 
 class Watch:
-    """One run that must end in time. ``phase`` is guarded by the lock."""
+    """One run that must end in time. ``phase`` is guarded by the lock.
+
+    :ivar ident: of the run's thread
+    :ivar seconds: how long it may take
+    :ivar on_timeout: called when the time is over, if anything is
+    :ivar on_stuck: called when the grace is over too, if anything is
+    """
 
     __slots__ = (
         "_held",
@@ -80,8 +86,8 @@ class Watch:
         self,
         ident: int,
         seconds: float,
-        on_timeout: Callable[[], None],
-        on_stuck: Callable[[], None],
+        on_timeout: Callable[[], None] | None = None,
+        on_stuck: Callable[[], None] | None = None,
     ) -> None:
         self.ident = ident
         self.seconds = seconds
@@ -120,9 +126,7 @@ class Watch:
             self._task = None
             if self.phase != IN_TIME:
                 return False
-            self.on_timeout = self.on_stuck = (
-                _nothing  # they hold the job, the heap holds the watch
-            )
+            self.on_timeout = self.on_stuck = None  # they hold the job, the heap holds the watch
             return True
 
     def expire(self) -> bool:
@@ -160,10 +164,6 @@ class Watch:
     def _raise(self) -> None:
         self._raised = True
         raise_in_thread(self.ident, JobTimeoutError)
-
-
-def _nothing() -> None:
-    pass
 
 
 def watched_call(watch: Watch, call: Callable[[], Any]) -> tuple[Any, BaseException | None, bool]:
