@@ -15,9 +15,9 @@ from executors.workers_of_a_test import (
     turn,
 )
 
+from apscheduler.executors._attempt.answers import facts_of
 from apscheduler.executors._processes import giving
 from apscheduler.executors._processes import manager as process_manager
-from apscheduler.executors._processes.answers import facts_of
 from apscheduler.executors._wire.board import Board
 from apscheduler.history.outcomes import Outcome
 from tests.executors import sample_jobs

@@ -10,11 +10,11 @@ from concurrent.futures.thread import BrokenThreadPool
 from typing import TYPE_CHECKING, Any
 
 from apscheduler.clocks import monotonic
+from apscheduler.executors._attempt.answers import take_answer
 from apscheduler.executors._attempt.calling import drop, tell_own_error, timed_out
 from apscheduler.executors._foreign import away
 from apscheduler.executors._foreign import board as call_board
 from apscheduler.executors._foreign.kinds import has_our_threads, is_of_this_host, wait_for_end
-from apscheduler.executors._processes.answers import take_answer
 from apscheduler.executors._wire import calls
 from apscheduler.executors._wire.errors import RemoteError, said
 from apscheduler.executors.base import WorkerDiedError

@@ -7,11 +7,11 @@ from concurrent.futures import ProcessPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from apscheduler import clocks
+from apscheduler.executors._attempt.answers import facts_of
 from apscheduler.executors._foreign import away
 from apscheduler.executors._foreign.board import CallBoard
 from apscheduler.executors._foreign.host import host_key
 from apscheduler.executors._foreign.kinds import has_our_threads
-from apscheduler.executors._processes.answers import facts_of
 from apscheduler.executors._wire import calls as remote
 from apscheduler.executors._wire.errors import said
 from apscheduler.executors.base import begin_all

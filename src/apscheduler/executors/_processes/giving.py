@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import count
 from typing import TYPE_CHECKING
 
-from apscheduler.executors._processes.answers import facts_of
+from apscheduler.executors._attempt.answers import facts_of
 from apscheduler.executors._processes.durations import SHORT_SECONDS, Durations
 from apscheduler.executors._processes.worker import Sent, WorkerProcess
 from apscheduler.executors._wire.calls import pack_call, pack_calls

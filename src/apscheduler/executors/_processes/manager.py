@@ -15,8 +15,8 @@ from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Any
 
 from apscheduler.clocks import monotonic
+from apscheduler.executors._attempt.answers import take_answer
 from apscheduler.executors._attempt.calling import drop, failed, tell_own_error
-from apscheduler.executors._processes.answers import take_answer
 from apscheduler.executors._processes.clocks import (
     TAKE_BACK_SECONDS,
     end_hung,

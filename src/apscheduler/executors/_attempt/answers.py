@@ -1,4 +1,4 @@
-"""Turns the plain answers of worker processes into results."""
+"""Tells another process what it must know of a claim that it runs, and makes results of its answers."""
 
 from __future__ import annotations
 
