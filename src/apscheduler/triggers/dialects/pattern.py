@@ -14,8 +14,6 @@ LAST: Final = -1
 LAST_WORKDAY: Final = 0
 """The number in ``Dates.nearest`` that means the last Monday to Friday of the month."""
 
-SIXTY: Final = frozenset(range(60))
-HOURS: Final = frozenset(range(24))
 DAYS: Final = frozenset(range(1, 32))
 MONTHS: Final = frozenset(range(1, 13))
 WEEK: Final = frozenset(range(7))

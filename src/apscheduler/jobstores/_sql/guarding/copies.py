@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 
 IDENTITY: Final = "identity"
 """Name of the state table's row for the identity. Its number says when it was adopted, microseconds UTC."""
-_LEAST_HISTORY: Final = 1000
 _UNPOOLED_SECONDS: Final = 5.0
 _FRESH_SECONDS: Final = 600.0
 """Seconds for which rows that this process has committed must be there; later, retention may have removed them."""
