@@ -83,11 +83,9 @@ class JobAdding(JobStoring):
         :raises ConflictingIdError: if the id is taken
         """
         if args is not None and isinstance(trigger, str) and not isinstance(args, list | tuple):
-            from apscheduler.schedulers._api import positional as positional_module
+            from apscheduler.schedulers._api.positional import args_and_trigger
 
-            args, trigger_args = positional_module.read(trigger, args, trigger_args)  # type: ignore[assignment] # kept as it is
-            made = self._create_trigger(trigger, trigger_args)  # as in 3.x, its errors come first
-            positional_module.refuse_schedule(trigger, args)
+            args, made = args_and_trigger(trigger, args, trigger_args, self._create_trigger)
         else:
             made = self._create_trigger(trigger, trigger_args)
         options: dict[str, Any] = {

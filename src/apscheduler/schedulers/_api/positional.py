@@ -10,8 +10,13 @@ from datetime import date, timedelta
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
+
+    from apscheduler.triggers.base import BaseTrigger
+
+    MakeTrigger = Callable[[str, Mapping[str, Any]], BaseTrigger]
+    """Makes a trigger: of which name, with which arguments."""
 
 _TEXTS = {"crontab": "expression", "rrule": "rrule"}
 """Triggers that take a text in the place of ``args``, each with the argument that this text becomes."""
@@ -29,7 +34,22 @@ _ARGUMENTS = {
 _EXAMPLE = 'name the fields, like add_job(func, "cron", hour=10, minute=30)'
 
 
-def read(trigger: str, args: Any, trigger_args: Mapping[str, Any]) -> tuple[Any, Mapping[str, Any]]:
+def args_and_trigger(
+    trigger: str, args: Any, trigger_args: Mapping[str, Any], make: MakeTrigger
+) -> tuple[Any, BaseTrigger]:
+    """Return ``args`` and the trigger; a schedule given as ``args`` becomes an argument of the trigger.
+
+    :raises TypeError: if ``args`` is a schedule that the trigger takes by name only
+    """
+    args, trigger_args = _read(trigger, args, trigger_args)
+    made = make(trigger, trigger_args)  # as in 3.x, its errors come first
+    _refuse(args, _instead(trigger, args))
+    return args, made
+
+
+def _read(
+    trigger: str, args: Any, trigger_args: Mapping[str, Any]
+) -> tuple[Any, Mapping[str, Any]]:
     """Return ``args`` and the trigger's arguments; a schedule given as ``args`` is moved to these arguments."""
     name = _TEXTS.get(trigger)
     if name is not None and name not in trigger_args and _is_schedule(trigger, args):
@@ -37,14 +57,6 @@ def read(trigger: str, args: Any, trigger_args: Mapping[str, Any]) -> tuple[Any,
     if not trigger_args and isinstance(args, dict):
         _refuse(args, _with_names(trigger, args))
     return args, trigger_args
-
-
-def refuse_schedule(trigger: str, args: Any) -> None:
-    """Refuse a schedule that was given as ``args`` to a trigger that takes it by name only.
-
-    :raises TypeError: if ``args`` is such a schedule
-    """
-    _refuse(args, _instead(trigger, args))
 
 
 def _refuse(args: Any, instead: str | None) -> None:
