@@ -125,7 +125,7 @@ def _call_with_watchdog(
     from apscheduler.runs.context import run_context
 
     dog = Watchdog("apscheduler-worker-watchdog")
-    watch = Watch(threading.get_ident(), timeout, _nothing, _nothing)
+    watch = Watch(threading.get_ident(), timeout)
     coroutines = CoroutineRunner()
 
     def call() -> Any:
@@ -140,7 +140,3 @@ def _call_with_watchdog(
     finally:
         coroutines.close()
         dog.close()
-
-
-def _nothing() -> None:
-    """Do nothing: the answer says that the call timed out."""
