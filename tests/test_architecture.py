@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 import pytest
-from test_layers import layer
+from test_layers import imports, layer, modules
 
 from tools import ROOT, TESTED
 
@@ -44,6 +44,32 @@ def test_every_package_and_top_file_is_listed_once() -> None:
 def test_rooms_are_listed_in_the_order_of_their_layers() -> None:
     heights = [layer(f"apscheduler.{re.split('[/.]', room)[0]}") for room in rooms()]
     assert heights == sorted(heights)
+
+
+def room_of(module: str, known: list[str]) -> str:
+    """Return the innermost listed room of a module."""
+    path = "/".join(module.split(".")[1:]) + "/"
+    return max((room for room in known if path.startswith(room.replace(".py", "/"))), key=len)
+
+
+def test_rooms_inside_a_folder_import_from_those_above_them_only() -> None:
+    known, every = rooms(), modules(SOURCE.parent)
+    arrows = {
+        (room_of(name, known), room_of(target, known))
+        for name, path in every.items()
+        for target, _ in imports(name, path, set(every))
+        if target in every and "." in name and "." in target
+    }
+    upwards = [
+        (room, other)
+        for room, other in sorted(arrows)
+        if is_inner(room) and is_inner(other) and known.index(room) < known.index(other)
+    ]
+    assert [pair for pair in upwards if not pair[1].startswith(pair[0])] == []
+
+
+def is_inner(room: str) -> bool:
+    return room.count("/") > 1
 
 
 def test_every_package_opens_with_a_page_that_says_more_than_its_name() -> None:
