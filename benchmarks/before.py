@@ -33,11 +33,26 @@ def compare(chosen: Plan, revision: str, python: str, rounds: int) -> int:
         for name, comparison in chosen.comparisons.items():
             metrics = {row.metric for row in chosen.rows if row.comparison == name}
             for pair in pairs(comparison, sources, rounds):
-                measured = take_turns(pair, {OURS: python})
+                measured = in_both_orders(pair, python)
                 for line, is_slower in lines(name, measured, sorted(metrics)):
                     slower += is_slower
                     print(line, flush=True)
     return slower
+
+
+def in_both_orders(pair: Comparison, python: str) -> Rounds:
+    """Measure a pair in two halves: in each half another one of the two is started first.
+
+    The process that fills its memory first has the better memory. With a million jobs it lists them a tenth faster than
+    the same build that is filled second.
+    """
+    half = replace(pair, rounds=-(-pair.rounds // 2))
+    found = take_turns(half, {OURS: python})
+    later = take_turns(replace(half, contenders=half.contenders[::-1]), {OURS: python})
+    for name, values in later.values.items():
+        found.values[name].extend(values)
+    found.errors.update(later.errors)
+    return found
 
 
 def pairs(comparison: Comparison, sources: str, rounds: int) -> Iterator[Comparison]:

@@ -10,7 +10,8 @@ import sys
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks.before import interval, lines, pairs
+from benchmarks import before
+from benchmarks.before import in_both_orders, interval, lines, pairs
 from benchmarks.goals import FASTER, GOALS, LESS, Row, plan
 from benchmarks.measuring import Comparison, Contender, Rounds, take_turns
 from benchmarks.table import HEADER, cells, judge, markdown
@@ -81,6 +82,25 @@ def test_a_measurement_that_raises_is_told_and_the_others_go_on(capfd) -> None:
     assert "TypeError" in found.errors["broken"]
     assert "no environment 'nowhere'" in found.errors["absent"]
     assert "broken failed" in capfd.readouterr().err
+
+
+def test_each_of_a_pair_is_started_first_in_one_half_of_the_rounds(monkeypatch) -> None:
+    started = []
+
+    def turns(comparison, pythons):
+        names = [each.name for each in comparison.contenders]
+        started.append((names, comparison.rounds))
+        values = {name: [{"us": float(len(started))}] * comparison.rounds for name in names}
+        return Rounds(values, {"now": "ended"} if len(started) == 2 else {})
+
+    monkeypatch.setattr(before, "take_turns", turns)
+    pair = tuple(Contender(name, "limits.heap", "ours", {}) for name in ("now", "before"))
+    found = in_both_orders(Comparison(pair, rounds=15), sys.executable)
+    assert started == [(["now", "before"], 8), (["before", "now"], 8)]
+    assert {name: [each["us"] for each in values] for name, values in found.values.items()} == {
+        name: [1.0] * 8 + [2.0] * 8 for name in ("now", "before")
+    }
+    assert found.errors == {"now": "ended"}
 
 
 def test_a_table_has_a_line_per_row_and_columns_that_line_up() -> None:
