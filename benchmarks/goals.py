@@ -108,7 +108,7 @@ def _both(work: str, **options: Any) -> tuple[Contender, Contender]:
 
 
 def _peer(name: str, work: str, **options: Any) -> Contender:
-    """Somebody else's library, installed beside the reference."""
+    """A library of other people, installed beside the reference."""
     return Contender(name, work, REFERENCE, options)
 
 

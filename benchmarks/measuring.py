@@ -30,7 +30,7 @@ class MeasurementError(Exception):
 
 @dataclass(frozen=True)
 class Contender:
-    """Somebody who does the work: code under ``benchmarks.work``, run by the interpreter of ``environment``.
+    """What does the work: code under ``benchmarks.work``, run by the interpreter of ``environment``.
 
     :ivar sources: a folder whose packages come before those that are installed
     """

@@ -41,7 +41,7 @@ class Described:
 def described(where: str, *, method: str = "__init__") -> Described:
     """Return what ``module:Class`` says of itself, and of the arguments of one of its methods.
 
-    An option that stands in the docstring and in no signature (those of schedulers) has no default here.
+    An option that is in the docstring and in no signature (those of schedulers) has no default here.
     """
     module, _, name = where.partition(":")
     found = _class(module, name)

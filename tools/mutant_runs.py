@@ -72,7 +72,7 @@ def run(
 
     :param jobs: how many are tried side by side
     :param numbers: try these of the sample only, counted from 1; none: all
-    :param most: ask so many tests of a group at most, the narrowest: sooner done, and more seem to survive
+    :param most: how many tests of a group are asked at most, the narrowest ones: sooner done, and more seem to survive
     """
     python = environments.ensure(".venv-mutants", "mutants", project=True)
     lines = _measured(python, fast_only=fast_only)

@@ -1,6 +1,6 @@
 """One-line mutants of the core: where a line can be made wrong, and what it says then.
 
-Conditions of SQL count as code here: the protocol stands in them. Hence no library's operators.
+Conditions of SQL count as code here: the protocol is in them. Hence no library's operators.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def _short(text: str) -> str:
 
 
 def draw(count: int, seed: int, rooms: tuple[str, ...] = CORE) -> list[Mutant]:
-    """Return so many mutants, each line as likely as any other: first a line is drawn, then one of its mutants."""
+    """Return a number of mutants, each line as likely as any other: first a line is drawn, then one of its mutants."""
     by_line: dict[tuple[str, int], list[Mutant]] = {}
     for path in core_files(rooms):
         for mutant in mutants_of(str(path.relative_to(ROOT)), path.read_text(encoding="utf-8")):

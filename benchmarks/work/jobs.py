@@ -23,7 +23,7 @@ def job() -> None:
 
 
 def _holding(size: int) -> Any:
-    """Return a scheduler with so many jobs, a second apart: made once, and left as it was found."""
+    """Return a scheduler with this number of jobs, a second apart: made once, and left as it was found."""
     if size not in _schedulers:
         scheduler = BackgroundScheduler(timezone=UTC)
         scheduler.start(paused=True)

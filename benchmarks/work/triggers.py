@@ -29,7 +29,7 @@ EXPRESSIONS = {
     "every 10 s": "*/10 * * * * *",
 }
 STEPS = {"Feb 29": 10}
-"""Fire times of one walk: 60 where nothing else is said, and Feb 29 stays within this century."""
+"""Fire times of one walk: 60 where no other number is given, and Feb 29 stays within this century."""
 
 
 def _timed(walk: Callable[[int], object], kind: str, seconds: float) -> dict[str, float]:

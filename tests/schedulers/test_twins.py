@@ -167,7 +167,7 @@ def test_a_file_of_somebody_else_is_left_alone(file, monkeypatch):
     with monkeypatch.context() as there:
         there.setattr(os, "open", noted)
         there.setattr(os, "getuid", lambda: user + 1)
-        with pytest.raises(PermissionError, match="belongs to somebody else"):
+        with pytest.raises(PermissionError, match="belongs to another user"):
             enter()
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(opened[0])

@@ -65,7 +65,7 @@ def run(
     strict: bool = False,
     make: Callable[[int], dict[str, Any]] = program_of,
 ) -> Report:
-    """Play the programs of seeds, for so many seconds at most.
+    """Play the programs of seeds, for at most a number of seconds.
 
     :param strict: whether what is known and still open is reported, too
     :param make: returns the program of a seed

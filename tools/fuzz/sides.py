@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _START = "import sys; sys.path[:0] = sys.argv[1:]; from play.player import main; main()"
 PLAYED_BY_ONE = 2000
-"""After so many programs a process is made anew."""
+"""The number of programs after which a process is made anew."""
 
 
 class Side:

@@ -2,7 +2,7 @@
 
 A host's clock can be set at any moment: by hand, by a time service that sets a slow one right, for one process alone by
 a test tool. So a reading of the store's clock is kept as its difference from the clock of :func:`boot_us`, which nobody
-can set. The offset is computed from it whenever somebody asks, not only at the next heartbeat.
+can set. The offset is computed from it whenever it is asked for, not only at the next heartbeat.
 """
 
 from __future__ import annotations

@@ -83,7 +83,7 @@ class OwnExecutor(BaseExecutor):
         if not (items and items[0].__class__ is Job) and self._heed_hooks():
             jobs = [
                 item for item in items if item.__class__ is Job
-            ]  # taken just before somebody hooked in
+            ]  # taken just before a program hooked in
             others = [item for item in items if item.__class__ is not Job]
             return [*self._submit(jobs), *super().submit_claims(others)]
         self._info = self._logger.isEnabledFor(logging.INFO)

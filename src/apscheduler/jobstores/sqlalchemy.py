@@ -225,7 +225,7 @@ class SQLAlchemyJobStore(SharedJobStore):
         )
 
     def _heed_table(self) -> None:
-        """Before the start, change to a job table that somebody has set as ``jobs_t`` instead of ours."""
+        """Before the start, change to a job table that a subclass has set as ``jobs_t`` instead of ours."""
         table = self.jobs_t
         if self._ready or table is self._parts.tables.jobs:
             return

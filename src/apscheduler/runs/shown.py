@@ -1,4 +1,4 @@
-"""Shows a row of the ledger in memory as users see it. Loaded when somebody first asks for runs."""
+"""Shows a row of the ledger in memory as users see it. Loaded when a program first asks for runs."""
 
 from __future__ import annotations
 

@@ -99,5 +99,5 @@ class DictStore(BaseJobStore):
 def _due(job: Job) -> datetime:
     try:
         return job.next_run_time or _PAUSED
-    except Exception:  # noqa: BLE001 - a job of somebody's own class that does not tell its time must not hide the others
+    except Exception:  # noqa: BLE001 - a job of a user's own class that does not tell its time must not hide the others
         return _PAUSED

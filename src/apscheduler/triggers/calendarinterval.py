@@ -34,14 +34,14 @@ _SHORTEST_MONTH = 28
 
 
 class CalendarIntervalTrigger(BaseTrigger):
-    """Fires at a time of day, every so many years, months, weeks and days from ``start_date`` on.
+    """Fires at a time of day, each time a number of years, months, weeks and days after the last time, from ``start_date`` on.
 
     :param years, months, weeks, days: a part of the distance between two dates
     :param hour, minute, second: a part of the time of day
     :param start_date: the first date: a date or text ``YYYY-MM-DD`` (today if left out)
     :param end_date: the last possible date
     :param timezone: zone of the wall time, or its name; the local one if left out
-    :param jitter: each run is delayed by up to so many seconds; the dates stay in place
+    :param jitter: the most seconds by which a run is delayed, at random; the dates stay in place
     :raises TypeError: if an argument is of another type
     :raises ValueError: if the interval is less than a day, the time is none, or the end lies before the start
     """

@@ -47,7 +47,7 @@ class BaseCombiningTrigger(BaseTrigger):
     """What both combinations share.
 
     :param triggers: the triggers to combine
-    :param jitter: each run is delayed by up to so many seconds, but never past the next one
+    :param jitter: the most seconds by which a run is delayed, at random, but never past the next one
     :raises TypeError: if a member is no trigger, or jitter no number
     :raises ValueError: if there are no triggers, or jitter is negative
     """

@@ -37,7 +37,7 @@ _VERSION = 2
 
 
 class IntervalTrigger(BaseTrigger):
-    """Fires every so often, from ``start_date`` on.
+    """Fires again and again after the same length of time, from ``start_date`` on.
 
     The interval is the sum of its parts, which may be fractions; a sum of 0 becomes one second, as in 3.x.
     It is real time: ``days=1`` are 24 hours, also on the day on which clocks are moved.
@@ -47,7 +47,7 @@ class IntervalTrigger(BaseTrigger):
     :param end_date: latest possible fire time
     :param timezone: zone or its name, in which dates are read and fire times shown; that of the dates or
         the local one if left out
-    :param jitter: each run is delayed by up to so many seconds; the schedule itself stays in place
+    :param jitter: the most seconds by which a run is delayed, at random; the schedule stays as it is
     :raises TypeError: if an argument is of another type
     :raises ValueError: if the interval or jitter is negative, or the end lies before the start
     :raises OverflowError: if the interval is too long for a timedelta

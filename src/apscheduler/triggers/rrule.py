@@ -49,7 +49,7 @@ class RRuleTrigger(BaseTrigger):
     :param end_date: latest possible fire time, beside UNTIL and COUNT
     :param timezone: zone or its name, in whose wall time the rule counts (default: that of DTSTART or the dates, else the
         local one)
-    :param jitter: each run is delayed by up to so many seconds
+    :param jitter: the most seconds by which a run is delayed, at random
     :raises ValueError: for a text that is no recurrence, saying which part is wrong
     :raises TypeError: if an argument is of another type
     """

@@ -109,7 +109,7 @@ class Giving:
         if not begin_all(claim):
             return None
         fires = claim.unsettled
-        if not fires:  # somebody has settled them at this moment
+        if not fires:  # they were settled at this moment
             claim.sink.release(claim)
             return None
         facts = facts_of(claim, fires)

@@ -38,7 +38,7 @@ class Cells:
 
 
 def make_file(cells: int) -> str:
-    """Make a file for so many cells, each 0, that only this user can read; return its path."""
+    """Make a file with this number of cells, each 0, which only this user can read; return its path."""
     handle, path = tempfile.mkstemp(prefix="apscheduler-")
     os.truncate(handle, cells * _CELL_BYTES)
     os.close(handle)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Listener = Callable[[SchedulerEvent], Any]
 
     class HeardFrom(Protocol):
-        """Tells events of plain jobs, where its mask says that somebody listens."""
+        """Tells events of plain jobs, where its mask says that there is a listener."""
 
         mask: int
 

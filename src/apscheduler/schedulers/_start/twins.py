@@ -111,7 +111,7 @@ def _handle() -> int:
     handle = os.open(place(), flags, 0o600)
     if os.fstat(handle).st_uid != os.getuid():
         os.close(handle)
-        raise PermissionError(f"{place()} belongs to somebody else")
+        raise PermissionError(f"{place()} belongs to another user")
     _file[:] = [(os.getpid(), handle)]
     return handle
 

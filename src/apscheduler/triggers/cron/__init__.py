@@ -53,7 +53,7 @@ class CronTrigger(WallClockTrigger):
     :param start_date: earliest fire time, inclusive (datetime, date or ISO text)
     :param end_date: latest fire time, inclusive
     :param timezone: zone of the fields and of naive dates (tzinfo or name); the local zone if not given
-    :param jitter: each fire time is delayed by up to so many seconds, at random
+    :param jitter: the most seconds by which a fire time is delayed, at random
     :raises ValueError: if a field cannot be read; the message names field, place and what is allowed
     :raises TypeError: if the zone, a date or the jitter has an unusable type
     :raises ValueError: if the jitter is negative

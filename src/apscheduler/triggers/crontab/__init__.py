@@ -52,7 +52,7 @@ class CrontabTrigger(WallClockTrigger):
     :param timezone: zone of the fields and of naive dates (tzinfo or name); the local zone if not given
     :param start_date: earliest fire time, inclusive (datetime, date or ISO text)
     :param end_date: latest fire time, inclusive
-    :param jitter: each fire time is delayed by up to so many seconds, at random
+    :param jitter: the most seconds by which a fire time is delayed, at random
     :param dst: what happens where the clock is moved. ``"debian"``: a fixed time that is jumped over fires at the end
         of the gap, and one that comes twice fires the first time; schedules whose hour or minute begins with ``*`` go on
         by elapsed time. ``"ocps"``: a wall time that is jumped over is skipped, one that comes twice fires the first time.

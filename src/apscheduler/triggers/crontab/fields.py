@@ -70,7 +70,7 @@ class Hashed:
 
 @dataclass(frozen=True, slots=True)
 class LastDay:
-    """``L``, or ``L-3``: so many days before the last day of the month."""
+    """``L``, or ``L-3``: the third day before the last day of the month."""
 
     before: int = 0
 

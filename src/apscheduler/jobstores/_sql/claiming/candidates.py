@@ -19,7 +19,7 @@ if TYPE_CHECKING:
             """Take note of jobs that a claim found due: id, next fire time, bytes and generation of each."""
 
         def lost(self, candidates: Iterable[Candidate]) -> None:
-            """Take note of jobs that somebody changed after the claim had read them and before it locked them."""
+            """Take note of jobs that changed after the claim had read them and before it locked them."""
 
         def claimed(self, candidates: Sequence[Candidate]) -> None:
             """Take note of jobs that the claim committed."""

@@ -144,7 +144,7 @@ class FreeRuns:
             return None
         numbers = (generation, fire, token, attempt)
         if not all(isinstance(each, int) for each in numbers) or not EARLIEST <= fire <= LATEST:
-            return None  # somebody else wrote it; get_running() shows it, with what is wrong
+            return None  # no scheduler wrote it; get_running() shows it, with what is wrong
         try:
             job = self._loaded(row)
             if ask is not None and id in ask.jobs and (not own or id in ask.offered):

@@ -62,7 +62,7 @@ class HandingOver:
             batch.moved.append(Moved(job, blob, moment, each.generation, ends=ends))
 
     def _add_claims(self, batch: ClaimBatch) -> None:
-        """Make a claim of what runs of each job, and note the fire times that somebody claimed before."""
+        """Make a claim of what runs of each job, and note the fire times that were claimed before."""
         made = self._writing
         for each in made.running:
             run = made.inserted(each) if made.conflicts else each.plan.run

@@ -226,7 +226,7 @@ class Writing:
         return rows, kept
 
     def _find_conflicts(self, connection: Connection, rows: list[tuple[Any, ...]]) -> None:
-        """Note which fire times have a row already: somebody claimed them before (the unique key decides)."""
+        """Note which fire times have a row already: they were claimed before (the unique key decides)."""
         own = {"node": self.epoch, "batch": self.number}
         inserted = {tuple(row) for row in connection.execute(self._statements.inserted, own)}
         self.conflicts = {(id, generation, fire) for id, generation, fire, *_ in rows} - inserted

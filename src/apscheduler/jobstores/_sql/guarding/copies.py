@@ -3,7 +3,7 @@
 The store keeps which database it is in (identity.py). If a process finds it in another database, the store is a copy,
 and the original may be running its jobs elsewhere. A process that was running meanwhile also knows what it has
 committed itself. If that is gone, the store was set back, and what ran since would run again. In both cases the process
-claims nothing, says so, and waits until somebody adopts the store as it is.
+claims nothing, says so, and waits until a user adopts the store as it is.
 
 A store is looked at when it is started or joined, and before the first claim after a new connection was made. That is
 enough, because nobody can set a server back under a connection that stays open.
@@ -46,7 +46,7 @@ _UNPOOLED_SECONDS: Final = 5.0
 _FRESH_SECONDS: Final = 600.0
 """Seconds for which rows that this process has committed must be there; later, retention may have removed them."""
 HOW: Final = (
-    "Nothing is claimed from it until somebody has made sure that no other scheduler runs the same jobs and says so: "
+    "Nothing is claimed from it until a person has made sure that no other scheduler runs the same jobs and says so: "
     "apscheduler adopt --store URL, or scheduler.adopt_store()"
 )
 

@@ -103,7 +103,7 @@ def unread_in(text: object) -> str | None:
 def _members(text: object) -> dict[str, Any] | None:
     """Return the members of a JSON object; ``None`` if the text is not one."""
     try:
-        found = json.loads(text)  # type: ignore[arg-type] # whatever somebody has put there
+        found = json.loads(text)  # type: ignore[arg-type] # whatever was put there
     except (ValueError, TypeError, RecursionError):
         return None
     return found if isinstance(found, dict) else None

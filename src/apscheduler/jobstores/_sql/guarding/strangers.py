@@ -121,7 +121,7 @@ class Strangers:
         return not is_ours and due == from_float(row[1])
 
     def lost(self, candidates: Iterable[Candidate]) -> None:
-        """Take note of jobs that somebody changed after the claim had read them and before it locked them."""
+        """Take note of jobs that changed after the claim had read them and before it locked them."""
         room = self._room() - len(self._expected)
         for each in list(candidates)[: max(room, 0)]:
             self._expected[each.job.id] = Expected(each.moment, each.generation)

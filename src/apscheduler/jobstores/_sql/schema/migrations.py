@@ -128,7 +128,7 @@ def migrate(engine: Engine, tables: Tables) -> None:
 
 
 def check(engine: Engine, tables: Tables) -> None:
-    """Check that somebody else has made the tables, for stores with ``create_tables=False``.
+    """Check that the tables are there already, for stores with ``create_tables=False``.
 
     :raises SchemaError: if not; its text has the statements to run
     """

@@ -6,7 +6,7 @@
     sqlite.py      executemany; there is no round trip
     closed.py      the row of a fire time that has an outcome from the start
 
-A statement that all databases take as it is stands in ``shared.py``. Where a batch is passed, or rows are locked, each
+``shared.py`` has the statements that all databases take as they are. Where a batch is passed, or rows are locked, each
 database has its own form of it.
 
 Rows are tuples, named in the docstrings; instants are microseconds UTC, but for ``next_run_time``, which is 3.x's

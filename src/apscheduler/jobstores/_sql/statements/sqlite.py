@@ -74,7 +74,7 @@ class SQLite(Statements):
         return True
 
     def place(self) -> str:
-        # An index ends with the rowid or, in a table that somebody made without one, with the primary key.
+        # An index ends with the rowid or, in a table that was made without one, with the primary key.
         has_rowid = self.tables.jobs.dialect_options["sqlite"]["with_rowid"]
         return "j.rowid" if has_rowid else "j.id"
 
