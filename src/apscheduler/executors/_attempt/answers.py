@@ -27,6 +27,19 @@ def facts_of(claim: Claim, fires: list[int]) -> calls.Facts:
     )
 
 
+def refuse_unpicklable(claim: Claim, now: int, exc: BaseException) -> None:
+    """Settle a claim whose function or arguments cannot be pickled, and release it.
+
+    :param now: microseconds UTC
+    :param exc: what pickling raised
+    """
+    problem = TypeError(
+        f"job {claim.job.id!r} cannot be sent to another process: its function or an argument cannot be pickled "
+        f"({said(exc)}); use a function of a module and plain arguments"
+    )
+    claim.close(Outcome.FAILED, now, exception=problem)
+
+
 def take_answer(claim: Claim, answer: calls.Answer, why_late: str) -> None:
     """Settle the fire time that the answer is about, or give the claim back if its lease ended before the call."""
     if answer.outcome == calls.FENCED:

@@ -7,20 +7,17 @@ from concurrent.futures import ProcessPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from apscheduler import clocks
-from apscheduler.executors._attempt.answers import facts_of
+from apscheduler.executors._attempt.answers import facts_of, refuse_unpicklable
 from apscheduler.executors._foreign import away
 from apscheduler.executors._foreign.board import CallBoard
 from apscheduler.executors._foreign.host import host_key
 from apscheduler.executors._foreign.kinds import has_our_threads
 from apscheduler.executors._wire import calls as remote
-from apscheduler.executors._wire.errors import said
 from apscheduler.executors.base import begin_all
-from apscheduler.history.outcomes import Outcome
 
 if TYPE_CHECKING:
     from apscheduler.executors._foreign.needs import RunsForCalls
     from apscheduler.executors._foreign.submission import Submission
-    from apscheduler.runs.claims import Claim
 
 _SLOTS = 4096
 
@@ -54,7 +51,7 @@ class PoolCalls:
         try:
             blob = remote.pack_call(job, submission.fires[0])
         except BaseException as exc:  # noqa: BLE001 - a user's __reduce__ may raise anything
-            self._refuse_unpicklable(claim, exc)
+            refuse_unpicklable(claim, self._owner._now_us(), exc)
             return None
         self._owner._log_start(job, submission.fires[0])
         return (away.run_pickled, blob, facts, tuple(self._ticket(submission)))
@@ -86,11 +83,3 @@ class PoolCalls:
             return None
         grace: float = self._owner.timeout_grace
         return (submission.timeout + 2 * grace) * len(submission.fires)
-
-    def _refuse_unpicklable(self, claim: Claim, exc: BaseException) -> None:
-        """Settle a claim whose function or arguments do not pickle."""
-        problem = TypeError(
-            f"job {claim.job.id!r} cannot be sent to another process: its function or an argument cannot "
-            f"be pickled ({said(exc)}); use a function of a module and plain arguments"
-        )
-        claim.close(Outcome.FAILED, self._owner._now_us(), exception=problem)

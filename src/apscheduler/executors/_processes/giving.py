@@ -5,11 +5,10 @@ from __future__ import annotations
 from itertools import count
 from typing import TYPE_CHECKING
 
-from apscheduler.executors._attempt.answers import facts_of
+from apscheduler.executors._attempt.answers import facts_of, refuse_unpicklable
 from apscheduler.executors._processes.durations import SHORT_SECONDS, Durations
 from apscheduler.executors._processes.worker import Sent, WorkerProcess
 from apscheduler.executors._wire.calls import pack_call, pack_calls
-from apscheduler.executors._wire.errors import said
 from apscheduler.executors.base import begin_all
 from apscheduler.history.outcomes import Outcome
 
@@ -116,11 +115,7 @@ class Giving:
         try:
             blob = pack_call(claim.job, fires[0])
         except BaseException as exc:  # noqa: BLE001 - a user's __reduce__ may raise anything
-            problem = TypeError(
-                f"job {claim.job.id!r} cannot be sent to another process: its function or an argument "
-                f"cannot be pickled ({said(exc)}); use a function of a module and plain arguments"
-            )
-            claim.close(Outcome.FAILED, self._pool.owner._now_us(), exception=problem)
+            refuse_unpicklable(claim, self._pool.owner._now_us(), exc)
             return None
         self._pool.owner._log_start(claim.job, fires[0])
         return Sent(next(self._numbers), claim, facts, blob)
