@@ -227,6 +227,25 @@ def test_an_error_is_the_outcome_of_all_that_is_open(executor, make_claim, recor
     assert caplog.records == []
 
 
+@pytest.mark.parametrize("kept", [True, False])
+def test_an_error_brings_the_traceback_that_it_has_or_that_comes_with_it(
+    kept, executor, make_claim, recorder
+):
+    try:
+        sample_jobs.fail()
+    except ValueError as caught:
+        exc = caught
+    traceback = None if kept else exc.__traceback__
+    if not kept:
+        exc.__traceback__ = None  # as after a way through another process
+    executor.submit_claims([make_claim(sample_jobs.nothing)])
+    executor._run_job_error("job", exc, traceback)
+    (result,) = recorder.results
+    assert ", in fail\n" in result.traceback
+    assert result.story.startswith("Traceback (most recent call last):\n")
+    assert result.exception is exc
+
+
 def test_events_answer_the_claim_whose_fire_time_they_have(executor, make_job, recorder):
     job = make_job(sample_jobs.nothing, max_instances=3)
     claims = [Claim(job, [fire], recorder) for fire in (1_000_000, 2_000_000, 3_000_000)]

@@ -27,7 +27,7 @@ from apscheduler.logs import logger_named
 from apscheduler.runs import errors
 from apscheduler.runs.claims import ALL, Answered, Claim, Result
 from apscheduler.runs.codes import OUTCOMES
-from apscheduler.runs.raised import traceback_of
+from apscheduler.runs.raised import set_traceback, traceback_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -162,15 +162,22 @@ class BaseExecutor(metaclass=ABCMeta):
         claim.sink.release(claim)
 
     def _run_job_error(self, job_id: str, exc: BaseException, traceback: Any = None) -> None:
-        """Take the exception that kept the whole submission from running."""
+        """Take the exception that kept the whole submission from running.
+
+        :param traceback: where it was raised, if that is more than the exception itself knows
+        """
         self._forget_instance(job_id)
         claim = self._claim_answered(job_id, ())
         if claim is None:
             exc_info = (type(exc), exc, traceback if traceback is not None else traceback_of(exc))
             self._logger.error("Could not run job %s", job_id, exc_info=exc_info)
             return
+        from apscheduler.executors._attempt.calling import fail_all
+
         self._take_known(claim)  # forgotten, because it was not answered
-        claim.close(Outcome.FAILED, self._now_us(), exception=exc)
+        if traceback is not None:
+            set_traceback(exc, traceback)
+        fail_all(claim, self._now_us(), exc)
 
     def _know(self, job_id: str, result: Result) -> None:
         """Keep what became of a run until it is answered, because a user's hook in between may drop the event."""
