@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import ast
+import copy
+import pickle
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import pytest
 
+from apscheduler.executors import base as executors
+from apscheduler.jobstores import base as jobstores
 from apscheduler.runs import raised
 from tools import ROOT
 
@@ -63,3 +68,39 @@ def test_no_field_of_an_exception_is_set_by_attribute():
 @pytest.mark.parametrize(("text", "sets"), [("e.__cause__ = x", True), ("x = e.__cause__", False)])
 def test_what_sets_a_field_is_known_by_its_form(text, sets):
     assert sets_a_field(ast.parse(text)) is sets
+
+
+# -- pickling --------------------------------------------------------------------------------------------
+
+
+MADE = [
+    jobstores.ConflictingIdError("a"),
+    jobstores.JobLookupError("a"),
+    jobstores.QuarantinedJobError("a", "why"),
+    jobstores.TransientJobError("a"),
+    jobstores.UnknownJobError("a", "b"),
+    executors.InterpreterEndingError(),
+    executors.JobTimeoutError("late"),
+    executors.MaxInstancesReachedError(SimpleNamespace(id="a", max_instances=3)),
+    executors.WorkerDiedError("gone"),
+]
+
+
+@pytest.mark.parametrize("exc", MADE, ids=lambda exc: type(exc).__name__)
+def test_our_errors_are_the_same_after_a_way_through_a_pickle(exc):
+    for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1):
+        found = pickle.loads(pickle.dumps(exc, protocol))
+        assert (type(found), str(found), vars(found)) == (type(exc), str(exc), vars(exc))
+    assert str(copy.copy(exc)) == str(exc)
+
+
+def test_all_errors_of_stores_and_executors_are_among_them():
+    found = {
+        kind
+        for module in (jobstores, executors)
+        for kind in vars(module).values()
+        if isinstance(kind, type)
+        and issubclass(kind, BaseException)
+        and kind.__module__.startswith("apscheduler.")
+    }
+    assert found == {type(exc) for exc in MADE}

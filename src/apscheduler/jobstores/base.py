@@ -21,6 +21,7 @@ from apscheduler.jobstores._requests import ClaimBatch as ClaimBatch  # noqa: PL
 from apscheduler.jobstores._requests import ClaimRequest as ClaimRequest  # noqa: PLC0414 - likewise
 from apscheduler.jobstores.standing import Standing
 from apscheduler.logs import logger_named
+from apscheduler.runs.raised import as_it_is
 from apscheduler.texts import line
 
 TYPE_CHECKING = False
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
 class JobLookupError(KeyError):
     """The job store has no job of this id."""
+
+    __reduce__ = as_it_is
 
     def __init__(self, job_id: str) -> None:
         super().__init__(f"no job with the id {job_id!r} was found")
@@ -74,6 +77,8 @@ class UnknownJobError(JobLookupError):
 class ConflictingIdError(KeyError):
     """The job store already has a job of this id."""
 
+    __reduce__ = as_it_is
+
     def __init__(self, job_id: str) -> None:
         super().__init__(
             f"there already is a job with the id {job_id!r}; "
@@ -84,6 +89,8 @@ class ConflictingIdError(KeyError):
 
 class TransientJobError(ValueError):
     """The job cannot be kept in a persistent store: there is no importable reference to its callable."""
+
+    __reduce__ = as_it_is
 
     def __init__(self, job_id: str) -> None:
         super().__init__(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from apscheduler.runs.raised import as_it_is
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from apscheduler.job import Job
@@ -13,6 +15,7 @@ class MaxInstancesReachedError(Exception):
     """As many instances of the job are running as its ``max_instances`` allows."""
 
     __module__ = _PUBLIC
+    __reduce__ = as_it_is
 
     def __init__(self, job: Job) -> None:
         super().__init__(
@@ -36,6 +39,7 @@ class InterpreterEndingError(RuntimeError):
     """The run came when the interpreter was ending already, so it cannot be started. Nothing is wrong with it."""
 
     __module__ = _PUBLIC
+    __reduce__ = as_it_is
 
     def __init__(self) -> None:
         super().__init__("the interpreter is ending")

@@ -1,6 +1,8 @@
-"""Reads and sets an exception's own fields, even if its class forbids that, as a frozen dataclass does."""
+"""Reads and sets an exception's own fields, even if its class forbids that, as a frozen dataclass does; and pickles them."""
 
 from __future__ import annotations
+
+import copyreg
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,3 +52,12 @@ def set_context(exc: BaseException, context: BaseException | None) -> None:
 def hides_context(exc: BaseException) -> bool:
     """Return ``exc.__suppress_context__``."""
     return bool(_HIDES_CONTEXT.__get__(exc))
+
+
+def as_it_is(exc: BaseException) -> tuple[Any, ...]:
+    """Take apart an exception whose class makes its text: the ``__reduce__`` of such a class.
+
+    Without it, ``pickle`` would pass the text to the class, which would make another text of it, or raise.
+    """
+    new: Any = copyreg.__newobj__  # type: ignore[attr-defined] # pickle's own, and public to copy and pickle
+    return new, (type(exc), *exc.args), vars(exc)
