@@ -23,6 +23,7 @@ from apscheduler.calendars import (
     OpenDays,
     daysets,
 )
+from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.calendar import CalendarTrigger
 from apscheduler.triggers.combining import AndTrigger, OrTrigger
 from apscheduler.triggers.cron import CronTrigger
@@ -361,3 +362,27 @@ def test_where_the_clock_went_back_over_midnight_both_directions_agree():
     assert [f"{each:%d %H:%M%z}" for each in found[:2]] == ["29 23:30-0330", "30 00:30-0330"]
     for each in found:
         assert trigger.latest_us(to_us(found[0]) - 10**12, to_us(each)) == to_us(each)
+
+
+class Own(BaseTrigger):
+    """A trigger of a user, for whom a bound calendar asks through another object."""
+
+    def get_next_fire_time(self, previous_fire_time, now):
+        return None
+
+    def __str__(self):
+        return "own"
+
+
+class OwnWords(Own):
+    def describe(self, locale="en"):
+        return f"at full moon ({locale})"
+
+
+@pytest.mark.parametrize("own", [Own(), OwnWords()])
+@pytest.mark.parametrize("locale", ["en", "zh"])
+def test_a_trigger_of_a_user_says_the_same_where_its_calendars_are_bound(own, locale):
+    under = CalendarTrigger(own, "closed")
+    bound = under.bound({})
+    assert bound.describe(locale) == under.describe(locale)
+    assert str(bound) == str(under)

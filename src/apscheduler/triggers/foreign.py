@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         def goes_on(self) -> bool: ...
         def speaks_integers(self) -> bool: ...
         def at(self, instant: int) -> datetime: ...
+        def describe(self, locale: str = "en") -> str: ...
         def get_next_fire_time(
             self, previous_fire_time: datetime | None, now: datetime
         ) -> datetime | None: ...
@@ -48,6 +49,13 @@ class Asked:
 
     def __init__(self, trigger: Trigger) -> None:
         self.trigger = trigger
+
+    def __str__(self) -> str:
+        return str(self.trigger)
+
+    def describe(self, locale: str = "en") -> str:
+        """Return what the trigger says of itself."""
+        return self.trigger.describe(locale)
 
     def at(self, instant: int) -> datetime:
         """Return the instant as the trigger shows it."""
