@@ -36,6 +36,10 @@ disable_warnings =
     no-sysmon
 
 [report]
+# Protocols, which no module imports when a program runs.
+omit =
+    */_contract.py
+    */needs.py
 exclude_also =
     if TYPE_CHECKING:
     @(typing\\.)?overload

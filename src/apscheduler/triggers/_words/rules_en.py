@@ -34,7 +34,7 @@ def rule(said: Rule) -> str:
         parts.append(f"on {_and(map(_weekday(said), said.byday))}")
     if said.monthdays:
         word = "if it is" if said.byday else "on"
-        of = " of the month" if not said.months and said.unit == "YEARLY" else ""
+        of = " of each month" if not said.months and said.unit == "YEARLY" else ""
         parts.append(f"{word} {_and(map(_day, said.monthdays), 'or' if said.byday else 'and')}{of}")
     if said.yeardays:
         parts.append(f"on {_and(map(_yearday, said.yeardays))} of the year")
@@ -42,7 +42,8 @@ def rule(said: Rule) -> str:
         parts.append(f"in {_and(map(_week, said.weeks))}")
     if said.months:
         word = "of" if said.monthdays and not said.yeardays and not said.weeks else "in"
-        parts.append(f"{word} {_and(_MONTHS[month - 1] for month in said.months)}")
+        names = (_MONTHS[month - 1] for month in said.months)
+        parts.append(f"{word} {_and(names, 'or' if said.byday and said.monthdays else 'and')}")
     parts += _times(said)
     text = " ".join(parts)
     if said.picked:
