@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import os
 import threading
@@ -20,6 +21,7 @@ from apscheduler import clocks
 from apscheduler.executors._child import coroutines
 from apscheduler.executors._child.alarm import call_in_time
 from apscheduler.executors._foreign import at_exit, away
+from apscheduler.executors._foreign import calls as pool_calls
 from apscheduler.executors._foreign import clocks as pool_clocks
 from apscheduler.executors._foreign import host as same_host
 from apscheduler.executors.base import WorkerDiedError, now_us
@@ -268,6 +270,28 @@ def test_on_another_host_a_call_that_hangs_is_left_behind_in_time():
     thread.join()
     assert ended == [(None, None, False)]
     assert time.monotonic() - began < 1.2
+
+
+def test_calls_run_without_a_board_while_its_file_cannot_be_made_and_that_is_told_once(
+    started, make_claim, recorder, caplog, monkeypatch
+):
+    def make(slots):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    pool = OfThisHost()
+    local = started(FuturesExecutor(pool))
+    monkeypatch.setattr(pool_calls, "CallBoard", make)
+    for _ in range(2):
+        local.submit_claims([make_claim(sample_jobs.add, 1)])
+        pool.answer(pool.run_beside())
+    assert [each.retval for each in recorder.wait(2)] == [2, 2]
+    (told,) = [each for each in caplog.records if "cannot make its file" in each.getMessage()]
+    assert "No space left on device" in told.getMessage()
+    monkeypatch.undo()
+    local.submit_claims([make_claim(sample_jobs.add, 1)])
+    assert pool.calls[-1][2][-1][-2] >= 0  # a slot on the board
+    pool.answer(pool.run_beside())
+    recorder.wait(3)
 
 
 # -- coroutines ------------------------------------------------------------------------------------------

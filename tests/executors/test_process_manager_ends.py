@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import pickle
 import signal
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from executors.workers_of_a_test import (
@@ -17,6 +19,7 @@ from executors.workers_of_a_test import (
     turn,
 )
 
+from apscheduler.executors._processes import crew
 from apscheduler.executors._wire.board import Board
 from apscheduler.executors._wire.errors import pack_error
 from apscheduler.executors.base import WorkerDiedError
@@ -72,6 +75,26 @@ def test_a_worker_that_cannot_be_started_leaves_its_place_and_the_calls_go_on_wa
     assert len(pool.queue) == 1
     assert "executor 'mine': a worker process cannot be started: OSError: no memory" in caplog.text
     assert caplog.records[0].exc_info[1] is starts.raises
+
+
+def test_a_file_of_the_workers_that_cannot_be_made_is_a_start_that_failed(
+    manager, pool, starts, make_claim, caplog, monkeypatch
+):
+    full = OSError(errno.ENOSPC, "No space left on device")
+
+    def make(slots):
+        raise full
+
+    monkeypatch.setattr(crew, "Board", SimpleNamespace(make=make))
+    manager.crew.board = None
+    pool.queue.append(make_claim(sample_jobs.add, 1))
+    manager.crew.start_worker()
+    assert (starts.failures, manager.crew.free_slots, len(pool.queue)) == (1, [0, 1], 1)
+    assert "executor 'mine': the file of the workers cannot be made: OSError:" in caplog.text
+    assert "No space left on device" in caplog.text
+    monkeypatch.undo()
+    manager.crew.start_worker()
+    assert len(manager.workers) == 1
 
 
 def test_after_the_third_failure_what_waits_has_failed(manager, pool, starts, make_claim, recorder):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import os
 import stat
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -158,3 +160,26 @@ def test_the_end_of_the_program_deletes_the_files_that_are_left(monkeypatch, tmp
     assert owners == {}
     assert not mine.exists()
     assert parents.exists()
+
+
+# -- a disk without room -----------------------------------------------------------------------------------
+
+
+def test_a_file_takes_all_of_its_room_when_it_is_made():
+    path = Path(cells.make_file(4096 * 8))
+    assert path.stat().st_blocks * 512 >= path.stat().st_size == 4096 * 8 * 8
+    path.unlink()
+
+
+def test_where_there_is_no_room_no_file_is_left(tmp_path):
+    code = (
+        "import resource, sys; from apscheduler.executors._wire.cells import make_file\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
+        "make_file(8)\n"
+        "try: make_file(4096 * 8)\n"
+        "except OSError: sys.exit(7)"
+    )
+    paths = {"PYTHONPATH": os.pathsep.join(sys.path), "TMPDIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-B", "-c", code], env=os.environ | paths)
+    assert done.returncode == 7
+    assert [path.stat().st_size for path in tmp_path.iterdir()] == [64]

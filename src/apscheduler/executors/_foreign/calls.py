@@ -13,6 +13,7 @@ from apscheduler.executors._foreign.board import CallBoard
 from apscheduler.executors._foreign.host import host_key
 from apscheduler.executors._foreign.kinds import has_our_threads
 from apscheduler.executors._wire import calls as remote
+from apscheduler.executors._wire.errors import said
 from apscheduler.executors.base import begin_all
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class PoolCalls:
         self._runs = runs
         self._owner = runs.owner
         self._board: CallBoard | None = None
+        self._has_complained = False
         self._lock = threading.Lock()
 
     def close(self) -> None:
@@ -57,21 +59,40 @@ class PoolCalls:
         return (away.run_pickled, blob, facts, tuple(self._ticket(submission)))
 
     def _ticket(self, submission: Submission) -> away.Ticket:
-        with self._lock:
-            if self._board is None:
-                self._board = CallBoard(_SLOTS)
-        place = self._board.hand_out(submission.number)
+        board = self._made_board()
+        place = None if board is None else board.hand_out(submission.number)
         if place is not None:
-            submission.board = self._board
+            submission.board = board
             submission.slot = place
         return away.Ticket(
             self._runs.key,
             host_key(),
             submission.number,
-            self._board.path,
+            "" if board is None else board.path,
             submission.slot,
             self._on_wall_clock(submission.claim.start_by),
         )
+
+    def _made_board(self) -> CallBoard | None:
+        """Return the board, ``None`` while its file cannot be made: then calls go without, as to another host."""
+        with self._lock:
+            if self._board is None:
+                try:
+                    self._board = CallBoard(_SLOTS)
+                except OSError as exc:
+                    self._complain(exc)
+            return self._board
+
+    def _complain(self, exc: OSError) -> None:
+        """Log once that the board cannot be made."""
+        if not self._has_complained:
+            self._has_complained = True
+            self._owner._logger.warning(
+                "executor %r cannot make its file among the temporary ones (%s): what its pool has begun is not seen "
+                "from here until it can; make room, or name another folder in TMPDIR",
+                self._owner._alias,
+                said(exc),
+            )
 
     def _on_wall_clock(self, start_by: int | None) -> int | None:
         """Convert an instant from this host's boot clock to microseconds UTC, the one clock that other hosts share."""

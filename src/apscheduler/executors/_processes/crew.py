@@ -53,7 +53,11 @@ class Crew:
     def start_worker(self) -> None:
         """Start a worker. If that fails, it is tried again later."""
         if self.board is None:
-            self.board = Board.make(self._pool._max_workers)
+            try:
+                self.board = Board.make(self._pool._max_workers)
+            except OSError as exc:
+                self._start_failed(f"the file of the workers cannot be made: {said(exc)}", exc)
+                return
         slot = self.free_slots.pop()
         self.board.clear(slot)
         name = f"apscheduler-{self._pool.owner._alias}-{slot}"

@@ -38,10 +38,21 @@ class Cells:
 
 
 def make_file(cells: int) -> str:
-    """Make a file with this number of cells, each 0, which only this user can read; return its path."""
+    """Make a file with this number of cells, each 0, which only this user can read; return its path.
+
+    All of it is written, because a process dies at once that writes to a part for which the disk has no room.
+
+    :raises OSError: if there is no room for it
+    """
     handle, path = tempfile.mkstemp(prefix="apscheduler-")
-    os.truncate(handle, cells * _CELL_BYTES)
-    os.close(handle)
+    try:
+        with open(handle, "wb", closefd=False) as file:
+            file.write(bytes(cells * _CELL_BYTES))
+    except BaseException:
+        os.unlink(path)  # noqa: PTH108 - see above
+        raise
+    finally:
+        os.close(handle)
     return path
 
 
