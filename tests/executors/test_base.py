@@ -246,6 +246,12 @@ def test_an_error_brings_the_traceback_that_it_has_or_that_comes_with_it(
     assert result.exception is exc
 
 
+def test_an_error_that_comes_with_no_traceback_at_all_is_told_too(executor, make_claim, recorder):
+    executor.submit_claims([make_claim(sample_jobs.nothing)])
+    executor._run_job_error("job", ValueError("x"), "Traceback (most recent call last): …")
+    assert recorder.outcomes == [Outcome.FAILED]
+
+
 def test_events_answer_the_claim_whose_fire_time_they_have(executor, make_job, recorder):
     job = make_job(sample_jobs.nothing, max_instances=3)
     claims = [Claim(job, [fire], recorder) for fire in (1_000_000, 2_000_000, 3_000_000)]

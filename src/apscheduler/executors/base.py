@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from os import getpid
 from threading import RLock
+from types import TracebackType
 
 from apscheduler._engine.instants import to_us
 from apscheduler.clocks import time_ns
@@ -175,7 +176,7 @@ class BaseExecutor(metaclass=ABCMeta):
         from apscheduler.executors._attempt.calling import fail_all
 
         self._take_known(claim)  # forgotten, because it was not answered
-        if traceback is not None:
+        if isinstance(traceback, TracebackType):
             set_traceback(exc, traceback)
         fail_all(claim, self._now_us(), exc)
 

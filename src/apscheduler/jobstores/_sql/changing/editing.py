@@ -356,7 +356,7 @@ class Editing:
         if moves:
             values["next_run_time"] = new.moment
         trigger = job.trigger
-        new_schedule = trigger is not moved.trigger and not same_schedule(moved.trigger, trigger)
+        new_schedule = not same_schedule(moved.trigger, trigger)
         seen = Seen(job.id, moved.blob, moved.moment, moved.generation)
         told = new.moment if moves else None
 
