@@ -1,8 +1,10 @@
 """Runs: what travels from a store's claim to an executor and back, and the ledger in memory.
 
-``asking.py`` asks a job for its due times and plans them. ``claims.py`` has claims and their results, ``context.py`` what
-a job knows about its own run. ``ledger.py`` is the ring of outcomes that stores without tables keep, ``memory.py`` how such
-a store writes and reads it, ``shown.py`` a row as users see it. ``failures.py`` and ``raised.py`` put exceptions into words. The vocabulary is in ``history``.
+``asking.py`` asks a job for its due times and plans them. ``claims.py`` has claims and their results, ``context.py``
+what a job knows about its own run. ``ledger.py`` is the ring of outcomes that stores without tables keep, ``memory.py``
+how such a store writes and reads it, ``shown.py`` a row as users see it. ``failures.py`` puts exceptions into words,
+``raised.py`` reads and sets their fields, ``errors.py`` has our own. ``codes.py`` matches outcomes and events. The
+vocabulary is in ``history``.
 
 States of a claim: open (some fire times have no outcome) → settled → released, which frees the job's instance.
 
